@@ -1,0 +1,64 @@
+"""`focus`: the science on a command line, with no record, broker or browser.
+
+Each subcommand is one module of `focus_core.commands` with a `SUMMARY`, `add_arguments(parser)` and `run(arguments)`;
+it is imported only when it is asked for, so that `focus describe` never waits for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, StopRequested, UserError
+
+COMMANDS = {
+    "simulate": "make a suite of particle-mesh simulations and their maps",
+    "data": "check a dataset: shapes, values, parameter columns",
+    "train": "train the model of a configuration in a run folder, or resume it",
+    "sample": "draw maps from a trained run at chosen parameters",
+    "spectrum": "measure the power spectrum P(k) of maps",
+    "describe": "parameters, memory and operations of a configuration, before it is trained",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code: 0 done, 1 our fault, 2 the user's mistake, 3 stopped and resumable."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    parser = _parser(load=name)
+    parsed = parser.parse_args(arguments)
+    try:
+        result = _module(parsed.command).run(parsed)
+        return EXIT_DONE if result is None else int(result)
+    except UserError as error:
+        print(f"focus {parsed.command}: {error}", file=sys.stderr)
+        return EXIT_USER_MISTAKE
+    except StopRequested as stop:
+        print(f"focus {parsed.command}: {stop}", file=sys.stderr)
+        return EXIT_STOPPED
+    except BrokenPipeError:
+        # The reader of our output (`head`, say) has gone. Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+
+
+def _parser(load: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="focus", description="Generative models of the universe, on the command line.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == load:
+            _module(name).add_arguments(command)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"focus_core.commands.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Parameter spaces: the one place where names, symbols, priors and scalings of conditioning parameters are written.
+
+A space belongs to a dataset and travels with every run and checkpoint made from it. Nothing else in FOCUS names a
+cosmological parameter. This module needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from focus_core.errors import UserError
+
+Scaling = Literal["linear", "log"]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One column of θ. Frozen: a run's meaning must not change after its network has seen the data.
+
+    `symbol` is plain text for tables and files, `html` for figures and tiles, `tex` for widget labels.
+    `minimum` and `maximum` bound the prior, in `unit` ("" is dimensionless).
+    """
+
+    name: str
+    symbol: str
+    html: str
+    tex: str
+    minimum: float
+    maximum: float
+    scaling: Scaling = "linear"
+    unit: str = ""
+
+    def to_unit(self, values: ArrayLike) -> FloatArray:
+        """Map the prior range to [−1, 1], linearly in the value or in its logarithm."""
+        low, high = self._scaled(self.minimum), self._scaled(self.maximum)
+        return np.asarray(2.0 * (self._scaled(values) - low) / (high - low) - 1.0)
+
+    def from_unit(self, values: ArrayLike) -> FloatArray:
+        """The inverse of `to_unit`."""
+        low, high = self._scaled(self.minimum), self._scaled(self.maximum)
+        scaled = low + (np.asarray(values, dtype=np.float64) + 1.0) * (high - low) / 2.0
+        return np.asarray(np.exp(scaled) if self.scaling == "log" else scaled)
+
+    def prior_mean(self) -> float:
+        """Mean of the uniform (or log-uniform) prior."""
+        if self.scaling == "log":
+            return (self.maximum - self.minimum) / math.log(self.maximum / self.minimum)
+        return (self.minimum + self.maximum) / 2.0
+
+    def _scaled(self, values: ArrayLike) -> FloatArray:
+        array = np.asarray(values, dtype=np.float64)
+        return np.log(array) if self.scaling == "log" else array
+
+
+@dataclass(frozen=True)
+class OutOfRange:
+    """A value outside its training range. `distance` is in units of the range's width (0.12 = 12 % beyond its end)."""
+
+    parameter: Parameter
+    value: float
+    distance: float
+
+    def sentence(self) -> str:
+        p = self.parameter
+        return (
+            f"{p.name} = {self.value:g} is outside its training range [{p.minimum:g}, {p.maximum:g}] by "
+            f"{100.0 * self.distance:.1f} % of the range's width: the model extrapolates there."
+        )
+
+
+@dataclass(frozen=True)
+class ParameterSpace:
+    """An ordered set of parameters, and the fixed values of those that the data does not vary."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self.parameters)
+
+    def index(self, name: str) -> int:
+        return self.names.index(name)
+
+    def to_unit(self, theta: ArrayLike) -> FloatArray:
+        """Scale θ of shape (..., d) to [−1, 1] column by column."""
+        array = np.asarray(theta, dtype=np.float64)
+        self._check_width(array)
+        return np.stack([p.to_unit(array[..., i]) for i, p in enumerate(self.parameters)], axis=-1)
+
+    def from_unit(self, scaled: ArrayLike) -> FloatArray:
+        """The inverse of `to_unit`, shape (..., d)."""
+        array = np.asarray(scaled, dtype=np.float64)
+        self._check_width(array)
+        return np.stack([p.from_unit(array[..., i]) for i, p in enumerate(self.parameters)], axis=-1)
+
+    def outside(self, theta: Sequence[float]) -> list[OutOfRange]:
+        """The components of one θ that leave their range, each with its distance (measured in the scaled value)."""
+        found = []
+        for parameter, value in zip(self.parameters, theta, strict=True):
+            beyond = (
+                math.inf
+                if parameter.scaling == "log" and value <= 0.0
+                else abs(float(parameter.to_unit(value))) / 2.0 - 0.5
+            )
+            if beyond > 1e-9:
+                found.append(OutOfRange(parameter, float(value), beyond))
+        return found
+
+    def parse(self, text: str) -> FloatArray:
+        """Read "Omega_m=0.3,sigma_8=0.8,…" into θ of shape (d,); every parameter once, in any order.
+
+        Raises UserError that names the item, with the nearest known name for a misspelt one.
+        """
+        values: dict[str, float] = {}
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            name, separator, number = (piece.strip() for piece in item.partition("="))
+            if not separator:
+                raise UserError(f"--params: '{item}' is not of the form name=value.")
+            if name not in self.names:
+                raise UserError(f"--params: '{name}' is not a parameter of {self.name}; {self._nearest(name)}")
+            if name in values:
+                raise UserError(f"--params: {name} is given twice.")
+            values[name] = _finite_number(name, number)
+        missing = [name for name in self.names if name not in values]
+        if missing:
+            raise UserError(f"--params: {', '.join(missing)} missing; {self.name} needs {', '.join(self.names)}.")
+        return np.array([values[name] for name in self.names])
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain form for YAML, JSON and checkpoints."""
+        return {
+            "name": self.name,
+            "parameters": [dict(vars(p)) for p in self.parameters],
+            "fixed": dict(self.fixed),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> ParameterSpace:
+        try:
+            parameters = tuple(Parameter(**dict(item)) for item in plain["parameters"])
+            return cls(str(plain["name"]), parameters, dict(plain.get("fixed", {})))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"parameter_space: not a parameter space ({error}).") from error
+
+    def _nearest(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.4)
+        return f"did you mean {close[0]}?" if close else f"it has {', '.join(self.names)}."
+
+    def _check_width(self, array: FloatArray) -> None:
+        if array.shape[-1:] != (len(self),):
+            raise UserError(f"{self.name} has {len(self)} parameters, but θ has shape {array.shape}.")
+
+
+def _finite_number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise UserError(f"--params: {name}={text} is not a number.") from None
+    if not math.isfinite(value):
+        raise UserError(f"--params: {name}={text} is not finite.")
+    return value
+
+
+_OMEGA_M = Parameter("Omega_m", "Ωm", "Ω<sub>m</sub>", r"\Omega_\mathrm{m}", 0.1, 0.5)
+_OMEGA_B = Parameter("Omega_b", "Ωb", "Ω<sub>b</sub>", r"\Omega_\mathrm{b}", 0.03, 0.07)
+_H = Parameter("h", "h", "<i>h</i>", "h", 0.5, 0.9)
+_N_S = Parameter("n_s", "ns", "<i>n</i><sub>s</sub>", "n_s", 0.8, 1.2)
+_SIGMA_8 = Parameter("sigma_8", "σ8", "<i>σ</i><sub>8</sub>", r"\sigma_8", 0.6, 1.0)
+_W0 = Parameter("w0", "w0", "<i>w</i><sub>0</sub>", "w_0", -1.3, -0.7)
+
+
+def _feedback(name: str, label: str, tex: str, low: float, high: float) -> Parameter:
+    return Parameter(name, label, f"<i>A</i><sub>{label[1:]}</sub>", tex, low, high, "log")
+
+
+# The six of Quijote's nwLH set without neutrinos, which CosmoGridV1 varies too (arXiv 2209.04662).
+WCDM6 = ParameterSpace("wcdm6", (_OMEGA_M, _OMEGA_B, _H, _N_S, _SIGMA_8, _W0))
+
+# The latin-hypercube sets of CAMELS in the column order of its Multifield Dataset (arXiv 2109.10915).
+CAMELS_LH6 = ParameterSpace(
+    "camels_lh6",
+    (
+        _OMEGA_M,
+        _SIGMA_8,
+        _feedback("A_SN1", "ASN1", r"A_\mathrm{SN1}", 0.25, 4.0),
+        _feedback("A_AGN1", "AAGN1", r"A_\mathrm{AGN1}", 0.25, 4.0),
+        _feedback("A_SN2", "ASN2", r"A_\mathrm{SN2}", 0.5, 2.0),
+        _feedback("A_AGN2", "AAGN2", r"A_\mathrm{AGN2}", 0.5, 2.0),
+    ),
+    fixed={"Omega_b": 0.049, "h": 0.6711, "n_s": 0.9624, "w0": -1.0},
+)
+
+SPACES: Mapping[str, ParameterSpace] = {space.name: space for space in (WCDM6, CAMELS_LH6)}
+
+
+def parameter_space(name: str) -> ParameterSpace:
+    """The shipped space of that name; UserError with the known names otherwise."""
+    try:
+        return SPACES[name]
+    except KeyError:
+        close = difflib.get_close_matches(name, SPACES, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]}?" if close else f"known spaces are {', '.join(SPACES)}."
+        raise UserError(f"data.parameter_space: '{name}' is not known; {hint}") from None
