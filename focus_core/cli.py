@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(load: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="focus", description="Generative models of the universe, on the command line.")
+    parser = argparse.ArgumentParser(
+        prog="focus", description="Generative models of the universe, on the command line."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")

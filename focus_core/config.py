@@ -1,0 +1,436 @@
+"""`ExperimentConfig`: what an experiment is. One class for the form, the command line, the trainer and the checkpoint.
+
+It reads the YAML that users already have; an unknown key, a wrong type or a value out of range is one sentence that
+names the file, the line, the key and the nearest known one. The module imports neither torch nor anything that runs.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from focus_core.errors import UserError
+from focus_core.parameters import SPACES
+
+# The names that `model.from` may carry. `focus_core.networks.registry` builds them; a test holds the two together.
+NETWORKS = ("SimpleUNet", "FlowUNet")
+
+# Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
+RESUMABLE_CHANGES = frozenset({"training.num_epochs", "data.num_workers", "device"})
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is not a number")
+    return value
+
+
+def _text(value: Any) -> Any:
+    """YAML reads `created: 2025-11-02` as a date and `name: 12` as a number; both are meant as text."""
+    return str(value) if isinstance(value, (datetime.date, int, float)) and not isinstance(value, bool) else value
+
+
+Integer = Annotated[int, BeforeValidator(_refuse_bool)]
+Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class _Section(BaseModel):
+    """Frozen, because a run's configuration is its identity; unknown keys are refused, because a typo is not silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+class ExperimentSection(_Section):
+    name: Text = Field("experiment", min_length=1, title="Name", description="What lists and figures call this run.")
+    description: Text = Field("", title="Description", description="Why this run exists.")
+    created: Text = Field("", title="Created", description="Date of the file, kept as it stands.")
+    method: Literal["diffusion", "flow"] | None = Field(
+        None, title="Method", description="Older files repeat the method here; it must equal the top-level one."
+    )
+
+
+class DataSection(_Section):
+    dataset: Text | None = Field(
+        None, title="Dataset", description="Name of a dataset in the laboratory, or the path of a dataset folder."
+    )
+    maps_path: Text | None = Field(None, title="Maps file", description="A .npy file of maps, (n, N, N) float32.")
+    params_path: Text | None = Field(
+        None, title="Parameters file", description="One row a simulation (.txt, .csv) or a map (.npy)."
+    )
+    data_dir: Text | None = Field(
+        None,
+        title="Normalised folder",
+        description="Folder with maps_normalized.npy and params_normalized.npy; 'processed' means ./processed_data.",
+    )
+    train_split: Number = Field(
+        0.9, gt=0, lt=1, title="Train split", description="Share of simulations to train on; the rest is halved."
+    )
+    num_workers: Integer = Field(
+        0, ge=0, le=64, title="Loader workers", description="Processes that read maps ahead of training."
+    )
+    shuffle: bool = Field(True, title="Shuffle", description="Draw training maps in a new order every epoch.")
+    box_size: Number | None = Field(
+        None,
+        gt=0,
+        title="Box side",
+        description="Side of the periodic box; known from the dataset, or 25 for CAMELS files.",
+        json_schema_extra={"unit": "Mpc/h"},
+    )
+    parameter_space: Text | None = Field(
+        None, title="Parameter space", description="Names and ranges of θ; known from the dataset or the CAMELS set."
+    )
+
+    @field_validator("parameter_space")
+    @classmethod
+    def _known_space(cls, value: str | None) -> str | None:
+        if value is not None and value not in SPACES:
+            raise ValueError(f"'{value}' is not a parameter space; {nearest(value, list(SPACES))}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSection:
+        if (self.maps_path is None) != (self.params_path is None):
+            raise ValueError("maps_path and params_path go together; one of them is missing")
+        given = [key for key in ("dataset", "maps_path", "data_dir") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "none"
+            raise ValueError(
+                f"name one source of maps: dataset, maps_path with params_path, or data_dir (found {found})"
+            )
+        return self
+
+
+class ModelSection(_Section):
+    network: Text = Field("SimpleUNet", alias="from", title="Network", description="A name in the network registry.")
+    in_channels: Integer = Field(1, ge=1, le=16, title="Channels in", description="Fields in a map.")
+    out_channels: Integer = Field(1, ge=1, le=16, title="Channels out", description="Fields predicted.")
+    cond_dim: Integer = Field(6, ge=1, le=64, title="Parameters in θ", description="Columns of the parameter space.")
+    base_channels: Integer = Field(64, ge=1, le=1024, title="Base channels", description="Width of the first stage.")
+    channel_mults: tuple[Annotated[Integer, Field(ge=1, le=64)], ...] = Field(
+        (1, 2, 4, 8), min_length=1, max_length=8, title="Channel multiples", description="Width of each stage."
+    )
+    time_dim: Integer = Field(256, ge=4, le=4096, title="Time embedding", description="Width of t's and θ's embedding.")
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, value: str) -> str:
+        name = value.rsplit(".", 1)[-1]
+        if name not in NETWORKS:
+            raise ValueError(f"'{value}' is not a known network; {nearest(name, list(NETWORKS))}")
+        return name
+
+    @field_validator("time_dim")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError(f"{value} is odd; a sinusoidal embedding pairs sines with cosines")
+        return value
+
+
+class DiffusionSection(_Section):
+    timesteps: Integer = Field(1000, ge=1, le=100_000, title="Timesteps", description="T of the forward process.")
+    beta_start: Number = Field(1e-4, gt=0, lt=1, title="First β", description="Noise variance of the first step.")
+    beta_end: Number = Field(0.02, gt=0, lt=1, title="Last β", description="Noise variance of the last step.")
+    schedule: Literal["linear", "cosine", "quadratic"] = Field(
+        "linear", title="Schedule", description="How β grows with t."
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> DiffusionSection:
+        if self.beta_start > self.beta_end:
+            raise ValueError(f"beta_start {self.beta_start:g} is above beta_end {self.beta_end:g}")
+        return self
+
+
+class FlowMatchingSection(_Section):
+    sigma_min: Number = Field(1e-4, ge=0, title="σ min", description="Width of the path at the data end.")
+    sigma_max: Number = Field(1.0, gt=0, title="σ max", description="Width of the path at the noise end.")
+
+
+class AugmentationSection(_Section):
+    rotation_p: Number = Field(0.5, ge=0, le=1, title="Rotation", description="Probability of a quarter-turn rotation.")
+    flip_p: Number = Field(0.5, ge=0, le=1, title="Flip", description="Probability of a reflection, for each axis.")
+
+
+class SchedulerSection(_Section):
+    name: Literal["plateau", "cosine", "linear", "step", "none"] = Field(
+        "plateau", title="Scheduler", description="What happens to the learning rate after the warm-up."
+    )
+    factor: Number = Field(0.3, gt=0, lt=1, title="Factor", description="Plateau: the rate is multiplied by this.")
+    patience: Integer = Field(
+        2, ge=0, title="Patience", description="Plateau: epochs without progress.", json_schema_extra={"unit": "epochs"}
+    )
+    min_lr: Number = Field(1e-7, ge=0, title="Lowest rate", description="Plateau: the rate never falls below this.")
+    warmup_epochs: Number = Field(
+        5,
+        ge=0,
+        title="Warm-up",
+        description="The rate rises linearly from 0 over these epochs.",
+        json_schema_extra={"unit": "epochs"},
+    )
+    T_max: Integer | None = Field(
+        None,
+        ge=1,
+        title="Half period",
+        description="Cosine and linear: epochs to reach eta_min; empty: all that follow the warm-up.",
+        json_schema_extra={"unit": "epochs"},
+    )
+    eta_min: Number = Field(0.0, ge=0, title="Last rate", description="Cosine and linear: the rate at the end.")
+    step_size: Integer = Field(
+        30, ge=1, title="Step", description="Step: epochs between cuts.", json_schema_extra={"unit": "epochs"}
+    )
+    gamma: Number = Field(0.1, gt=0, le=1, title="Gamma", description="Step: the rate is multiplied by this.")
+
+
+class TrainingSection(_Section):
+    batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
+    num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
+    lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
+    weight_decay: Number = Field(1e-4, ge=0, title="Weight decay", description="Decoupled decay of AdamW.")
+    cfg_prob: Number = Field(
+        0.1, ge=0, lt=1, title="Condition drop", description="Share of maps trained without θ, for guidance."
+    )
+    sample_every: Integer = Field(
+        1, ge=1, title="Sample every", description="Epochs between figures.", json_schema_extra={"unit": "epochs"}
+    )
+    gradient_clip: Number = Field(
+        1.0, ge=0, title="Gradient clip", description="Largest gradient norm; 0 switches clipping off."
+    )
+    optimizer: Literal["adamw", "adam"] = Field("adamw", title="Optimiser", description="adamw, or adam without decay.")
+    use_augmentation: bool = Field(
+        False, title="Augmentation", description="Flips, rotations and, where the map is periodic, shifts."
+    )
+    augmentation: AugmentationSection = AugmentationSection()
+    scheduler: SchedulerSection = SchedulerSection()
+    seed: Integer = Field(0, ge=0, lt=2**63, title="Seed", description="Seeds the split, the weights and the noise.")
+    ema_decay: Number = Field(
+        0.999, ge=0, lt=1, title="EMA decay", description="Of the averaged weights used for sampling; 0 is off."
+    )
+
+
+class SamplingSection(_Section):
+    method: Literal["ddpm", "ddim", "euler", "heun"] = Field("ddim", title="Sampler", description="How maps are drawn.")
+    ddim_timesteps: Integer = Field(
+        50, ge=1, title="DDIM steps", description="Network evaluations of DDIM; 250 or more for a quoted P(k)."
+    )
+    num_steps: Integer = Field(50, ge=1, title="ODE steps", description="Steps of Euler and Heun.")
+    cfg_scale: Number = Field(
+        1.0, ge=0, le=100, title="Guidance", description="1 is unbiased; larger values sharpen maps and bias P(k)."
+    )
+    eta: Number = Field(0.0, ge=0, le=1, title="η", description="DDIM noise: 0 deterministic, 1 as DDPM.")
+
+
+class ExperimentConfig(_Section):
+    """Everything that defines an experiment. Equal configurations and equal seeds give equal runs on one device."""
+
+    experiment: ExperimentSection = ExperimentSection()
+    data: DataSection
+    model: ModelSection = ModelSection()
+    method: Literal["diffusion", "flow"] = Field("diffusion", title="Method", description="What the network learns.")
+    diffusion: DiffusionSection = DiffusionSection()
+    flow_matching: FlowMatchingSection = FlowMatchingSection()
+    training: TrainingSection = TrainingSection()
+    sampling: SamplingSection = SamplingSection()
+    device: Text = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        title="Device",
+        description="auto takes a GPU where there is one.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentConfig:
+        if self.experiment.method not in (None, self.method):
+            raise ValueError(f"experiment.method is {self.experiment.method}, but method is {self.method}")
+        ddim = self.method == "diffusion" and self.sampling.method == "ddim"
+        if ddim and self.sampling.ddim_timesteps > self.diffusion.timesteps:
+            raise ValueError(
+                f"sampling.ddim_timesteps {self.sampling.ddim_timesteps} exceeds "
+                f"diffusion.timesteps {self.diffusion.timesteps}"
+            )
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values with the YAML's own keys, sources of data that are not used left out."""
+        plain = self.model_dump(mode="json", by_alias=True)
+        plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
+        if plain["experiment"]["method"] is None:
+            del plain["experiment"]["method"]
+        return plain
+
+    def digest(self) -> str:
+        """sha256 of what is learned: name, description, device and loader workers aside."""
+        plain = self.to_dict()
+        del plain["experiment"], plain["device"], plain["data"]["num_workers"]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted key → value, in the order of the file."""
+        return dict(_flatten(self.to_dict()))
+
+
+def load_config(path: Path | str) -> ExperimentConfig:
+    """Read and validate a YAML file; UserError names the file, the line and the key."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not a text file in UTF-8 (byte {error.start}).") from error
+    return parse_config(text, source=str(path))
+
+
+def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
+    """Validate YAML text. `source` is how messages call it."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        plain = yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{source}{_mark(error)}: is not valid YAML ({_problem(error)}).") from error
+    if not isinstance(plain, dict):
+        raise UserError(f"{source}: is not a configuration: it needs sections such as data, model and training.")
+    return validate_config(plain, source, root)
+
+
+def validate_config(
+    plain: Mapping[str, Any], source: str = "configuration", root: yaml.Node | None = None
+) -> ExperimentConfig:
+    """Build the configuration from plain values; UserError tells the first thing to mend, and its line if known."""
+    try:
+        return ExperimentConfig.model_validate(dict(plain))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        location = [str(part) for part in first["loc"]]
+        line = _line_of(root, location)
+        raise UserError(f"{source}{f', line {line}' if line else ''}: {_sentence(first, location)}") from error
+
+
+def to_yaml(config: ExperimentConfig) -> str:
+    """The configuration as YAML that PyYAML reads back as numbers (1.0e-4, not 1e-4)."""
+    return yaml.dump(config.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def differing_keys(a: ExperimentConfig, b: ExperimentConfig) -> list[str]:
+    """Dotted keys whose values differ."""
+    left, right = a.flat(), b.flat()
+    return [key for key in dict.fromkeys([*left, *right]) if left.get(key) != right.get(key)]
+
+
+def known_keys(model: type[BaseModel] = ExperimentConfig, prefix: str = "") -> Iterator[str]:
+    """Every dotted key that a file may carry, sections included."""
+    for name, info in model.model_fields.items():
+        key = prefix + (info.alias or name)
+        yield key
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from known_keys(info.annotation, key + ".")
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """ "did you mean …?", or the list of what is known."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+
+
+def _sentence(problem: Mapping[str, Any], location: list[str]) -> str:
+    key = ".".join(location) or "configuration"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a setting; {_nearest_key(location)}"
+    if problem["type"] == "missing":
+        return f"{key} is missing."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    found = problem.get("input")
+    shown = (
+        "" if isinstance(found, (dict, list, BaseModel)) or problem["type"] == "value_error" else f" (found {found!r})"
+    )
+    return f"{key}: {message[0].lower() + message[1:]}{shown}" + ("" if message.endswith((".", "?")) else ".")
+
+
+def _nearest_key(location: list[str]) -> str:
+    """The closest known key: in the same section first, then the same last name anywhere."""
+    keys, section = list(known_keys()), ".".join(location[:-1])
+    siblings = [key for key in keys if key.rpartition(".")[0] == section]
+    close = difflib.get_close_matches(location[-1], [k.rpartition(".")[2] for k in siblings], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {'.'.join([*location[:-1], close[0]])}?"
+    last_names = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    close = difflib.get_close_matches(location[-1], list(last_names), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {last_names[close[0]]}?"
+    return f"known there are {', '.join(key.rpartition('.')[2] for key in siblings)}."
+
+
+def _flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in plain.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _line_of(root: yaml.Node | None, location: list[str]) -> int | None:
+    """1-based line of a dotted key in the YAML, or of the deepest section of it that is there."""
+    line, node = None, root
+    for part in location:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line
+
+
+def _mark(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark is not None else ""
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    return " ".join(str(getattr(error, "problem", None) or error).split())
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key written twice, of which plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value} is written twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Short lists on one line; small numbers as 1.0e-4."""
+
+
+def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
+    if value != 0 and abs(value) < 1e-3:
+        mantissa, _, exponent = f"{value:e}".partition("e")
+        exact = f"{float(mantissa)!r}e{int(exponent)}"
+        if float(exact) == value:
+            return dumper.represent_scalar("tag:yaml.org,2002:float", exact)
+    return dumper.represent_float(value)
+
+
+def _represent_list(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
+_Dumper.add_representer(float, _represent_float)
+_Dumper.add_representer(list, _represent_list)

@@ -1,0 +1,22 @@
+"""Where FOCUS keeps what it makes, unless a command is told otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def focus_home() -> Path:
+    """`FOCUS_HOME`, or the platform's data folder: never inside a clone, where a clean-up would delete experiments."""
+    chosen = os.environ.get("FOCUS_HOME", "").strip()
+    return Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_data_dir("focus", appauthor=False))
+
+
+def datasets_folder(home: Path) -> Path:
+    return home / "datasets"
+
+
+def runs_folder(home: Path) -> Path:
+    return home / "runs"

@@ -1,0 +1,118 @@
+"""The journal of a run, `logs/events.jsonl`: the durable record that every database is an index of.
+
+One JSON object a line, flushed as it is written:
+
+    {"seq": 17, "time": "2025-01-01T00:00:00.000000+00:00", "attempt": 1, "kind": "epoch", …}
+
+`seq` counts lines from 0 over the whole file. `attempt` counts starts of the training from 1. Kinds and their fields:
+
+    run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
+                  train_maps, validation_maps, torch, peak_memory_estimate
+    step          step, epoch, loss, lr, grad_norm            (step: optimiser steps done, from 1; epoch: step / steps_per_epoch)
+    epoch         epoch, step, train_loss, val_loss, lr, seconds, images_per_second, peak_memory_bytes, elapsed, best (bool)
+                  (epoch: completed epochs, from 1; seconds: of this epoch; elapsed: training seconds over all attempts)
+    lr_reduced    epoch, before, after
+    figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
+                  power_ratio (by band), bands (in units of k_f)
+    checkpoint    epoch, step, role ("best" | "last"), path, bytes, sha256, val_loss
+    run_ended     epoch, step, reason ("finished" | "stopped" | "failed"), message
+
+Paths are relative to the run folder. Losses are mean squared errors (dimensionless); seconds and bytes are plain.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from focus_core.errors import UserError
+
+JOURNAL = Path("logs") / "events.jsonl"
+
+
+class Journal:
+    """Appends events to a run's journal. One writer at a time; a torn last line of a killed writer is cut first."""
+
+    def __init__(self, run_folder: Path, attempt: int | None = None) -> None:
+        """`attempt` defaults to one more than the largest in the file."""
+        self.path = run_folder / JOURNAL
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_torn_line(self.path)
+        last_attempt, self._seq = 0, 0
+        for event, _ in read_events(self.path):
+            last_attempt, self._seq = max(last_attempt, int(event["attempt"])), int(event["seq"]) + 1
+        self.attempt = last_attempt + 1 if attempt is None else attempt
+        self._file: BinaryIO = self.path.open("ab")
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Append one event. Values are plain numbers, strings, booleans, lists or None."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+        event = {"seq": self._seq, "time": now, "attempt": self.attempt, "kind": kind, **fields}
+        self._file.write(json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        self._file.flush()
+        self._seq += 1
+
+    def close(self) -> None:
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class JournalPosition:
+    """Where a reader stands: the byte behind the last whole line that it has read, and that line's number."""
+
+    offset: int = 0
+    line: int = 0
+
+
+def read_events(path: Path, start: JournalPosition | None = None) -> Iterator[tuple[dict[str, Any], JournalPosition]]:
+    """Whole events from `start` on, each with the position behind it.
+
+    An incomplete last line (its writer is in the middle of it, or was killed there) is left for the next read.
+    A broken line elsewhere is a UserError that names the line.
+    """
+    position = start or JournalPosition()
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(position.offset)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return
+            position = JournalPosition(position.offset + len(raw), position.line + 1)
+            yield _parse_line(raw, path, position.line), position
+
+
+def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
+    try:
+        event = json.loads(raw)
+        if not isinstance(event, dict) or not {"seq", "time", "attempt", "kind"} <= event.keys():
+            raise ValueError("an event needs seq, time, attempt and kind")
+    except ValueError as error:
+        raise UserError(f"{path}, line {line}: is not a journal event ({error}).") from error
+    return event
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A process killed in the middle of a write leaves half a line; the event it began was never recorded."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb+") as file:
+        content = file.read()
+        if not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
