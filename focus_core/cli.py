@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand and return its exit code: 0 done, 1 our fault, 2 the user's mistake, 3 stopped and resumable."""
+    """Run one subcommand; the exit code is 0 done, 1 our fault, 2 the user's mistake, 3 stopped and resumable."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
     parser = _parser(load=name)

@@ -44,7 +44,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 
 class _Section(BaseModel):
-    """Frozen, because a run's configuration is its identity; unknown keys are refused, because a typo is not silence."""
+    """Frozen, because a run's configuration is its identity; unknown keys are refused: a typo must not be silent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
 
@@ -342,7 +342,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _sentence(problem: Mapping[str, Any], location: list[str]) -> str:
-    key = ".".join(location) or "configuration"
+    key = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a setting; {_nearest_key(location)}"
     if problem["type"] == "missing":
@@ -352,6 +352,8 @@ def _sentence(problem: Mapping[str, Any], location: list[str]) -> str:
     shown = (
         "" if isinstance(found, (dict, list, BaseModel)) or problem["type"] == "value_error" else f" (found {found!r})"
     )
+    if not key:
+        return message + "."
     return f"{key}: {message[0].lower() + message[1:]}{shown}" + ("" if message.endswith((".", "?")) else ".")
 
 

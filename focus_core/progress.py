@@ -8,9 +8,10 @@ One JSON object a line, flushed as it is written:
 
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
                   train_maps, validation_maps, torch, peak_memory_estimate
-    step          step, epoch, loss, lr, grad_norm            (step: optimiser steps done, from 1; epoch: step / steps_per_epoch)
-    epoch         epoch, step, train_loss, val_loss, lr, seconds, images_per_second, peak_memory_bytes, elapsed, best (bool)
-                  (epoch: completed epochs, from 1; seconds: of this epoch; elapsed: training seconds over all attempts)
+    step          step, epoch, loss, lr, grad_norm
+                  (step: optimiser steps done, from 1; epoch: step / steps_per_epoch)
+    epoch         epoch, step, train_loss, val_loss, lr, seconds, images_per_second, peak_memory_bytes, elapsed,
+                  best (bool)  (epoch: completed epochs, from 1; seconds: of this epoch; elapsed: of all attempts)
     lr_reduced    epoch, before, after
     figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
                   power_ratio (by band), bands (in units of k_f)
