@@ -1,0 +1,263 @@
+"""What the record promises: states, transitions and the plain objects that pages and workers exchange with it.
+
+The row is the truth; a message is a nudge. The interface writes only `desired_state`; workers write `status`; every
+transition is a compare-and-set that leaves an event. All times are UTC and aware. Nothing here knows SQL.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    DRAFT = "draft"  # written down, never queued
+    QUEUED = "queued"  # waits for a worker
+    STARTING = "starting"  # claimed; the trainer is coming up
+    RUNNING = "running"  # the trainer reports steps
+    PAUSING = "pausing"  # asked to stop; the trainer is writing its checkpoint
+    PAUSED = "paused"  # stopped by "Pause", resumable
+    STALLED = "stalled"  # its worker is alive, but no step came for a long time
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # ended by an error that a retry would repeat
+    CANCELLED = "cancelled"  # stopped by "Stop", resumable from its last checkpoint
+    CRASHED = "crashed"  # its worker vanished: the lease ran out
+
+
+class DesiredState(StrEnum):
+    """What the person wants; the only field that pages write on an experiment that is under way."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+# Every transition that the record accepts; a test walks them all. `draft → queued` is "Queue", the last four "Resume".
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.DRAFT: frozenset({Status.QUEUED}),
+    Status.QUEUED: frozenset({Status.STARTING, Status.PAUSED, Status.CANCELLED}),
+    Status.STARTING: frozenset(
+        {Status.RUNNING, Status.PAUSING, Status.QUEUED, Status.FAILED, Status.CRASHED, Status.SUCCEEDED}
+    ),
+    Status.RUNNING: frozenset(
+        {Status.PAUSING, Status.STALLED, Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CRASHED}
+    ),
+    Status.STALLED: frozenset(
+        {Status.RUNNING, Status.PAUSING, Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CRASHED}
+    ),
+    Status.PAUSING: frozenset(
+        {Status.PAUSED, Status.CANCELLED, Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CRASHED}
+    ),
+    Status.CRASHED: frozenset({Status.QUEUED, Status.CANCELLED, Status.PAUSED}),
+    Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED}),
+    Status.CANCELLED: frozenset({Status.QUEUED}),
+    Status.FAILED: frozenset({Status.QUEUED}),
+    Status.SUCCEEDED: frozenset({Status.QUEUED}),
+}
+
+ACTIVE = frozenset({Status.STARTING, Status.RUNNING, Status.PAUSING, Status.STALLED})
+RESUMABLE = frozenset({Status.PAUSED, Status.CANCELLED, Status.FAILED, Status.CRASHED})
+
+
+class JobStatus(StrEnum):
+    """Simulation jobs and sample requests share these."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """One row of the list of experiments: summaries only, no join with the points."""
+
+    id: str  # short public id, as in URLs
+    name: str
+    status: Status
+    desired_state: DesiredState
+    recipe: str | None
+    dataset: str
+    tags: tuple[str, ...]
+    parameters: int | None
+    epoch: int  # completed epochs
+    num_epochs: int
+    step: int
+    best_val_loss: float | None
+    last_val_loss: float | None
+    power_error: float | None  # mean |ratio − 1| of P(k) over the bands, latest figure
+    images_per_second: float | None
+    seconds_per_epoch: float | None
+    loss_sparkline: tuple[float, ...]  # at most 60 validation losses, evenly over the run
+    thumbnail: str | None  # artifact digest of the latest generated map
+    message: str | None  # why it failed, crashed or waits
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
+    seconds_trained: float
+    attempts: int
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    number: int
+    host: str
+    device: str | None
+    started_at: datetime.datetime
+    ended_at: datetime.datetime | None
+    reason: str | None
+    resumed_epoch: int | None
+    resumed_step: int | None
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    role: str  # "best" | "last"
+    epoch: int
+    step: int
+    val_loss: float | None
+    path: str  # relative to the run folder
+    bytes: int
+    sha256: str
+    written_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class EpochFigures:
+    """What one epoch drew. Tiles are artifact digests of WebP images; arrays are read with `Repository.arrays`."""
+
+    epoch: int
+    step: int
+    real_tiles: tuple[str, ...]  # 4: one a row
+    generated_tiles: tuple[tuple[str, ...], ...]  # 4 × 3
+    ranges: tuple[tuple[float, float], ...]  # log10 Σ shown at the ends of each row's colour bar
+    theta: tuple[tuple[float, ...], ...]  # 4 × d
+    samples_arrays: str | None  # artifact digest of the .npz behind the maps
+    power_arrays: str | None  # artifact digest of the .npz behind P(k)
+    power_error: float | None
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class ExperimentDetail:
+    summary: ExperimentSummary
+    config: Mapping[str, Any]  # as ExperimentConfig.to_dict()
+    config_digest: str
+    parent: str | None
+    notes: str
+    run_folder: str
+    parameter_space: Mapping[str, Any] | None  # ParameterSpace.to_dict(), known once the trainer has opened the data
+    box_size: float | None  # Mpc/h
+    grid: int | None
+    unit: str | None
+    attempts: tuple[AttemptRow, ...]
+    checkpoints: tuple[CheckpointRow, ...]
+    log_tail: str
+    environment: Mapping[str, Any]
+    truth_arrays: str | None  # artifact digest of truth.npz: θ, split and P(k) of every simulation
+    peak_memory_bytes: int | None
+    steps_per_epoch: int | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: each step from the latest attempt that owns it. `attempt` changes at a seam."""
+
+    key: str
+    split: str
+    step: NDArray[np.int64]
+    value: NDArray[np.float64]
+    attempt: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SampleSpec:
+    """A request for maps. Equal specs have equal answers, so a second request is answered from the record."""
+
+    experiment: str
+    theta: tuple[float, ...]
+    n: int
+    seed: int
+    sampler: str = "ddim"
+    steps: int = 50
+    guidance: float = 1.0
+    weights: str = "ema"
+    checkpoint: str = "best"
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    id: str
+    spec: SampleSpec
+    status: JobStatus
+    progress: float  # 0 … 1
+    message: str | None
+    tiles: tuple[str, ...]  # artifact digests of WebP images, one a map
+    value_range: tuple[float, float] | None  # log10 Σ at the ends of the colour bar
+    result: str | None  # artifact digest of the .npz that `focus sample` would write
+    k: NDArray[np.float64] | None  # h/Mpc
+    power: NDArray[np.float64] | None  # (n, nk), (Mpc/h)²
+    n_modes: NDArray[np.float64] | None
+    seconds: float | None
+    created_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job on the training lane that is not a training: today `simulate`."""
+
+    id: str
+    kind: str
+    title: str
+    arguments: Mapping[str, Any]
+    status: JobStatus
+    done: int
+    total: int
+    message: str | None
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    name: str
+    path: str
+    digest: str
+    n_maps: int
+    n_simulations: int
+    grid: int
+    box_size: float | None
+    unit: str | None
+    parameter_space: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    id: str
+    host: str
+    lane: str  # "train" | "sample"
+    pid: int
+    device: str
+    heartbeat_age: float  # seconds
+    current: str | None  # public id of what it works on
+
+
+@dataclass(frozen=True)
+class LaboratoryState:
+    """The status line of every page."""
+
+    running: int
+    queued: int
+    failed: int
+    workers: tuple[WorkerRow, ...]
+    heartbeat_age: float | None  # of the freshest worker, seconds
