@@ -1,0 +1,72 @@
+"""Checks that need every pixel or every row, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_core.data.dataset import MapDataset
+from focus_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class PixelReport:
+    """What the pixels of a dataset are, in its unit. `mean_scatter` is the standard deviation of the maps' means."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    mean_scatter: float
+    zero_fraction: float
+
+
+def maps_per_simulation(n_maps: int, n_rows: int, maps_file: Path, params_file: Path) -> int:
+    """n_maps / n_rows, or a UserError where that is not a whole number."""
+    if n_rows < 1 or n_maps % n_rows:
+        raise UserError(
+            f"{maps_file}: holds {n_maps} maps, which is not a whole number of maps for each of the {n_rows} rows of "
+            f"{params_file}; one of the two files belongs to another set or is incomplete."
+        )
+    return n_maps // n_rows
+
+
+def check_pixels(maps: NDArray[np.float64], first: int, source: Path, physical: bool) -> None:
+    """Refuse maps that are not finite and, where a logarithm will be taken, negative or all zero.
+
+    `first` is the index in the file of the first map of this piece (n, N, N).
+    """
+    low, high = maps.min(axis=(1, 2)), maps.max(axis=(1, 2))
+    finite = np.isfinite(low) & np.isfinite(high)
+    if not finite.all():
+        raise UserError(f"{source}: map {first + _first(~finite)} has pixels that are not finite.")
+    if not physical:
+        return
+    if (low < 0).any():
+        worst = _first(low < 0)
+        raise UserError(
+            f"{source}: map {first + worst} has a negative pixel ({low[worst]:g}), but its logarithm is to be taken; "
+            "give physical maps, or name the file maps_normalized.npy if it is already normalised."
+        )
+    if (high == 0).any():
+        raise UserError(f"{source}: map {first + _first(high == 0)} is zero everywhere, so it has no logarithm.")
+
+
+def scan_pixels(dataset: MapDataset) -> PixelReport:
+    """Read every map once, with the checks of `check_pixels`."""
+    low, high, zeros = np.inf, -np.inf, 0
+    means = []
+    for first, maps in dataset.chunks():
+        check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
+        low, high = min(low, float(maps.min())), max(high, float(maps.max()))
+        zeros += int(np.count_nonzero(maps == 0))
+        means.append(maps.mean(axis=(1, 2)))
+    every = np.concatenate(means)
+    pixels = dataset.n_maps * dataset.grid**2
+    return PixelReport(low, high, float(every.mean()), float(every.std()), zeros / pixels)
+
+
+def _first(flags: NDArray[np.bool_]) -> int:
+    return int(np.flatnonzero(flags)[0])

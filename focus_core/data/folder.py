@@ -1,0 +1,165 @@
+"""The standard dataset folder: `maps.npy`, `params.csv` and `dataset.yaml`, which is written last and completes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from focus_core.data.atomic import replacing, write_text
+from focus_core.data.checks import maps_per_simulation
+from focus_core.data.dataset import MapDataset
+from focus_core.data.files import open_maps, read_table, sha256_of
+from focus_core.data.labels import check_columns, check_prior
+from focus_core.errors import UserError
+from focus_core.parameters import ParameterSpace
+
+MAPS, PARAMS, DESCRIPTION = "maps.npy", "params.csv", "dataset.yaml"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `dataset.yaml` says beside the hashes. `box_size` in Mpc/h."""
+
+    name: str
+    field: str
+    unit: str | None
+    box_size: float | None
+    redshift: float
+    maps_per_simulation: int
+    space: ParameterSpace
+    periodic: bool = True
+    normalised: bool = False
+    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write_maps(path: Path, pieces: Iterable[NDArray[np.float32]], shape: tuple[int, int, int]) -> None:
+    """Write a .npy of float32 maps piece by piece, so that no more than a piece is ever in memory."""
+    with replacing(path) as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces:
+            file.write(np.ascontiguousarray(piece, dtype="<f4").data)
+
+
+def write_folder(
+    folder: Path, pieces: Iterable[NDArray[np.float32]], grid: int, theta: NDArray[np.float64], about: Description
+) -> None:
+    """Write a dataset folder from maps in the order of the simulations and θ (n_simulations, d)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_maps(folder / MAPS, pieces, (len(theta) * about.maps_per_simulation, grid, grid))
+    rows = [",".join(about.space.names), *(",".join(repr(float(value)) for value in row) for row in theta)]
+    write_text(folder / PARAMS, "\n".join(rows) + "\n")
+    plain = {
+        "name": about.name,
+        "field": about.field,
+        "unit": about.unit,
+        "box_size": about.box_size,
+        "redshift": about.redshift,
+        "maps_per_simulation": about.maps_per_simulation,
+        "periodic": about.periodic,
+        "normalised": about.normalised,
+        "parameter_space": about.space.to_dict(),
+        "provenance": dict(about.provenance),
+        "sha256": {name: sha256_of(folder / name) for name in (MAPS, PARAMS)},
+    }
+    write_text(folder / DESCRIPTION, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def open_folder(folder: Path) -> MapDataset:
+    """Open a dataset folder; the labels are verified against their recorded hash, the maps by `focus data check`."""
+    plain = read_description(folder)
+    about = _description(plain, folder / DESCRIPTION)
+    maps_file, params_file = folder / MAPS, folder / PARAMS
+    maps, table = open_maps(maps_file), read_table(params_file)
+    check_columns(table, about.space, params_file)
+    check_prior(table.values, about.space, params_file)
+    found = maps_per_simulation(len(maps), len(table.values), maps_file, params_file)
+    if found != about.maps_per_simulation:
+        raise UserError(
+            f"{folder / DESCRIPTION}: maps_per_simulation is {about.maps_per_simulation}, but {MAPS} and {PARAMS} "
+            f"hold {found} maps a row."
+        )
+    recorded = plain.get("sha256") or {}
+    if PARAMS in recorded and recorded[PARAMS] != sha256_of(params_file):
+        raise UserError(f"{params_file}: was changed since {DESCRIPTION} recorded its sha256; restore or remake it.")
+    return MapDataset(
+        name=about.name,
+        maps=maps,
+        theta=table.values,
+        space=about.space,
+        box_size=about.box_size,
+        unit=about.unit,
+        field=about.field,
+        redshift=about.redshift,
+        maps_per_simulation=found,
+        normalised=about.normalised,
+        periodic=about.periodic,
+        provenance=dict(about.provenance),
+        digest=_digest(recorded, folder),
+        maps_file=maps_file,
+        params_file=params_file,
+    )
+
+
+def is_folder(path: Path) -> bool:
+    return (path / DESCRIPTION).is_file()
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """`dataset.yaml` as plain values."""
+    path = folder / DESCRIPTION
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file, so {folder} is not a (complete) dataset folder.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(plain, dict):
+        raise UserError(f"{path}: is not a description of a dataset.")
+    return plain
+
+
+def recorded_hashes(folder: Path) -> dict[str, str]:
+    """File name → sha256, as `dataset.yaml` records them."""
+    return dict(read_description(folder).get("sha256") or {})
+
+
+def _description(plain: dict[str, Any], path: Path) -> Description:
+    try:
+        box, unit = plain.get("box_size"), plain.get("unit")
+        about = Description(
+            name=str(plain["name"]),
+            field=str(plain["field"]),
+            unit=None if unit is None else str(unit),
+            box_size=None if box is None else float(box),
+            redshift=float(plain["redshift"]),
+            maps_per_simulation=int(plain["maps_per_simulation"]),
+            space=ParameterSpace.from_dict(plain["parameter_space"]),
+            periodic=bool(plain.get("periodic", True)),
+            normalised=bool(plain.get("normalised", False)),
+            provenance=dict(plain.get("provenance") or {}),
+        )
+    except KeyError as error:
+        raise UserError(f"{path}: {error.args[0]} is missing.") from error
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: has a value of the wrong type ({error}).") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    if about.box_size is not None and not (math.isfinite(about.box_size) and about.box_size > 0):
+        raise UserError(f"{path}: box_size is {about.box_size:g}; it must be a positive number of Mpc/h.")
+    return about
+
+
+def _digest(recorded: Mapping[str, str], folder: Path) -> str:
+    """Of the two recorded hashes; a folder written by hand without them is hashed as a whole, once an opening."""
+    pair = [recorded.get(name) or sha256_of(folder / name) for name in (MAPS, PARAMS)]
+    return "sha256:" + hashlib.sha256(" ".join(pair).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""Are the columns of θ what they are called? A wrong label is silent, so whatever can be checked is checked."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_core.data.files import Table
+from focus_core.errors import UserError
+from focus_core.parameters import Parameter, ParameterSpace
+
+FloatArray = NDArray[np.float64]
+
+# Other spellings of the same columns: the short header of the CAMELS Multifield Dataset, and the CAMELS tables.
+_ALIASES = {
+    "Om": "Omega_m",
+    "Omega0": "Omega_m",
+    "Ob": "Omega_b",
+    "ns": "n_s",
+    "s8": "sigma_8",
+    "sigma8": "sigma_8",
+    "w": "w0",
+    "SN1": "A_SN1",
+    "AGN1": "A_AGN1",
+    "SN2": "A_SN2",
+    "AGN2": "A_AGN2",
+    "ASN1": "A_SN1",
+    "AAGN1": "A_AGN1",
+    "ASN2": "A_SN2",
+    "AAGN2": "A_AGN2",
+}
+
+# Tables are printed with five decimals or more; a share of the range's width that such rounding never exceeds.
+_ROUNDING = 1e-4
+
+
+def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
+    """The number of columns and, if the file has a header, their names and order."""
+    found = table.values.shape[1]
+    if found != len(space):
+        raise UserError(
+            f"{source}: has {found} parameter columns, but {space.name} has {len(space)} ({', '.join(space.names)})."
+        )
+    for position, (called, expected) in enumerate(zip(table.header or (), space.names, strict=False), 1):
+        if _ALIASES.get(called, called) != expected:
+            raise UserError(
+                f"{source}: column {position} is called {called}, but {space.name} has {expected} there; "
+                "put the columns in the order of the space, or name the right data.parameter_space."
+            )
+
+
+def outside_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> list[str]:
+    """One sentence for each column that leaves its prior range: column, expected and found."""
+    sentences = []
+    for column, p in zip(theta.T, space.parameters, strict=True):
+        slack = _ROUNDING * (p.maximum - p.minimum)
+        beyond = np.flatnonzero((column < p.minimum - slack) | (column > p.maximum + slack))
+        if len(beyond):
+            sentences.append(
+                f"{source}: column {p.name} should lie in [{p.minimum:g}, {p.maximum:g}], but row {beyond[0]} holds "
+                f"{column[beyond[0]]:g} (the column spans {column.min():g} to {column.max():g}); check the order of "
+                "the columns and data.parameter_space."
+            )
+    return sentences
+
+
+def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
+    """Refuse θ outside the prior."""
+    for sentence in outside_prior(theta, space, source):
+        raise UserError(sentence)
+
+
+def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
+    """Refuse a space-filling set whose column means are not those of the prior, within 4 standard errors.
+
+    Together with the ranges this catches every swap between columns of different priors.
+    """
+    for column, p in zip(theta.T, space.parameters, strict=True):
+        allowed = 4.0 * _prior_std(p) / math.sqrt(len(column))
+        if abs(column.mean() - p.prior_mean()) > allowed:
+            raise UserError(
+                f"{source}: column {p.name} should have a mean of {p.prior_mean():.4f} ± {allowed:.4f} over "
+                f"{len(column)} simulations, but has {column.mean():.4f}; check the order of the columns."
+            )
+
+
+def _prior_std(p: Parameter) -> float:
+    if p.scaling == "log":
+        square = (p.maximum**2 - p.minimum**2) / (2.0 * math.log(p.maximum / p.minimum))
+        return math.sqrt(square - p.prior_mean() ** 2)
+    return (p.maximum - p.minimum) / math.sqrt(12.0)
