@@ -1,0 +1,49 @@
+# Two commands: `make up` runs the laboratory, `make test` shows that it works. Everything lands in .venv and FOCUS_HOME.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What each installation is made from; a change of either makes the next command install again.
+INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help up install install-dev check test bench clean
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+up: install ## start the laboratory: record, broker, workers, dashboard
+	@exec $(BIN)/focus-lab up
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+check: install-dev ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install-dev ## every test, real processes and a real browser included
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: install-dev ## remake the figures of benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
+
+clean: ## remove the environment and caches; experiments in FOCUS_HOME stay
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  "FOCUS needs Python 3.11 or newer; %s is %d.%d. Name another with: make up PYTHON=python3.12" \
+	  % ((sys.executable,) + sys.version_info[:2]))'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science]"
+	@touch $@
+
+$(VENV)/.installed-dev: $(INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,postgresql,dev]"
+	@touch $@ $(VENV)/.installed
