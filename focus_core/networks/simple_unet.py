@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from focus_core.errors import UserError
-from focus_core.networks.layers import Doubling, SinusoidalEmbedding, convolution, group_norm, halving
+from focus_core.networks.layers import Convolution, Doubling, SinusoidalEmbedding, group_norm
 
 
 class ResidualBlock(nn.Module):
@@ -20,11 +20,11 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, periodic: bool) -> None:
         super().__init__()
-        self.first = convolution(channels_in, channels_out, periodic)
+        self.first = Convolution(channels_in, channels_out, periodic)
         self.first_norm = group_norm(channels_out)
         self.from_time = nn.Linear(embedding, channels_out)
         self.from_condition = nn.Linear(embedding, channels_out)
-        self.second = convolution(channels_out, channels_out, periodic)
+        self.second = Convolution(channels_out, channels_out, periodic)
         self.second_norm = group_norm(channels_out)
         self.shortcut = nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
 
@@ -52,14 +52,14 @@ class SimpleUNet(nn.Module):
         super().__init__()
         self.time = nn.Sequential(SinusoidalEmbedding(embedding), *_mlp(embedding, embedding))
         self.condition = nn.Sequential(*_mlp(condition_size, embedding))
-        self.inward = convolution(channels_in, base_channels, periodic)
+        self.inward = Convolution(channels_in, base_channels, periodic)
 
         widths = [base_channels * mult for mult in channel_mults]
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         width = base_channels
         for stage in widths:
             self.down.append(ResidualBlock(width, stage, embedding, periodic))
-            self.shrink.append(halving(stage, periodic))
+            self.shrink.append(Convolution(stage, stage, periodic, halve=True))
             width = stage
         self.middle = ResidualBlock(width, width, embedding, periodic)
         self.enlarge, self.up = nn.ModuleList(), nn.ModuleList()
@@ -69,7 +69,7 @@ class SimpleUNet(nn.Module):
             width = stage
 
         self.outward = nn.Sequential(
-            convolution(width, base_channels, periodic), nn.SiLU(), nn.Conv2d(base_channels, channels_out, 1)
+            Convolution(width, base_channels, periodic), nn.SiLU(), nn.Conv2d(base_channels, channels_out, 1)
         )
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
