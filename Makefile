@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up install install-dev check test bench clean
+.PHONY: help up install install-dev check test clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,9 +27,6 @@ check: install-dev ## ruff, mypy, import contracts
 
 test: install-dev ## every test, real processes and a real browser included
 	$(BIN)/pytest $(PYTEST_ARGS)
-
-bench: install-dev ## remake the figures of benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment and caches; experiments in FOCUS_HOME stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
