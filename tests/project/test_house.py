@@ -1,4 +1,4 @@
-"""The repository keeps its own promises: documents name what is there, versions are pinned once, no machine leaks in."""
+"""The repository keeps its promises: documents name what is there, versions stand once, no machine leaks in."""
 
 from __future__ import annotations
 
