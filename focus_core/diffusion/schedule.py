@@ -1,0 +1,52 @@
+"""How much noise there is at each time t = 0 … T − 1 (Ho et al. 2020, arXiv 2006.11239)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from focus_core.config import DiffusionSection
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """`beta` (T,), float64 on the CPU: the variance that step t adds. Everything else follows from it.
+
+    Kept in double precision, because √(1 − ᾱ) at small t is a difference of nearly equal numbers.
+    """
+
+    beta: Tensor
+
+    @property
+    def timesteps(self) -> int:
+        return len(self.beta)
+
+    @cached_property
+    def alpha_bar(self) -> Tensor:
+        """ᾱ_t = Π_{s ≤ t} (1 − β_s), shape (T,)."""
+        return torch.cumprod(1.0 - self.beta, dim=0)
+
+    @cached_property
+    def alpha_bar_list(self) -> list[float]:
+        """ᾱ as plain numbers, for the scalar arithmetic of samplers."""
+        return [float(value) for value in self.alpha_bar]
+
+
+def make_schedule(section: DiffusionSection) -> NoiseSchedule:
+    steps, low, high = section.timesteps, section.beta_start, section.beta_end
+    if section.schedule == "linear":
+        return NoiseSchedule(torch.linspace(low, high, steps, dtype=torch.float64))
+    if section.schedule == "quadratic":
+        return NoiseSchedule(torch.linspace(math.sqrt(low), math.sqrt(high), steps, dtype=torch.float64).square())
+    return NoiseSchedule(_cosine_beta(steps))
+
+
+def _cosine_beta(steps: int, offset: float = 0.008) -> Tensor:
+    """ᾱ(t) = cos²(π/2 · (t/T + s)/(1 + s)), β capped at 0.999 (Nichol & Dhariwal 2021, eq. 17)."""
+    t = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
+    alpha_bar = torch.cos((t + offset) / (1.0 + offset) * math.pi / 2.0).square()
+    return (1.0 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
