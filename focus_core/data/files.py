@@ -7,7 +7,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,15 @@ def open_array(path: Path) -> np.memmap:
 
 def open_maps(path: Path) -> np.memmap:
     """Memory-map maps of shape (n, N, N), or (n, 1, N, N) with its channel dropped. Pixels are not read."""
-    array: Any = open_array(path)
-    if array.ndim == 4 and array.shape[1] == 1:
-        array = array[:, 0]
+    array = without_channel(open_array(path))
     if array.ndim != 3 or array.shape[1] != array.shape[2] or 0 in array.shape:
         raise UserError(f"{path}: has shape {array.shape}; maps have shape (n, N, N).")
-    return cast(np.memmap, array)
+    return array
+
+
+def without_channel(array: np.memmap) -> np.memmap:
+    """(n, 1, N, N) as (n, N, N), still memory-mapped; anything else as it is."""
+    return cast(np.memmap, array[:, 0]) if array.ndim == 4 and array.shape[1] == 1 else array
 
 
 def read_table(path: Path) -> Table:

@@ -114,9 +114,9 @@ def is_folder(path: Path) -> bool:
     return (path / DESCRIPTION).is_file()
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """`dataset.yaml` as plain values."""
-    path = folder / DESCRIPTION
+def read_description(folder: Path, file: str = DESCRIPTION) -> dict[str, Any]:
+    """`dataset.yaml` (or another YAML file of the folder) as plain values."""
+    path = folder / file
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

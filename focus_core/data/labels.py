@@ -76,8 +76,10 @@ def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
 def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
     """Refuse a space-filling set whose column means are not those of the prior, within 4 standard errors.
 
-    Together with the ranges this catches every swap between columns of different priors.
+    Together with the ranges this catches every swap between columns of different priors. Realisations of one θ count
+    once.
     """
+    theta = np.unique(theta, axis=0)
     for column, p in zip(theta.T, space.parameters, strict=True):
         allowed = 4.0 * _prior_std(p) / math.sqrt(len(column))
         if abs(column.mean() - p.prior_mean()) > allowed:

@@ -1,0 +1,114 @@
+"""`focus data check`: is this dataset what it says it is?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from focus_core.errors import UserError
+
+if TYPE_CHECKING:
+    from focus_core.data.dataset import MapDataset
+
+SUMMARY = "check a dataset: shapes, values, parameter columns"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="read every map and every label once, and report")
+    check.add_argument(
+        "path", type=Path, metavar="PATH", help="a dataset folder, a CAMELS maps file, or a .npy file of maps"
+    )
+    check.add_argument("--params", type=Path, help="parameters of a maps file (default: found by CAMELS' names)")
+    check.add_argument("--space", help="parameter space of a maps file (default for CAMELS files: camels_lh6)")
+    check.add_argument("--box", type=float, help="side of the box in Mpc/h, where the files do not say it")
+
+
+def run(arguments: argparse.Namespace) -> int | None:
+    from focus_core.data.checks import scan_pixels
+    from focus_core.data.files import sha256_of
+    from focus_core.data.folder import recorded_hashes
+
+    path: Path = arguments.path.expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder; check the path.")
+    params = arguments.params or (None if path.is_dir() else _params_beside(path))
+    if params is None and path.is_file():
+        return _report_bare_maps(path)
+    dataset = _open(path, params, arguments)
+    hashes = {file.name: sha256_of(file) for file in (dataset.maps_file, dataset.params_file)}
+    if path.is_dir():
+        for name, recorded in recorded_hashes(path).items():
+            if hashes.get(name) != recorded:
+                raise UserError(f"{path / name}: its sha256 is not the one in dataset.yaml; it was changed or damaged.")
+    _report(dataset, hashes)
+    pixels = scan_pixels(dataset)
+    unit = dataset.unit or ("normalised" if dataset.normalised else "unit unknown")
+    print(f"pixels        {pixels.minimum:.6g} to {pixels.maximum:.6g}, mean {pixels.mean:.6g} ({unit})")
+    print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
+    print("every check passed")
+    return None
+
+
+def _params_beside(path: Path) -> Path | None:
+    """The parameters that belong to a maps file by name, or None for a name that implies none."""
+    from focus_core.data.cmd import parse_name
+    from focus_core.data.opening import NORMALISED_MAPS, NORMALISED_PARAMS
+
+    name = parse_name(path)
+    if name is not None:
+        return path.with_name(name.params_file)
+    return path.with_name(NORMALISED_PARAMS) if path.name == NORMALISED_MAPS else None
+
+
+def _open(path: Path, params: Path | None, arguments: argparse.Namespace) -> MapDataset:
+    from focus_core.data.folder import is_folder, open_folder
+    from focus_core.data.opening import NORMALISED_MAPS, NORMALISED_PARAMS, open_pair
+
+    if params is not None:
+        return open_pair(path, params, arguments.space, arguments.box)
+    if not is_folder(path) and (path / NORMALISED_MAPS).is_file():
+        return open_pair(path / NORMALISED_MAPS, path / NORMALISED_PARAMS, arguments.space, arguments.box)
+    found = sorted(path.glob("Maps_*.npy"))
+    if not is_folder(path) and len(found) == 1:
+        return open_pair(found[0], _params_beside(found[0]) or found[0], arguments.space, arguments.box)
+    return open_folder(path)
+
+
+def _report(dataset: MapDataset, hashes: dict[str, str]) -> None:
+    box = f"{dataset.box_size:g} Mpc/h" if dataset.box_size else "box unknown"
+    print(f"{dataset.name}: {dataset.field}, z = {dataset.redshift:g}, {box}")
+    print(
+        f"maps          {dataset.n_maps} of {dataset.grid}², {dataset.n_simulations} simulations, "
+        f"{dataset.maps_per_simulation} maps each"
+    )
+    print(f"parameters    {dataset.space.name}")
+    for p, column in zip(dataset.space.parameters, dataset.theta.T, strict=True):
+        print(f"  {p.name:<11} {column.min():.6g} to {column.max():.6g}, prior [{p.minimum:g}, {p.maximum:g}]")
+    print(f"digest        {dataset.digest}")
+    for name, digest in hashes.items():
+        print(f"sha256        {digest}  {name}")
+    for warning in dataset.warnings:
+        print(f"warning       {warning}")
+
+
+def _report_bare_maps(path: Path) -> int | None:
+    """Maps without labels: shape and pixels alone."""
+    import numpy as np
+
+    from focus_core.data.checks import check_pixels
+    from focus_core.data.dataset import CHUNK_PIXELS
+    from focus_core.data.files import open_maps
+
+    maps = open_maps(path)
+    step = max(1, CHUNK_PIXELS // maps.shape[-1] ** 2)
+    low, high = float("inf"), float("-inf")
+    for first in range(0, len(maps), step):
+        piece = np.array(maps[first : first + step], dtype=np.float64)
+        check_pixels(piece, first, path, physical="normali" not in path.name.lower())
+        low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+    print(f"{path.name}: {len(maps)} maps of {maps.shape[-1]}², {maps.dtype}")
+    print(f"pixels        {low:.6g} to {high:.6g}")
+    print("every check passed; there are no parameters to check (give --params and --space)")
+    return None

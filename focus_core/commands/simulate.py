@@ -1,0 +1,91 @@
+"""`focus simulate`: a suite of particle-mesh simulations, with a progress bar, resumable."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from focus_core.parameters import SPACES, parameter_space
+
+SUMMARY = "make a suite of particle-mesh simulations and their maps"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the dataset")
+    parser.add_argument("--simulations", type=int, default=64, help="points in parameter space (default 64)")
+    parser.add_argument("--grid", type=int, default=64, help="cells, particles and pixels a side (default 64)")
+    parser.add_argument("--box", type=float, default=64.0, help="side of the periodic box in Mpc/h (default 64)")
+    parser.add_argument("--seed", type=int, default=0, help="of the design and the initial phases (default 0)")
+    parser.add_argument("--realisations", type=int, default=1, help="initial phases at each point (default 1)")
+    parser.add_argument("--space", choices=sorted(SPACES), default="wcdm6", help="parameters to vary (default wcdm6)")
+    parser.add_argument("--layout", choices=("folder", "cmd"), default="folder", help="dataset folder, or CAMELS files")
+    parser.add_argument("--slabs", type=int, help="slabs along each axis (default: about 16 Mpc/h deep)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (default)")
+
+
+def run(arguments: argparse.Namespace) -> int | None:
+    from tqdm import tqdm
+
+    from focus_core.simulation.suite import SuiteSpec, simulate_suite
+
+    spec = SuiteSpec(
+        simulations=arguments.simulations,
+        grid=arguments.grid,
+        box=arguments.box,
+        seed=arguments.seed,
+        realisations=arguments.realisations,
+        space=parameter_space(arguments.space),
+        layout=arguments.layout,
+        slabs=arguments.slabs,
+    )
+    device = _device(arguments.device)
+    started = False
+    with tqdm(total=spec.n_rows, unit="simulation", file=sys.stderr, desc="simulating") as bar:
+
+        def progress(done: int, total: int) -> None:
+            nonlocal started
+            if started:
+                bar.update(done - bar.n)
+            else:  # what an earlier call finished does not count into the rate
+                bar.initial = bar.n = done
+                bar.refresh()
+            started = True
+
+        simulate_suite(spec, arguments.out, progress=progress, should_stop=_stop_on_signal(), device=device)
+    print(arguments.out)
+    return None
+
+
+def _stop_on_signal() -> Callable[[], bool]:
+    """The first SIGINT or SIGTERM asks to stop after the present simulation, a second SIGINT interrupts it."""
+    asked = False
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
+    return lambda: asked
+
+
+def _device(name: str) -> str:
+    import torch
+
+    from focus_core.errors import UserError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    if kind not in ("cpu", "cuda"):
+        raise UserError(f"--device: '{name}' is not known; simulations run on cpu, cuda or cuda:N.")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device: {name} cannot be used here ({str(error).splitlines()[0]}).") from error
+    return name

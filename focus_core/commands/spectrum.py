@@ -1,0 +1,62 @@
+"""`focus spectrum`: P(k) of physical maps as a CSV file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from focus_core.errors import UserError
+
+if TYPE_CHECKING:
+    from focus_core.statistics.power import PowerSpectrum
+
+SUMMARY = "measure the power spectrum P(k) of maps"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "maps", type=Path, metavar="MAPS.npy", help="physical maps (n, N, N) or (N, N), not overdensities"
+    )
+    parser.add_argument("--box", type=float, required=True, help="side of the box in Mpc/h")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="map,k,power,n_modes,error")
+    parser.add_argument(
+        "--mean",
+        action="store_true",
+        help="the mean over maps instead: k,power,n_modes,error, where error is the standard error of that mean over "
+        "maps; it takes the maps as independent, which sister maps of one simulation are not",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int | None:
+    from focus_core.data.atomic import write_text
+    from focus_core.data.files import open_array, without_channel
+    from focus_core.statistics.power import power_spectrum
+
+    maps = without_channel(open_array(arguments.maps))
+    spectrum = power_spectrum(maps, arguments.box, source=str(arguments.maps))
+    lines = _mean_lines(spectrum, arguments.maps) if arguments.mean else _lines(spectrum)
+    try:
+        write_text(arguments.out, "\n".join(lines) + "\n")
+    except OSError as error:
+        raise UserError(f"--out: {arguments.out} cannot be written ({error.strerror}).") from error
+    return None
+
+
+def _lines(spectrum: PowerSpectrum) -> list[str]:
+    """k in h/Mpc, power and error in (Mpc/h)²; modes of the full plane; maps counted from 0."""
+    lines = ["map,k,power,n_modes,error"]
+    for index, (power, error) in enumerate(zip(spectrum.power, spectrum.error, strict=True)):
+        for k, p, n, e in zip(spectrum.k, power, spectrum.n_modes, error, strict=True):
+            lines.append(f"{index},{k:.10g},{p:.10g},{n},{e:.10g}")
+    return lines
+
+
+def _mean_lines(spectrum: PowerSpectrum, source: Path) -> list[str]:
+    n_maps = len(spectrum.power)
+    if n_maps < 2:
+        raise UserError(f"{source}: holds one map, and the error of a mean over maps needs two; leave --mean out.")
+    mean = spectrum.power.mean(axis=0)
+    error = spectrum.power.std(axis=0, ddof=1) / n_maps**0.5
+    rows = zip(spectrum.k, mean, spectrum.n_modes, error, strict=True)
+    return ["k,power,n_modes,error", *(f"{k:.10g},{p:.10g},{n},{e:.10g}" for k, p, n, e in rows)]

@@ -1,0 +1,250 @@
+"""Suites of simulations: a design in parameter space, one box after another, one dataset at the end.
+
+Every finished simulation is a file in `.suite/` of the output folder, written atomically, so that a suite that was
+stopped goes on where it was and ends in the same bytes. Each box follows from (suite seed, point, realisation) alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import errno
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from focus_core.data.atomic import replacing, write_text
+from focus_core.data.cmd import BUILT_IN_SUITE, CmdName
+from focus_core.data.dataset import SURFACE_DENSITY
+from focus_core.data.folder import DESCRIPTION, MAPS, Description, read_description, write_folder, write_maps
+from focus_core.errors import StopRequested, UserError
+from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
+from focus_core.simulation.cosmology import Cosmology
+from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
+from focus_core.simulation.slabs import default_slabs, slab_maps
+
+Layout = Literal["folder", "cmd"]
+
+FIELD = "Mtot"
+STATE = ".suite"
+PROVENANCE = "provenance.yaml"
+# Below 8 cells a side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
+_SMALLEST_GRID, _LARGEST_GRID = 8, 1024
+
+
+@dataclass(frozen=True)
+class SuiteSpec:
+    """What a suite is: equal specifications give equal maps on one kind of device. `box` in Mpc/h, `grid` cells a side.
+
+    `simulations` counts points of the design, each run with `realisations` initial phases; `slabs` an axis defaults to
+    16 Mpc/h of depth. `name` defaults to that of the folder.
+    """
+
+    simulations: int
+    grid: int = 64
+    box: float = 64.0
+    seed: int = 0
+    realisations: int = 1
+    space: ParameterSpace = WCDM6
+    layout: Layout = "folder"
+    slabs: int | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated, by the option's name."""
+        if self.simulations < 1 or self.realisations < 1:
+            raise UserError(
+                f"--simulations and --realisations: are {self.simulations} and {self.realisations}, below 1."
+            )
+        if self.grid % 2 or not _SMALLEST_GRID <= self.grid <= _LARGEST_GRID:
+            raise UserError(f"--grid: is {self.grid}; it must be even, from {_SMALLEST_GRID} to {_LARGEST_GRID}.")
+        if not (math.isfinite(self.box) and self.box > 0):
+            raise UserError(f"--box: is {self.box:g}; it must be a positive number of Mpc/h.")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"--seed: is {self.seed}; it must be from 0 to 2⁶³ − 1.")
+        if self.slabs is not None and (self.slabs < 1 or self.grid % self.slabs):
+            raise UserError(f"--slabs: is {self.slabs}, which does not divide the grid of {self.grid}.")
+        if self.layout == "cmd" and self.space != CAMELS_LH6:
+            raise UserError(
+                f"--layout: cmd files hold camels_lh6 columns, not {self.space.name}; add --space camels_lh6."
+            )
+
+    @property
+    def n_rows(self) -> int:
+        return self.simulations * self.realisations
+
+    @property
+    def n_slabs(self) -> int:
+        return self.slabs or default_slabs(self.grid, self.box)
+
+    def plain(self) -> dict[str, Any]:
+        """What makes two suites the same, for the state on disk; the name is left out."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del values["name"]
+        return values | {"space": self.space.name, "slabs": self.n_slabs, "steps": STEPS}
+
+    def design(self) -> NDArray[np.float64]:
+        """θ (n_rows, d): the first points of a scrambled Sobol sequence in the scaled prior, each `realisations` times.
+
+        A longer suite of the same seed begins with the points of a shorter one.
+        """
+        sobol = qmc.Sobol(len(self.space), scramble=True, rng=np.random.default_rng(self.seed))
+        points = sobol.random_base2(max(0, math.ceil(math.log2(self.simulations))))[: self.simulations]
+        return np.repeat(self.space.from_unit(2.0 * points - 1.0), self.realisations, axis=0)
+
+    def phase_seed(self, row: int) -> int:
+        """Seed of a row's initial phases; other rows do not enter it."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=divmod(row, self.realisations))
+        return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+
+
+def simulate_suite(
+    spec: SuiteSpec,
+    out: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Run what is missing of a suite in the folder `out`, write its dataset, and return `out`.
+
+    `progress(done, total)` is called at the start and after every simulation; `should_stop()` is asked between them and
+    ends the call with StopRequested. A complete suite is left as it is; another suite's folder is a UserError.
+    """
+    total = spec.n_rows
+    report = progress or (lambda done, total: None)
+    if _recorded(out, spec) == "complete":
+        shutil.rmtree(out / STATE, ignore_errors=True)  # killed between completing and tidying up
+        report(total, total)
+        return out
+    try:
+        _run(spec, out, report, should_stop or (lambda: False), torch.device(device))
+        _assemble(spec, out, device)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR):
+            raise
+        raise UserError(
+            f"--out: {error.filename or out} cannot be written ({error.strerror}); mend that and run the same command "
+            "again, which keeps what is finished."
+        ) from error
+    return out
+
+
+def _run(
+    spec: SuiteSpec,
+    out: Path,
+    report: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+    device: torch.device,
+) -> None:
+    state = out / STATE
+    state.mkdir(parents=True, exist_ok=True)
+    write_text(state / "spec.json", json.dumps(spec.plain(), indent=1) + "\n")
+    theta = spec.design()
+    missing = [row for row in range(spec.n_rows) if not _shard(out, row).exists()]
+    done = spec.n_rows - len(missing)
+    report(done, spec.n_rows)
+    for row in missing:
+        if should_stop():
+            raise StopRequested(f"stopped after {done} of {spec.n_rows} simulations; the same command goes on.")
+        maps = _simulate(spec, theta[row], spec.phase_seed(row), device)
+        with replacing(_shard(out, row)) as file:
+            np.save(file, maps)
+        done += 1
+        report(done, spec.n_rows)
+
+
+def _simulate(spec: SuiteSpec, theta: NDArray[np.float64], seed: int, device: torch.device) -> NDArray[np.float32]:
+    """The maps (3·n_slabs, N, N) of one box."""
+    cosmology = Cosmology.from_values(dict(zip(spec.space.names, theta, strict=True)) | dict(spec.space.fixed))
+    positions, _ = evolve(cosmology, spec.grid, spec.box, seed, device)
+    return slab_maps(density(positions, spec.grid), spec.n_slabs, cosmology.Omega_m, spec.box)
+
+
+def _assemble(spec: SuiteSpec, out: Path, device: str) -> None:
+    """One dataset of all simulations; the file that completes it is written last, then the state goes."""
+    provenance = _provenance(spec, device)
+    if spec.layout == "folder":
+        about = Description(
+            name=spec.name or out.resolve().name,
+            field=FIELD,
+            unit=SURFACE_DENSITY,
+            box_size=spec.box,
+            redshift=0.0,
+            maps_per_simulation=3 * spec.n_slabs,
+            space=spec.space,
+            provenance=provenance,
+        )
+        write_folder(out, _shards(spec, out), spec.grid, spec.design(), about)
+    else:
+        _write_cmd(spec, out, provenance)
+    shutil.rmtree(out / STATE)
+
+
+def _write_cmd(spec: SuiteSpec, out: Path, provenance: dict[str, Any]) -> None:
+    name = CmdName(FIELD, f"{BUILT_IN_SUITE}-L{spec.box:.12g}n{spec.grid}", "LH", 0.0)
+    write_maps(out / name.maps_file, _shards(spec, out), (3 * spec.n_slabs * spec.n_rows, spec.grid, spec.grid))
+    rows = ["# Om sigma8 SN1 AGN1 SN2 AGN2", *(" ".join(f"{v:.10g}" for v in row) for row in spec.design())]
+    write_text(out / name.params_file, "\n".join(rows) + "\n")
+    write_text(out / PROVENANCE, yaml.safe_dump({"provenance": provenance}, sort_keys=False, allow_unicode=True))
+
+
+def _provenance(spec: SuiteSpec, device: str) -> dict[str, Any]:
+    return {
+        "source": "FOCUS particle-mesh simulation: the truth of its own dataset, not of nature",
+        "suite": spec.plain(),
+        "particles": f"{spec.grid}³",
+        "force_resolution": f"{spec.box / spec.grid:.6g} Mpc/h (one cell)",
+        "slab_depth": f"{spec.box / spec.n_slabs:.6g} Mpc/h",
+        "time_steps": f"{STEPS}, linear in a from {START} to 1",
+        "linear_power": "Eisenstein–Hu by pyccl",
+        "versions": {name: version(name) for name in ("focus-lab", "torch", "pyccl", "scipy", "numpy")},
+        "device": device,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _recorded(out: Path, spec: SuiteSpec) -> Literal["complete", "unfinished", "new"]:
+    """What is in the folder; UserError if it belongs to another suite or to somebody else."""
+    state, found = _read_state(out)
+    if state == "new":
+        if (out / MAPS).exists() or (out.exists() and not out.is_dir()):
+            raise UserError(f"--out: {out} already holds something that `focus simulate` did not make; choose another.")
+        return "new"
+    if found != spec.plain():
+        other = [f"{key} {value}" for key, value in (found or {}).items() if spec.plain().get(key) != value]
+        raise UserError(
+            f"--out: {out} already holds another suite ({', '.join(other) or 'unknown settings'}); choose another "
+            "folder or give those settings."
+        )
+    return state
+
+
+def _read_state(out: Path) -> tuple[Literal["complete", "unfinished", "new"], dict[str, Any] | None]:
+    for file in (DESCRIPTION, PROVENANCE):
+        if (out / file).is_file():
+            return "complete", (read_description(out, file).get("provenance") or {}).get("suite")
+    spec_file = out / STATE / "spec.json"
+    if spec_file.is_file():
+        return "unfinished", json.loads(spec_file.read_text(encoding="utf-8"))
+    return "new", None
+
+
+def _shard(out: Path, row: int) -> Path:
+    return out / STATE / f"simulation_{row:06d}.npy"
+
+
+def _shards(spec: SuiteSpec, out: Path) -> Iterator[NDArray[np.float32]]:
+    for row in range(spec.n_rows):
+        yield np.load(_shard(out, row))
