@@ -77,6 +77,15 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),
+    JobStatus.RUNNING: frozenset({JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.SUCCEEDED: frozenset(),
+    JobStatus.FAILED: frozenset({JobStatus.QUEUED}),
+    JobStatus.CANCELLED: frozenset({JobStatus.QUEUED}),
+}
+
+
 @dataclass(frozen=True)
 class ExperimentSummary:
     """One row of the list of experiments: summaries only, no join with the points."""
@@ -242,6 +251,28 @@ class DatasetRow:
 
 
 @dataclass(frozen=True)
+class EventRow:
+    """One transition or remark, as it happened."""
+
+    time: datetime.datetime
+    kind: str  # "status" | "wish" | "remark"
+    before: str | None
+    after: str | None
+    message: str | None
+    who: str
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Measured training speed, for the estimate of time before a launch."""
+
+    model_digest: str  # as focus_store.experiments.model_digest(config)
+    grid: int | None
+    device: str | None
+    images_per_second: float
+
+
+@dataclass(frozen=True)
 class WorkerRow:
     id: str
     host: str
@@ -261,3 +292,23 @@ class LaboratoryState:
     failed: int
     workers: tuple[WorkerRow, ...]
     heartbeat_age: float | None  # of the freshest worker, seconds
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to a row, until its lease runs out. The token changes with every claim."""
+
+    kind: str  # "experiment" | "job" | "sample"
+    id: str
+    token: str
+    owner: str
+    attempt: int  # of an experiment, from 1; 0 otherwise
+
+
+class Wish(StrEnum):
+    """What a worker learns when it renews its lease."""
+
+    GO_ON = "go on"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+    LOST = "lost"  # the lease is somebody else's: stop at once and write nothing

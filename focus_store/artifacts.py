@@ -1,0 +1,57 @@
+"""Files named by their content: home/artifacts/ab/abcdef….webp. Written once, never changed, shared by equal ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from focus_core.errors import UserError
+
+SUFFIXES = {"image/webp": ".webp", "image/png": ".png", "application/x-npz": ".npz", "application/json": ".json"}
+MEDIA_TYPES = {suffix: media for media, suffix in SUFFIXES.items()}
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    digest: str  # sha256
+    suffix: str
+    bytes: int
+    path: str  # relative to the root
+
+
+class ArtifactFolder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, content: bytes, suffix: str) -> StoredFile:
+        """Store bytes under their sha256; equal content is stored once. Atomic: a reader never sees half a file."""
+        digest = hashlib.sha256(content).hexdigest()
+        relative = f"{digest[:2]}/{digest}{suffix}"
+        target = self.root / relative
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+            try:
+                with temporary.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return StoredFile(digest, suffix, len(content), relative)
+
+    def find(self, digest: str) -> Path | None:
+        """The file of that digest, or None. Anything that is not a sha256 finds nothing: it comes from URLs."""
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            return None
+        return next(iter(sorted((self.root / digest[:2]).glob(f"{digest}.*"))), None)
+
+    def read(self, digest: str) -> bytes:
+        path = self.find(digest)
+        if path is None:
+            raise UserError(f"artifact {digest}: is not in {self.root}; it was deleted, or another record wrote it.")
+        return path.read_bytes()

@@ -1,0 +1,60 @@
+"""Engines on SQLite and PostgreSQL, set up so that readers and writers never fail for each other's sake.
+
+SQLite writers start with BEGIN IMMEDIATE: a deferred transaction that turns into a writer fails at once with
+"database is locked", however long the busy timeout is. Readers have an engine of their own, or they would queue
+behind the writers. This module imports nothing of FOCUS, because migrations use it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+# Write-ahead logging needs shared memory, which these do not have between machines.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs3", "nfs4", "cifs", "smbfs", "smb2", "smb3", "afs", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs"}
+    | {"fuse.glusterfs", "fuse.ceph", "9p", "afpfs", "webdav", "orangefs", "panfs", "fuse.rclone"}
+)
+
+
+def network_file_system(path: Path) -> str | None:
+    """The name of the network file system that holds `path`, or None on a local disk."""
+    path = path.resolve()
+    mounts = [m for m in psutil.disk_partitions(all=True) if path.is_relative_to(m.mountpoint)]
+    if not mounts:
+        return None
+    nearest = max(mounts, key=lambda mount: len(mount.mountpoint))
+    return nearest.fstype if nearest.fstype.lower() in NETWORK_FILE_SYSTEMS else None
+
+
+def make_engine(database_url: str, *, writes: bool) -> Engine:
+    """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers."""
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url)
+    file = Path(url.database or "")
+    journal = "DELETE" if network_file_system(file.parent) else "WAL"
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        for pragma in (
+            "busy_timeout = 20000",
+            f"journal_mode = {journal}",
+            "synchronous = NORMAL" if journal == "WAL" else "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

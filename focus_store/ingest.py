@@ -1,0 +1,324 @@
+"""From the journal to the database: in batches, each with the journal's position in the same transaction.
+
+The journal on disk is the durable record and the database its index. Every insert ignores or replaces what is there,
+so that replaying a journal, whole or in part, changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy.orm import Session
+
+from focus_core.progress import JOURNAL, JournalPosition, read_events
+from focus_store.artifacts import StoredFile
+from focus_store.contracts import Status
+from focus_store.drawings import Drawing, read_drawing
+from focus_store.metrics import curve
+from focus_store.session import Record, database_now, insert_ignoring, insert_replacing
+from focus_store.tables import (
+    Artifact,
+    Attempt,
+    Checkpoint,
+    Experiment,
+    Figure,
+    MetricPoint,
+    MetricSeries,
+    MetricSummary,
+    Spectrum,
+)
+from focus_store.transitions import move
+
+BATCH = 1000
+LOG = Path("logs") / "training.log"
+LOG_TAIL_BYTES = 16_384
+SPARKLINE = 60
+
+# journal field → (key, split) of its curve
+STEP_CURVES = {"loss": ("loss", "train"), "lr": ("lr", "train"), "grad_norm": ("grad_norm", "train")}
+EPOCH_CURVES = {
+    "val_loss": ("loss", "validation"),
+    "train_loss": ("epoch_loss", "train"),
+    "images_per_second": ("images_per_second", "train"),
+    "seconds": ("seconds", "train"),
+    "elapsed": ("elapsed", "train"),
+}
+FIGURE_CURVES = {"power_error": ("power_error", "train")}
+CURVES = {"step": STEP_CURVES, "epoch": EPOCH_CURVES, "figure": FIGURE_CURVES}
+
+Event = Mapping[str, Any]
+SeriesName = tuple[int, str, str]  # attempt, key, split
+log = logging.getLogger(__name__)
+
+
+class Ingestion(Record):
+    def ingest(self, experiment_id: str, run_folder: Path) -> int:
+        """Take in everything the journal has gained; how many events that were.
+
+        UserError for a journal that is broken elsewhere than in its last line.
+        """
+        total = 0
+        while (taken := self._ingest_batch(experiment_id, run_folder)) > 0:
+            total += taken
+        self._read_texts(experiment_id, run_folder)
+        return total
+
+    def _ingest_batch(self, experiment_id: str, run_folder: Path) -> int:
+        start = self._position(experiment_id, run_folder)
+        batch = list(itertools.islice(read_events(run_folder / JOURNAL, start), BATCH))
+        if not batch:
+            return 0
+        events, end = [event for event, _ in batch], batch[-1][1]
+        drawings = [drawing for event in events if (drawing := self._draw(event, run_folder)) is not None]
+        with self.writing() as session:
+            # Another process may have read the same lines; whoever moves the position owns them.
+            moved = session.execute(
+                update(Experiment)
+                .where(
+                    Experiment.id == experiment_id,
+                    Experiment.journal_offset == _stored_offset(session, experiment_id, start),
+                )
+                .values(
+                    journal_offset=end.offset,
+                    journal_line=end.line,
+                    progressed_at=database_now(session),
+                    change=Experiment.change + 1,
+                )
+            )
+            assert isinstance(moved, CursorResult)
+            if moved.rowcount == 1:
+                self._write(session, experiment_id, events, drawings)
+        return len(events)
+
+    def _position(self, experiment_id: str, run_folder: Path) -> JournalPosition:
+        """Where reading goes on; the beginning when the journal is shorter than what was read: it was replaced."""
+        with self.reading() as session:
+            offset, line = session.execute(
+                select(Experiment.journal_offset, Experiment.journal_line).where(Experiment.id == experiment_id)
+            ).one()
+        path = run_folder / JOURNAL
+        size = path.stat().st_size if path.exists() else 0
+        return JournalPosition(offset, line) if offset <= size else JournalPosition()
+
+    def _draw(self, event: Event, run_folder: Path) -> Drawing | None:
+        return read_drawing(event, run_folder, self.artifact_folder) if event["kind"] == "figure" else None
+
+    def _write(self, session: Session, experiment_id: str, events: Sequence[Event], drawings: list[Drawing]) -> None:
+        points: dict[SeriesName, list[dict[str, Any]]] = defaultdict(list)
+        for event in events:
+            for field, (key, split) in CURVES.get(event["kind"], {}).items():
+                if event.get(field) is not None:
+                    points[int(event["attempt"]), key, split].append(_point(event["step"], event[field]))
+        for name, rows in points.items():
+            _insert_points(session, experiment_id, name, rows)
+        for event in events:
+            if event["kind"] == "run_started":
+                _start_attempt(session, experiment_id, event)
+            elif event["kind"] == "checkpoint":
+                _insert_checkpoint(session, experiment_id, event)
+        for drawing in drawings:
+            _insert_drawing(session, experiment_id, drawing)
+        _summarise(session, experiment_id, events, drawings)
+        if any(event["kind"] in ("step", "epoch") for event in events):
+            waiting = [Status.STARTING, Status.STALLED]
+            move(session, Experiment, experiment_id, waiting, Status.RUNNING, "journal")
+
+    def _read_texts(self, experiment_id: str, run_folder: Path) -> None:
+        """The end of the log, the environment and the truth behind the figures, when they have changed."""
+        changes: dict[str, Any] = {
+            "log_tail": _tail(run_folder / LOG),
+            "environment": _json(run_folder / "environment.json"),
+        }
+        truth = self._store_file(run_folder / "truth.npz", "truth")
+        changes["truth_arrays"] = truth.digest if truth else None
+        with self.reading() as session:
+            row = session.get(Experiment, experiment_id)
+            new = {name: value for name, value in changes.items() if value and getattr(row, name) != value}
+        if new:
+            with self.writing() as session:
+                if truth and "truth_arrays" in new:
+                    note_artifact(session, truth, "truth")
+                session.execute(
+                    update(Experiment).where(Experiment.id == experiment_id).values(change=Experiment.change + 1, **new)
+                )
+
+    def _store_file(self, path: Path, kind: str) -> StoredFile | None:
+        """Content-addressed copy of a file that is written once; remembered by its time, so as not to read it again."""
+        if not path.exists():
+            return None
+        seen: dict[tuple[Path, int], StoredFile] = self.__dict__.setdefault(f"_{kind}_files", {})
+        key = (path, path.stat().st_mtime_ns)
+        if key not in seen:
+            seen[key] = self.artifact_folder.put(path.read_bytes(), path.suffix)
+        return seen[key]
+
+
+def note_artifact(session: Session, file: StoredFile, kind: str) -> None:
+    session.execute(
+        insert_ignoring(session, Artifact).values(
+            sha256=file.digest,
+            kind=kind,
+            suffix=file.suffix,
+            bytes=file.bytes,
+            path=file.path,
+            created_at=database_now(session),
+        )
+    )
+
+
+def _stored_offset(session: Session, experiment_id: str, start: JournalPosition) -> int:
+    """The offset that must still be there: what was read, or whatever a replaced journal left behind."""
+    if start.offset > 0:
+        return start.offset
+    return session.scalars(select(Experiment.journal_offset).where(Experiment.id == experiment_id)).one()
+
+
+def _point(step: int, value: float) -> dict[str, Any]:
+    number = float(value)
+    if math.isfinite(number):
+        return {"step": int(step), "value": number, "kind": 0}
+    return {"step": int(step), "value": None, "kind": 1 if math.isnan(number) else 2 if number > 0 else 3}
+
+
+def _insert_points(session: Session, experiment_id: str, name: SeriesName, rows: list[dict[str, Any]]) -> None:
+    attempt, key, split = name
+    columns = {"experiment": experiment_id, "attempt": attempt, "key": key, "split": split}
+    session.execute(insert_ignoring(session, MetricSeries).values(**columns))
+    series_id = session.scalars(
+        select(MetricSeries.id).filter_by(experiment=experiment_id, attempt=attempt, key=key, split=split)
+    ).one()
+    session.execute(insert_ignoring(session, MetricPoint), [{"series_id": series_id, **row} for row in rows])
+    points = MetricPoint
+    summary = session.get(MetricSummary, series_id)
+    if summary is None:
+        summary = MetricSummary(series_id=series_id, n=0, last_step=-1)
+        session.add(summary)
+    if rows[0]["step"] <= summary.last_step:  # a replay: count again instead of adding
+        n, low, high = session.execute(
+            select(func.count(), func.min(points.value), func.max(points.value)).where(points.series_id == series_id)
+        ).one()
+        summary.n, summary.min_value, summary.max_value = n, low, high
+    else:
+        values = [row["value"] for row in rows if row["value"] is not None]
+        summary.n += len({row["step"] for row in rows})
+        summary.min_value = min([*values, *_known(summary.min_value)], default=None)
+        summary.max_value = max([*values, *_known(summary.max_value)], default=None)
+    if rows[-1]["step"] >= summary.last_step:
+        summary.last_step, summary.last_value = rows[-1]["step"], rows[-1]["value"]
+    session.flush()
+
+
+def _known(value: float | None) -> list[float]:
+    return [] if value is None else [value]
+
+
+def _time(event: Event) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(event["time"])
+
+
+def _start_attempt(session: Session, experiment_id: str, event: Event) -> None:
+    """A run made elsewhere has no attempt rows yet: the journal makes them."""
+    session.execute(
+        insert_ignoring(session, Attempt).values(
+            experiment=experiment_id,
+            number=event["attempt"],
+            worker="journal",
+            host="",
+            started_at=_time(event),
+        )
+    )
+    session.execute(
+        update(Attempt)
+        .where(Attempt.experiment == experiment_id, Attempt.number == event["attempt"])
+        .values(
+            device=event.get("device"),
+            resumed_epoch=event.get("epoch", 0),
+            resumed_step=event.get("step", 0),
+            versions={"torch": event.get("torch")},
+        )
+    )
+
+
+def _insert_checkpoint(session: Session, experiment_id: str, event: Event) -> None:
+    columns = {name: event[name] for name in ("attempt", "role", "step", "epoch", "path", "bytes", "sha256")}
+    values = {"experiment": experiment_id, **columns, "val_loss": event.get("val_loss"), "written_at": _time(event)}
+    session.execute(insert_replacing(session, Checkpoint, ["experiment", "attempt", "role", "step"], values))
+
+
+def _insert_drawing(session: Session, experiment_id: str, drawing: Drawing) -> None:
+    for file, kind in drawing.files:
+        note_artifact(session, file, kind)
+    table = {"samples": Figure, "power_spectrum": Spectrum}[drawing.name]
+    values = {"experiment": experiment_id, **drawing.values}
+    session.execute(insert_replacing(session, table, ["experiment", "epoch"], values))
+
+
+def _summarise(session: Session, experiment_id: str, events: Sequence[Event], drawings: list[Drawing]) -> None:
+    """What lists show, from the newest of these events."""
+    values: dict[str, Any] = {}
+    for event in events:
+        for column, field in _SUMMARY_FIELDS.get(event["kind"], {}).items():
+            if event.get(field) is not None:
+                values[column] = event[field]
+    for drawing in drawings:
+        values |= drawing.summary
+    if any(event["kind"] in ("epoch", "run_started") for event in events):
+        _, losses, _ = curve(session, experiment_id, "loss", "validation")
+        finite = [float(loss) for loss in losses if math.isfinite(loss)]
+        values["last_val_loss"] = finite[-1] if finite else None
+        values["best_val_loss"] = min(finite, default=None)
+        values["loss_sparkline"] = _thin(finite, SPARKLINE)
+    if values:
+        session.execute(update(Experiment).where(Experiment.id == experiment_id).values(**values))
+
+
+_SUMMARY_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "run_started": {name: name for name in ("epoch", "step", "num_epochs", "steps_per_epoch", "parameters", "device")},
+    "step": {"step": "step"},
+    "epoch": {
+        "epoch": "epoch",
+        "step": "step",
+        "images_per_second": "images_per_second",
+        "seconds_per_epoch": "seconds",
+        "seconds_trained": "elapsed",
+        "peak_memory_bytes": "peak_memory_bytes",
+    },
+    "figure": {"power_error": "power_error"},
+}
+
+
+def _thin(values: list[float], count: int) -> list[float]:
+    """At most `count` of the values, evenly, first and last among them."""
+    if len(values) <= count:
+        return values
+    return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
+
+
+def _tail(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - LOG_TAIL_BYTES))
+        text = file.read().decode("utf-8", errors="replace")
+    return text if size <= LOG_TAIL_BYTES else text.partition("\n")[2]
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        log.warning("%s is not JSON (%s)", path, error)
+        return None
+    return plain if isinstance(plain, dict) else None

@@ -1,0 +1,86 @@
+"""Sending nudges to workers: a message carries an id and nothing else, and may be lost or doubled without harm.
+
+Tasks are named by text, so that pages can publish without importing a worker.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import kombu.exceptions
+from celery import Celery
+
+from focus_store.settings import Settings
+
+TRAIN, SAMPLE = "train", "sample"
+TASKS = {TRAIN: "focus.train", SAMPLE: "focus.sample"}
+
+log = logging.getLogger(__name__)
+
+
+def message_folder(settings: Settings) -> Path:
+    """Where consumers look for messages."""
+    return settings.broker_folder / "messages"
+
+
+def transport_options(settings: Settings, outgoing: Path | None = None) -> dict[str, Any]:
+    """Options of the `filesystem://` transport; its folders are made. Empty for a broker that is a server."""
+    if not settings.broker_url.startswith("filesystem://"):
+        return {}
+    messages, control = message_folder(settings), settings.broker_folder / "control"
+    outgoing = outgoing or messages
+    for folder in (messages, control, outgoing):
+        folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(messages),
+        "data_folder_out": str(outgoing),
+        "control_folder": str(control),
+        "polling_interval": 0.1,
+    }
+
+
+class Publisher:
+    """Publishes one task an id. A broker that is away is no error: the reaper publishes waiting rows again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def publish(self, lane: str, row_id: str) -> bool:
+        """Send the nudge; whether it was handed to the broker."""
+        try:
+            self._app.send_task(TASKS[lane], args=[row_id], queue=lane, ignore_result=True, retry=False)
+            self._deliver()
+        except (kombu.exceptions.KombuError, OSError) as error:
+            log.warning("%s %s waits: its message could not be sent (%s)", lane, row_id, error)
+            return False
+        return True
+
+    @functools.cached_property
+    def _outbox(self) -> Path | None:
+        if not self._settings.broker_url.startswith("filesystem://"):
+            return None
+        return self._settings.broker_folder / "outbox" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+    @functools.cached_property
+    def _app(self) -> Celery:
+        app = Celery("focus", broker=self._settings.broker_url, set_as_current=False)
+        app.conf.update(
+            broker_transport_options=transport_options(self._settings, self._outbox),
+            task_serializer="json",
+            accept_content=["json"],
+            result_backend=None,
+            broker_connection_timeout=4.0,
+        )
+        return app
+
+    def _deliver(self) -> None:
+        """The transport writes a message in place, where a consumer could read half of it; a rename is atomic."""
+        if self._outbox is None:
+            return
+        for file in self._outbox.glob("*.msg"):
+            file.replace(message_folder(self._settings) / file.name)

@@ -1,0 +1,17 @@
+"""`Repository`: everything that pages and workers can ask of the record, by noun in the modules it is made of."""
+
+from __future__ import annotations
+
+from focus_store.experiments import Experiments
+from focus_store.ingest import Ingestion
+from focus_store.laboratory import Laboratory
+from focus_store.metrics import Metrics
+from focus_store.results import Results
+
+
+class Repository(Experiments, Metrics, Results, Ingestion, Laboratory):
+    """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests`, and what workers write in
+    `leases`, `laboratory` and `ingest`.
+
+    Safe to share between threads; after a fork, call `close()` in the child.
+    """

@@ -1,0 +1,308 @@
+"""What people ask for: experiments, stops and resumes, samples, simulations. The row first, its message afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.errors import UserError
+from focus_core.parameters import parameter_space
+from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
+from focus_store.experiments import dataset_name, model_digest
+from focus_store.queue import SAMPLE, TRAIN
+from focus_store.session import Record, add_event, database_now, new_id
+from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
+from focus_store.transitions import move, touch, unknown
+
+PERSON = "person"
+_DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SIMULATION_DEFAULTS: Mapping[str, Any] = {
+    "simulations": 64,
+    "grid": 64,
+    "box": 64.0,
+    "seed": 0,
+    "realisations": 1,
+    "space": "wcdm6",
+}
+
+
+class Requests(Record):
+    def create_experiment(
+        self,
+        config: ExperimentConfig,
+        *,
+        recipe: str | None = None,
+        parent: str | None = None,
+        tags: Sequence[str] = (),
+        draft: bool = False,
+        after_job: str | None = None,
+    ) -> str:
+        """Write an experiment down and, unless it is a draft, queue it. Returns its public id.
+
+        With `after_job` it waits until that job has ended (however it ends: the trainer then says what is missing).
+        """
+        with self.writing() as session:
+            experiment_id, now = _free_id(session, Experiment), database_now(session)
+            status = Status.DRAFT if draft else Status.QUEUED
+            session.add(
+                Experiment(
+                    id=experiment_id,
+                    name=config.experiment.name,
+                    config=config.to_dict(),
+                    config_digest=config.digest(),
+                    model_digest=model_digest(config),
+                    dataset=dataset_name(config),
+                    recipe=recipe,
+                    parent=parent,
+                    after_job=after_job,
+                    tags=_clean_tags(tags),
+                    status=status,
+                    desired_state=DesiredState.RUN,
+                    num_epochs=config.training.num_epochs,
+                    created_at=now,
+                    queued_at=None if draft else now,
+                )
+            )
+            session.flush()
+            session.add_all(_parameters(experiment_id, config))
+            add_event(session, experiment_id, "status", PERSON, after=status)
+        if not draft:
+            self.publish(TRAIN, experiment_id)
+        return experiment_id
+
+    def configuration_file(self, experiment_id: str) -> str:
+        """The experiment's configuration as the YAML that its trainer reads."""
+        with self.reading() as session:
+            plain = session.scalar(select(Experiment.config).where(Experiment.id == experiment_id))
+        if plain is None:
+            raise unknown("experiment", experiment_id)
+        return to_yaml(ExperimentConfig.model_validate(plain))
+
+    def request(self, experiment_id: str, wish: DesiredState) -> None:
+        """Pause or stop: at once where nobody works on it, otherwise by a wish that its worker sees within seconds."""
+        if wish is DesiredState.RUN:
+            self.resume(experiment_id)
+            return
+        target = Status.PAUSED if wish is DesiredState.PAUSE else Status.CANCELLED
+        idle = [Status.QUEUED, Status.CRASHED] + ([Status.PAUSED] if target is Status.CANCELLED else [])
+        with self.writing() as session:
+            row = _experiment(session, experiment_id)
+            if Status(row.status) in ACTIVE:
+                touch(session, experiment_id, desired_state=wish)
+                add_event(session, experiment_id, "wish", PERSON, before=row.desired_state, after=wish)
+            elif row.status == target:
+                return
+            elif not move(
+                session, Experiment, experiment_id, idle, target, PERSON,
+                desired_state=wish, ended_at=database_now(session),
+            ):  # fmt: skip
+                raise UserError(f"experiment {experiment_id}: is {row.status}, so there is nothing to {wish}.")
+
+    def resume(self, experiment_id: str) -> None:
+        """Queue an experiment that rests (a draft for the first time, a finished one to be checked or extended)."""
+        resting = [Status.DRAFT, Status.SUCCEEDED, *sorted(RESUMABLE)]
+        with self.writing() as session:
+            row = _experiment(session, experiment_id)
+            if Status(row.status) in ACTIVE or row.status == Status.QUEUED:
+                # A pause that is under way ends as usual, and its worker hands the row straight back to the queue.
+                touch(session, experiment_id, desired_state=DesiredState.RUN)
+                return
+            now = database_now(session)
+            move(
+                session, Experiment, experiment_id, resting, Status.QUEUED, PERSON,
+                desired_state=DesiredState.RUN, queued_at=now, published_at=None, ended_at=None, retries=0,
+            )  # fmt: skip
+        self.publish(TRAIN, experiment_id)
+
+    def set_notes(self, experiment_id: str, text: str) -> None:
+        with self.writing() as session:
+            touch(session, experiment_id, notes=text)
+
+    def set_tags(self, experiment_id: str, tags: Sequence[str]) -> None:
+        with self.writing() as session:
+            touch(session, experiment_id, tags=_clean_tags(tags))
+
+    def archive(self, experiment_id: str) -> None:
+        """Take it out of every list; nothing is deleted. Refused while it runs."""
+        with self.writing() as session:
+            row = _experiment(session, experiment_id)
+            if Status(row.status) in ACTIVE or row.status == Status.QUEUED:
+                raise UserError(f"experiment {experiment_id}: is {row.status}; stop it before it is archived.")
+            touch(session, experiment_id, archived_at=database_now(session))
+
+    def request_sample(self, spec: SampleSpec) -> str:
+        """Ask for maps. An equal request of the same checkpoint that is done or under way answers this one too."""
+        with self.writing() as session:
+            experiment = _experiment(session, spec.experiment)
+            sha256 = _checkpoint_sha256(session, spec)
+            _check_sample(spec, experiment)
+            digest = request_digest(spec, sha256)
+            twin = session.scalar(
+                select(SampleRequest.id)
+                .where(SampleRequest.request_digest == digest)
+                .where(SampleRequest.status.in_([JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED]))
+                .order_by(SampleRequest.created_at)
+            )
+            if twin is not None:
+                return twin
+            sample_id, now = _free_id(session, SampleRequest), database_now(session)
+            columns = asdict(spec) | {"theta": list(spec.theta)}
+            session.add(
+                SampleRequest(
+                    id=sample_id,
+                    request_digest=digest,
+                    checkpoint_sha256=sha256,
+                    status=JobStatus.QUEUED,
+                    created_at=now,
+                    queued_at=now,
+                    **columns,
+                )
+            )
+            add_event(session, sample_id, "status", PERSON, after=JobStatus.QUEUED)
+        self.publish(SAMPLE, sample_id)
+        return sample_id
+
+    def request_simulation(self, arguments: Mapping[str, Any]) -> str:
+        """Ask for a suite: `name`, and what `focus simulate` takes (simulations, grid, box, seed, realisations, space).
+
+        UserError names the argument that cannot be. A suite of that name that is under way or there is not made twice.
+        """
+        plain = _check_simulation(arguments)
+        with self.writing() as session:
+            job_id, now = _free_id(session, Job), database_now(session)
+            title = f"Simulate {plain['name']}: {plain['simulations']} × {plain['grid']}³"
+            total = int(plain["simulations"]) * int(plain["realisations"])
+            session.add(
+                Job(
+                    id=job_id,
+                    kind="simulate",
+                    title=title,
+                    arguments=plain,
+                    status=JobStatus.QUEUED,
+                    total=total,
+                    created_at=now,
+                    queued_at=now,
+                )
+            )
+            add_event(session, job_id, "status", PERSON, after=JobStatus.QUEUED)
+        self.publish(TRAIN, job_id)
+        return job_id
+
+    def cancel_job(self, job_id: str) -> None:
+        """Stop a job: at once when it waits, within seconds when it runs. What it has made so far stays."""
+        with self.writing() as session:
+            now = database_now(session)
+            if not move(session, Job, job_id, [JobStatus.QUEUED], JobStatus.CANCELLED, PERSON, ended_at=now):
+                session.execute(update(Job).where(Job.id == job_id).values(cancel=True))
+
+    def resume_job(self, job_id: str) -> None:
+        """Queue a cancelled or failed job again; it goes on where it stopped."""
+        with self.writing() as session:
+            now = database_now(session)
+            moved = move(
+                session, Job, job_id, [JobStatus.CANCELLED, JobStatus.FAILED], JobStatus.QUEUED, PERSON,
+                cancel=False, queued_at=now, published_at=None, ended_at=None, retries=0,
+            )  # fmt: skip
+        if moved:
+            self.publish(TRAIN, job_id)
+
+    def publish(self, lane: str, row_id: str) -> None:
+        """Send the nudge of a committed row and note when."""
+        if self.publisher.publish(lane, row_id):
+            with self.writing() as session:
+                now = database_now(session)
+                for table in (SampleRequest,) if lane == SAMPLE else (Experiment, Job):
+                    session.execute(update(table).where(table.id == row_id).values(published_at=now))
+
+
+def request_digest(spec: SampleSpec, checkpoint_sha256: str | None) -> str:
+    plain = asdict(spec) | {"sha256": checkpoint_sha256}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _experiment(session: Session, experiment_id: str) -> Experiment:
+    row = session.get(Experiment, experiment_id)
+    if row is None:
+        raise unknown("experiment", experiment_id)
+    return row
+
+
+def _free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleRequest]) -> str:
+    while session.get(table, candidate := new_id()) is not None:
+        pass
+    return candidate
+
+
+def _clean_tags(tags: Collection[str]) -> list[str]:
+    return sorted({tag.strip() for tag in tags if tag.strip()})
+
+
+def _parameters(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:
+    return [
+        ExperimentParam(
+            experiment=experiment_id,
+            key=key,
+            text=json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value,
+            number=float(value) if isinstance(value, (int, float)) else None,
+        )
+        for key, value in config.flat().items()
+    ]
+
+
+def _checkpoint_sha256(session: Session, spec: SampleSpec) -> str:
+    sha256 = session.scalar(
+        select(Checkpoint.sha256)
+        .where(Checkpoint.experiment == spec.experiment, Checkpoint.role == spec.checkpoint)
+        .order_by(Checkpoint.attempt.desc(), Checkpoint.step.desc())
+        .limit(1)
+    )
+    if sha256 is None:
+        raise UserError(
+            f"experiment {spec.experiment}: has no '{spec.checkpoint}' checkpoint yet; the first epoch writes one."
+        )
+    return sha256
+
+
+def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
+    space = experiment.parameter_space
+    if space is not None and len(spec.theta) != len(space["parameters"]):
+        names = ", ".join(p["name"] for p in space["parameters"])
+        raise UserError(f"theta: has {len(spec.theta)} values, but experiment {experiment.id} needs {names}.")
+    if not all(math.isfinite(value) for value in spec.theta):
+        raise UserError("theta: every parameter must be a finite number.")
+    if not 1 <= spec.n <= 4096:
+        raise UserError(f"n: {spec.n} maps cannot be drawn in one request; ask for 1 to 4096.")
+    if spec.steps < 1:
+        raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
+    if not (math.isfinite(spec.guidance) and spec.guidance >= 0):
+        raise UserError(f"guidance: {spec.guidance} is not a scale; 1 is unbiased.")
+
+
+def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"name", *_SIMULATION_DEFAULTS}
+    for key in arguments:
+        if key not in known:
+            raise UserError(f"{key}: is not an argument of a simulation; known are {', '.join(sorted(known))}.")
+    name = str(arguments.get("name", ""))
+    if not _DATASET_NAME.fullmatch(name):
+        raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
+    plain: dict[str, Any] = {"name": name}
+    for key, default in _SIMULATION_DEFAULTS.items():
+        value = arguments.get(key, default)
+        try:
+            plain[key] = type(default)(value)
+        except (TypeError, ValueError):
+            raise UserError(f"{key}: '{value}' is not a number.") from None
+        if isinstance(default, (int, float)) and plain[key] < (0 if key == "seed" else 1):
+            raise UserError(f"{key}: {plain[key]} is too small for a suite.")
+    parameter_space(str(plain["space"]))
+    return plain

@@ -1,0 +1,141 @@
+"""Sessions on the record: one engine that reads, one that writes, and the database's own clock.
+
+Leases are told by the database's clock, so that machines need not agree about the time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, Insert, inspect, literal_column, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from focus_core.errors import UserError
+from focus_store.artifacts import ArtifactFolder
+from focus_store.engine import make_engine
+from focus_store.queue import Publisher
+from focus_store.settings import Settings
+from focus_store.tables import REVISION, Event, UtcDateTime
+
+if TYPE_CHECKING:
+    from focus_store.repository import Repository
+
+# Crockford's alphabet without u: no two characters look alike, and none spells a word.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id() -> str:
+    """A short public id for URLs: 40 random bits in 8 characters."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+class Record:
+    """The engines and folders behind a repository. Nothing is opened before it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.artifact_folder = ArtifactFolder(settings.artifact_root)
+        self.publisher = Publisher(settings)
+
+    @functools.cached_property
+    def _reader(self) -> Engine:
+        engine = make_engine(self.settings.database_url, writes=False)
+        check_revision(engine, self.settings)
+        return engine
+
+    @functools.cached_property
+    def _writer(self) -> Engine:
+        assert self._reader is not None  # checks the revision before anything is written
+        return make_engine(self.settings.database_url, writes=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent view of the record."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction, committed when the block ends and rolled back when it raises."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection; the next use opens new ones. Needed after a fork."""
+        for name in ("_reader", "_writer"):
+            engine = self.__dict__.pop(name, None)
+            if engine is not None:
+                engine.dispose()
+
+
+def database_now(session: Session) -> datetime.datetime:
+    """UTC by the database's clock."""
+    name = session.get_bind().dialect.name
+    clock = "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if name == "sqlite" else "clock_timestamp()"
+    column: ColumnElement[Any] = literal_column(clock, UtcDateTime())
+    moment = session.scalar(select(column))
+    assert isinstance(moment, datetime.datetime)
+    return moment
+
+
+def insert_ignoring(session: Session, table: Any) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING, for replays that must change nothing."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def insert_replacing(session: Session, table: Any, keys: list[str], values: dict[str, Any]) -> Insert:
+    """INSERT … ON CONFLICT (keys) DO UPDATE SET the rest."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(**values)
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in values if name not in keys}
+    )
+
+
+def add_event(
+    session: Session,
+    subject: str,
+    kind: str,
+    who: str,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    message: str | None = None,
+) -> None:
+    row = Event(subject=subject, time=database_now(session), kind=kind, who=who, before=before, after=after)
+    row.message = message
+    session.add(row)
+
+
+def check_revision(engine: Engine, settings: Settings) -> None:
+    """UserError unless the database holds exactly the tables that this code knows."""
+    found = None
+    url = make_url(settings.database_url)
+    missing_file = url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+    if not missing_file:
+        with engine.connect() as connection:
+            if inspect(connection).has_table("alembic_version"):
+                found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if found != REVISION:
+        state = "is empty" if found is None else f"is of revision {found}"
+        raise UserError(
+            f"{url.render_as_string(hide_password=True)}: the record {state}, but this version of FOCUS needs "
+            f"revision {REVISION}; run: focus-lab migrate"
+        )
+
+
+def open_record(settings: Settings) -> Repository:
+    """The repository of these settings. Opens nothing yet; the first use refuses a record of another revision."""
+    from focus_store.repository import Repository  # the repository is built from this module's parts
+
+    return Repository(settings)

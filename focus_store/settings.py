@@ -1,0 +1,150 @@
+"""Where the record lies and how patient its workers are: one validated object, read from the environment once.
+
+Every variable is optional. A value that makes no sense is refused at start, by name, not met later at epoch 40.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from focus_core.errors import UserError
+from focus_core.paths import datasets_folder, focus_home, runs_folder
+
+BROKERS = ("filesystem://", "redis://", "rediss://", "memory://")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Frozen: every process of a laboratory must mean the same record. Seconds are plain floats."""
+
+    home: Path
+    database_url: str
+    broker_url: str
+    artifact_root: Path
+    port: int = 8501
+    heartbeat_seconds: float = 10.0  # how often a worker shows that it lives
+    lease_seconds: float = 45.0  # how long a claimed row is safe without a heartbeat
+    reap_seconds: float = 5.0  # how often expired leases and forgotten rows are looked for
+    republish_seconds: float = 60.0  # a waiting row whose message is older than this is published again
+    stall_seconds: float = 900.0  # no step for this long, with a living worker, is "stalled"
+    grace_seconds: float = 60.0  # from SIGTERM to SIGKILL: time to write a checkpoint
+    poll_seconds: float = 0.5  # how often a supervisor looks at its trainer, its journal and the wishes
+    max_retries: int = 3  # automatic restarts of a crashed run, before a person must look
+    train_threads: int = 0  # of the trainer; 0 chooses from the machine
+    train_niceness: int = 10  # so that a sample and the pages never wait for a training
+
+    @property
+    def broker_folder(self) -> Path:
+        return self.home / "broker"
+
+    @property
+    def log_folder(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def runs(self) -> Path:
+        return runs_folder(self.home)
+
+    @property
+    def datasets(self) -> Path:
+        return datasets_folder(self.home)
+
+    def run_folder(self, experiment_id: str) -> Path:
+        return self.runs / experiment_id
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make a child process read these very settings."""
+        plain = {name: str(getattr(self, field)) for name, field in _NUMBERS.items()}
+        return plain | {
+            "FOCUS_HOME": str(self.home),
+            "FOCUS_DATABASE_URL": self.database_url,
+            "FOCUS_BROKER_URL": self.broker_url,
+        }
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read FOCUS_* variables; UserError names the variable and the value that cannot be."""
+        variables = os.environ if environment is None else environment
+        given = variables.get("FOCUS_HOME", "").strip()
+        home = Path(given).expanduser().resolve() if given else focus_home()
+        numbers = {
+            field: _number(variables[name], name, cls.__dataclass_fields__[field].type)
+            for name, field in _NUMBERS.items()
+            if variables.get(name, "").strip()
+        }
+        settings = cls(
+            home=home,
+            database_url=_database_url(variables, home),
+            broker_url=_broker_url(variables),
+            artifact_root=home / "artifacts",
+            **numbers,  # type: ignore[arg-type]  # the table below pairs each with its field's type
+        )
+        _check(settings)
+        return settings
+
+
+_NUMBERS: Mapping[str, str] = {
+    "FOCUS_PORT": "port",
+    "FOCUS_HEARTBEAT_SECONDS": "heartbeat_seconds",
+    "FOCUS_LEASE_SECONDS": "lease_seconds",
+    "FOCUS_REAP_SECONDS": "reap_seconds",
+    "FOCUS_REPUBLISH_SECONDS": "republish_seconds",
+    "FOCUS_STALL_SECONDS": "stall_seconds",
+    "FOCUS_GRACE_SECONDS": "grace_seconds",
+    "FOCUS_POLL_SECONDS": "poll_seconds",
+    "FOCUS_MAX_RETRIES": "max_retries",
+    "FOCUS_TRAIN_THREADS": "train_threads",
+    "FOCUS_TRAIN_NICENESS": "train_niceness",
+}
+VARIABLES = ("FOCUS_HOME", "FOCUS_DATABASE_URL", "FOCUS_BROKER_URL", *_NUMBERS)
+
+
+def _database_url(variables: Mapping[str, str], home: Path) -> str:
+    url = variables.get("FOCUS_DATABASE_URL", "").strip() or f"sqlite:///{home / 'focus.db'}"
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError:
+        raise UserError(
+            f"FOCUS_DATABASE_URL: '{url}' is not a database address; sqlite:////path/focus.db is one."
+        ) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UserError(f"FOCUS_DATABASE_URL: {backend} is not supported; use sqlite or postgresql.")
+    return url
+
+
+def _broker_url(variables: Mapping[str, str]) -> str:
+    url = variables.get("FOCUS_BROKER_URL", "").strip() or "filesystem://"
+    if not url.startswith(BROKERS):
+        raise UserError(
+            f"FOCUS_BROKER_URL: '{url}' is not a broker's address; use filesystem:// or redis://host:6379/0."
+        )
+    return url
+
+
+def _number(text: str, name: str, kind: object) -> float | int:
+    try:
+        return int(text) if kind == "int" else float(text)
+    except ValueError:
+        raise UserError(f"{name}: '{text}' is not a {'whole ' if kind == 'int' else ''}number.") from None
+
+
+def _check(settings: Settings) -> None:
+    if not 1 <= settings.port <= 65535:
+        raise UserError(f"FOCUS_PORT: {settings.port} is not a port; choose one from 1 to 65535.")
+    for name, field in _NUMBERS.items():
+        value = getattr(settings, field)
+        if field.endswith("_seconds") and not 0 < value < float("inf"):
+            raise UserError(f"{name}: {value:g} is not a positive number of seconds.")
+        if field in ("max_retries", "train_threads", "train_niceness") and value < 0:
+            raise UserError(f"{name}: {value} is negative; it counts from 0.")
+    if settings.lease_seconds < 2 * settings.heartbeat_seconds:
+        raise UserError(
+            f"FOCUS_LEASE_SECONDS: {settings.lease_seconds:g} s is shorter than two heartbeats of "
+            f"{settings.heartbeat_seconds:g} s; a busy machine would lose runs that live."
+        )

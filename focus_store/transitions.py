@@ -1,0 +1,80 @@
+"""Moving a row from one state to another: a compare-and-set that leaves an event, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import Session
+
+from focus_core.errors import UserError
+from focus_store.contracts import JOB_TRANSITIONS, TRANSITIONS, JobStatus, Status
+from focus_store.session import add_event
+from focus_store.tables import Experiment, Job, SampleRequest
+
+LeasedRow = type[Experiment] | type[Job] | type[SampleRequest]
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": None, "lease_until": None}
+
+
+LeasedInstance = Experiment | Job | SampleRequest
+
+
+def find(session: Session, table: LeasedRow, row_id: str) -> LeasedInstance | None:
+    return cast(LeasedInstance | None, session.get(table, row_id))
+
+
+def allowed(before: str, after: str, table: LeasedRow) -> bool:
+    if table is Experiment:
+        return Status(after) in TRANSITIONS[Status(before)]
+    return JobStatus(after) in JOB_TRANSITIONS[JobStatus(before)]
+
+
+def move(
+    session: Session,
+    table: LeasedRow,
+    row_id: str,
+    before: Collection[str],
+    after: str,
+    who: str,
+    *,
+    token: str | None = None,
+    message: str | None = None,
+    **values: Any,
+) -> str | None:
+    """Set `after` if the row is in one of `before` (and its lease is `token`'s); the state it was in, or None.
+
+    A pair that the contract does not know raises ValueError: that is a mistake in our code, never in the data.
+    """
+    for start in before:
+        if not allowed(start, after, table):
+            raise ValueError(f"{table.__tablename__}: {start} → {after} is not a transition")
+        conditions = [table.id == row_id, table.status == start]
+        if token is not None:
+            conditions.append(table.lease_token == token)
+        if table is Experiment:
+            values["change"] = Experiment.change + 1
+        result = session.execute(
+            update(table).where(*conditions).values(status=after, message=message, **values),
+            execution_options={"synchronize_session": False},
+        )
+        assert isinstance(result, CursorResult)
+        if result.rowcount == 1:
+            add_event(session, row_id, "status", who, before=start, after=after, message=message)
+            return start
+    return None
+
+
+def touch(session: Session, experiment_id: str, **values: Any) -> None:
+    """Change an experiment's columns and let live pages know. UserError when there is no such experiment."""
+    result = session.execute(
+        update(Experiment).where(Experiment.id == experiment_id).values(change=Experiment.change + 1, **values),
+        execution_options={"synchronize_session": False},
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise unknown("experiment", experiment_id)
+
+
+def unknown(kind: str, row_id: str) -> UserError:
+    return UserError(f"{kind} {row_id}: is not in this record; the list of experiments shows what is.")
