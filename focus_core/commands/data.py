@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.data.checks import scan_pixels
     from focus_core.data.files import sha256_of
-    from focus_core.data.folder import recorded_hashes
+    from focus_core.data.folder import is_folder, recorded_hashes
 
     path: Path = arguments.path.expanduser()
     if not path.exists():
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int | None:
         return _report_bare_maps(path)
     dataset = _open(path, params, arguments)
     hashes = {file.name: sha256_of(file) for file in (dataset.maps_file, dataset.params_file)}
-    if path.is_dir():
+    if is_folder(path):
         for name, recorded in recorded_hashes(path).items():
             if hashes.get(name) != recorded:
                 raise UserError(f"{path / name}: its sha256 is not the one in dataset.yaml; it was changed or damaged.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -28,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
+    with _stop_signals() as should_stop:
+        return _simulate(arguments, should_stop)
+
+
+def _simulate(arguments: argparse.Namespace, should_stop: Callable[[], bool]) -> int | None:
     from tqdm import tqdm
 
     from focus_core.simulation.suite import SuiteSpec, simulate_suite
@@ -43,35 +49,37 @@ def run(arguments: argparse.Namespace) -> int | None:
         slabs=arguments.slabs,
     )
     device = _device(arguments.device)
-    started = False
-    with tqdm(total=spec.n_rows, unit="simulation", file=sys.stderr, desc="simulating") as bar:
+    with contextlib.ExitStack() as stack:
+        bars: list[tqdm] = []
 
         def progress(done: int, total: int) -> None:
-            nonlocal started
-            if started:
-                bar.update(done - bar.n)
-            else:  # what an earlier call finished does not count into the rate
-                bar.initial = bar.n = done
-                bar.refresh()
-            started = True
+            if not bars:  # not before the folder is known to be ours: a refusal is one line and nothing else
+                # What an earlier call finished does not count into the rate.
+                bar = tqdm(initial=done, total=total, unit="simulation", file=sys.stderr, desc="simulating")
+                bars.append(stack.enter_context(bar))
+            bars[0].update(done - bars[0].n)
 
-        simulate_suite(spec, arguments.out, progress=progress, should_stop=_stop_on_signal(), device=device)
+        simulate_suite(spec, arguments.out, progress=progress, should_stop=should_stop, device=device)
     print(arguments.out)
     return None
 
 
-def _stop_on_signal() -> Callable[[], bool]:
-    """The first SIGINT or SIGTERM asks to stop after the present simulation, a second SIGINT interrupts it."""
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """The first SIGINT or SIGTERM asks to stop after the present simulation, a second SIGINT ends it at once."""
     asked = False
 
     def handler(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    signal.signal(signal.SIGINT, handler)
-    signal.signal(signal.SIGTERM, handler)
-    return lambda: asked
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _device(name: str) -> str:

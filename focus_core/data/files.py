@@ -141,12 +141,15 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
+            if file.read(6) != np.lib.format.MAGIC_PREFIX:
+                return f"is not a .npy array ({size} bytes)"
+            file.seek(0)
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
             promised = math.prod(shape) * dtype.itemsize + file.tell()
     except (ValueError, EOFError, OSError):
-        return f"is not a .npy array, or its header is truncated ({size} bytes)"
+        return f"is truncated within its header ({size} bytes)"
     if dtype.hasobject:
         return "holds pickled Python objects, which FOCUS does not load"
     if size < promised:

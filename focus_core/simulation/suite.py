@@ -174,6 +174,8 @@ def _simulate(spec: SuiteSpec, theta: NDArray[np.float64], seed: int, device: to
 
 def _assemble(spec: SuiteSpec, out: Path, device: str) -> None:
     """One dataset of all simulations; the file that completes it is written last, then the state goes."""
+    for left_over in out.glob(".*.part"):  # of an assembly that was killed
+        left_over.unlink()
     provenance = _provenance(spec, device)
     if spec.layout == "folder":
         about = Description(

@@ -103,10 +103,10 @@ def test_truncated_missing_and_foreign_arrays_are_told_apart(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"maps\.npy: is truncated: its header promises \(12, 8, 8\)"):
         open_dataset(section, tmp_path)
     (folder / "maps.npy").write_bytes(whole[:40])
-    with pytest.raises(UserError, match="header is truncated"):
+    with pytest.raises(UserError, match="truncated within its header"):
         open_dataset(section, tmp_path)
     (folder / "maps.npy").write_bytes(b"")
-    with pytest.raises(UserError, match=r"header is truncated \(0 bytes\)"):
+    with pytest.raises(UserError, match=r"is not a \.npy array \(0 bytes\)"):
         open_dataset(section, tmp_path)
     np.save(folder / "maps.npy", np.ones((12, 8, 8), dtype=np.int32))
     with pytest.raises(UserError, match="holds int32"):

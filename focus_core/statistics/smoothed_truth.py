@@ -1,0 +1,131 @@
+"""The smoothed truth: ln E[P_band | θ] regressed over a whole suite, so that cosmic variance averages out.
+
+Band powers scatter around their mean like gamma variables with a common relative width, hence a gamma likelihood with a
+logarithmic link, fitted by iteratively reweighted least squares; with this link the weights are equal, and each
+iteration is an ordinary least-squares fit of η + (P − μ)/μ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from focus_core.errors import UserError
+from focus_core.parameters import ParameterSpace
+
+FloatArray = NDArray[np.float64]
+
+_ITERATIONS = 100
+_TOLERANCE = 1e-10
+# Second-order terms where a space has these parameters: P responds to Ω_m and σ8 far more than to the rest.
+_QUADRATIC = (("Omega_m", "Omega_m"), ("Omega_m", "sigma_8"), ("sigma_8", "sigma_8"))
+
+
+@dataclass(frozen=True)
+class SmoothedTruth:
+    """E[P_band | θ] = exp(X(θ)·coefficients), with `coefficients` (n_terms, n_bands); θ is in [−1, 1].
+
+    The training θ and powers stay with the fit for `bootstrap`. `dispersion` (n_bands,) is the variance of P/E[P].
+    """
+
+    coefficients: FloatArray
+    terms: tuple[tuple[int, ...], ...]
+    dispersion: FloatArray
+    theta_unit: FloatArray
+    band_power: FloatArray
+
+    def predict(self, theta_unit: ArrayLike) -> FloatArray:
+        """Mean band powers (n, n_bands) [(Mpc/h)²] at θ (n, d) in [−1, 1]."""
+        return np.exp(_design(np.asarray(theta_unit, dtype=np.float64), self.terms) @ self.coefficients)
+
+    def bootstrap(self, theta_unit: ArrayLike, rng: np.random.Generator, samples: int = 200) -> FloatArray:
+        """Predictions (samples, n, n_bands) of fits to resampled simulations: their scatter is the truth's error."""
+        n, predictions = len(self.theta_unit), []
+        target = _design(np.asarray(theta_unit, dtype=np.float64), self.terms)
+        everything = _design(self.theta_unit, self.terms)
+        for _ in range(samples):
+            chosen = _resample(n, everything, rng)
+            predictions.append(np.exp(target @ _fit(everything[chosen], self.band_power[chosen])))
+        return np.stack(predictions)
+
+    def error(self, theta_unit: ArrayLike, rng: np.random.Generator, samples: int = 200) -> FloatArray:
+        """Relative standard error (n, n_bands) of `predict`."""
+        predictions = self.bootstrap(theta_unit, rng, samples)
+        return predictions.std(axis=0, ddof=1) / predictions.mean(axis=0)
+
+
+@dataclass(frozen=True)
+class BandRatio:
+    """Ratio of means Σ generated / Σ truth by band, and its bootstrap error over simulations, each (n_bands,)."""
+
+    ratio: FloatArray
+    error: FloatArray
+
+
+def fit_smoothed_truth(theta_unit: ArrayLike, band_power: ArrayLike, space: ParameterSpace) -> SmoothedTruth:
+    """Fit on θ (n, d) in [−1, 1] and the mean band powers (n, n_bands) of each simulation's maps.
+
+    Terms: a constant, all d parameters, and Ω_m², Ω_m σ8, σ8² where the space has them. UserError if there are fewer
+    simulations than twice the terms, or powers that are not positive.
+    """
+    theta = np.asarray(theta_unit, dtype=np.float64)
+    power = np.asarray(band_power, dtype=np.float64)
+    if not (np.isfinite(power).all() and (power > 0).all()):
+        raise UserError("smoothed truth: band powers must be positive and finite; check the maps.")
+    terms = _terms(space)
+    if len(theta) < 2 * len(terms):
+        raise UserError(
+            f"smoothed truth: {len(theta)} simulations are too few for {len(terms)} terms; it needs {2 * len(terms)}."
+        )
+    design = _design(theta, terms)
+    coefficients = _fit(design, power)
+    residual = power / np.exp(design @ coefficients) - 1.0
+    dispersion = (residual**2).sum(axis=0) / (len(theta) - np.linalg.matrix_rank(design))
+    return SmoothedTruth(coefficients, terms, dispersion, theta, power)
+
+
+def band_ratio(generated: ArrayLike, truth: ArrayLike, rng: np.random.Generator, samples: int = 1000) -> BandRatio:
+    """Σ_sim generated / Σ_sim truth by band, both (n_simulations, n_bands), resampling simulations for the error."""
+    above, below = np.asarray(generated, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if above.shape != below.shape or above.ndim != 2:
+        raise ValueError(f"band powers have shapes {above.shape} and {below.shape}, not one (n_simulations, n_bands)")
+    chosen = rng.integers(len(above), size=(samples, len(above)))
+    resampled = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
+    return BandRatio(above.sum(axis=0) / below.sum(axis=0), resampled.std(axis=0, ddof=1))
+
+
+def _terms(space: ParameterSpace) -> tuple[tuple[int, ...], ...]:
+    """Columns to be multiplied for each term; () is the constant."""
+    linear = [(i,) for i in range(len(space))]
+    quadratic = [(space.index(a), space.index(b)) for a, b in _QUADRATIC if a in space.names and b in space.names]
+    return ((), *linear, *quadratic)
+
+
+def _design(theta: FloatArray, terms: tuple[tuple[int, ...], ...]) -> FloatArray:
+    return np.stack([theta[:, list(columns)].prod(axis=1) for columns in terms], axis=1)
+
+
+def _fit(design: FloatArray, power: FloatArray) -> FloatArray:
+    """Gamma regression with a log link, all bands at once: (n_terms, n_bands)."""
+    # The minimum-norm solution leaves out directions in which θ does not vary at all.
+    solve = np.linalg.pinv(design)
+    coefficients: FloatArray = solve @ np.log(power)
+    for _ in range(_ITERATIONS):
+        linear = design @ coefficients
+        update: FloatArray = solve @ (linear + power * np.exp(-linear) - 1.0)
+        change = np.abs(update - coefficients).max()
+        coefficients = update
+        if change < _TOLERANCE:
+            break
+    return coefficients
+
+
+def _resample(n: int, design: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Simulations drawn with replacement, again where too few distinct ones were drawn to determine every term."""
+    rank = np.linalg.matrix_rank(design)
+    while True:
+        chosen = rng.integers(n, size=n)
+        if np.linalg.matrix_rank(design[chosen]) == rank:
+            return chosen
