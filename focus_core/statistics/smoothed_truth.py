@@ -110,7 +110,7 @@ def _design(theta: FloatArray, terms: tuple[tuple[int, ...], ...]) -> FloatArray
 def _fit(design: FloatArray, power: FloatArray) -> FloatArray:
     """Gamma regression with a log link, all bands at once: (n_terms, n_bands)."""
     # The minimum-norm solution leaves out directions in which θ does not vary at all.
-    solve = np.linalg.pinv(design)
+    solve = np.linalg.pinv(design).astype(np.float64)
     coefficients: FloatArray = solve @ np.log(power)
     for _ in range(_ITERATIONS):
         linear = design @ coefficients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from focus_core.data.folder import open_folder
 from focus_core.data.opening import open_dataset
 from focus_core.errors import StopRequested, UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6
+from focus_core.simulation import suite
 from focus_core.simulation.suite import SuiteSpec, simulate_suite
 
 SMALL = SuiteSpec(simulations=4, grid=8, box=32.0, seed=5)
@@ -155,3 +157,22 @@ def test_feedback_labels_have_no_effect_and_cosmology_has(tmp_path: Path) -> Non
 def test_what_cannot_be_simulated_is_refused_by_option(change: dict[str, object], option: str) -> None:
     with pytest.raises(UserError, match=option):
         dataclasses.replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+def test_a_full_disk_is_a_sentence_and_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_folder(simulate_suite(SMALL, tmp_path / "whole"))
+    save, written = np.save, 0
+
+    def full_after_two(file: object, array: np.ndarray) -> None:
+        nonlocal written
+        written += 1
+        if written > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(file, array)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(suite.np, "save", full_after_two)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\).*keeps what is finished"):
+        simulate_suite(SMALL, tmp_path / "s")
+    assert len(list((tmp_path / "s" / ".suite").iterdir())) == 3  # two simulations, and what the suite is
+    monkeypatch.undo()
+    np.testing.assert_array_equal(open_folder(simulate_suite(SMALL, tmp_path / "s")).maps, whole.maps)
