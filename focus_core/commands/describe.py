@@ -1,0 +1,55 @@
+"""`focus describe`: what a configuration costs, before it is trained. No data is opened, no torch is imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from focus_core.config import ExperimentConfig, load_config
+from focus_core.errors import UserError
+from focus_core.estimate import Estimate, estimate
+
+SUMMARY = "parameters, memory and operations of a configuration, before it is trained"
+
+# The sides of the maps that a configuration can be about without saying so: CAMELS maps, and the quick suite.
+_CAMELS_GRID, _QUICK_GRID = 256, 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the experiment, a YAML file")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument(
+        "--grid",
+        type=int,
+        metavar="N",
+        help="pixels a side of the maps (default: 64 for a named dataset, 256 for files of maps)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    grid = arguments.grid if arguments.grid is not None else _default_grid(config)
+    if grid < 1:
+        raise UserError(f"--grid: {grid} is not a number of pixels; give 64, say.")
+    cost = estimate(config, grid)
+    print(json.dumps({"network": config.model.network, **asdict(cost)}, indent=1) if arguments.json else _table(cost))
+    return 0
+
+
+def _default_grid(config: ExperimentConfig) -> int:
+    return _QUICK_GRID if config.data.dataset is not None else _CAMELS_GRID
+
+
+def _table(cost: Estimate) -> str:
+    return "\n".join(
+        (
+            f"parameters          {cost.parameters:,}",
+            f"maps                {cost.grid} × {cost.grid}, {cost.batch_size} a step",
+            f"memory of training  {cost.memory_bytes / 1e9:.2f} GB "
+            f"({cost.activation_bytes_per_image / 1e9:.3f} GB of it for each map of a step)",
+            f"operations          {cost.flops_per_image:.3e} a map of training, {cost.flops_per_sample:.3e} a sample",
+            f"checkpoint          {cost.checkpoint_bytes / 1e9:.2f} GB",
+        )
+    )

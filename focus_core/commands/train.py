@@ -1,0 +1,42 @@
+"""`focus train`: train the model of a configuration in a run folder, or resume it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from focus_core.config import load_config
+from focus_core.paths import focus_home
+from focus_core.training.stopping import StopSwitch
+
+SUMMARY = "train the model of a configuration in a run folder, or resume it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the experiment, a YAML file")
+    parser.add_argument(
+        "--exp-dir",
+        "--exp_dir",
+        dest="exp_dir",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="the run's folder: checkpoints, figures and logs; a run that is already there is resumed",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="move an earlier run in DIR to a dated folder beside it and start anew"
+    )
+    parser.add_argument(
+        "--attempt", type=int, metavar="N", help="number of this start in the journal (default: one more than the last)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    # The configuration is read before torch is imported: a typo is answered at once.
+    config = load_config(arguments.config)
+    stop = StopSwitch()
+    stop.listen()
+    from focus_core.training.start import run_training
+
+    run_training(config, arguments.exp_dir, focus_home(), stop, arguments.fresh, arguments.attempt)
+    return 0

@@ -1,0 +1,177 @@
+"""Drawing maps from a trained run. The network, its transform and its parameters all come out of the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from focus_core.config import ExperimentConfig, validate_config
+from focus_core.data.transform import Transform
+from focus_core.diffusion.guidance import guided
+from focus_core.diffusion.noise import MapNoise, map_seed
+from focus_core.diffusion.samplers import Sampler, sample
+from focus_core.diffusion.schedule import NoiseSchedule, make_schedule
+from focus_core.errors import UserError
+from focus_core.networks.registry import build_network
+from focus_core.parameters import ParameterSpace
+from focus_core.training.checkpoint import BEST, LAST, load_checkpoint, load_weights, sha256_of
+from focus_core.training.device import choose_device
+
+Weights = Literal["ema", "raw"]
+Role = Literal["best", "last"]
+
+# (evaluations done, in all, the maps of this batch as they are expected to become, (n, N, N) physical)
+Preview = Callable[[int, int, NDArray[np.float32]], None]
+SampleProgress = Callable[[int, int], None]
+
+# Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
+_BATCH_PIXELS = 2**19
+
+
+@dataclass(frozen=True)
+class MapModel:
+    """A network and what turns its numbers into maps at θ."""
+
+    network: nn.Module
+    schedule: NoiseSchedule
+    transform: Transform
+    space: ParameterSpace
+    grid: int
+    channels: int
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A trained run, ready to be sampled. `box_size` in Mpc/h or None, `unit` that of a pixel or None."""
+
+    run_folder: Path
+    config: ExperimentConfig
+    model: MapModel
+    epoch: int
+    step: int
+    val_loss: float | None
+    weights: Weights
+    checkpoint: Path
+    checkpoint_sha256: str
+    box_size: float | None
+    unit: str | None
+    normalised: bool
+
+    @property
+    def space(self) -> ParameterSpace:
+        return self.model.space
+
+    @property
+    def grid(self) -> int:
+        return self.model.grid
+
+
+def load_run(
+    run_folder: Path | str, weights: Weights = "ema", checkpoint: Role = "best", device: str = "auto"
+) -> LoadedRun:
+    """Read a run's checkpoint. UserError if there is none, or if it is not that of the network it names."""
+    path = Path(run_folder) / (BEST if checkpoint == "best" else LAST)
+    state = load_checkpoint(path)
+    config = validate_config(state["config"], f"{path} (configuration inside)")
+    chosen = choose_device(device)
+    data: dict[str, Any] = state["data"]
+    network = build_network(config.model, bool(data["periodic"]))
+    load_weights(network, state["ema" if weights == "ema" else "model"], path)
+    model = MapModel(
+        network=network.to(chosen).eval().requires_grad_(False),
+        schedule=make_schedule(config.diffusion),
+        transform=Transform.from_dict(state["transform"]),
+        space=ParameterSpace.from_dict(state["parameter_space"]),
+        grid=int(data["grid"]),
+        channels=config.model.in_channels,
+        device=chosen,
+    )
+    return LoadedRun(
+        run_folder=Path(run_folder),
+        config=config,
+        model=model,
+        epoch=int(state["epoch"]),
+        step=int(state["step"]),
+        val_loss=state["val_loss"],
+        weights=weights,
+        checkpoint=path,
+        checkpoint_sha256=sha256_of(path),
+        box_size=data["box_size"],
+        unit=data["unit"],
+        normalised=bool(data["normalised"]),
+    )
+
+
+def sample_maps(
+    run: LoadedRun,
+    theta: ArrayLike,
+    n: int,
+    seed: int = 0,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    progress: SampleProgress | None = None,
+    preview: Preview | None = None,
+    batch_size: int | None = None,
+) -> NDArray[np.float32]:
+    """n physical maps (n, N, N) at one θ (d,), or one map at each row of θ (n, d).
+
+    Map i depends on `seed`, on i and on its θ, and on nothing else: not on n, nor on the batch it is drawn in. Sampler,
+    steps and guidance default to the run's configuration. `progress(done, total)` counts network evaluations over all
+    batches; it may raise, StopRequested say, to end the drawing. `preview` sees x̂₀ of the batch under way.
+    """
+    rows = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+    if rows.shape[0] not in (1, n) or n < 1:
+        raise UserError(f"n: {n} maps were asked for, but θ has {rows.shape[0]} rows; give one θ, or one a map.")
+    section = run.config.sampling
+    chosen = Sampler(sampler or section.method, steps or section.ddim_timesteps, section.eta)
+    scale = section.cfg_scale if guidance is None else guidance
+    seeds = [map_seed(seed, i) for i in range(n)]
+    rows = np.broadcast_to(rows, (n, rows.shape[1]))
+    return draw_maps(run.model, rows, seeds, chosen, scale, progress, preview, batch_size)
+
+
+def draw_maps(
+    model: MapModel,
+    theta: NDArray[np.float64],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    guidance: float = 1.0,
+    progress: SampleProgress | None = None,
+    preview: Preview | None = None,
+    batch_size: int | None = None,
+) -> NDArray[np.float32]:
+    """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
+    size = batch_size or max(1, _BATCH_PIXELS // model.grid**2)
+    condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)
+    per_batch = sampler.evaluations(model.schedule.timesteps)
+    firsts = range(0, len(seeds), size)
+    total = per_batch * len(firsts)
+    maps = []
+    for number, first in enumerate(firsts):
+        done_before = number * per_batch
+
+        def report(step: int, steps: int, x0: Tensor, done_before: int = done_before) -> None:
+            if progress is not None:
+                progress(done_before + step, total)
+            if preview is not None:
+                preview(done_before + step, total, _physical(model, x0))
+
+        noise = MapNoise(seeds[first : first + size], (model.channels, model.grid, model.grid), model.device)
+        denoiser = guided(model.network, condition[first : first + size], guidance)
+        x = sample(sampler, denoiser, model.schedule, noise, model.transform.clamp_range, report)
+        maps.append(_physical(model, x))
+    return np.concatenate(maps)
+
+
+def _physical(model: MapModel, x: Tensor) -> NDArray[np.float32]:
+    """x (B, c, N, N) → maps (B, N, N) of the first field."""
+    return model.transform.inverse(x[:, 0].cpu().numpy())

@@ -1,0 +1,85 @@
+"""Where a training runs, and how much memory it takes there."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+import torch
+
+from focus_core.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a configuration; "auto" takes a GPU where there is one."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise UserError(f"device: {name} is not there ({torch.cuda.device_count()} CUDA devices found); use auto.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device: mps is not there; it needs a Mac with Apple silicon; use auto.")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """The model of the GPU or of the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+class PeakMemory:
+    """The most memory in use since it was opened, in bytes, above what was in use then.
+
+    On CUDA this is the allocator's own count. Elsewhere a thread looks at the process's anonymous memory (files that
+    are mapped, such as a dataset, do not count), often enough to see the backward pass of any step that matters.
+    """
+
+    _INTERVAL = 0.05
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._peak, self._before = device, 0, 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+            self._before = torch.cuda.memory_allocated(self._device)
+        else:
+            self._before = self._peak = resident_memory()
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def read(self) -> int:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) - self._before
+        self._peak = max(self._peak, resident_memory())
+        return self._peak - self._before
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._INTERVAL):
+            self._peak = max(self._peak, resident_memory())
+
+
+def resident_memory() -> int:
+    """Bytes of this process in memory, mapped files aside where the system tells them apart (Linux)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return int(psutil.Process().memory_info().rss)

@@ -1,0 +1,187 @@
+"""The two figures of an epoch and their arrays: four true maps beside three generated ones each, and their P(k)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from focus_core.config import ExperimentConfig
+from focus_core.data.atomic import replacing
+from focus_core.data.dataset import MapDataset
+from focus_core.data.split import Split
+from focus_core.data.transform import Transform
+from focus_core.diffusion.noise import map_seed
+from focus_core.diffusion.samplers import Sampler
+from focus_core.diffusion.schedule import NoiseSchedule
+from focus_core.errors import UserError
+from focus_core.figures.power import draw_power
+from focus_core.figures.samples import draw_samples
+from focus_core.sampling import MapModel, SampleProgress, draw_maps
+from focus_core.statistics.power import PowerSpectrum, band_average, bands
+from focus_core.training.truth import field_power, power_unit
+
+FOLDER = Path("figs")
+ROWS, GENERATED = 4, 3
+_SEEDS = 5
+
+
+@dataclass(frozen=True)
+class EpochFigure:
+    """Paths relative to the run folder; `extra` are further fields of the journal's event."""
+
+    name: str
+    path: Path
+    arrays: Path
+    extra: dict[str, Any]
+
+
+class EpochFigures:
+    """Draws the same θ with the same noise after every epoch, so that frames can be compared."""
+
+    def __init__(
+        self,
+        dataset: MapDataset,
+        transform: Transform,
+        split: Split,
+        schedule: NoiseSchedule,
+        config: ExperimentConfig,
+    ) -> None:
+        self._dataset, self._transform, self._schedule, self._config = dataset, transform, schedule, config
+        self.simulations = choose_simulations(dataset, split.validation)
+        seeds = [[map_seed(config.training.seed, _SEEDS, row, i) for i in range(GENERATED)] for row in range(ROWS)]
+        self.seeds = np.array(seeds, dtype=np.int64)
+        box, normalised = dataset.box_size, dataset.normalised
+        every = [field_power(self._maps_of(s), box, normalised, str(dataset.maps_file)) for s in self.simulations]
+        self._real = np.stack([self._maps_of(s)[0] for s in self.simulations]).astype(np.float32)
+        self._real_power = np.stack([spectrum.power[0] for spectrum in every])
+        self._mean = np.stack([spectrum.power.mean(axis=0) for spectrum in every])
+        single = dataset.maps_per_simulation == 1
+        self._scatter = np.stack([s.power.std(axis=0, ddof=0 if single else 1) for s in every])
+
+    def is_due(self, epoch: int) -> bool:
+        """After every `sample_every` completed epochs, and after the last."""
+        training = self._config.training
+        return epoch > 0 and (epoch % training.sample_every == 0 or epoch >= training.num_epochs)
+
+    @staticmethod
+    def are_there(run_folder: Path, epoch: int) -> bool:
+        return all(
+            (run_folder / path).exists() for name in ("samples", "power_spectrum") for path in _paths(name, epoch)
+        )
+
+    def make(
+        self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
+    ) -> list[EpochFigure]:
+        """Sample with these weights, write both .npz and both .png."""
+        (run_folder / FOLDER).mkdir(exist_ok=True)
+        theta = self._dataset.theta[list(self.simulations)]
+        maps = self._draw(network, theta, progress)
+        spectrum = field_power(maps.reshape(-1, *maps.shape[2:]), self._dataset.box_size, self._dataset.normalised)
+        samples = self._samples(maps, theta, epoch)
+        power = self._power(spectrum, theta, epoch)
+        symbols = [parameter.symbol for parameter in self._dataset.space.parameters]
+        figures = []
+        for name, arrays in (("samples", samples), ("power_spectrum", power)):
+            picture, data = _paths(name, epoch)
+            with replacing(run_folder / data) as file:
+                np.savez(file, **arrays)
+            with replacing(run_folder / picture) as file:
+                (draw_samples if name == "samples" else draw_power)(file, arrays, symbols)
+            extra = {} if name == "samples" else self._band_ratios(spectrum)
+            figures.append(EpochFigure(name, picture, data, extra))
+        return figures
+
+    def _maps_of(self, simulation: int) -> NDArray[np.float32]:
+        return np.asarray(self._dataset.maps[self._dataset.maps_of([simulation])])
+
+    def _draw(
+        self, network: nn.Module, theta: NDArray[np.float64], progress: SampleProgress | None
+    ) -> NDArray[np.float32]:
+        section = self._config.sampling
+        model = MapModel(
+            network=network,
+            schedule=self._schedule,
+            transform=self._transform,
+            space=self._dataset.space,
+            grid=self._dataset.grid,
+            channels=self._config.model.in_channels,
+            device=next(network.parameters()).device,
+        )
+        sampler = Sampler(section.method, section.ddim_timesteps, section.eta)
+        rows = np.repeat(theta, GENERATED, axis=0)
+        maps = draw_maps(model, rows, self.seeds.ravel().tolist(), sampler, section.cfg_scale, progress)
+        return maps.reshape(ROWS, GENERATED, *maps.shape[1:])
+
+    def _samples(self, maps: NDArray[np.float32], theta: NDArray[np.float64], epoch: int) -> dict[str, Any]:
+        return {
+            "real": self._real,
+            "generated": maps,
+            "seeds": self.seeds,
+            "symbols": np.array([p.symbol for p in self._dataset.space.parameters]),
+            "unit": np.array(self._dataset.unit or "normalised"),
+            **self._common(theta, epoch),
+        }
+
+    def _power(self, spectrum: PowerSpectrum, theta: NDArray[np.float64], epoch: int) -> dict[str, Any]:
+        return {
+            "k": spectrum.k,
+            "n_modes": spectrum.n_modes,
+            "real": self._real_power,
+            "generated": spectrum.power.reshape(ROWS, GENERATED, -1),
+            "simulation_mean": self._mean,
+            "simulation_std": self._scatter,
+            "n_simulation_maps": np.int64(self._dataset.maps_per_simulation),
+            "unit": np.array(power_unit(self._dataset.box_size, self._dataset.normalised)),
+            **self._common(theta, epoch),
+        }
+
+    def _common(self, theta: NDArray[np.float64], epoch: int) -> dict[str, Any]:
+        box = self._dataset.box_size
+        return {
+            "theta": theta,
+            "names": np.array(self._dataset.space.names),
+            "simulations": np.array(self.simulations, dtype=np.int64),
+            "box_size": np.float64(math.nan if box is None else box),
+            "epoch": np.int64(epoch),
+        }
+
+    def _band_ratios(self, spectrum: PowerSpectrum) -> dict[str, Any]:
+        """Ratio of summed means, generated to simulated, in each band; `power_error` is their mean distance from 1."""
+        if spectrum.grid < 8:
+            return {"power_error": None, "power_ratio": [], "bands": []}
+        truth = PowerSpectrum(spectrum.k, self._mean, spectrum.n_modes, spectrum.box_size, spectrum.grid)
+        ratio = band_average(spectrum).mean(axis=0) / band_average(truth).mean(axis=0)
+        edges = [[band.low, band.high] for band in bands(spectrum.grid)]
+        error = float(np.abs(ratio - 1.0).mean())
+        if not math.isfinite(error):
+            return {"power_error": None, "power_ratio": [], "bands": edges}
+        return {"power_error": error, "power_ratio": [float(value) for value in ratio], "bands": edges}
+
+
+def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tuple[int, ...]:
+    """Four validation simulations, the nearest to the middle of each quarter of σ_8 (of the first column without one).
+
+    They are distinct; where there are fewer than four, some are reused.
+    """
+    if not validation:
+        raise UserError("data.train_split: leaves no simulation for validation, and figures need one; lower it.")
+    names = dataset.space.names
+    column = dataset.theta[list(validation), names.index("sigma_8") if "sigma_8" in names else 0]
+    targets = np.quantile(column, (np.arange(ROWS) + 0.5) / ROWS)
+    chosen: list[int] = []
+    for target in targets:
+        order = np.argsort(np.abs(column - target), kind="stable")
+        unused = [int(i) for i in order if int(i) not in chosen]
+        chosen.append(unused[0] if unused else int(order[0]))
+    return tuple(int(validation[i]) for i in chosen)
+
+
+def _paths(name: str, epoch: int) -> tuple[Path, Path]:
+    stem = FOLDER / f"{name}_epoch_{epoch:04d}"
+    return stem.with_suffix(".png"), stem.with_suffix(".npz")

@@ -1,0 +1,326 @@
+"""The training itself: one function, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from focus_core.config import ExperimentConfig
+from focus_core.data.atomic import replacing
+from focus_core.data.dataset import MapDataset
+from focus_core.data.split import Split
+from focus_core.data.transform import Transform
+from focus_core.diffusion.gaussian import ForwardProcess
+from focus_core.diffusion.schedule import make_schedule
+from focus_core.errors import StopRequested, UserError
+from focus_core.estimate import estimate
+from focus_core.figures.history import draw_history
+from focus_core.networks.registry import build_network, parameter_count
+from focus_core.progress import Journal
+from focus_core.training.batches import TrainingMaps
+from focus_core.training.checkpoint import FOLDER, FORMAT, LAST, load_weights, save_checkpoint
+from focus_core.training.device import PeakMemory, device_name
+from focus_core.training.ema import MovingAverage
+from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.learning_rate import LearningRate
+from focus_core.training.run_folder import log
+from focus_core.training.step_log import StepLog
+from focus_core.training.stopping import StopSwitch
+from focus_core.training.validation import Validation
+
+HISTORY = FOLDER / "training_history.png"
+
+# A run of hours loses no more than this to a crash, however long its epochs are.
+_SECONDS_BETWEEN_CHECKPOINTS = 600.0
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run learns from: a dataset, its parts, and the transform fitted on the training part."""
+
+    dataset: MapDataset
+    split: Split
+    transform: Transform
+
+
+@dataclass
+class Position:
+    """How far a training has come. `epoch` counts completed epochs, `step` optimiser steps, `elapsed` seconds."""
+
+    epoch: int = 0
+    step: int = 0
+    elapsed: float = 0.0
+    val_loss: float | None = None
+    best_val_loss: float = math.inf
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def train(
+    config: ExperimentConfig,
+    run_folder: Path,
+    data: RunData,
+    device: torch.device,
+    journal: Journal,
+    stop: StopSwitch,
+    state: dict[str, Any] | None = None,
+) -> None:
+    """Train to `num_epochs`, from the beginning or from a checkpoint's `state`.
+
+    Raises StopRequested, with the state saved, when the switch is turned on.
+    """
+    with PeakMemory(device) as memory:
+        # --- the network and what moves its weights
+        training, grid = config.training, data.dataset.grid
+        torch.manual_seed(training.seed)
+        network = build_network(config.model, data.dataset.periodic).to(device)
+        average = MovingAverage(network, training.ema_decay)
+        optimizer = make_optimizer(config, network)
+        schedule = make_schedule(config.diffusion)
+        process = ForwardProcess(schedule, device)
+
+        # --- the maps
+        maps = TrainingMaps(data.dataset, data.transform, data.split.train, config)
+        validation = Validation(
+            data.dataset, data.transform, data.split.validation, process, training.seed, training.batch_size
+        )
+        figures = EpochFigures(data.dataset, data.transform, data.split, schedule, config)
+        steps_per_epoch = maps.steps_per_epoch
+        rate = LearningRate(training.scheduler, training.lr, steps_per_epoch, training.num_epochs)
+
+        # --- where an earlier start stopped
+        position, steps = Position(), StepLog(journal, steps_per_epoch)
+        if state is not None:
+            load_weights(network, state["model"], run_folder / LAST)
+            load_weights(average.network, state["ema"], run_folder / LAST)
+            optimizer.load_state_dict(state["optimizer"])
+            rate.load_state_dict(state["scheduler"])
+            position = position_of(state)
+            steps = StepLog(journal, steps_per_epoch, state["loss_sum"], state["loss_count"])
+            restore_random_state(state["rng"], device)
+        resumed, state = state is not None, None
+
+        # --- say what begins
+        journal.write(
+            "run_started",
+            epoch=position.epoch,
+            step=position.step,
+            num_epochs=training.num_epochs,
+            steps_per_epoch=steps_per_epoch,
+            parameters=parameter_count(network),
+            device=f"{device} ({device_name(device)})",
+            config_digest=config.digest(),
+            resumed=resumed,
+            train_maps=len(maps),
+            validation_maps=len(validation.indices),
+            torch=torch.__version__,
+            peak_memory_estimate=estimate(config, grid).memory_bytes,
+        )
+        log.info(
+            "%s at epoch %d of %d: %s parameters, %d training maps of %d², %d validation maps, on %s",
+            "resumed" if resumed else "started",
+            position.epoch,
+            training.num_epochs,
+            f"{parameter_count(network):,}",
+            len(maps),
+            grid,
+            len(validation.indices),
+            device,
+        )
+        started, elapsed_before = time.monotonic(), position.elapsed
+        last_save = started
+
+        def save(best: bool = False) -> None:
+            position.elapsed = elapsed_before + time.monotonic() - started
+            contents = checkpoint_state(config, data, network, average, optimizer, rate, position, steps, device)
+            for saved in save_checkpoint(run_folder, contents, best):
+                journal.write(
+                    "checkpoint",
+                    epoch=position.epoch,
+                    step=position.step,
+                    role=saved.role,
+                    path=str(saved.path),
+                    bytes=saved.bytes,
+                    sha256=saved.sha256,
+                    val_loss=position.val_loss,
+                )
+
+        def draw() -> None:
+            if not figures.is_due(position.epoch) or figures.are_there(run_folder, position.epoch):
+                return
+            began = time.monotonic()
+            for figure in figures.make(run_folder, average.network, position.epoch, lambda done, total: stop.check()):
+                journal.write(
+                    "figure",
+                    epoch=position.epoch,
+                    step=position.step,
+                    name=figure.name,
+                    path=str(figure.path),
+                    arrays=str(figure.arrays),
+                    **figure.extra,
+                )
+            log.info("samples and P(k) of epoch %d drawn in %.1f s", position.epoch, time.monotonic() - began)
+
+        try:
+            draw()  # those of the epoch after which an earlier start was stopped
+            while position.epoch < training.num_epochs:
+                # --- an epoch: every training map once
+                epoch_began, images = time.monotonic(), 0
+                network.train()
+                for x0, condition in maps.epoch(position.epoch, position.step - position.epoch * steps_per_epoch):
+                    stop.check()
+                    now = rate.at(position.step)
+                    for group in optimizer.param_groups:
+                        group["lr"] = now
+
+                    # --- a step: ε at a random time, θ now and then dropped
+                    optimizer.zero_grad(set_to_none=True)
+                    x0, condition = x0.to(device, non_blocking=True), condition.to(device, non_blocking=True)
+                    t = torch.randint(schedule.timesteps, (len(x0),), device=device)
+                    eps = torch.randn_like(x0)
+                    drop = torch.rand(len(x0), device=device) < training.cfg_prob
+                    loss = process.squared_error(network, x0, condition, t, eps, drop).mean()
+                    loss.backward()
+                    norm = nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip or math.inf)
+                    optimizer.step()
+                    position.step += 1
+                    average.update(network, position.step)
+                    steps.add(position.step, len(x0), now, loss, norm)
+                    images += len(x0)
+                    if time.monotonic() - last_save > _SECONDS_BETWEEN_CHECKPOINTS:
+                        steps.flush()
+                        save()
+                        last_save = time.monotonic()
+                steps.flush()
+                trained_for = time.monotonic() - epoch_began
+
+                # --- how good it is now
+                val_loss = validation.loss(average.network, device, stop.check)
+                if not math.isfinite(val_loss):
+                    raise UserError(
+                        f"training.lr: the validation loss is not finite after epoch {position.epoch + 1}; "
+                        "lower training.lr and start with --fresh."
+                    )
+                position.epoch += 1
+                position.val_loss, best = val_loss, val_loss < position.best_val_loss
+                position.best_val_loss = min(val_loss, position.best_val_loss)
+                reduced = rate.epoch_done(position.epoch, val_loss)
+                entry = {
+                    "epoch": position.epoch,
+                    "step": position.step,
+                    "train_loss": steps.end_epoch(),
+                    "val_loss": val_loss,
+                    "lr": optimizer.param_groups[0]["lr"],
+                    "seconds": time.monotonic() - epoch_began,
+                    "images_per_second": images / trained_for if images and trained_for > 0 else None,
+                    "peak_memory_bytes": memory.read(),
+                    "elapsed": elapsed_before + time.monotonic() - started,
+                    "best": best,
+                }
+                position.history.append(entry)
+
+                # --- write it down: the journal first, for an epoch without a checkpoint is trained and told again,
+                # --- but one with a checkpoint and without its line would be missing for ever
+                journal.write("epoch", **entry)
+                save(best)
+                last_save = time.monotonic()
+                if reduced is not None:
+                    journal.write("lr_reduced", epoch=position.epoch, before=reduced[0], after=reduced[1])
+                    log.info("learning rate reduced from %.3g to %.3g", *reduced)
+                log.info(
+                    "epoch %d/%d  train %.5f  val %.5f%s  lr %.2e  %.1f s",
+                    position.epoch,
+                    training.num_epochs,
+                    entry["train_loss"],
+                    val_loss,
+                    " (best)" if best else "",
+                    entry["lr"],
+                    entry["seconds"],
+                )
+                with replacing(run_folder / HISTORY) as file:
+                    draw_history(file, position.history)
+                draw()
+        except StopRequested as request:
+            steps.flush()
+            save()
+            journal.write("run_ended", epoch=position.epoch, step=position.step, reason="stopped", message=str(request))
+            message = f"{request} at epoch {position.epoch}, step {position.step}; start it again to resume."
+            log.info("%s", message)
+            raise StopRequested(message) from None
+        journal.write("run_ended", epoch=position.epoch, step=position.step, reason="finished", message="")
+        log.info("finished after %d epochs", position.epoch)
+
+
+def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:
+    training = config.training
+    if training.optimizer == "adam":
+        return torch.optim.Adam(network.parameters(), lr=training.lr)
+    return torch.optim.AdamW(network.parameters(), lr=training.lr, weight_decay=training.weight_decay)
+
+
+def checkpoint_state(
+    config: ExperimentConfig,
+    data: RunData,
+    network: nn.Module,
+    average: MovingAverage,
+    optimizer: torch.optim.Optimizer,
+    rate: LearningRate,
+    position: Position,
+    steps: StepLog,
+    device: torch.device,
+) -> dict[str, Any]:
+    """The dictionary that `focus_core.training.checkpoint` describes: tensors and plain values only."""
+    dataset = data.dataset
+    return {
+        "format": FORMAT,
+        "config": config.to_dict(),
+        "model": network.state_dict(),
+        "ema": average.network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "scheduler": rate.state_dict(),
+        **dataclasses.asdict(position),
+        "loss_sum": steps.loss_sum,
+        "loss_count": steps.loss_count,
+        "rng": random_state(device),
+        "parameter_space": dataset.space.to_dict(),
+        "transform": data.transform.to_dict(),
+        "data": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "grid": dataset.grid,
+            "box_size": dataset.box_size,
+            "unit": dataset.unit,
+            "field": dataset.field,
+            "redshift": dataset.redshift,
+            "normalised": dataset.normalised,
+            "periodic": dataset.periodic,
+        },
+    }
+
+
+def position_of(state: dict[str, Any]) -> Position:
+    return Position(**{field.name: state[field.name] for field in dataclasses.fields(Position)})
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """On another kind of device than before, its own generator starts from the seed again."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+    elif device.type == "mps" and "mps" in state:
+        torch.mps.set_rng_state(state["mps"])

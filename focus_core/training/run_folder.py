@@ -1,0 +1,233 @@
+"""A run's folder: what lies where, who may write in it, and how an old run is put aside.
+
+config.yaml  run_model.sh  README.md                 written once, never again
+checkpoints/checkpoint_best.pt  checkpoint_last.pt  training_history.png
+figs/samples_epoch_XXXX.{png,npz}  power_spectrum_epoch_XXXX.{png,npz}
+logs/training.log  events.jsonl  trainer.lock
+environment.json  split.json  transform.json  truth.npz
+weights/ema.safetensors  raw.safetensors             the best epoch's, for other programs
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from focus_core.config import ExperimentConfig, to_yaml, validate_config
+from focus_core.data.atomic import write_text
+from focus_core.data.dataset import MapDataset
+from focus_core.errors import UserError
+from focus_core.training.checkpoint import LAST, load_checkpoint
+from focus_core.training.device import device_name
+
+CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
+ENVIRONMENT, SPLIT, TRANSFORM = "environment.json", "split.json", "transform.json"
+LOG, LOCK = Path("logs") / "training.log", Path("logs") / "trainer.lock"
+WRITTEN = ("checkpoints", "figs", "logs", "weights", ENVIRONMENT, SPLIT, TRANSFORM, "truth.npz")
+
+log = logging.getLogger("focus.training")
+
+_SCRIPT = """#!/bin/sh
+# Trains this run, or resumes it. Options go on to the command: --fresh puts what is here aside and starts anew.
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+if ! command -v focus >/dev/null 2>&1; then
+    echo "run_model.sh: the command focus is not found; activate the environment that FOCUS is installed in." >&2
+    exit 2
+fi
+exec focus train --config "$here/config.yaml" --exp-dir "$here" "$@"
+"""
+
+_README = """# {name}
+
+{description}
+
+| | |
+|---|---|
+| data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box} |
+| parameters | {symbols} |
+| network | {network}, {base_channels} base channels, multiples {mults} |
+| training | {epochs} epochs, batch {batch}, {optimizer} at {lr:g}, {scheduler} |
+
+`sh run_model.sh` trains this run or resumes it. Everything that defines it is in `config.yaml`.
+Samples: `focus sample --run . --params "{example}" --n 16 --out samples.npz`.
+"""
+
+
+@contextmanager
+def locked(run_folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which names this process; UserError if another training holds it."""
+    path = run_folder / LOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise UserError(f"--exp-dir {run_folder}: cannot be written ({error.strerror}); choose another.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise UserError(
+                f"--exp-dir {run_folder}: a training (process {holder}) is writing there; stop it or choose another."
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextmanager
+def logging_to(run_folder: Path) -> Iterator[None]:
+    """Log lines go to logs/training.log and to standard output."""
+    handlers: list[logging.Handler] = [
+        logging.FileHandler(run_folder / LOG, encoding="utf-8"),
+        logging.StreamHandler(sys.stdout),
+    ]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def previous_state(run_folder: Path) -> dict[str, Any] | None:
+    """The last checkpoint of the folder, or None."""
+    return load_checkpoint(run_folder / LAST) if (run_folder / LAST).exists() else None
+
+
+def previous_config(run_folder: Path, state: dict[str, Any] | None) -> ExperimentConfig | None:
+    """What an earlier start in this folder trained, even if it reached no checkpoint."""
+    if state is not None:
+        return validate_config(state["config"], str(run_folder / LAST))
+    path = run_folder / ENVIRONMENT
+    if not path.exists():
+        return None
+    try:
+        return validate_config(json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path}: is damaged ({error}); start with --fresh to put the old run aside.") from error
+
+
+def move_aside(run_folder: Path) -> Path | None:
+    """Move what a run wrote to a dated neighbour, with the configuration it was trained with; None if nothing is there.
+
+    config.yaml, run_model.sh and README.md stay.
+    """
+    old = previous_config(run_folder, previous_state(run_folder) if (run_folder / LAST).exists() else None)
+    if old is None:
+        return None
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    target = run_folder.with_name(f"{run_folder.name}-{stamp}")
+    target.mkdir()
+    for name in WRITTEN:
+        path = run_folder / name
+        if name == "logs":
+            # The lock that this process holds lies here and stays.
+            (target / name).mkdir()
+            for entry in path.iterdir():
+                if entry.name != LOCK.name:
+                    entry.rename(target / name / entry.name)
+        elif path.exists():
+            path.rename(target / name)
+    write_text(target / CONFIG, to_yaml(old))
+    return target
+
+
+def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapDataset) -> None:
+    """config.yaml, run_model.sh and README.md, each only where it is not there yet."""
+    _write_once(run_folder / CONFIG, to_yaml(config))
+    if _write_once(run_folder / SCRIPT, _SCRIPT):
+        (run_folder / SCRIPT).chmod(0o755)
+    space, model, training = dataset.space, config.model, config.training
+    readme = _README.format(
+        name=config.experiment.name,
+        description=config.experiment.description or "A conditional diffusion model of cosmological maps.",
+        data=dataset.name,
+        n_maps=dataset.n_maps,
+        grid=dataset.grid,
+        n_simulations=dataset.n_simulations,
+        box=f", box of {dataset.box_size:g} Mpc/h" if dataset.box_size is not None else "",
+        symbols=", ".join(f"{p.symbol} in [{p.minimum:g}, {p.maximum:g}]" for p in space.parameters),
+        network=model.network,
+        base_channels=model.base_channels,
+        mults=", ".join(map(str, model.channel_mults)),
+        epochs=training.num_epochs,
+        batch=training.batch_size,
+        optimizer=training.optimizer,
+        lr=training.lr,
+        scheduler=training.scheduler.name,
+        example=",".join(f"{p.name}={value:.4g}" for p, value in zip(space.parameters, dataset.theta[0], strict=True)),
+    )
+    _write_once(run_folder / README, readme)
+
+
+def write_environment(run_folder: Path, config: ExperimentConfig, dataset: MapDataset, device: torch.device) -> None:
+    """environment.json: what this start runs on, and exactly which configuration and data."""
+    versions = {name: importlib.metadata.version(name) for name in ("focus-lab", "torch", "numpy", "scipy", "pydantic")}
+    environment = {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": _commit(),
+        "device": str(device),
+        "device_name": device_name(device),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "command": sys.argv,
+        "dataset": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "maps_file": str(dataset.maps_file.resolve()),
+            "params_file": str(dataset.params_file.resolve()),
+            "provenance": dataset.provenance,
+            "warnings": list(dataset.warnings),
+            "parameter_space": dataset.space.to_dict(),
+            "grid": dataset.grid,
+            "box_size": dataset.box_size,
+            "unit": dataset.unit,
+        },
+        "config": config.to_dict(),
+        "config_digest": config.digest(),
+    }
+    write_text(run_folder / ENVIRONMENT, json.dumps(environment, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def _write_once(path: Path, text: str) -> bool:
+    if path.exists():
+        return False
+    write_text(path, text)
+    return True
+
+
+def _commit() -> str | None:
+    """The commit of the source this process runs, with a + if files differ from it; None outside a repository."""
+    here = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=12"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

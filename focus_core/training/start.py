@@ -1,0 +1,235 @@
+"""From a configuration and a folder to a training: what is checked and written before the first step, and the end."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config
+from focus_core.data.atomic import write_text
+from focus_core.data.dataset import MapDataset
+from focus_core.data.opening import open_dataset
+from focus_core.data.split import split_simulations
+from focus_core.data.transform import Transform, fit_transform
+from focus_core.errors import StopRequested, UserError
+from focus_core.networks.registry import build_network
+from focus_core.networks.simple_unet import check_grid
+from focus_core.progress import JOURNAL, Journal, read_events
+from focus_core.training.checkpoint import LAST, remove_torn_files
+from focus_core.training.device import choose_device
+from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.loop import RunData, train
+from focus_core.training.run_folder import (
+    CONFIG,
+    SPLIT,
+    TRANSFORM,
+    locked,
+    log,
+    logging_to,
+    move_aside,
+    previous_config,
+    previous_state,
+    write_documents,
+    write_environment,
+)
+from focus_core.training.stopping import StopSwitch
+from focus_core.training.truth import TRUTH, write_truth
+
+
+def run_training(
+    config: ExperimentConfig,
+    run_folder: Path,
+    home: Path,
+    stop: StopSwitch,
+    fresh: bool = False,
+    attempt: int | None = None,
+) -> None:
+    """Train a run, resume it, or say that it is finished. `home` is where named datasets lie.
+
+    Raises UserError for whatever the user can mend and StopRequested when stopped; the journal says how it ended.
+    """
+    if config.method == "flow":
+        raise UserError("method: flow matching is not there yet; FOCUS trains method: diffusion.")
+    with locked(run_folder), logging_to(run_folder):
+        try:
+            _run(config, run_folder, home, stop, fresh, attempt)
+        except UserError as error:
+            log.error("%s", error)
+            raise
+        except StopRequested:
+            raise
+        except Exception:
+            log.exception("ended by a fault")
+            raise
+
+
+def _run(
+    config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, fresh: bool, attempt: int | None
+) -> None:
+    remove_torn_files(run_folder)
+    if fresh and (aside := move_aside(run_folder)) is not None:
+        log.info("put the earlier run aside in %s", aside)
+    state = previous_state(run_folder)
+    _check_same_run(config, run_folder, state)
+    device = choose_device(config.device)
+    dataset = open_dataset(config.data, home)
+    _check_fits(config, dataset)
+    stop.check()
+    data = _prepare(config, run_folder, dataset, state)
+    stop.check()
+    write_documents(run_folder, config, dataset)
+    write_environment(run_folder, config, dataset, device)
+    for warning in dataset.warnings:
+        log.warning("%s", warning)
+    _warn(config, run_folder, dataset)
+    if _is_finished(config, run_folder, state):
+        log.info("already finished: all %d epochs are done; nothing to do", config.training.num_epochs)
+        return
+    with Journal(run_folder, attempt) as journal:
+        _train(config, run_folder, data, device, journal, stop, state)
+
+
+def _train(
+    config: ExperimentConfig,
+    run_folder: Path,
+    data: RunData,
+    device: torch.device,
+    journal: Journal,
+    stop: StopSwitch,
+    state: dict[str, Any] | None,
+) -> None:
+    """The loop, and an entry in the journal however it fails."""
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+    try:
+        train(config, run_folder, data, device, journal, stop, state)
+    except StopRequested:
+        raise
+    except Exception as error:
+        mended = _as_user_error(error, config, run_folder, data.dataset.grid)
+        message = str(mended or error) or type(error).__name__
+        epoch, step = _last_position(run_folder)
+        try:
+            journal.write("run_ended", epoch=epoch, step=step, reason="failed", message=message)
+        except OSError as full:
+            log.error("the journal could not be written either (%s)", full.strerror)
+        if mended is None or mended is error:
+            raise
+        raise mended from error
+
+
+def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, state: dict[str, Any] | None) -> RunData:
+    """Split, transform and truth: measured at the first start, read again at a resumption."""
+    split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+    if state is not None:
+        if state["data"]["digest"] != dataset.digest:
+            raise UserError(
+                f"data: {dataset.maps_file} has changed since this run was trained ({dataset.digest[:23]}… now, "
+                f"{str(state['data']['digest'])[:23]}… then); restore it, or start anew with --fresh."
+            )
+        transform = Transform.from_dict(state["transform"])
+    else:
+        transform = fit_transform(dataset, split.train)
+    write_text(run_folder / SPLIT, split.to_json())
+    write_text(run_folder / TRANSFORM, transform.to_json())
+    if state is None or not (run_folder / TRUTH).exists():
+        write_truth(run_folder / TRUTH, dataset, split)
+    return RunData(dataset, split, transform)
+
+
+def _check_same_run(config: ExperimentConfig, run_folder: Path, state: dict[str, Any] | None) -> None:
+    """A folder holds one run: with another configuration it is neither resumed nor overwritten."""
+    old = previous_config(run_folder, state)
+    if old is None:
+        return
+    differing = [key for key in differing_keys(old, config) if key not in RESUMABLE_CHANGES]
+    if differing:
+        values = "; ".join(f"{key} was {old.flat().get(key)!r}, is {config.flat().get(key)!r}" for key in differing[:4])
+        more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
+        raise UserError(
+            f"--exp-dir {run_folder}: holds a run of another configuration ({values}{more}); choose another folder, "
+            "or put that run aside with --fresh."
+        )
+
+
+def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
+    """The network must fit the data: parameters, channels and a side that its stages can halve."""
+    with torch.device("meta"):
+        build_network(config.model, dataset.periodic)
+    if config.model.cond_dim != len(dataset.space):
+        raise UserError(
+            f"model.cond_dim: is {config.model.cond_dim}, but {dataset.name} has {len(dataset.space)} parameters "
+            f"({', '.join(dataset.space.names)}); set it to {len(dataset.space)}."
+        )
+    if config.model.in_channels != 1:
+        raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
+    check_grid(dataset.grid, len(config.model.channel_mults))
+
+
+def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> None:
+    """What a reader of this run should know: never an error, always in the log."""
+    if config.sampling.cfg_scale != 1.0:
+        log.warning("sampling.cfg_scale is %g: guidance other than 1 biases P(k)", config.sampling.cfg_scale)
+    if dataset.normalised:
+        log.warning("the maps are normalised and their units unknown: P(k) is in normalised units")
+    elif dataset.box_size is None:
+        log.warning("the box size is not known (data.box_size): P(k) is in normalised units")
+    _warn_of_other_config(config, run_folder / CONFIG)
+
+
+def _warn_of_other_config(config: ExperimentConfig, path: Path) -> None:
+    """The folder's own config.yaml is never rewritten, so it may tell another story than the run."""
+    try:
+        differing = [key for key in differing_keys(load_config(path), config) if key not in RESUMABLE_CHANGES]
+    except UserError as error:
+        differing = [str(error)]
+    if differing:
+        log.warning(
+            "%s is not what is trained (%s); environment.json holds the configuration in use",
+            path,
+            ", ".join(differing),
+        )
+
+
+def _is_finished(config: ExperimentConfig, run_folder: Path, state: dict[str, Any] | None) -> bool:
+    """All epochs are done, the last figures drawn, and the journal says so."""
+    if state is None or state["epoch"] < config.training.num_epochs:
+        return False
+    if not EpochFigures.are_there(run_folder, int(state["epoch"])):
+        return False
+    last = None
+    for event, _ in read_events(run_folder / JOURNAL):
+        last = event
+    return last is not None and last["kind"] == "run_ended" and last.get("reason") == "finished"
+
+
+def _last_position(run_folder: Path) -> tuple[int, int]:
+    """Epoch and step of the last event that has both."""
+    epoch, step = 0, 0
+    for event, _ in read_events(run_folder / JOURNAL):
+        if event["kind"] in ("epoch", "run_started"):
+            epoch = int(event["epoch"])
+        step = int(event.get("step", step))
+    return epoch, step
+
+
+def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path, grid: int) -> UserError | None:
+    """The sentence for a failure that the user can mend, or None."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        kept = f"{LAST} is intact" if (run_folder / LAST).exists() else "no checkpoint was written yet"
+        return UserError(
+            f"{error.filename or run_folder}: could not be written ({error.strerror}); {kept}: make room and start "
+            "the same run again to resume."
+        )
+    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if out_of_memory:
+        return UserError(
+            f"training.batch_size: {config.training.batch_size} maps of {grid}² do not fit into the memory of "
+            f"{config.device}; lower training.batch_size or model.base_channels."
+        )
+    return None

@@ -1,0 +1,57 @@
+"""A validation loss that follows the model and not the dice: the same noise and the same times after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from focus_core.data.dataset import MapDataset
+from focus_core.data.transform import Transform
+from focus_core.diffusion.gaussian import ForwardProcess
+from focus_core.diffusion.noise import MapNoise, map_seed
+from focus_core.training.batches import scaled_conditions
+
+_NOISE, _TIMES = 3, 4
+
+
+class Validation:
+    """Mean squared error of ε over the validation maps, at their own θ (nothing is dropped)."""
+
+    def __init__(
+        self,
+        dataset: MapDataset,
+        transform: Transform,
+        simulations: Sequence[int],
+        process: ForwardProcess,
+        seed: int,
+        batch_size: int,
+    ) -> None:
+        self._dataset, self._transform, self._process = dataset, transform, process
+        self.indices = dataset.maps_of(simulations)
+        self._condition = scaled_conditions(dataset)
+        self._seed, self._batch_size = seed, batch_size
+        # t_i = ⌊(i + ½) T/n⌋ covers all times evenly; a seeded order gives each map one of them.
+        n = len(self.indices)
+        even = ((2 * np.arange(n) + 1) * process.timesteps) // (2 * n)
+        self.times = np.random.default_rng((seed, _TIMES)).permutation(even)
+
+    @torch.no_grad()
+    def loss(self, network: nn.Module, device: torch.device, check: Callable[[], None] = lambda: None) -> float:
+        """`check` is called between batches and may raise to stop."""
+        total = torch.zeros((), dtype=torch.float64)
+        for x0, condition, t, eps in self._batches():
+            check()
+            maps = [tensor.to(device) for tensor in (x0, condition, t, eps)]
+            total += self._process.squared_error(network, *maps).sum().double().cpu()
+        return float(total) / len(self.indices)
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        for first in range(0, len(self.indices), self._batch_size):
+            chosen = self.indices[first : first + self._batch_size]
+            x0 = torch.from_numpy(self._transform.forward(self._dataset.maps[chosen]))[:, None]
+            noise = MapNoise([map_seed(self._seed, _NOISE, int(i)) for i in chosen], tuple(x0.shape[1:]))
+            t = torch.from_numpy(self.times[first : first + self._batch_size])
+            yield x0, self._condition[self._dataset.simulation_of(chosen)], t, noise.draw()
