@@ -93,9 +93,13 @@ def initial_particles(
     cosmology: Cosmology, grid: FourierGrid, box_size: float, seed: int, a: float
 ) -> tuple[Tensor, Tensor]:
     """Positions x and momenta p = a³E dx/da at scale factor a, each (3, N³), in cells."""
-    first, second = displacements(linear_density(cosmology, grid, box_size, seed), grid)
+    return trajectories(*displacements(linear_density(cosmology, grid, box_size, seed), grid), cosmology, a)
+
+
+def trajectories(first: Tensor, second: Tensor, cosmology: Cosmology, a: float) -> tuple[Tensor, Tensor]:
+    """Positions and momenta (3, N³) at a on the trajectories of ψ₁ and ψ₂."""
     growth, rate, expansion = (float(v(a)) for v in (cosmology.growth, cosmology.growth_rate, cosmology.hubble))
     second_growth = 3.0 / 7.0 * growth**2
-    x = lattice(grid.n, first.device) + growth * first + second_growth * second
+    x = lattice(round(first.shape[1] ** (1 / 3)), first.device) + growth * first + second_growth * second
     p = a**2 * expansion * rate * (growth * first + 2.0 * second_growth * second)
     return x, p
