@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.errors import UserError
+from focus_core.figures.tiles import render_tile, stretch
 from focus_store.artifacts import ArtifactFolder, StoredFile
 from focus_store.results import blob
 
@@ -47,14 +48,10 @@ def read_drawing(event: Mapping[str, Any], run_folder: Path, folder: ArtifactFol
 
 def store_tiles(maps: NDArray[Any], shown: tuple[float, float], folder: ArtifactFolder) -> list[StoredFile]:
     """One WebP a map of (n, N, N), all on one scale of log10 Σ."""
-    from focus_core.figures.tiles import render_tile
-
     return [folder.put(render_tile(map_, *shown), ".webp") for map_ in maps]
 
 
 def shared_range(maps: NDArray[Any]) -> tuple[float, float]:
-    from focus_core.figures.tiles import stretch
-
     low, high = stretch(maps)
     return float(low), float(high)
 

@@ -138,6 +138,7 @@ class Ingestion(Record):
             "log_tail": _tail(run_folder / LOG),
             "environment": _json(run_folder / "environment.json"),
         }
+        changes |= data_facts(changes["environment"])
         truth = self._store_file(run_folder / "truth.npz", "truth")
         changes["truth_arrays"] = truth.digest if truth else None
         with self.reading() as session:
@@ -160,6 +161,12 @@ class Ingestion(Record):
         if key not in seen:
             seen[key] = self.artifact_folder.put(path.read_bytes(), path.suffix)
         return seen[key]
+
+
+def data_facts(environment: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the trainer found when it opened the data, as its environment.json tells."""
+    dataset = (environment or {}).get("dataset") or {}
+    return {name: dataset[name] for name in ("parameter_space", "box_size", "grid", "unit") if name in dataset}
 
 
 def note_artifact(session: Session, file: StoredFile, kind: str) -> None:

@@ -12,9 +12,10 @@ from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus, SampleSpec, WorkerRow
 from focus_store.ingest import note_artifact
 from focus_store.leases import Leases
+from focus_store.requests import request_digest
 from focus_store.results import blob, specification
 from focus_store.session import database_now, insert_replacing
-from focus_store.tables import Dataset, Experiment, Job, SampleRequest, Spectrum, Worker
+from focus_store.tables import Dataset, Job, SampleRequest, Spectrum, Worker
 from focus_store.transitions import unknown
 
 
@@ -58,13 +59,6 @@ class Laboratory(Leases):
             values = dict(dataset) | {"created_at": database_now(session)}
             session.execute(insert_replacing(session, Dataset, ["name"], values))
 
-    def describe_data(self, experiment_id: str, facts: Mapping[str, Any]) -> None:
-        """What the trainer found in the data: any of parameter_space, box_size, grid, unit."""
-        with self.writing() as session:
-            session.execute(
-                update(Experiment).where(Experiment.id == experiment_id).values(change=Experiment.change + 1, **facts)
-            )
-
     def specification(self, sample_id: str) -> SampleSpec:
         with self.reading() as session:
             row = session.get(SampleRequest, sample_id)
@@ -84,6 +78,7 @@ class Laboratory(Leases):
         self,
         claim: Claim,
         *,
+        checkpoint_sha256: str,
         result: StoredFile,
         tiles: Sequence[StoredFile],
         value_range: tuple[float, float],
@@ -100,6 +95,9 @@ class Laboratory(Leases):
             row = session.get(SampleRequest, claim.id)
             if row is None or row.lease_token != claim.token:
                 return False
+            # The checkpoint may have been written anew since it was asked for: the answer says which one it is of.
+            row.checkpoint_sha256 = checkpoint_sha256
+            row.request_digest = request_digest(specification(row), checkpoint_sha256)
             row.tiles, row.result, row.seconds = [tile.digest for tile in tiles], result.digest, seconds
             (row.value_low, row.value_high), row.progress = value_range, 1.0
             if spectrum is not None:

@@ -29,19 +29,23 @@ def message_folder(settings: Settings) -> Path:
 
 
 def transport_options(settings: Settings, outgoing: Path | None = None) -> dict[str, Any]:
-    """Options of the `filesystem://` transport; its folders are made. Empty for a broker that is a server."""
+    """Options of the `filesystem://` transport; empty for a broker that is a server."""
     if not settings.broker_url.startswith("filesystem://"):
         return {}
-    messages, control = message_folder(settings), settings.broker_folder / "control"
-    outgoing = outgoing or messages
-    for folder in (messages, control, outgoing):
-        folder.mkdir(parents=True, exist_ok=True)
     return {
-        "data_folder_in": str(messages),
-        "data_folder_out": str(outgoing),
-        "control_folder": str(control),
+        "data_folder_in": str(message_folder(settings)),
+        "data_folder_out": str(outgoing or message_folder(settings)),
+        "control_folder": str(settings.broker_folder / "control"),
         "polling_interval": 0.1,
     }
+
+
+def make_folders(settings: Settings, outgoing: Path | None = None) -> None:
+    """The folders of the `filesystem://` transport, which makes none itself."""
+    if settings.broker_url.startswith("filesystem://"):
+        for folder in (message_folder(settings), settings.broker_folder / "control", outgoing):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
 
 
 class Publisher:
@@ -53,6 +57,7 @@ class Publisher:
     def publish(self, lane: str, row_id: str) -> bool:
         """Send the nudge; whether it was handed to the broker."""
         try:
+            make_folders(self._settings, self._outbox)
             self._app.send_task(TASKS[lane], args=[row_id], queue=lane, ignore_result=True, retry=False)
             self._deliver()
         except (kombu.exceptions.KombuError, OSError) as error:

@@ -1,0 +1,167 @@
+"""Answering sample requests with a warm model: the network of the last requests stays loaded.
+
+Runs in the solo pool, one request at a time. The only module of the package that imports torch.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from sqlalchemy.exc import OperationalError
+
+from focus_core.errors import StopRequested, UserError
+from focus_core.figures.tiles import render_tile, stretch
+from focus_core.sampling import LoadedRun, Role, Weights, load_run, sample_maps
+from focus_core.training.checkpoint import BEST, LAST
+from focus_core.training.truth import field_power, power_unit
+from focus_store.artifacts import StoredFile
+from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
+from focus_store.repository import Repository
+
+WARM_MODELS = 2
+_PROGRESS_SECONDS = 0.3
+# Room that drawing needs beside the weights: activations of one batch and the maps.
+_SPARE_BYTES = 512 * 2**20
+
+log = logging.getLogger(__name__)
+
+
+class WarmModels:
+    """The most recently used runs, by checkpoint file and its time of writing: a new checkpoint is a new model."""
+
+    def __init__(self, size: int = WARM_MODELS) -> None:
+        self._size = size
+        self._runs: OrderedDict[tuple[Path, int, str], LoadedRun] = OrderedDict()
+
+    def get(self, folder: Path, weights: Weights, checkpoint: Role) -> LoadedRun:
+        path = folder / (BEST if checkpoint == "best" else LAST)
+        if not path.exists():
+            raise UserError(f"{path}: there is no such checkpoint; the first epoch writes one.")
+        key = (path, path.stat().st_mtime_ns, weights)
+        if key not in self._runs:
+            self._make_room(path)
+            self._runs[key] = load_run(folder, weights, checkpoint)
+        self._runs.move_to_end(key)
+        return self._runs[key]
+
+    def _make_room(self, path: Path) -> None:
+        """Forget old models, and refuse to load one that would push a training out of memory."""
+        while len(self._runs) >= self._size:
+            self._runs.popitem(last=False)
+        needed, free = path.stat().st_size + _SPARE_BYTES, psutil.virtual_memory().available
+        if needed > free:
+            self._runs.clear()
+            raise UserError(
+                f"{path}: needs about {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free; "
+                "wait for the training to end, or pause it."
+            )
+
+
+_WARM = WarmModels()
+
+
+def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], bool]) -> None:
+    """Draw the maps of one request and write them to the record; a UserError becomes the request's message."""
+    spec = repository.specification(claim.id)
+    began = time.monotonic()
+    with _Lease(repository, claim, shutting_down) as lease:
+        try:
+            folder = repository.settings.run_folder(spec.experiment)
+            run = _WARM.get(folder, cast(Weights, spec.weights), cast(Role, spec.checkpoint))
+            maps = sample_maps(
+                run, spec.theta, spec.n, spec.seed, spec.sampler, spec.steps, spec.guidance, progress=lease.report
+            )
+        except UserError as error:
+            repository.release(claim, JobStatus.FAILED, "refused", str(error))
+            return
+        except StopRequested:
+            log.info("%s goes back to the queue", claim.id)
+            repository.release(claim, JobStatus.QUEUED, "stopped")
+            return
+    value_range = stretch(maps)
+    put = repository.artifact_folder.put
+    repository.finish_sample(
+        claim,
+        checkpoint_sha256=run.checkpoint_sha256,
+        result=put(result_file(run, spec, maps), ".npz"),
+        tiles=_tiles(maps, value_range, put),
+        value_range=value_range,
+        spectrum=_spectrum(run, maps),
+        seconds=time.monotonic() - began,
+    )
+
+
+def result_file(run: LoadedRun, spec: SampleSpec, maps: NDArray[np.float32]) -> bytes:
+    """The .npz that `focus sample --out` would write."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        maps=maps,
+        params=np.asarray(spec.theta, dtype=np.float64),
+        param_names=np.array(run.space.names),
+        box_size=np.float64(np.nan if run.box_size is None else run.box_size),
+        seed=np.int64(spec.seed),
+        checkpoint_sha256=np.array(run.checkpoint_sha256),
+    )
+    return buffer.getvalue()
+
+
+def _tiles(
+    maps: NDArray[np.float32], shown: tuple[float, float], put: Callable[[bytes, str], StoredFile]
+) -> list[StoredFile]:
+    return [put(render_tile(map2d, *shown), ".webp") for map2d in maps]
+
+
+def _spectrum(run: LoadedRun, maps: NDArray[np.float32]) -> dict[str, Any]:
+    spectrum = field_power(maps, run.box_size, run.normalised, "generated maps")
+    return {
+        "k": spectrum.k,
+        "power": spectrum.power,
+        "n_modes": spectrum.n_modes,
+        "box_size": run.box_size,
+        "grid": run.grid,
+        "unit": power_unit(run.box_size, run.normalised),
+    }
+
+
+class _Lease:
+    """Keeps a claim alive from a thread, while the sampler computes, and reports progress from the sampler's own."""
+
+    def __init__(self, repository: Repository, claim: Claim, shutting_down: Callable[[], bool]) -> None:
+        self._repository, self._claim, self._shutting_down = repository, claim, shutting_down
+        self._done, self._lost = threading.Event(), False
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._reported = 0.0
+
+    def __enter__(self) -> _Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def report(self, done: int, total: int) -> None:
+        """Called after every network evaluation; raises StopRequested when the drawing should end."""
+        if self._lost or self._shutting_down():
+            raise StopRequested("the request goes back to the queue")
+        if time.monotonic() - self._reported > _PROGRESS_SECONDS:
+            self._repository.set_sample_progress(self._claim, done / total)
+            self._reported = time.monotonic()
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._repository.settings.heartbeat_seconds):
+            try:
+                self._lost = self._repository.renew(self._claim) is Wish.LOST
+            except OperationalError as error:
+                log.warning("%s: the record cannot be reached (%s)", self._claim.id, error)

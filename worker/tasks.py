@@ -1,0 +1,64 @@
+"""The two tasks. A message is a nudge: whatever it names, the worker takes what has waited longest, and so on."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy.exc import OperationalError
+
+from focus_store.contracts import Claim
+from focus_store.queue import SAMPLE, TASKS, TRAIN
+from focus_store.repository import Repository
+from worker import presence
+from worker.celery_app import app
+from worker.simulator import simulate
+from worker.supervisor import supervise
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name=TASKS[TRAIN])
+def train(row_id: str) -> None:
+    log.debug("nudged by %s", row_id)
+    while _work_on_next(TRAIN):
+        pass
+
+
+@app.task(name=TASKS[SAMPLE])
+def sample(row_id: str) -> None:
+    log.debug("nudged by %s", row_id)
+    while _work_on_next(SAMPLE):
+        pass
+
+
+def _work_on_next(lane: str) -> bool:
+    """Claim one row and work on it; False when nothing is due or the worker is shutting down."""
+    worker = presence.this_worker()
+    if presence.shutting_down():
+        return False
+    claim = worker.repository.claim(lane, worker.row.id)
+    if claim is None:
+        return False
+    worker.repository.set_current(worker.row.id, claim.id)
+    try:
+        _run(worker.repository, claim)
+    except OperationalError:
+        raise  # the record is away: the lease runs out, and the row goes on from there
+    except Exception as error:
+        message = f"a fault of FOCUS ({type(error).__name__}: {error}); the worker's log has the details"
+        worker.repository.release(claim, "failed", "failed", message)
+        raise
+    finally:
+        worker.repository.set_current(worker.row.id, None)
+    return True
+
+
+def _run(repository: Repository, claim: Claim) -> None:
+    if claim.kind == "experiment":
+        supervise(repository, claim, presence.shutting_down)
+    elif claim.kind == "job":
+        simulate(repository, claim, presence.shutting_down)
+    else:
+        from worker.sampler import answer  # torch: only ever in a sampling worker
+
+        answer(repository, claim, presence.shutting_down)
