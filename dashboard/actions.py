@@ -1,0 +1,50 @@
+"""What pages ask of the laboratory, in whole steps: each leaves the record consistent whatever happens next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard import queries
+from dashboard.record import record
+from focus_core.config import ExperimentConfig, parse_config
+from focus_store.recipes import recipe
+
+QUICK = "quick"
+QUICK_SUITE: Mapping[str, Any] = {"name": QUICK, "simulations": 64, "grid": 64, "box": 64.0, "seed": 0}
+QUICK_COMMAND = "focus simulate --out {folder} --simulations 64 --grid 64 --box 64 --seed 0"
+
+
+def queue_recipe(key: str) -> str:
+    """Queue a recipe as it stands; its suite first, when that is `quick` and not there. Returns the experiment's id."""
+    chosen = recipe(key)
+    config = parse_config(chosen.yaml, str(chosen.path))
+    return queue(config, recipe_key=key)
+
+
+def queue(
+    config: ExperimentConfig,
+    *,
+    recipe_key: str | None = None,
+    parent: str | None = None,
+    tags: tuple[str, ...] = (),
+    draft: bool = False,
+) -> str:
+    job = None if draft else suite_job(config)
+    return record().create_experiment(config, recipe=recipe_key, parent=parent, tags=tags, draft=draft, after_job=job)
+
+
+def suite_job(config: ExperimentConfig) -> str | None:
+    """The job that makes the `quick` suite for a configuration that needs it; None when the suite is there."""
+    if config.data.dataset != QUICK or any(d.name == QUICK for d in queries.datasets()):
+        return None
+    running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
+    return running[0].id if running else record().request_simulation(QUICK_SUITE)
+
+
+def missing_dataset(config: ExperimentConfig) -> str | None:
+    """The name of a dataset that the laboratory does not have; None when it is there, or is a path."""
+    name = config.data.dataset
+    if name is None or "/" in name or any(d.name == name for d in queries.datasets()):
+        return None
+    return None if any(d.path == name for d in queries.datasets()) else name

@@ -1,0 +1,40 @@
+"""The dashboard's frame: navigation, style, status line. Pages lie in views/."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.frame import page_style, status_line
+from dashboard.problems import show_record_missing
+from dashboard.record import laboratory
+from dashboard.state import remember_pages
+from dashboard.theme import FAVICON, LOGO
+from dashboard.views import experiment, experiments, new, sample
+from focus_core.errors import UserError
+
+st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
+st.logo(str(LOGO), size="medium", link=None)
+page_style()
+
+pages = {
+    "experiments": st.Page(
+        experiments.page,
+        title="Experiments",
+        icon=":material/stacked_line_chart:",
+        url_path="experiments",
+        default=True,
+    ),
+    "new": st.Page(new.page, title="New", icon=":material/add_circle:", url_path="new"),
+    "sample": st.Page(sample.page, title="Sample", icon=":material/blur_on:", url_path="sample"),
+    "experiment": st.Page(experiment.page, title="Experiment", url_path="experiment", visibility="hidden"),
+}
+remember_pages(pages)
+chosen = st.navigation(list(pages.values()), position="top")
+
+try:
+    laboratory()
+except UserError as error:
+    show_record_missing(error)
+else:
+    chosen.run()
+    status_line()

@@ -1,0 +1,133 @@
+"""The plotly chart of FOCUS: keeps the reader's zoom through live updates and follows light and dark.
+
+`st.plotly_chart` forgets the zoom at every change of its data. This component calls `Plotly.react` on one element
+with `layout.uirevision`, which keeps it. Figures come in light tokens; the script swaps them for the page's colours,
+again whenever the theme changes, without asking the server. plotly.js is fetched once from this server.
+
+The script is inline and registered at the first use, so that importing needs no running Streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard.theme import AXIS, CSS_VARIABLES
+
+PLOTLY_ROUTE = "/plotly.min.js"
+
+_SCRIPT = """
+const TOKENS = __TOKENS__;
+const AXIS = "__AXIS__";
+const ROUTE = "__ROUTE__";
+
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  if (!window.__focusPlotly) {
+    window.__focusPlotly = new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = ROUTE;
+      script.onload = () => resolve(window.Plotly);
+      script.onerror = () => { window.__focusPlotly = null; reject(new Error("plotly.min.js did not arrive")); };
+      document.head.appendChild(script);
+    });
+  }
+  return window.__focusPlotly;
+}
+
+function pageColours(element) {
+  const style = getComputedStyle(element), colours = {};
+  for (const [token, variable] of Object.entries(TOKENS)) colours[token] = style.getPropertyValue(variable).trim();
+  const gray = colours[AXIS];
+  if (/^#[0-9a-f]{6}$/i.test(gray)) {
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(gray.slice(i, i + 2), 16));
+    colours[AXIS] = `rgba(${r},${g},${b},.6)`;
+  }
+  return colours;
+}
+
+function recoloured(text, colours) {
+  let result = text;
+  for (const [token, colour] of Object.entries(colours)) {
+    if (colour) result = result.replaceAll(`"${token}"`, `"${colour}"`);
+  }
+  return JSON.parse(result);
+}
+
+function draw(Plotly, box) {
+  const colours = pageColours(box), figure = recoloured(box.focusFigure, colours);
+  box.focusColours = JSON.stringify(colours);
+  const config = {
+    displaylogo: false, responsive: true,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    toImageButtonOptions: { format: "svg", filename: box.focusName },
+  };
+  box.focusDrawing = (box.focusDrawing || Promise.resolve())
+    .then(() => Plotly.react(box, figure.data, figure.layout, config))
+    .then(() => { box.dataset.draws = String(Number(box.dataset.draws || 0) + 1); });
+}
+
+function watchTheme(Plotly, box) {
+  // Streamlit changes the variables on an ancestor; a hidden element whose colour depends on them tells when.
+  const probe = document.createElement("span");
+  probe.style.cssText = "position:absolute;opacity:0;pointer-events:none;width:0;height:0;" +
+    "color:var(--st-text-color);transition:color 1ms";
+  box.parentElement.appendChild(probe);
+  probe.addEventListener("transitionend", () => {
+    if (box.isConnected && JSON.stringify(pageColours(box)) !== box.focusColours) draw(Plotly, box);
+  });
+}
+
+export default function ({ data, parentElement }) {
+  let box = parentElement.querySelector(".focus-chart");
+  if (!box) {
+    box = document.createElement("div");
+    box.className = "focus-chart";
+    box.setAttribute("role", "figure");
+    parentElement.appendChild(box);
+  }
+  box.style.height = data.height + "px";
+  box.dataset.testid = "chart-" + data.name;
+  box.setAttribute("aria-label", data.label);
+  box.focusName = data.name;
+  if (box.focusFigure !== data.figure) {
+    box.focusFigure = data.figure;
+    loadPlotly().then((Plotly) => {
+      const first = !box.focusDrawing;
+      draw(Plotly, box);
+      if (first) watchTheme(Plotly, box);
+    }).catch((error) => { box.textContent = "The chart could not be drawn: " + error.message + ". Reload the page."; });
+  }
+  return () => {
+    if (!box.isConnected && window.Plotly) window.Plotly.purge(box);
+  };
+}
+"""
+
+
+def script() -> str:
+    tokens = json.dumps(dict(CSS_VARIABLES))
+    return _SCRIPT.replace("__TOKENS__", tokens).replace("__AXIS__", AXIS).replace("__ROUTE__", PLOTLY_ROUTE)
+
+
+@cache
+def _component() -> Any:
+    from streamlit.components.v2 import component
+
+    return component("focus_chart", js=script(), isolate_styles=False)
+
+
+def chart(figure: go.Figure | str, *, name: str, label: str, height: int, key: str) -> None:
+    """Draw a figure (or its JSON). `label` is read out instead of it; `name` is its hook and its file name."""
+    text = figure if isinstance(figure, str) else figure_json(figure)
+    _component()(key=key, data={"figure": text, "name": name, "label": label, "height": height}, height=height)
+
+
+def figure_json(figure: go.Figure) -> str:
+    """Compact JSON in which every colour token stands as a quoted string of its own."""
+    text = figure.to_json(pretty=False)
+    assert text is not None
+    return text

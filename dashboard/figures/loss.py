@@ -1,0 +1,191 @@
+"""Loss and learning rate of one run, as it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from dashboard.figures.template import log_ticks, plain_number, template
+from dashboard.theme import ACCENT, AXIS, FUTURE, INK, MUTED, PAGE
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve over epochs (a fraction of an epoch counts)."""
+
+    epoch: FloatArray
+    value: FloatArray
+
+
+@dataclass(frozen=True)
+class TrainingCurves:
+    """Everything the figure shows. Losses are mean squared errors of ε, dimensionless."""
+
+    steps: Curve  # training loss of single steps
+    train: Curve  # its mean over each epoch
+    validation: Curve
+    lr: Curve
+    num_epochs: int
+    checkpoints: Sequence[tuple[float, float]] = ()  # (epoch, validation loss)
+    seams: Sequence[tuple[int, float]] = field(default_factory=tuple)  # (attempt, epoch it resumed at)
+    ends: str | None = None  # "ends about 18:05", while it runs
+
+
+def loss_curves(curves: TrainingCurves, *, revision: str = "loss", height: int = 380) -> go.Figure:
+    """Losses on a log axis above, the learning rate in a panel of 24 % below. The future is shaded."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.05)
+    _draw_losses(figure, curves)
+    _draw_rate(figure, curves)
+    _draw_best(figure, curves)
+    _draw_seams(figure, curves)
+    _shade_future(figure, curves)
+    figure.update_layout(
+        template=template(),
+        height=height,
+        uirevision=revision,
+        margin={"t": 30},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )
+    _style_axes(figure, curves)
+    return figure
+
+
+def _draw_losses(figure: go.Figure, c: TrainingCurves) -> None:
+    _line(figure, c.steps, "each step", {"color": AXIS, "width": 0.8}, 1, opacity=0.7)
+    _line(figure, c.train, "train", {"color": ACCENT, "width": 1.2, "dash": "dot"}, 1)
+    _line(figure, c.validation, "validation", {"color": ACCENT, "width": 2}, 1)
+    if c.checkpoints:
+        epochs, losses = zip(*c.checkpoints, strict=True)
+        marker = {"symbol": "circle-open", "size": 8, "color": INK, "line": {"width": 1.4}}
+        figure.add_scatter(
+            x=epochs,
+            y=losses,
+            mode="markers",
+            marker=marker,
+            name="checkpoint",
+            hovertemplate="epoch %{x:.0f}<extra>checkpoint</extra>",
+            row=1,
+            col=1,
+        )
+
+
+def _line(
+    figure: go.Figure, curve: Curve, name: str, line: dict[str, object], row: int, *, opacity: float = 1.0
+) -> None:
+    figure.add_scatter(
+        x=curve.epoch,
+        y=curve.value,
+        mode="lines+markers" if 0 < curve.epoch.size < 3 else "lines",
+        marker={"size": 4},
+        name=name,
+        line=line,
+        opacity=opacity,
+        hovertemplate="%{y:.4g}<extra>%{fullData.name}</extra>",
+        showlegend=row == 1 and curve.epoch.size > 0,
+        row=row,
+        col=1,
+    )
+
+
+def _draw_rate(figure: go.Figure, c: TrainingCurves) -> None:
+    _line(figure, c.lr, "learning rate", {"color": ACCENT, "width": 1.4, "shape": "hv"}, 2)
+
+
+def _draw_best(figure: go.Figure, c: TrainingCurves) -> None:
+    """A star at the lowest validation loss with its value above."""
+    if c.validation.value.size == 0:
+        return
+    i = int(np.nanargmin(c.validation.value))
+    x, y = float(c.validation.epoch[i]), float(c.validation.value[i])
+    marker = {"symbol": "star", "size": 12, "color": INK, "line": {"color": PAGE, "width": 1}}
+    figure.add_scatter(
+        x=[x],
+        y=[y],
+        mode="markers+text",
+        marker=marker,
+        text=[f"best {plain_number(y, 3)}"],
+        textposition="top center" if 0.1 < x / c.num_epochs < 0.92 else "middle right",
+        textfont={"size": 12, "color": INK},
+        cliponaxis=False,
+        name="best",
+        showlegend=False,
+        hovertemplate=f"epoch {x:.0f}<extra>best</extra>",
+        row=1,
+        col=1,
+    )
+
+
+def _draw_seams(figure: go.Figure, c: TrainingCurves) -> None:
+    for attempt, epoch in c.seams:
+        figure.add_vline(x=epoch, line={"color": AXIS, "width": 1, "dash": "dash"}, row="all", col=1)
+        figure.add_annotation(
+            x=epoch,
+            y=0.99,
+            yref="paper",
+            text=f"attempt {attempt}, resumed at {epoch:g}",
+            showarrow=False,
+            xanchor="left" if epoch < 0.6 * c.num_epochs else "right",
+            yanchor="top",
+            xshift=4 if epoch < 0.6 * c.num_epochs else -4,
+            font={"size": 11.5, "color": MUTED},
+        )
+
+
+def _shade_future(figure: go.Figure, c: TrainingCurves) -> None:
+    now = max((float(x.epoch[-1]) for x in (c.steps, c.validation) if x.epoch.size), default=0.0)
+    left = c.num_epochs - now
+    if left <= 0:
+        return
+    figure.add_shape(
+        type="rect", x0=now, x1=c.num_epochs, y0=0, y1=1, xref="x", yref="paper", fillcolor=FUTURE, line={"width": 0}
+    )
+    if c.ends is None or left < 0.15 * c.num_epochs:
+        return
+    figure.add_annotation(
+        x=now + left / 2,
+        y=0.62,
+        yref="paper",
+        text=f"{math.ceil(left)} epochs left<br>{c.ends}",
+        showarrow=False,
+        font={"size": 11.5, "color": MUTED},
+    )
+
+
+def _style_axes(figure: go.Figure, c: TrainingCurves) -> None:
+    low, high = _loss_range(c)
+    figure.update_yaxes(
+        {**log_ticks(low, high, powers=low < 1e-3).axis(), "range": [math.log10(low), math.log10(high)]}, row=1, col=1
+    )
+    figure.update_yaxes(title_text="loss  (MSE of <i>ε</i>)", row=1, col=1)
+    rates = c.lr.value[c.lr.value > 0]
+    rate_low, rate_high = (float(rates.min()), float(rates.max())) if rates.size else (1e-5, 1e-3)
+    rate_low = min(rate_low, rate_high / 10)
+    ticks = log_ticks(10 ** math.floor(math.log10(rate_low)), 10 ** math.ceil(math.log10(rate_high)), powers=True)
+    decades = [(v, t) for v, t in zip(ticks.values, ticks.texts, strict=True) if abs(math.log10(v) % 1) < 1e-9]
+    axis = ticks.axis() | {"tickvals": [v for v, _ in decades], "ticktext": [t for _, t in decades]}
+    span = [math.log10(rate_low) - 0.15, math.log10(rate_high) + 0.2]
+    figure.update_yaxes({**axis, "range": span, "title": {"text": "lr"}}, row=2, col=1)
+    figure.update_xaxes(range=[0, c.num_epochs], rangemode="tozero")
+    figure.update_xaxes(title_text="epoch", row=2, col=1)
+
+
+def _loss_range(c: TrainingCurves) -> tuple[float, float]:
+    """Epoch curves decide, with air for the label; single steps only until there are some."""
+    chosen = [x.value for x in (c.train, c.validation) if x.value.size] or [c.steps.value]
+    values = np.concatenate(chosen)
+    values = values[np.isfinite(values) & (values > 0)]
+    if values.size == 0:
+        return 0.01, 1.0
+    low, high = float(values.min()), float(values.max())
+    if c.steps.value.size:
+        high = max(high, float(np.nanquantile(c.steps.value, 0.995)))
+        low = min(low, float(np.nanquantile(c.steps.value, 0.02)))
+    return low / 1.15, max(high * 1.1, low * 1.6)

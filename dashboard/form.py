@@ -1,0 +1,297 @@
+"""The form of the New page and its YAML: two views of one configuration, each following the other.
+
+Pure: no Streamlit. Fields are read from the configuration model, so a new setting appears in the form by itself.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import annotated_types
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from focus_core.config import NETWORKS, ExperimentConfig, parse_config, to_yaml, validate_config
+from focus_core.errors import UserError
+from focus_core.parameters import SPACES
+
+Kind = Literal["integer", "number", "scientific", "text", "choice", "switch", "list"]
+
+SECTION_TITLES: Mapping[str, str] = {
+    "data": "Data",
+    "model": "Model",
+    "method": "Method",
+    "training": "Training",
+    "sampling": "Sampling",
+    "experiment": "About",
+}
+
+# Texts whose values are known: offered as choices, though a file may say more.
+_KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": NETWORKS, "data.parameter_space": ("", *SPACES)}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as the form shows it. `key` is dotted, in the YAML's spelling."""
+
+    key: str
+    section: str
+    title: str
+    help: str
+    unit: str
+    kind: Kind
+    optional: bool
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    default: Any
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
+
+
+@cache
+def fields() -> tuple[Field, ...]:
+    """Every setting, in the order of the model."""
+    return tuple(_walk(ExperimentConfig, ""))
+
+
+def field(key: str) -> Field:
+    return next(f for f in fields() if f.key == key)
+
+
+def visible(key: str, values: Mapping[str, Any]) -> bool:
+    """Whether a setting means anything beside the others: no warm-up of a schedule that is not chosen."""
+    schedule = values.get("training.scheduler.name", "plateau")
+    rules: Mapping[str, bool] = {
+        "experiment.name": False,  # has its own place above the form
+        "experiment.method": False,  # an older spelling of `method`
+        "experiment.created": False,
+        "data.data_dir": bool(values.get("data.data_dir")),
+        "data.maps_path": bool(values.get("data.maps_path")),
+        "data.params_path": bool(values.get("data.maps_path")),
+        "data.dataset": not (values.get("data.maps_path") or values.get("data.data_dir")),
+        "data.box_size": not values.get("data.dataset"),
+        "data.parameter_space": not values.get("data.dataset"),
+        "training.scheduler.factor": schedule == "plateau",
+        "training.scheduler.patience": schedule == "plateau",
+        "training.scheduler.min_lr": schedule == "plateau",
+        "training.scheduler.T_max": schedule in ("cosine", "linear"),
+        "training.scheduler.eta_min": schedule in ("cosine", "linear"),
+        "training.scheduler.step_size": schedule == "step",
+        "training.scheduler.gamma": schedule == "step",
+        "training.augmentation.rotation_p": bool(values.get("training.use_augmentation")),
+        "training.augmentation.flip_p": bool(values.get("training.use_augmentation")),
+        "sampling.ddim_timesteps": values.get("sampling.method") == "ddim",
+        "sampling.eta": values.get("sampling.method") == "ddim",
+        "sampling.num_steps": values.get("sampling.method") in ("euler", "heun"),
+    }
+    if key.startswith("diffusion."):
+        return values.get("method") == "diffusion"
+    if key.startswith("flow_matching."):
+        return values.get("method") == "flow"
+    return rules.get(key, True)
+
+
+def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
+    """What the field's widget shows for a configuration's flat values."""
+    value = values.get(field.key, field.default)
+    if field.kind == "list":
+        return ", ".join(str(item) for item in value)
+    if field.kind == "scientific":
+        return "" if value is None else scientific(float(value))
+    if field.kind in ("text", "choice"):
+        return "" if value is None else str(value)
+    return value
+
+
+def setting(field: Field, shown: Any) -> Any:
+    """The setting that a widget's value means. Text that is no number stays text: the model's sentence names it."""
+    if field.kind == "list":
+        return [_number_or_text(part.strip()) for part in str(shown or "").strip("[] ").split(",") if part.strip()]
+    if field.kind == "scientific":
+        text = str(shown or "").strip()
+        return None if not text and field.optional else _number_or_text(text)
+    if field.kind in ("text", "choice"):
+        return None if shown in ("", None) and field.optional else shown or ""
+    return shown
+
+
+def scientific(value: float) -> str:
+    """Short, and read back as a number by every YAML reader: "1.0e-4", "0.02"."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:g}"
+    mantissa, _, exponent = f"{value:.6e}".partition("e")
+    return f"{float(mantissa):.6g}{'' if '.' in f'{float(mantissa):.6g}' else '.0'}e{int(exponent)}"
+
+
+def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
+    """The YAML with one setting changed, and what it now means. Comments and layout survive where they can.
+
+    Raises UserError, and so changes nothing, when the result is not a configuration.
+    """
+    before = parse_config(text, "the YAML")
+    plain = before.to_dict()
+    _put(plain, key.split("."), value)
+    config = validate_config(plain, "the form")
+    for candidate in _candidates(text, key, value):
+        if _means(candidate, config):
+            return candidate, config
+    return to_yaml(config), config
+
+
+def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
+    return edit(text, "experiment.name", name)
+
+
+def changed_keys(config: ExperimentConfig, origin: ExperimentConfig) -> dict[str, Any]:
+    """Settings that differ from the origin, with the origin's value; the name is expected to differ."""
+    mine, theirs = config.flat(), origin.flat()
+    keys = dict.fromkeys([*mine, *theirs])
+    return {
+        key: theirs.get(key)
+        for key in keys
+        if mine.get(key) != theirs.get(key) and key not in ("experiment.name", "experiment.created")
+    }
+
+
+def _means(text: str, config: ExperimentConfig) -> bool:
+    try:
+        return parse_config(text) == config
+    except UserError:
+        return False
+
+
+def _candidates(text: str, key: str, value: Any) -> Iterator[str]:
+    """The text with the value replaced where it stands, or a line added at the end of its section."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    node, parts = root, key.split(".")
+    for depth, part in enumerate(parts):
+        if not isinstance(node, yaml.MappingNode):
+            return
+        entry = next(((k, v) for k, v in node.value if k.value == part), None)
+        if entry is None:
+            if depth == len(parts) - 1:
+                yield _with_line(text, node, f"{part}: {_scalar(value)}")
+            return
+        node = entry[1]
+    yield text[: node.start_mark.index] + _scalar(value) + text[_end_of(node, text) :]
+
+
+def _end_of(node: yaml.Node, text: str) -> int:
+    """A block's end mark lies at the next key; the whitespace before it belongs to the layout."""
+    end = node.end_mark.index
+    return node.start_mark.index + len(text[node.start_mark.index : end].rstrip())
+
+
+def _with_line(text: str, section: yaml.MappingNode, line: str) -> str:
+    if not section.value or section.flow_style:
+        return text
+    indent = " " * section.value[0][0].start_mark.column
+    at = _end_of(section.value[-1][1], text)
+    end = text.find("\n", at)
+    end = len(text) if end < 0 else end
+    return f"{text[:end]}\n{indent}{line}{text[end:]}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, float):
+        return scientific(value)
+    dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return dumped.removesuffix("\n").removesuffix("\n...")
+
+
+def _put(plain: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    for part in parts[:-1]:
+        plain = plain.setdefault(part, {})
+    if value is None:
+        plain.pop(parts[-1], None)
+    else:
+        plain[parts[-1]] = value
+
+
+def _number_or_text(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[Field]:
+    for name, info in model.model_fields.items():
+        key = prefix + (info.alias or name)
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, key + ".")
+        else:
+            yield _field(key, info)
+
+
+def _field(key: str, info: FieldInfo) -> Field:
+    annotation, optional = _without_none(info.annotation)
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    low, high = _bounds(info)
+    choices = tuple(str(c) for c in typing.get_args(annotation)) if typing.get_origin(annotation) is Literal else ()
+    choices = choices or tuple(_KNOWN_TEXTS.get(key, ()))
+    default = None if info.is_required() else info.default
+    kind = _kind(annotation, choices, default, low, high, optional)
+    section = key.partition(".")[0]
+    section = "method" if section in ("diffusion", "flow_matching", "method") else section
+    return Field(
+        key=key,
+        section="training" if section == "device" else section,
+        title=info.title or key,
+        help=info.description or "",
+        unit=str(extra.get("unit", "")),
+        kind=kind,
+        optional=optional,
+        minimum=low,
+        maximum=high,
+        choices=choices,
+        default=default,
+    )
+
+
+def _kind(
+    annotation: Any, choices: Sequence[str], default: Any, low: float | None, high: float | None, optional: bool
+) -> Kind:
+    plain = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+    if choices:
+        return "choice"
+    if plain is bool:
+        return "switch"
+    if typing.get_origin(plain) is tuple:
+        return "list"
+    if plain is int:
+        return "scientific" if optional else "integer"
+    if plain is float:
+        bounded = low is not None and high is not None and high <= 1 and (default or 0) >= 0.05
+        return "number" if bounded else "scientific"
+    return "text"
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return kinds[0], len(kinds) < len(typing.get_args(annotation))
+    return annotation, False
+
+
+def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    low = high = None
+    for rule in info.metadata:
+        match rule:
+            case annotated_types.Ge(ge=value) | annotated_types.Gt(gt=value):
+                low = float(typing.cast(float, value))
+            case annotated_types.Le(le=value) | annotated_types.Lt(lt=value):
+                high = float(typing.cast(float, value))
+    return low, high

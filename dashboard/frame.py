@@ -1,0 +1,74 @@
+"""What every page shares: the style sheet, the status line in the header, the head of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from html import escape
+
+import streamlit as st
+
+from dashboard.record import laboratory
+from dashboard.theme import STYLE_SHEET
+from dashboard.words import age
+from focus_core.errors import UserError
+from focus_store.contracts import LaboratoryState
+
+START_COMMAND = "focus-lab up"
+NO_WORKER = f"No worker is running, so nothing that is queued will start. Start the laboratory with `{START_COMMAND}`."
+
+
+@cache
+def _style_sheet() -> str:
+    return f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>"
+
+
+def page_style() -> None:
+    st.html(_style_sheet())
+
+
+def status_line() -> None:
+    """Fixed in the header's right, written last because a fixed container still takes a gap."""
+    with st.container(key="statusline"):
+        _status_line()
+
+
+@st.fragment(run_every=5.0)
+def _status_line() -> None:
+    try:
+        st.html(state_markup(laboratory()))
+    except UserError as error:
+        st.html(f'<div class="focus-state" role="status"><span class="focus-dot off"></span>{escape(str(error))}</div>')
+
+
+def state_markup(state: LaboratoryState) -> str:
+    counts = "".join(
+        f"<span><b>{number}</b> {word}</span>"
+        for number, word in ((state.running, "running"), (state.queued, "queued"), (state.failed, "failed"))
+        if number or word != "failed"
+    )
+    n = len(state.workers)
+    if n:
+        workers = f'<span class="focus-dot"></span>{n} worker{"s" if n > 1 else ""}, {age(state.heartbeat_age)}'
+    else:
+        workers = f'<span class="focus-dot off"></span>no worker: run <b>{START_COMMAND}</b>'
+    return f'<div class="focus-state" data-testid="status-line" role="status">{counts}<span>{workers}</span></div>'
+
+
+def warn_without_workers() -> None:
+    """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
+    if not laboratory().workers:
+        st.warning(NO_WORKER, icon=":material/power_off:")
+
+
+@contextmanager
+def page_head(title: str, note_html: str = "", key: str = "head") -> Iterator[None]:
+    """Title, pill and note at the left; the block's buttons at the right end."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key=key):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.title(title, anchor=False, width="content")
+            if note_html:
+                st.html(note_html, width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", horizontal_alignment="right"):
+            yield

@@ -1,0 +1,139 @@
+"""Reads of the record for pages: one repository a process, caches that are bounded and keyed by what changed.
+
+A key that grows with every change (the change token) makes an idle page cost one look-up by primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.record import record
+from focus_core.parameters import ParameterSpace
+from focus_store.contracts import (
+    DatasetRow,
+    EpochFigures,
+    ExperimentDetail,
+    ExperimentSummary,
+    JobRow,
+    Series,
+    Status,
+)
+from focus_store.settings import Settings
+
+POINTS = 1000  # a trace never carries more; an export gives every point
+
+
+def experiment(experiment_id: str) -> ExperimentDetail:
+    return _experiment(_home(), experiment_id, record().change_token(experiment_id))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
+    return record().experiment(experiment_id)
+
+
+def series(experiment_id: str, token: int, key: str, split: str) -> Series:
+    return _series(_home(), experiment_id, token, key, split)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _series(home: str, experiment_id: str, token: int, key: str, split: str) -> Series:
+    return record().series(experiment_id, key, split, max_points=POINTS)
+
+
+def epochs_with_figures(experiment_id: str, token: int) -> list[int]:
+    return _epochs(_home(), experiment_id, token)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _epochs(home: str, experiment_id: str, token: int) -> list[int]:
+    return record().epochs_with_figures(experiment_id)
+
+
+def figures(experiment_id: str, epoch: int) -> EpochFigures:
+    """Not cached: two indexed rows, and a resumed run may draw an epoch again."""
+    return record().figures(experiment_id, epoch)
+
+
+def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
+    """An .npz by its hash, which can never mean anything else."""
+    return _arrays(_home(), digest)
+
+
+@st.cache_data(max_entries=96, show_spinner=False)
+def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
+    return record().arrays(digest)
+
+
+def summaries(
+    status: frozenset[Status] | None, text: str | None, tag: str | None, dataset: str | None
+) -> list[ExperimentSummary]:
+    """Experiments for the list. One status is asked of the database, a group of them is chosen here."""
+    only = next(iter(status)) if status and len(status) == 1 else None
+    rows = record().list_experiments(status=only, text=text or None, tag=tag, dataset=dataset)
+    return rows if status is None else [row for row in rows if row.status in status]
+
+
+def active_simulations() -> list[JobRow]:
+    return [job for job in record().jobs(active_only=True) if job.kind == "simulate"]
+
+
+def datasets() -> list[DatasetRow]:
+    return record().datasets()
+
+
+TRAINING = 0  # in truth.npz: 0 train, 1 validation, 2 test
+
+
+@dataclass(frozen=True)
+class Truth:
+    """P(k) of every simulation of a run's dataset. Arrays: θ (n, d), split (n,), k (nk,), mean and std (n, nk).
+
+    `power_std` is the scatter of single maps of one simulation, `n_maps` their number.
+    """
+
+    theta: NDArray[np.float64]
+    split: NDArray[Any]
+    k: NDArray[np.float64]
+    power_mean: NDArray[np.float64]
+    power_std: NDArray[np.float64]
+    n_maps: int
+    box_size: float | None
+    grid: int
+    physical: bool
+
+    def training(self) -> NDArray[np.bool_]:
+        return np.asarray(self.split == TRAINING)
+
+
+def truth(detail: ExperimentDetail) -> Truth | None:
+    if detail.truth_arrays is None:
+        return None
+    found = arrays(detail.truth_arrays)
+    box = float(found["box_size"])
+    return Truth(
+        theta=np.asarray(found["theta"], dtype=np.float64),
+        split=np.asarray(found["split"]),
+        k=np.asarray(found["k"], dtype=np.float64),
+        power_mean=np.asarray(found["power_mean"], dtype=np.float64),
+        power_std=np.asarray(found["power_std"], dtype=np.float64),
+        n_maps=int(found["maps_per_simulation"]),
+        box_size=box if np.isfinite(box) else None,
+        grid=int(found["grid"]),
+        physical=str(found["unit"]) != "normalised",
+    )
+
+
+def space(detail: ExperimentDetail) -> ParameterSpace | None:
+    return None if detail.parameter_space is None else ParameterSpace.from_dict(detail.parameter_space)
+
+
+def _home() -> str:
+    """Part of every cache's key: tests open several records in one process."""
+    return Settings.from_environment().database_url

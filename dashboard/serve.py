@@ -1,0 +1,40 @@
+"""`python -m dashboard.serve --port P [--address 127.0.0.1]`: pages, images and health from one process."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.problems import show_script_error
+from dashboard.routes import ROUTES
+
+SCRIPT = Path(__file__).with_name("app.py")
+DEFAULT_PORT = 8501
+
+
+def make_app() -> st.App:
+    """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
+    return st.App(SCRIPT, routes=ROUTES, on_script_error=show_script_error)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.serve", description="Serve the dashboard of FOCUS.")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port (default %(default)s)")
+    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    options = parser.parse_args(argv)
+    make_app().run(
+        config={
+            "server.port": options.port,
+            "server.address": options.address,
+            "server.headless": True,
+            "browser.gatherUsageStats": False,
+            "server.fileWatcherType": "none",
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Addresses and the few values that outlive a rerun. Ids only: arrays live in caches, never in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+import streamlit as st
+
+_PAGES: dict[str, st.Page] = {}
+
+
+def remember_pages(pages: dict[str, st.Page]) -> None:
+    """The frame tells the pages' names once a run, so that views can lead to one another without importing it."""
+    _PAGES.update(pages)
+
+
+def follow(name: str, **query: str) -> NoReturn:
+    st.switch_page(_PAGES[name], query_params=query)
+    raise AssertionError("st.switch_page ends the run")
+
+
+def experiment_link(experiment_id: str) -> str:
+    return f"/experiment?id={experiment_id}"
+
+
+def sample_link(experiment_id: str) -> str:
+    return f"/sample?model={experiment_id}"
+
+
+def once(key: str, make: Callable[[], object]) -> None:
+    """Give a widget its first value; afterwards the reader owns it."""
+    if key not in st.session_state:
+        st.session_state[key] = make()

@@ -1,0 +1,35 @@
+"""How long something will still take, told from what was measured."""
+
+from __future__ import annotations
+
+import datetime
+from html import escape
+
+from dashboard.words import clock, duration
+from focus_store.contracts import ACTIVE, ExperimentSummary, JobRow, JobStatus
+
+
+def experiment_seconds_left(row: ExperimentSummary) -> float | None:
+    """Of a run that is under way and has measured an epoch; None otherwise."""
+    if row.status not in ACTIVE or not row.seconds_per_epoch:
+        return None
+    return max(row.num_epochs - row.epoch, 0) * row.seconds_per_epoch
+
+
+def ends_about(row: ExperimentSummary) -> str | None:
+    left = experiment_seconds_left(row)
+    if left is None:
+        return None
+    return f"ends about {clock(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=left))}"
+
+
+def job_words(job: JobRow, now: datetime.datetime | None = None) -> str:
+    """ "Simulating quick, simulation 12 of 64, about 2 min left": the words over a job's own bar, as HTML."""
+    name = f"<b>{escape(str(job.arguments.get('name', job.title)))}</b>"
+    if job.status is JobStatus.QUEUED:
+        return f"Simulation of {name} waits for a worker, {job.total} simulations"
+    left = ""
+    if job.started_at is not None and 0 < job.done < job.total:
+        elapsed = ((now or datetime.datetime.now(datetime.UTC)) - job.started_at).total_seconds()
+        left = f", about {duration(elapsed / job.done * (job.total - job.done))} left"
+    return f"Simulating {name}, {job.done} of {job.total} simulations{left}"

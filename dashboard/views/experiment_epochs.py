@@ -1,0 +1,154 @@
+"""Maps and P(k) of one epoch, under one slider: both always show the same epoch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components.chart import chart
+from dashboard.figures.power import power_overlay
+from dashboard.markup import MapRow, map_grid, unit_html
+from dashboard.record import record
+from dashboard.routes import artifact_url
+from dashboard.spectra import epoch_spectra
+from dashboard.words import per_cent
+from focus_core.errors import UserError
+from focus_core.parameters import ParameterSpace
+from focus_store.contracts import EpochFigures, ExperimentDetail
+
+PLAY_SECONDS = 0.8
+ALL_ROWS = "Mean"
+
+
+def epochs_fragment(experiment_id: str, live: bool) -> None:
+    playing = st.session_state.get("playing", False)
+    every = PLAY_SECONDS if playing else (3.0 if live else None)
+    st.fragment(_epochs, run_every=every)(experiment_id)
+
+
+def _epochs(experiment_id: str) -> None:
+    detail = queries.experiment(experiment_id)
+    epochs = queries.epochs_with_figures(experiment_id, record().change_token(experiment_id))
+    if not epochs:
+        st.html(
+            '<p class="focus-note" data-testid="no-maps">Maps and P(<i>k</i>) appear here after the first epoch.</p>'
+        )
+        return
+    epoch, row = _controls(epochs, rows=4)
+    try:
+        drawn = queries.figures(experiment_id, epoch)
+    except UserError as error:
+        st.warning(str(error))
+        return
+    maps, powers = st.columns([46, 54], gap="medium")
+    with maps:
+        _maps(detail, drawn)
+    with powers:
+        _powers(detail, drawn, row)
+
+
+def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
+    """Play, the epoch slider, and which simulation the spectra are of."""
+    with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
+        playing = st.session_state.get("playing", False)
+        if st.button(
+            "",
+            icon=":material/pause:" if playing else ":material/play_arrow:",
+            key="play",
+            help="Stop" if playing else "Play the epochs",
+            disabled=len(epochs) < 2,
+        ):
+            _toggle_play(epochs)
+        epoch = _epoch_slider(epochs)
+        chosen = st.segmented_control(
+            "Spectra of",
+            [ALL_ROWS, *(str(i + 1) for i in range(rows))],
+            default=ALL_ROWS,
+            required=True,
+            key="spectra-row",
+            label_visibility="collapsed",
+            help="P(k) of all four simulations together, or of one row of maps",
+        )
+    return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1
+
+
+def _toggle_play(epochs: list[int]) -> None:
+    starting = not st.session_state.get("playing", False)
+    st.session_state.playing = starting
+    if starting and st.session_state.get("epoch") == epochs[-1]:
+        st.session_state.epoch = epochs[0]
+    st.rerun()
+
+
+def _epoch_slider(epochs: list[int]) -> int:
+    """Stays where the reader put it; follows the newest epoch while it stands at the newest."""
+    if len(epochs) == 1:
+        st.html(f'<span class="focus-note" data-testid="epoch">epoch {epochs[0]}</span>')
+        return epochs[0]
+    asked = st.query_params.get("epoch", "")
+    newest_seen = st.session_state.get("newest-epoch")
+    current = st.session_state.get("epoch", int(asked) if asked.isdigit() else epochs[-1])
+    if st.session_state.get("playing"):
+        current = _next_epoch(epochs, current)
+    elif current == newest_seen:
+        current = epochs[-1]
+    st.session_state["newest-epoch"] = epochs[-1]
+    st.session_state.epoch = current if current in epochs else epochs[-1]
+    epoch = st.select_slider(
+        "Epoch",
+        epochs,
+        key="epoch",
+        format_func=lambda e: f"epoch {e}",
+        label_visibility="collapsed",
+        on_change=_keep_epoch,
+    )
+    return int(epoch)
+
+
+def _keep_epoch() -> None:
+    """The reader moved the slider: the address follows, and playing ends."""
+    st.session_state.playing = False
+    newest = st.session_state.get("newest-epoch")
+    if st.session_state.epoch == newest:
+        st.query_params.pop("epoch", None)
+    else:
+        st.query_params["epoch"] = str(st.session_state.epoch)
+
+
+def _next_epoch(epochs: list[int], current: int) -> int:
+    later = [epoch for epoch in epochs if epoch > current]
+    if len(later) <= 1:
+        st.session_state.playing = False
+    return later[0] if later else epochs[-1]
+
+
+def _maps(detail: ExperimentDetail, drawn: EpochFigures) -> None:
+    space = queries.space(detail)
+    if not drawn.real_tiles or space is None:
+        st.html('<p class="focus-note">This epoch drew no maps.</p>')
+        return
+    st.html(map_grid(space, _map_rows(space, drawn), unit_html(drawn.unit or detail.unit), drawn.epoch))
+
+
+def _map_rows(space: ParameterSpace, drawn: EpochFigures) -> list[MapRow]:
+    return [
+        MapRow(theta[: len(space)], artifact_url(real), [artifact_url(d) for d in generated], shown)
+        for theta, real, generated, shown in zip(
+            drawn.theta, drawn.real_tiles, drawn.generated_tiles, drawn.ranges, strict=True
+        )
+    ]
+
+
+def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None) -> None:
+    if drawn.power_arrays is None:
+        st.html('<p class="focus-note">This epoch drew no spectra.</p>')
+        return
+    spectra = epoch_spectra(queries.arrays(drawn.power_arrays), drawn.epoch, detail.grid, row)
+    error = f", mean error {per_cent(drawn.power_error)}" if drawn.power_error is not None else ""
+    chart(
+        power_overlay(spectra, revision=f"{detail.summary.id}-{row}", height=540),
+        name="power",
+        label=f"Power spectrum of generated maps and of simulations, with their ratio, epoch {drawn.epoch}{error}",
+        height=540,
+        key="power",
+    )

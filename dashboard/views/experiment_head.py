@@ -1,0 +1,133 @@
+"""The head of one experiment: what can be done with it, where it stands, its numbers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.frame import NO_WORKER
+from dashboard.markup import Readout
+from dashboard.record import laboratory, record
+from dashboard.state import follow
+from dashboard.timing import ends_about, experiment_seconds_left
+from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
+from focus_core.errors import UserError
+from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, ExperimentDetail, Status
+
+
+def actions(detail: ExperimentDetail) -> None:
+    """Only what makes sense in this state. A wish is written at once; the fragment shows what becomes of it."""
+    row, status = detail.summary, detail.summary.status
+    if detail.checkpoints and st.button("Sample", icon=":material/blur_on:", key="sample"):
+        follow("sample", model=row.id)
+    if st.button("Clone", icon=":material/content_copy:", key="clone"):
+        follow("new", parent=row.id)
+    wishing = row.desired_state is not DesiredState.RUN and status in ACTIVE
+    if status in ACTIVE | {Status.QUEUED}:
+        _wish("Pause", ":material/pause:", row.id, DesiredState.PAUSE, disabled=wishing)
+        _wish("Stop", ":material/stop:", row.id, DesiredState.CANCEL, disabled=row.desired_state is DesiredState.CANCEL)
+    elif status in RESUMABLE:
+        _wish("Resume", ":material/play_arrow:", row.id, DesiredState.RUN, primary=True)
+    elif status is Status.DRAFT:
+        _wish("Queue", ":material/play_arrow:", row.id, DesiredState.RUN, primary=True)
+
+
+def _wish(
+    label: str, icon: str, experiment_id: str, wish: DesiredState, *, disabled: bool = False, primary: bool = False
+) -> None:
+    kind = "primary" if primary else "secondary"
+    if not st.button(label, icon=icon, key=label.lower(), disabled=disabled, type=kind):  # type: ignore[arg-type]
+        return
+    try:
+        record().request(experiment_id, wish)
+    except UserError as error:
+        st.toast(str(error), icon=":material/error:")
+    else:
+        st.rerun(scope="fragment")
+
+
+def state_message(detail: ExperimentDetail) -> None:
+    """A sentence where a state needs one: what is going on, or what to do next."""
+    row = detail.summary
+    if row.status in (Status.FAILED, Status.CRASHED):
+        st.error(failure_sentence(detail), icon=":material/error:")
+    elif row.status is Status.STALLED:
+        st.warning(
+            "No step arrived for a long time, but its worker lives. Stop it and resume from the last checkpoint, or "
+            "look at the log.",
+            icon=":material/warning:",
+        )
+    elif row.desired_state is DesiredState.CANCEL and row.status in ACTIVE:
+        st.info("Stopping: the trainer finishes its step and writes a checkpoint.", icon=":material/hourglass_top:")
+    elif row.desired_state is DesiredState.PAUSE and row.status in ACTIVE:
+        st.info("Pausing: the trainer finishes its step and writes a checkpoint.", icon=":material/hourglass_top:")
+    elif row.status in (Status.PAUSED, Status.CANCELLED):
+        st.info(_resting_sentence(detail), icon=":material/pause_circle:")
+    elif row.status is Status.QUEUED:
+        _queued_sentence(detail)
+
+
+def failure_sentence(detail: ExperimentDetail) -> str:
+    row = detail.summary
+    said = row.message or ("its worker vanished" if row.status is Status.CRASHED else "the log says why")
+    said = said if said.endswith((".", "!", "?")) else said + "."
+    if row.status is Status.CRASHED:
+        return f"Crashed: {said} It is queued again by itself a few times; Resume goes on from the last checkpoint."
+    again = "Resume goes on from the last checkpoint" if detail.checkpoints else "Resume starts again"
+    return f"Failed: {said} {again} once the cause is mended; Clone makes another with changed settings."
+
+
+def _resting_sentence(detail: ExperimentDetail) -> str:
+    last = max((c.epoch for c in detail.checkpoints), default=None)
+    word = "Paused" if detail.summary.status is Status.PAUSED else "Stopped"
+    where = f" at epoch {last} of {detail.summary.num_epochs}" if last is not None else " before its first checkpoint"
+    return f"{word}{where}. Resume goes on exactly there." if last is not None else f"{word}{where}. Resume starts it."
+
+
+def _queued_sentence(detail: ExperimentDetail) -> None:
+    state = laboratory()
+    trainers = [worker for worker in state.workers if worker.lane == "train"]
+    if not trainers:
+        st.warning(NO_WORKER, icon=":material/power_off:")
+        return
+    simulations = queries.active_simulations()
+    ahead = f" {state.running} running." if state.running else ""
+    waits = (
+        f" {simulations[0].title} comes first: {simulations[0].done} of {simulations[0].total}." if simulations else ""
+    )
+    st.info(
+        f"Queued; {len(trainers)} training worker{'s' if len(trainers) > 1 else ''}.{ahead}{waits}"
+        + (f" {detail.summary.message}" if detail.summary.message else ""),
+        icon=":material/schedule:",
+    )
+
+
+def numbers(detail: ExperimentDetail) -> list[Readout]:
+    row = detail.summary
+    left = experiment_seconds_left(row)
+    share = f"{100 * row.epoch / max(row.num_epochs, 1):.0f} %"
+    attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
+    best_epoch = next((f"best, epoch {c.epoch}" for c in detail.checkpoints if c.role == "best"), "best")
+    device = detail.attempts[-1].device if detail.attempts else None
+    step = f"{duration(row.seconds_per_epoch)} an epoch" if row.seconds_per_epoch else ""
+    known = row.power_error is not None
+    return [
+        Readout("Epoch", Amount(str(row.epoch), f"/ {row.num_epochs}"), share + attempt),
+        Readout("Time left", duration(left) if left is not None else NOTHING, ends_about(row) or _trained(detail)),
+        Readout("Validation loss", number(row.best_val_loss), best_epoch if row.best_val_loss is not None else ""),
+        Readout("<i>P</i>(<i>k</i>) error", per_cent(row.power_error), "mean over bands" if known else ""),
+        Readout("Speed", Amount(number(row.images_per_second), "images/s") if row.images_per_second else NOTHING, step),
+        Readout("Peak memory", size(detail.peak_memory_bytes), device or ""),
+        Readout("Parameters", count(row.parameters) if row.parameters else short_count(None), _data(detail)),
+    ]  # fmt: skip
+
+
+def _trained(detail: ExperimentDetail) -> str:
+    seconds = detail.summary.seconds_trained
+    return f"trained {duration(seconds)}" if seconds else ""
+
+
+def _data(detail: ExperimentDetail) -> str:
+    seed = detail.config.get("training", {}).get("seed")
+    grid = f" {detail.grid}²" if detail.grid else ""
+    return f"{detail.summary.dataset}{grid}, seed {seed}"

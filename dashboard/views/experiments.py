@@ -1,0 +1,216 @@
+"""Experiments: what runs, what waits, what came out. Live, filtered in the URL."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import queries
+from dashboard.actions import queue_recipe
+from dashboard.frame import page_head, warn_without_workers
+from dashboard.markup import Readout, progress, readouts
+from dashboard.problems import show_user_error
+from dashboard.record import record
+from dashboard.routes import artifact_url
+from dashboard.state import follow
+from dashboard.theme import STATUS_LOOK
+from dashboard.timing import experiment_seconds_left, job_words
+from dashboard.words import DASH, Amount, duration, number, per_cent, short_count
+from focus_core.errors import UserError
+from focus_store.contracts import ACTIVE, ExperimentSummary, JobStatus, Status
+
+GROUPS: dict[str, frozenset[Status] | None] = {
+    "All": None,
+    "Running": ACTIVE,
+    "Queued": frozenset({Status.QUEUED}),
+    "Done": frozenset({Status.SUCCEEDED}),
+    "Failed": frozenset({Status.FAILED, Status.CRASHED}),
+    "Resting": frozenset({Status.PAUSED, Status.CANCELLED, Status.DRAFT}),
+}
+REFRESH_SECONDS = 3.0
+
+
+def page() -> None:
+    with page_head("Experiments"):
+        if st.button("New experiment", icon=":material/add:", type="primary", key="new-experiment"):
+            follow("new")
+    warn_without_workers()
+    _live_top()
+    if not queries.summaries(None, None, None, None):
+        _empty()
+        return
+    _filters()
+    _live_table()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _live_top() -> None:
+    """The suite that is being simulated, and the numbers of the whole laboratory."""
+    _simulations()
+    rows = queries.summaries(None, None, None, None)
+    had_rows = st.session_state.setdefault("had_experiments", bool(rows))
+    if rows and not had_rows:  # the launcher queued the first experiment while the empty page stood open
+        st.session_state.had_experiments = True
+        st.rerun()
+    if rows:
+        st.html(readouts(_numbers(rows)))
+
+
+def _simulations() -> None:
+    for job in queries.active_simulations():
+        done = job.done / job.total if job.total else 0.0
+        st.html(f'<div data-testid="simulation">{job_words(job)}</div>' + progress(done, f"Simulating {job.title}"))
+    failed = [job for job in record().jobs()[:1] if job.status is JobStatus.FAILED]
+    for job in failed:
+        st.error(f"{job.title} failed: {job.message or 'the log says why'}", icon=":material/error:")
+
+
+def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
+    by_status = {status: [row for row in rows if row.status is status] for status in Status}
+    running = [row for row in rows if row.status in ACTIVE]
+    failed = by_status[Status.FAILED] + by_status[Status.CRASHED]
+    queued, done = by_status[Status.QUEUED], by_status[Status.SUCCEEDED]
+    stalled, paused = len(by_status[Status.STALLED]), len(by_status[Status.PAUSED])
+    measured = [row for row in rows if row.power_error is not None]
+    best = min(measured, key=lambda row: row.power_error or 0.0, default=None)
+    hours = sum(row.seconds_trained for row in rows)
+    return [
+        Readout("Running", str(len(running)), f"{stalled} stalled, {paused} paused" if stalled or paused else ""),
+        Readout("Queued", str(len(queued)), queued[-1].name if queued else ""),
+        Readout("Failed", str(len(failed)), failed[0].name if failed else ""),
+        Readout("Done", str(len(done)), f"of {len(rows)}"),
+        Readout("Training time", duration(hours) if hours else Amount(DASH), "all experiments"),
+        Readout(
+            "Best <i>P</i>(<i>k</i>) error", per_cent(best.power_error if best else None), best.name if best else ""
+        ),
+    ]
+
+
+def _filters() -> None:
+    search, status, tags, data = st.columns([2.2, 4.2, 1.6, 1.9], vertical_alignment="bottom")
+    search.text_input(
+        "Search",
+        key="text",
+        placeholder="Name, recipe or note",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    status.segmented_control(
+        "Status",
+        list(GROUPS),
+        key="status",
+        default="All",
+        required=True,
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    rows = queries.summaries(None, None, None, None)
+    known_tags = sorted({tag for row in rows for tag in row.tags})
+    known_data = sorted({row.dataset for row in rows})
+    tags.selectbox(
+        "Tag",
+        known_tags,
+        index=None,
+        key="tag",
+        placeholder="All tags",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    data.selectbox(
+        "Dataset",
+        known_data,
+        index=None,
+        key="dataset",
+        placeholder="All datasets",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _live_table() -> None:
+    chosen = st.session_state
+    group = GROUPS.get(chosen.get("status") or "All")
+    try:
+        rows = queries.summaries(group, chosen.get("text"), chosen.get("tag"), chosen.get("dataset"))
+    except UserError as error:
+        show_user_error(error)
+        return
+    if not rows:
+        st.html('<div class="focus-empty"><p>No experiment matches these filters.</p></div>')
+        return
+    table = pd.DataFrame([_row(row) for row in rows])
+    st.dataframe(
+        table,
+        column_config=_columns(),
+        hide_index=True,
+        row_height=44,
+        height="content",
+        placeholder=DASH,
+        key="experiments",
+        alt="Table of experiments: map, name, status, progress, time left, validation loss, P(k) error and size",
+    )
+    everything = len(queries.summaries(None, None, None, None))
+    st.html(f'<div class="focus-note" data-testid="count">{len(rows)} of {everything}</div>')
+
+
+def _row(row: ExperimentSummary) -> dict[str, Any]:
+    look = STATUS_LOOK[row.status]
+    left = experiment_seconds_left(row)
+    # The map moves on with every epoch and its name is its hash: the address is all the table carries.
+    return {
+        "map": artifact_url(row.thumbnail) if row.thumbnail else None,
+        "name": f"/experiment?id={row.id}#{quote(row.name)}",
+        "status": [f"{look.glyph} {look.word}"],
+        "progress": row.epoch / row.num_epochs if row.epoch else None,
+        "left": str(duration(left)) if left is not None else None,
+        "loss": list(row.loss_sparkline) if len(row.loss_sparkline) > 1 else None,
+        "best": number(row.best_val_loss) if row.best_val_loss is not None else None,
+        "error": str(per_cent(row.power_error)) if row.power_error is not None else None,
+        "parameters": short_count(row.parameters) if row.parameters else None,
+        "dataset": row.dataset,
+        "time": str(duration(row.seconds_trained)) if row.seconds_trained else None,
+        "tags": list(row.tags),
+    }
+
+
+def _columns() -> dict[str, Any]:
+    config = st.column_config
+    words = {f"{look.glyph} {look.word}": look.family for look in STATUS_LOOK.values()}
+    return {
+        "map": config.ImageColumn("", width=54, help="Latest generated map"),
+        "name": config.LinkColumn("Name", display_text=r"#(.*)$", width=230),
+        "status": config.MultiselectColumn("Status", options=list(words), color=list(words.values()), width=100),
+        "progress": config.ProgressColumn(
+            "Progress", min_value=0, max_value=1, format="percent", color="primary", width=120
+        ),
+        "left": config.TextColumn("Left", width=80),
+        "loss": config.LineChartColumn("Validation loss", color="primary", width=120),
+        "best": config.TextColumn("Best loss", width=80, alignment="right"),
+        "error": config.TextColumn("P(k) error", width=84, alignment="right"),
+        "parameters": config.TextColumn("Parameters", width=88, alignment="right"),
+        "dataset": config.TextColumn("Dataset", width=120),
+        "time": config.TextColumn("Time", width=84, alignment="right"),
+        "tags": config.ListColumn("Tags", width=110),
+    }
+
+
+def _empty() -> None:
+    st.html(
+        '<div class="focus-empty" data-testid="empty"><b>No experiments yet</b>'
+        "<p>The quickstart trains a small model on 64² maps in a few minutes, on this machine’s processor if there is "
+        "no GPU.</p></div>"
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        start = st.button("Start the quickstart", type="primary", icon=":material/play_arrow:", key="start-quickstart")
+        if st.button("Choose a recipe", icon=":material/tune:", key="choose-recipe"):
+            follow("new")
+    if start:
+        try:
+            follow("experiment", id=queue_recipe("quickstart"))
+        except UserError as error:
+            show_user_error(error)

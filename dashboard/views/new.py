@@ -1,0 +1,304 @@
+"""New: start from a recipe or another experiment, change it in the form or in the YAML, and queue it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.actions import QUICK, QUICK_COMMAND, missing_dataset, queue
+from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
+from dashboard.form import SECTION_TITLES, Field, changed_keys, edit, fields, setting, visible, widget_value
+from dashboard.frame import page_head, warn_without_workers
+from dashboard.markup import readouts, section
+from dashboard.problems import show_user_error
+from dashboard.record import record
+from dashboard.state import experiment_link, follow
+from dashboard.theme import STATUS_LOOK
+from dashboard.words import number, per_cent
+from focus_core.config import ExperimentConfig, parse_config, validate_config
+from focus_core.errors import UserError
+from focus_core.estimate import estimate
+from focus_store.recipes import recipes
+from focus_store.settings import Settings
+
+CLONE = "Clone"
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the experiment starts from: the changed settings are marked against it."""
+
+    recipe: str | None
+    parent: str | None
+    yaml: str
+    parameters: int | None = None
+
+    @property
+    def key(self) -> str:
+        return f"recipe:{self.recipe}" if self.parent is None else f"parent:{self.parent}"
+
+
+def page() -> None:
+    head = st.container()
+    try:
+        origin = _start_from()
+        if origin is None:
+            return
+        _begin(origin)
+        start = parse_config(origin.yaml, origin.key)
+    except UserError as error:
+        show_user_error(error)
+        return
+    state = st.session_state
+    config: ExperimentConfig = state["new-config"]
+    broken = state.get("new-error")
+    with head:
+        _head(origin, config, broken)
+    estimate = st.container()
+    form, text = st.columns([60, 40], gap="medium")
+    with estimate:
+        _estimate(config, origin)
+    with form:
+        _form(config, start)
+    with text:
+        _yaml(config, start, broken)
+        _notices(config)
+
+
+def _start_from() -> Origin | None:
+    """The recipe or parent of the address, changed by the two controls."""
+    known = recipes()
+    names = {recipe.name: recipe.key for recipe in known.values()}
+    asked = st.query_params
+    default = CLONE if "parent" in asked else next((n for n, k in names.items() if k == asked.get("recipe")), None)
+    if "new-from" not in st.session_state:
+        st.session_state["new-from"] = default or next(iter(names), CLONE)
+    start, other, name, tags = st.columns([3.4, 2.4, 3, 2], vertical_alignment="bottom")
+    chosen = start.segmented_control("Start from", [*names, CLONE], key="new-from", required=True)
+    st.session_state["new-name-place"] = name
+    tags.multiselect("Tags", record().tags(), key="new-tags", accept_new_options=True, placeholder="None")
+    if chosen != CLONE:
+        recipe = known[names[str(chosen)]]
+        other.text_input(
+            "File", f"tasks/{recipe.path.parent.name}/config.yaml", disabled=True, key=f"file-{recipe.key}"
+        )
+        st.query_params.from_dict({"recipe": recipe.key})
+        return Origin(recipe.key, None, recipe.yaml)
+    with other:
+        return _parent()
+
+
+def _parent() -> Origin | None:
+    rows = {row.id: row for row in queries.summaries(None, None, None, None)}
+    if not rows:
+        st.selectbox("Parent", [], disabled=True, placeholder="No experiment yet", key="no-parent")
+        return None
+    asked = st.query_params.get("parent")
+    if "new-parent" not in st.session_state:
+        st.session_state["new-parent"] = asked if asked in rows else next(iter(rows))
+    parent = st.selectbox("Parent", list(rows), format_func=lambda i: rows[i].name, key="new-parent")
+    st.query_params.from_dict({"parent": parent})
+    yaml = record().configuration_file(parent)
+    return Origin(rows[parent].recipe, parent, yaml, rows[parent].parameters)
+
+
+def _begin(origin: Origin) -> None:
+    """Fill form and YAML when the origin changes; otherwise they belong to the reader."""
+    if st.session_state.get("new-origin") == origin.key:
+        return
+    config = parse_config(origin.yaml, origin.key.partition(":")[2])
+    text = origin.yaml
+    if origin.parent is not None:
+        text, config = edit(origin.yaml, "experiment.name", f"{config.experiment.name}, copy")
+    st.session_state["new-origin"] = origin.key
+    _adopt(config, text)
+
+
+def _adopt(config: ExperimentConfig, text: str) -> None:
+    """Both sides show this configuration."""
+    state = st.session_state
+    state["new-config"], state["new-text"], state["new-error"] = config, text, None
+    state["yaml-text"] = text
+    state["new-name"] = config.experiment.name
+    values = config.flat()
+    for field in fields():
+        state[f"f-{field.key}"] = widget_value(field, values)
+
+
+def _field_changed(field: Field) -> None:
+    _change(field.key, setting(field, st.session_state[f"f-{field.key}"]))
+
+
+def _change(key: str, value: object) -> None:
+    """A field or the name changed: the YAML follows when the whole is a configuration, and stays as it is otherwise."""
+    state = st.session_state
+    try:
+        if state.get("new-error") and state["yaml-text"] != state["new-text"]:
+            raise UserError(f"{state['new-error']} Mend the YAML or discard its changes before the form is changed.")
+        text, config = edit(state["new-text"], key, value)
+    except UserError as error:
+        state["new-error"] = str(error).removeprefix("the form: ")
+        return
+    _adopt(config, text)
+
+
+def _yaml_changed() -> None:
+    state = st.session_state
+    try:
+        config = parse_config(state["yaml-text"], "the YAML")
+    except UserError as error:
+        state["new-error"] = str(error)
+        return
+    _adopt(config, state["yaml-text"])
+
+
+def _discard() -> None:
+    _adopt(st.session_state["new-config"], st.session_state["new-text"])
+
+
+def _head(origin: Origin, config: ExperimentConfig, broken: str | None) -> None:
+    with page_head("New experiment", key="new-head"):
+        draft = st.button("Save as draft", icon=":material/save:", key="draft", disabled=bool(broken))
+        go = st.button("Queue", icon=":material/play_arrow:", type="primary", key="queue", disabled=bool(broken))
+    st.session_state["new-name-place"].text_input(
+        "Name", key="new-name", on_change=lambda: _change("experiment.name", st.session_state["new-name"])
+    )
+    warn_without_workers()
+    if not (draft or go):
+        return
+    try:
+        made = queue(
+            config,
+            recipe_key=origin.recipe,
+            parent=origin.parent,
+            tags=tuple(st.session_state.get("new-tags", ())),
+            draft=draft,
+        )
+    except UserError as error:
+        show_user_error(error)
+        return
+    st.session_state["new-origin"] = None  # the next visit starts afresh
+    follow("experiment", id=made)
+
+
+def _estimate(config: ExperimentConfig, origin: Origin) -> None:
+    try:
+        seen = outlook(config, dataset_of(config, queries.datasets()), record().speeds(), _reference())
+    except UserError as error:
+        show_user_error(error)
+        return
+    st.html(readouts(readouts_of(seen, config, origin.parameters), "estimate"))
+
+
+def _reference() -> Reference | None:
+    """The newest run with a measured speed, to scale from."""
+    row = next((r for r in queries.summaries(None, None, None, None) if r.images_per_second), None)
+    if row is None or row.images_per_second is None:
+        return None
+    detail = queries.experiment(row.id)
+    cost = estimate(validate_config(detail.config), detail.grid or DEFAULT_GRID)
+    return Reference(row.name, row.images_per_second, cost.flops_per_image)
+
+
+def _form(config: ExperimentConfig, start: ExperimentConfig) -> None:
+    values = config.flat()
+    changed = changed_keys(config, start)
+    for name, title in SECTION_TITLES.items():
+        shown = [f for f in fields() if f.section == name and visible(f.key, values)]
+        if not shown:
+            continue
+        st.html(section(title, _section_note(name, config)))
+        for i in range(0, len(shown), COLUMNS):
+            for column, field in zip(
+                st.columns(COLUMNS, vertical_alignment="bottom"), shown[i : i + COLUMNS], strict=False
+            ):
+                with column:
+                    _widget(field, changed)
+
+
+def _section_note(name: str, config: ExperimentConfig) -> str:
+    dataset = dataset_of(config, queries.datasets()) if name == "data" else None
+    if dataset is None:
+        return ""
+    return f"{dataset.name}, {dataset.n_simulations:,} simulations, {dataset.n_maps:,} maps of {dataset.grid}²"
+
+
+def _widget(field: Field, changed: dict[str, object]) -> None:
+    """One setting. A changed one has an accent label and the origin's value in its help."""
+    key = f"f-{field.key}"
+    mark = field.key in changed
+    label = f":primary[**{field.label}**]" if mark else field.label
+    help_text = field.help + (f" Started from {changed[field.key]}." if mark else "")
+    common = {"key": key, "help": help_text or None, "on_change": _field_changed, "args": (field,)}
+    if field.key == "data.dataset":
+        _dataset_widget(label, common)
+    elif field.kind == "choice":
+        options = list(dict.fromkeys([*field.choices, str(st.session_state.get(key, ""))]))
+        st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)  # type: ignore[arg-type]
+    elif field.kind == "switch":
+        st.toggle(label, **common)  # type: ignore[arg-type]
+    elif field.kind == "integer":
+        low = int(field.minimum) if field.minimum is not None else None
+        high = int(min(field.maximum, 2**53 - 1)) if field.maximum is not None else None
+        st.number_input(label, min_value=low, max_value=high, step=1, **common)  # type: ignore[arg-type]
+    elif field.kind == "number":
+        st.number_input(label, min_value=field.minimum, max_value=field.maximum, step=0.05, format="%.4g", **common)  # type: ignore[call-overload]
+    else:
+        st.text_input(label, **common)  # type: ignore[arg-type]
+
+
+def _dataset_widget(label: str, common: dict[str, object]) -> None:
+    """Known names first; a path may be typed."""
+    current = str(st.session_state.get("f-data.dataset", ""))
+    options = list(dict.fromkeys([*(d.name for d in queries.datasets()), QUICK, current]))
+    st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)  # type: ignore[arg-type]
+
+
+def _yaml(config: ExperimentConfig, start: ExperimentConfig, broken: str | None) -> None:
+    changed = changed_keys(config, start)
+    text, changes = st.tabs(["YAML", f"Changes ({len(changed)})"], key="yaml-tabs")
+    with text, st.container(key="yaml"):
+        st.text_area("YAML", key="yaml-text", height=560, label_visibility="collapsed", on_change=_yaml_changed)
+    with changes:
+        flat = config.flat()
+        lines = [f"{key}: {flat.get(key)}    # was {old}" for key, old in changed.items()]
+        st.code("\n".join(lines) or "# nothing was changed", language="yaml")
+    if broken:
+        st.error(broken, icon=":material/error:")
+        st.button("Discard these changes", icon=":material/undo:", on_click=_discard, key="discard")
+
+
+def _notices(config: ExperimentConfig) -> None:
+    twins = record().identical(config.digest())
+    if twins:
+        twin = twins[0]
+        scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
+        scores += [f"P(k) error {per_cent(twin.power_error)}"] if twin.power_error is not None else []
+        st.warning(
+            f"The same settings with seed {config.training.seed} already ran as "
+            f"[{twin.name}]({experiment_link(twin.id)}): {', '.join([STATUS_LOOK[twin.status].word, *scores])}. "
+            "Open it, or change the seed.",
+            icon=":material/history:",
+        )
+    if config.method == "flow":
+        st.warning("Flow matching is validated but cannot be trained yet; choose diffusion.", icon=":material/warning:")
+    if config.sampling.cfg_scale != 1.0:
+        st.warning(f"Guidance {config.sampling.cfg_scale:g} sharpens maps and biases P(k); 1 is unbiased.")
+    missing = missing_dataset(config)
+    if missing == QUICK:
+        folder = Settings.from_environment().datasets / QUICK
+        st.info(
+            "The dataset `quick` is not there yet. Queueing this experiment first simulates it, 64 simulations, a few "
+            f"minutes on two cores; by hand it is\n\n`{QUICK_COMMAND.format(folder=folder)}`",
+            icon=":material/grain:",
+        )
+    elif missing is not None:
+        folder = Settings.from_environment().datasets / missing
+        st.warning(
+            f"data.dataset: the laboratory has no dataset '{missing}'. Make it with "
+            f"`{QUICK_COMMAND.format(folder=folder)}`, or give the path of a folder.",
+            icon=":material/warning:",
+        )

@@ -1,0 +1,65 @@
+"""Sample: draw maps of any θ from a trained model, and hold their P(k) against the nearest true simulations."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.frame import page_head, warn_without_workers
+from dashboard.problems import show_user_error
+from dashboard.state import follow
+from dashboard.views.sample_controls import controls, recall
+from dashboard.views.sample_result import result
+from focus_core.errors import UserError
+from focus_store.contracts import ExperimentDetail, ExperimentSummary
+
+
+def page() -> None:
+    with page_head("Sample"):
+        pass
+    warn_without_workers()
+    models = [row for row in queries.summaries(None, None, None, None) if row.epoch > 0]
+    if not models:
+        _empty()
+        return
+    left, right = st.columns([27, 73], gap="medium")
+    with left:
+        detail = _model(models)
+        if detail is None:
+            return
+        st.fragment(controls)(detail)
+        recall(detail)
+    with right:
+        result(detail)
+
+
+def _empty() -> None:
+    st.html(
+        '<div class="focus-empty" data-testid="empty"><b>No trained model yet</b>'
+        "<p>An experiment can be sampled as soon as its first epoch has written a checkpoint.</p></div>"
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("See the experiments", type="primary", key="see-experiments"):
+            follow("experiments")
+
+
+def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
+    names = {row.id: row.name for row in rows}
+    asked = st.query_params.get("model")
+    if st.session_state.get("model") not in names:
+        st.session_state.model = asked if asked in names else next(iter(names))
+    chosen = st.selectbox("Model", list(names), key="model", format_func=lambda i: names[i], on_change=_forget_sample)
+    st.query_params["model"] = chosen
+    try:
+        detail = queries.experiment(chosen)
+    except UserError as error:
+        show_user_error(error)
+        return None
+    if not detail.checkpoints or detail.parameter_space is None:
+        st.info("This experiment has not written a checkpoint yet.")
+        return None
+    return detail
+
+
+def _forget_sample() -> None:
+    st.query_params.pop("sample", None)

@@ -1,0 +1,222 @@
+"""The controls of the Sample page: θ with its training range and simulations, then how to draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.markup import rug
+from dashboard.problems import show_user_error
+from dashboard.queries import Truth
+from dashboard.record import record
+from dashboard.spectra import nearest_simulations
+from dashboard.words import decimals, duration
+from focus_core.errors import UserError
+from focus_core.parameters import Parameter, ParameterSpace
+from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec
+
+BEYOND = 0.12  # of the range, at both ends
+SAMPLERS = ("ddim", "ddpm")
+MAPS, SEED, STEPS = 16, 0, 50
+WEIGHTS = {"EMA": "ema", "raw": "raw"}
+
+
+def controls(detail: ExperimentDetail) -> None:
+    space, truth = queries.space(detail), queries.truth(detail)
+    assert space is not None  # the page offers no model without one
+    roles = [c.role for c in detail.checkpoints]
+    with st.container(horizontal=True, key="weights-row"):
+        st.segmented_control(
+            "Checkpoint", roles, key="checkpoint", default=roles[0], required=True, bind="query-params",
+            label_visibility="collapsed", help="best: lowest validation loss; last: the newest",
+        )  # fmt: skip
+        st.segmented_control(
+            "Weights", list(WEIGHTS), key="weights", default="EMA", required=True, bind="query-params",
+            label_visibility="collapsed", help="EMA: averaged over the training, as in every figure; raw: as trained",
+        )  # fmt: skip
+    theta = [_slider(p, i, space, truth) for i, p in enumerate(space.parameters)]
+    _nearest_note(space, truth, theta)
+    _how_to_draw(detail)
+    _button(detail, theta)
+
+
+def slider_range(p: Parameter) -> tuple[float, float, float]:
+    """Ends and step of a parameter's slider: 12 % of its range beyond both ends; log ones in their logarithm."""
+    if p.scaling == "log":
+        low, high = math.log10(p.minimum), math.log10(p.maximum)
+        wide = BEYOND * (high - low)
+        return round(low - wide, 3), round(high + wide, 3), 0.005
+    wide, step = BEYOND * (p.maximum - p.minimum), nice_step(p.maximum - p.minimum)
+    low = max(math.floor(round((p.minimum - wide) / step, 6)) * step, step if p.minimum > 0 else -math.inf)
+    return round(low, 6), round(math.ceil(round((p.maximum + wide) / step, 6)) * step, 6), step
+
+
+def nice_step(width: float) -> float:
+    """1, 2 or 5 times a power of ten, near a two-hundredth of the width."""
+    rough = width / 400
+    power = 10.0 ** math.floor(math.log10(rough))
+    return float(next(m for m in (1, 2, 5, 10) if m * power >= rough) * power)
+
+
+def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None) -> float:
+    low, high, step = slider_range(p)
+    log = p.scaling == "log"
+    start = float(p.from_unit(0.0)) if not log else 0.0
+    unit = f" {p.unit}" if p.unit else ""
+    label = f"${p.tex}$ &nbsp;:gray[:small[{_plain(p.minimum)} to {_plain(p.maximum)}{unit}{', log₁₀' if log else ''}]]"
+    places = max(2, -math.floor(math.log10(step)))
+    chosen = st.slider(
+        label,
+        low,
+        high,
+        value=round(start / step) * step,
+        step=step,
+        format=f"%.{places}f",
+        key=p.name,
+        bind="query-params",
+    )
+    value = 10.0**chosen if log else float(chosen)
+    column = [] if truth is None else truth.theta[truth.training()][:, i]
+    shown = [math.log10(v) if log else float(v) for v in column if not log or v > 0]
+    ends = (math.log10(p.minimum), math.log10(p.maximum)) if log else (p.minimum, p.maximum)
+    theta = [q.prior_mean() for q in space.parameters]
+    theta[i] = value
+    outside = space.outside(theta)
+    st.html(rug(shown, low, high, *ends, outside=bool(outside)))
+    for item in outside:
+        st.html(
+            f'<div class="focus-warn" role="alert" data-testid="outside" title="{item.sentence()}">△ Outside the '
+            f"training range by {100 * item.distance:.1f} % of its width: the model extrapolates</div>"
+        )
+    return value
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _nearest_note(space: ParameterSpace, truth: Truth | None, theta: Sequence[float]) -> None:
+    if truth is None or truth.theta.shape[1] != len(space):
+        return
+    nearest = nearest_simulations(space, truth, theta, count=1, training_only=True)
+    if nearest:
+        number, distance = nearest[0]
+        st.html(
+            f'<div class="focus-note" data-testid="nearest">Nearest training simulation: #{number}, '
+            f"distance {decimals(distance, 2)} of the prior’s diagonal.</div>"
+        )
+
+
+def _how_to_draw(detail: ExperimentDetail) -> None:
+    left, right = st.columns(2)
+    left.number_input("Maps", 1, 256, MAPS, key="n", bind="query-params")
+    right.number_input("Seed", 0, 2**31 - 1, SEED, key="seed", bind="query-params")
+    left, right = st.columns(2)
+    timesteps = int(detail.config.get("diffusion", {}).get("timesteps", 1000))
+    sampler = left.selectbox("Sampler", SAMPLERS, format_func=str.upper, key="sampler", bind="query-params")
+    right.number_input(
+        "Steps",
+        1,
+        timesteps,
+        STEPS,
+        key="steps",
+        disabled=sampler == "ddpm",
+        bind="query-params",
+        help="Network evaluations of DDIM. 50 is quick and a few per cent low in small-scale power; quote P(k) at 250 "
+        "or more. DDPM always takes all steps.",
+    )
+    guidance = st.slider(
+        "Guidance", 0.0, 4.0, 1.0, 0.1, key="guidance", bind="query-params", help="1 is the unbiased emulator."
+    )
+    if guidance != 1.0:
+        st.html(
+            f'<div class="focus-warn" data-testid="guidance-warning">△ Guidance {guidance:g} is not 1: maps are '
+            "sharpened and P(k) is biased</div>"
+        )
+
+
+def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpec:
+    """The request that the controls describe."""
+    state = st.session_state
+    timesteps = int(detail.config.get("diffusion", {}).get("timesteps", 1000))
+    sampler = str(state.sampler)
+    return SampleSpec(
+        experiment=detail.summary.id,
+        theta=tuple(round(float(v), 6) for v in theta),
+        n=int(state.n),
+        seed=int(state.seed),
+        sampler=sampler,
+        steps=timesteps if sampler == "ddpm" else int(state.steps),
+        guidance=round(float(state.guidance), 3),
+        weights=WEIGHTS[state.weights],
+        checkpoint=str(state.checkpoint),
+    )
+
+
+def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
+    n = int(st.session_state.n)
+    label = f"Sample {n} map{'s' if n > 1 else ''}"
+    if st.button(label, type="primary", icon=":material/blur_on:", key="draw", width="stretch"):
+        try:
+            st.query_params["sample"] = record().request_sample(specification(detail, theta))
+        except UserError as error:
+            show_user_error(error)
+        else:
+            st.rerun(scope="app")
+    waiting = [row for row in record().samples(limit=10) if row.status in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    words = (
+        f"{len(waiting)} request{'s' if len(waiting) > 1 else ''} ahead of you." if waiting else _expected(detail, n)
+    )
+    st.html(f'<div class="focus-note">{words}</div>')
+
+
+def _expected(detail: ExperimentDetail, n: int) -> str:
+    """From the newest request of this model: time goes with maps and steps."""
+    done = [row for row in record().samples(detail.summary.id, 10) if row.seconds and row.spec.n]
+    if not done:
+        return "An identical request is answered from the record at once."
+    last = done[0]
+    steps = int(st.session_state.steps)
+    seconds = (last.seconds or 0) * n * steps / (last.spec.n * max(last.spec.steps, 1))
+    return f"About {duration(seconds)}; nothing ahead of you."
+
+
+def recall(detail: ExperimentDetail) -> None:
+    """Earlier requests of this model; choosing one shows its maps and sets the controls to it."""
+    rows = {row.id: row for row in record().samples(detail.summary.id, 20)}
+    if not rows:
+        return
+    st.selectbox(
+        "Earlier requests",
+        list(rows),
+        index=None,
+        placeholder=f"{len(rows)} earlier request{'s' if len(rows) > 1 else ''}",
+        format_func=lambda i: _words(rows[i], detail),
+        key="recall",
+        on_change=lambda: _recall(rows, detail),
+    )
+
+
+def _words(row: SampleRow, detail: ExperimentDetail) -> str:
+    space = queries.space(detail)
+    first = ""
+    if space is not None:
+        pairs = list(zip(space.parameters, row.spec.theta, strict=False))[:2]
+        first = ", ".join(f"{p.symbol} {v:.3g}" for p, v in pairs)
+    return f"{row.spec.n} maps, {first}, seed {row.spec.seed}, {row.spec.sampler.upper()} {row.spec.steps}"
+
+
+def _recall(rows: dict[str, SampleRow], detail: ExperimentDetail) -> None:
+    chosen = st.session_state.get("recall")
+    if chosen not in rows:
+        return
+    spec, state, space = rows[chosen].spec, st.session_state, queries.space(detail)
+    st.query_params["sample"] = chosen
+    state.n, state.seed, state.sampler = spec.n, spec.seed, spec.sampler
+    state.steps, state.guidance, state.checkpoint = spec.steps, spec.guidance, spec.checkpoint
+    state.weights = next(word for word, weights in WEIGHTS.items() if weights == spec.weights)
+    for p, value in zip(space.parameters if space else (), spec.theta, strict=False):
+        state[p.name] = math.log10(value) if p.scaling == "log" else value

@@ -1,0 +1,145 @@
+"""The answer to a sample request: progress, then maps beside their P(k), then files."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components.chart import chart
+from dashboard.figures.power import power_overlay
+from dashboard.markup import gallery, horizontal_bar, progress, section, theta_words, unit_html
+from dashboard.problems import show_user_error
+from dashboard.record import record
+from dashboard.routes import artifact_url
+from dashboard.spectra import nearest_simulations, sample_spectra
+from dashboard.words import DASH, decimals, duration
+from focus_core.errors import UserError
+from focus_core.parameters import ParameterSpace
+from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow
+
+UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
+POLL_SECONDS = 0.7
+
+
+def result(detail: ExperimentDetail) -> None:
+    """The request of the address, or this model's newest."""
+    try:
+        row = _chosen(detail)
+    except UserError as error:
+        show_user_error(error)
+        return
+    if row is None:
+        st.html(
+            '<div class="focus-empty" data-testid="empty"><b>No maps drawn yet</b><p>Choose the parameters and press '
+            "Sample. The maps appear here, with their power spectrum against the nearest simulations.</p></div>"
+        )
+        return
+    every = POLL_SECONDS if row.status in UNDER_WAY else None
+    st.fragment(_live, run_every=every)(row.id, detail, row.status in UNDER_WAY)
+
+
+def _chosen(detail: ExperimentDetail) -> SampleRow | None:
+    asked = st.query_params.get("sample")
+    if asked:
+        row = record().sample(asked)
+        if row.spec.experiment == detail.summary.id:
+            return row
+    return next(iter(record().samples(detail.summary.id, 1)), None)
+
+
+def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None:
+    row = record().sample(sample_id)
+    if was_under_way and row.status not in UNDER_WAY:
+        st.rerun()  # stop polling, and let the controls tell the new time
+    if row.status in UNDER_WAY:
+        _waiting(row)
+    elif row.status is JobStatus.SUCCEEDED:
+        _finished(row, detail)
+    else:
+        st.error(f"No maps: {row.message or 'the request was cancelled'}", icon=":material/error:")
+
+
+def _waiting(row: SampleRow) -> None:
+    words = "Waits for the sampling worker" if row.status is JobStatus.QUEUED else f"Drawing {row.spec.n} maps"
+    st.html(section(words, f"{100 * row.progress:.0f} %") + progress(row.progress, "Progress of the request"))
+    st.html(gallery([], [], _columns(row.spec.n), waiting=row.spec.n))
+
+
+def _columns(n: int) -> int:
+    return min(4, n) if n <= 16 else 8
+
+
+def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
+    space = queries.space(detail)
+    assert space is not None
+    spec = row.spec
+    how = f"seed {spec.seed}, {spec.sampler.upper()} {spec.steps}, {duration(row.seconds)}"
+    st.html(f'<div class="focus-note" data-testid="sample-theta">{theta_words(space, spec.theta)}</div>')
+    maps, powers = st.columns([53, 47], gap="medium")
+    with maps:
+        st.html(section(f"{spec.n} generated map{'s' if spec.n > 1 else ''}", how))
+        alts = [f"Generated map {i + 1} of {spec.n}: {theta_words(space, spec.theta)}" for i in range(len(row.tiles))]
+        bar = horizontal_bar(*row.value_range, unit_html(detail.unit)) if row.value_range else ""
+        st.html(gallery([artifact_url(d) for d in row.tiles], alts, _columns(spec.n)) + bar)
+    with powers:
+        _powers(row, detail, space)
+    _downloads(row)
+
+
+def _powers(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> None:
+    truth = queries.truth(detail)
+    nearest = [] if truth is None else nearest_simulations(space, truth, row.spec.theta, count=3)
+    far = f"distance {DASH.join(decimals(d, 2) for d in sorted({nearest[0][1], nearest[-1][1]}))}" if nearest else ""
+    st.html(section("Power spectrum", f"against {len(nearest)} nearest simulations, {far}" if nearest else ""))
+    spectra = None
+    if row.k is not None and row.power is not None:
+        spectra = sample_spectra(row.k, row.power, truth, [i for i, _ in nearest])
+    if spectra is None:
+        st.html('<p class="focus-note">P(<i>k</i>) was not measured for this request.</p>')
+        return
+    if row.spec.guidance != 1.0:
+        st.html(
+            f'<div class="focus-warn">△ Drawn with guidance {row.spec.guidance:g}: this P(<i>k</i>) is biased</div>'
+        )
+    chart(
+        power_overlay(spectra, revision=row.id, height=540),
+        name="sample-power",
+        label=f"Power spectrum of {row.spec.n} generated maps over that of the nearest simulations, with their ratio",
+        height=540,
+        key="sample-power",
+    )
+
+
+def _downloads(row: SampleRow) -> None:
+    with st.container(horizontal=True, key="downloads"):
+        if row.result:
+            url = artifact_url(row.result, "npz") + f"?name=focus_sample_{row.id}.npz"
+            st.link_button("Maps (.npz)", url, icon=":material/download:")
+        if row.k is not None and row.power is not None and row.n_modes is not None:
+            st.download_button(
+                "P(k) (.csv)",
+                power_csv(row),
+                file_name=f"focus_sample_{row.id}_power.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                key="download-csv",
+            )
+
+
+def power_csv(row: SampleRow) -> str:
+    """map,k,power,n_modes,error as `focus spectrum` writes it: k in h/Mpc, P in (Mpc/h)², Gaussian error P√(2/N)."""
+    if row.k is None or row.power is None or row.n_modes is None:
+        raise UserError(f"sample request {row.id}: has no spectrum, so there is no table of it.")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["map", "k", "power", "n_modes", "error"])
+    for number, power in enumerate(row.power):
+        for k, p, modes in zip(row.k, power, row.n_modes, strict=True):
+            error = p * np.sqrt(2.0 / modes)
+            writer.writerow([number, f"{k:.9g}", f"{p:.9g}", f"{modes:g}", f"{error:.9g}"])
+    return text.getvalue()

@@ -1,0 +1,103 @@
+"""Numbers as people read them: durations, sizes, ages, counts. Plain text; a real minus sign."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A value and its unit, apart, because a readout sets the unit small."""
+
+    value: str
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.unit}".strip()
+
+
+NOTHING = Amount(DASH)
+
+
+def duration(seconds: float | None) -> Amount:
+    """ "12 s", "3.5 min", "1 h 50 min", "2 d 4 h"."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 1:
+        return Amount(f"{1000 * seconds:.0f}", "ms")
+    if seconds < 99.5:
+        return Amount(f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}", "s")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return Amount(f"{minutes}", "min")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return Amount(f"{hours} h {minutes}", "min")
+    days, hours = divmod(hours, 24)
+    return Amount(f"{days} d {hours}", "h")
+
+
+def size(number: float | None) -> Amount:
+    """Bytes in powers of 1000, three digits."""
+    if number is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return Amount(f"{number:.3g}", unit)
+        number /= 1000
+    return Amount(f"{number:.3g}", "TB")
+
+
+def short_count(number: int | None) -> str:
+    """ "37.3 M", "146 M", "9.6 k"."""
+    if number is None:
+        return DASH
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return str(number)
+
+
+def count(number: int | None) -> str:
+    return DASH if number is None else f"{number:,}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """ "0.0148"; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def decimals(value: float, places: int) -> str:
+    return f"{value:.{places}f}".replace("-", "−")
+
+
+def per_cent(fraction: float | None) -> Amount:
+    if fraction is None or not math.isfinite(fraction):
+        return NOTHING
+    value = 100 * fraction
+    if value >= 1000:
+        return Amount(f"×{fraction + 1:.3g}")
+    return Amount(f"{value:.1f}" if value < 10 else f"{value:.0f}", "%")
+
+
+def age(seconds: float | None) -> str:
+    """ "3 s ago"."""
+    if seconds is None:
+        return DASH
+    return f"{duration(max(round(seconds), 1))} ago".replace(".0 s", " s")
+
+
+def clock(moment: datetime.datetime) -> str:
+    """Time of day on the clock of the machine, with the weekday when it is not today."""
+    local, today = moment.astimezone(), datetime.datetime.now().astimezone().date()
+    return local.strftime("%H:%M") if local.date() == today else local.strftime("%a %H:%M")
+
+
+def date_and_time(moment: datetime.datetime | None) -> str:
+    return DASH if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
