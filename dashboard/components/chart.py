@@ -1,7 +1,8 @@
 """The plotly chart of FOCUS: keeps the reader's zoom through live updates and follows light and dark.
 
 `st.plotly_chart` forgets the zoom at every change of its data. This component calls `Plotly.react` on one element
-with `layout.uirevision`, which keeps it. Figures come in light tokens; the script swaps them for the page's colours,
+with `layout.uirevision`, which keeps what the legend hides; and because plotly gives way when the server's own range
+has changed meanwhile, it remembers the reader's ranges by itself, until a double click or the home button. Figures come in light tokens; the script swaps them for the page's colours,
 again whenever the theme changes, without asking the server. plotly.js is fetched once from this server.
 
 The script is inline and registered at the first use, so that importing needs no running Streamlit.
@@ -57,17 +58,47 @@ function recoloured(text, colours) {
   return JSON.parse(result);
 }
 
+const RANGE = /^([xy]axis[0-9]*)[.]range(?:\\[[01]\\])?$/;
+
+function keepZoom(Plotly, box) {
+  box.focusRanges = {};
+  box.on("plotly_relayout", (change) => {
+    if (box.focusResetting) return;
+    for (const key of Object.keys(change)) {
+      const match = RANGE.exec(key);
+      if (match) box.focusRanges[match[1]] = [...box._fullLayout[match[1]].range];
+    }
+  });
+  box.on("plotly_doubleclick", () => setTimeout(() => resetZoom(Plotly, box), 0));
+}
+
+function resetZoom(Plotly, box) {
+  box.focusRanges = {};
+  box.focusResetting = true;
+  draw(Plotly, box);
+  box.focusDrawing.then(() => { box.focusResetting = false; });
+}
+
 function draw(Plotly, box) {
   const colours = pageColours(box), figure = recoloured(box.focusFigure, colours);
   box.focusColours = JSON.stringify(colours);
+  const revision = figure.layout.uirevision;
+  if (box.focusRevision !== revision) { box.focusRevision = revision; box.focusRanges = {}; }
+  for (const [axis, range] of Object.entries(box.focusRanges)) {
+    figure.layout[axis] = { ...figure.layout[axis], range: [...range], autorange: false };
+  }
   const config = {
-    displaylogo: false, responsive: true,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    displaylogo: false, responsive: true, doubleClick: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "resetScale2d"],
+    modeBarButtonsToAdd: [{ name: "Reset axes", icon: Plotly.Icons.home, click: () => resetZoom(Plotly, box) }],
     toImageButtonOptions: { format: "svg", filename: box.focusName },
   };
   box.focusDrawing = (box.focusDrawing || Promise.resolve())
     .then(() => Plotly.react(box, figure.data, figure.layout, config))
-    .then(() => { box.dataset.draws = String(Number(box.dataset.draws || 0) + 1); });
+    .then(() => {
+      if (!box.focusWatched) { box.focusWatched = true; keepZoom(Plotly, box); watchTheme(Plotly, box); }
+      box.dataset.draws = String(Number(box.dataset.draws || 0) + 1);
+    });
 }
 
 function watchTheme(Plotly, box) {
@@ -96,9 +127,8 @@ export default function ({ data, parentElement }) {
   if (box.focusFigure !== data.figure) {
     box.focusFigure = data.figure;
     loadPlotly().then((Plotly) => {
-      const first = !box.focusDrawing;
+      box.focusRanges = box.focusRanges || {};
       draw(Plotly, box);
-      if (first) watchTheme(Plotly, box);
     }).catch((error) => { box.textContent = "The chart could not be drawn: " + error.message + ". Reload the page."; });
   }
   return () => {
