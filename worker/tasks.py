@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 
+from celery import signals
 from sqlalchemy.exc import OperationalError
 
 from focus_store.contracts import Claim
@@ -15,6 +17,13 @@ from worker.simulator import simulate
 from worker.supervisor import supervise
 
 log = logging.getLogger(__name__)
+
+
+@signals.worker_ready.connect
+def _warm_up(**_: object) -> None:
+    """A sampling worker imports torch while nobody waits, not when the first request does."""
+    if presence.this_worker().row.lane == SAMPLE:
+        importlib.import_module("worker.sampler")
 
 
 @app.task(name=TASKS[TRAIN])

@@ -1,0 +1,118 @@
+"""A migrated record in a folder of its own, on every database that this machine offers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from focus_core.config import ExperimentConfig, validate_config
+from focus_store.repository import Repository
+from focus_store.session import open_record
+from focus_store.settings import Settings
+from migrations.upgrade import migrate, migrate_down
+
+# FOCUS_TEST_DATABASE_URL names an empty PostgreSQL database; the same tests then run on it too.
+BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("FOCUS_TEST_DATABASE_URL") else [])]
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite record that was migrated once; tests get copies of it."""
+    path = tmp_path_factory.mktemp("record") / "focus.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=BACKENDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[Settings]:
+    """Settings of an empty, migrated record with impatient leases."""
+    url = os.environ["FOCUS_TEST_DATABASE_URL"] if request.param == "postgresql" else ""
+    found = Settings.from_environment(
+        {
+            "FOCUS_HOME": str(tmp_path / "home"),
+            "FOCUS_DATABASE_URL": url,
+            "FOCUS_HEARTBEAT_SECONDS": "0.1",
+            "FOCUS_LEASE_SECONDS": "0.3",
+            "FOCUS_REAP_SECONDS": "0.1",
+            "FOCUS_REPUBLISH_SECONDS": "0.2",
+            "FOCUS_STALL_SECONDS": "0.3",
+            "FOCUS_MAX_RETRIES": "2",
+        }
+    )
+    if url:
+        migrate(url)
+    else:
+        found.home.mkdir()
+        shutil.copy(migrated_file, found.home / "focus.db")
+    yield found
+    if url:
+        migrate_down(url, "base")
+
+
+@pytest.fixture
+def repository(settings: Settings) -> Iterator[Repository]:
+    found = open_record(settings)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def config() -> ExperimentConfig:
+    return validate_config({"experiment": {"name": "Λ run"}, "data": {"dataset": "quick"}})
+
+
+@pytest.fixture
+def write_journal() -> Callable[..., Path]:
+    """Writes a journal by hand, as the trainer would: `write_journal(folder, events)` with (attempt, kind, fields)."""
+
+    def write(folder: Path, events: list[tuple[int, str, dict[str, Any]]], torn: str = "") -> Path:
+        path = folder / "logs" / "events.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            json.dumps({"seq": i, "time": "2025-01-01T00:00:00.000000+00:00", "attempt": a, "kind": kind, **fields})
+            for i, (a, kind, fields) in enumerate(events)
+        ]
+        path.write_text("".join(line + "\n" for line in lines) + torn, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_figures() -> Callable[[Path, int], list[tuple[int, str, dict[str, Any]]]]:
+    """Writes the arrays of one epoch and returns the two events that report them."""
+
+    def write(folder: Path, epoch: int) -> list[tuple[int, str, dict[str, Any]]]:
+        rng = np.random.default_rng(epoch)
+        (folder / "figs").mkdir(parents=True, exist_ok=True)
+        np.savez(
+            folder / f"figs/samples_{epoch}.npz",
+            real=rng.lognormal(size=(4, 8, 8)).astype(np.float32),
+            generated=rng.lognormal(size=(4, 3, 8, 8)).astype(np.float32),
+            theta=rng.random((4, 6)),
+            unit=np.array("(M☉/h)/(Mpc/h)²"),
+            box_size=np.float64(16.0),
+        )
+        np.savez(
+            folder / f"figs/power_{epoch}.npz",
+            k=np.arange(1.0, 5.0),
+            n_modes=np.array([8, 12, 16, 32]),
+            real=rng.random((4, 4)),
+            generated=rng.random((4, 3, 4)),
+            unit=np.array("(Mpc/h)²"),
+            box_size=np.float64(16.0),
+        )
+        common = {"epoch": epoch, "step": 4 * epoch}
+        samples = {"name": "samples", "path": "figs/s.png", "arrays": f"figs/samples_{epoch}.npz"}
+        power = {"name": "power_spectrum", "path": "figs/p.png", "arrays": f"figs/power_{epoch}.npz"}
+        ratios = {"power_error": 0.25 / epoch, "power_ratio": [1.25], "bands": [[2, 4]]}
+        return [(1, "figure", common | samples), (1, "figure", common | power | ratios)]
+
+    return write
