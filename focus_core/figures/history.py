@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
+from matplotlib.ticker import MaxNLocator
+
 from focus_core.figures.style import ACCENT, INK, new_figure, plain_axes, save_png
 
 
 def draw_history(file: BinaryIO, history: Sequence[Mapping[str, Any]]) -> None:
     """`history` holds an entry for each completed epoch: epoch, train_loss, val_loss, lr, best."""
     figure = new_figure(8.0, 5.4)
-    losses, rate = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    losses, rate = figure.subplots(
+        2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"left": 0.12, "right": 0.98, "bottom": 0.1, "top": 0.97}
+    )
     epochs = [entry["epoch"] for entry in history]
     mark = "o" if len(epochs) == 1 else None
     losses.plot(
@@ -25,9 +29,9 @@ def draw_history(file: BinaryIO, history: Sequence[Mapping[str, Any]]) -> None:
     losses.annotate(
         f"best {best['val_loss']:.4g}, epoch {best['epoch']}",
         (best["epoch"], best["val_loss"]),
-        xytext=(0, -14),
+        xytext=(-8, 8),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         fontsize=8,
         color=INK,
     )
@@ -35,9 +39,11 @@ def draw_history(file: BinaryIO, history: Sequence[Mapping[str, Any]]) -> None:
     losses.set_ylabel("loss  (mean squared error of ε)")
     losses.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
     rate.plot(epochs, [entry["lr"] for entry in history], color=ACCENT, lw=1.2, marker=mark, ms=3)
-    rate.set_yscale("log")
+    if any(entry["lr"] > 0 for entry in history):
+        rate.set_yscale("log")
     rate.set_ylabel("learning rate")
     rate.set_xlabel("completed epochs")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
     plain_axes(losses)
     plain_axes(rate)
     save_png(figure, file)

@@ -19,12 +19,13 @@ def draw_power(file: BinaryIO, arrays: Mapping[str, Any], symbols: list[str]) ->
     """`arrays` is the content of power_spectrum_epoch_XXXX.npz."""
     rows = len(arrays["real"])
     figure = new_figure(9.6, 7.6)
-    panels = figure.subplots(math.ceil(rows / 2), 2, sharex=True, squeeze=False).ravel()
+    layout = {"left": 0.075, "right": 0.985, "bottom": 0.07, "top": 0.915, "wspace": 0.17, "hspace": 0.2}
+    panels = figure.subplots(math.ceil(rows / 2), 2, sharex=True, squeeze=False, gridspec_kw=layout).ravel()
     for row, axes in enumerate(panels[:rows]):
         _panel(axes, arrays, row)
         axes.set_title(theta_text(symbols, arrays["theta"][row], 6), fontsize=8, color=INK)
     panels[0].legend(loc="lower left", frameon=False, fontsize=8, labelcolor=INK)
-    figure.suptitle(f"Epoch {int(arrays['epoch'])}   ·   power spectrum at four θ", fontsize=10, color=INK)
+    figure.suptitle(f"Epoch {int(arrays['epoch'])}   ·   power spectrum at four θ", y=0.985, fontsize=10, color=INK)
     save_png(figure, file)
 
 

@@ -19,7 +19,7 @@ NIGHT_MAP = ListedColormap((NIGHT / 255.0).tolist(), "night")
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches. No pyplot: nothing is kept alive from epoch to epoch."""
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -38,8 +38,9 @@ def plain_axes(axes: Axes) -> None:
         label.set_fontsize(10)
 
 
-def save_png(figure: Figure, file: BinaryIO, dots_per_inch: int = 120) -> None:
-    figure.savefig(file, format="png", dpi=dots_per_inch)
+def save_png(figure: Figure, file: BinaryIO, dots_per_inch: int = 110) -> None:
+    # The strongest compression costs more time than drawing.
+    figure.savefig(file, format="png", dpi=dots_per_inch, pil_kwargs={"compress_level": 3})
 
 
 def theta_text(symbols: list[str], theta: np.ndarray, a_line: int = 3) -> str:
