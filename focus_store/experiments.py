@@ -178,7 +178,9 @@ def _attempts(session: Session, experiment_id: str) -> tuple[AttemptRow, ...]:
 def _checkpoints(session: Session, experiment_id: str) -> tuple[CheckpointRow, ...]:
     """The files that are there now: the latest of each role, "best" first."""
     rows = session.scalars(
-        select(Checkpoint).where(Checkpoint.experiment == experiment_id).order_by(Checkpoint.attempt, Checkpoint.step)
+        select(Checkpoint)
+        .where(Checkpoint.experiment == experiment_id)
+        .order_by(Checkpoint.attempt, Checkpoint.step, Checkpoint.written_at)
     )
     latest = {row.role: row for row in rows}
     return tuple(

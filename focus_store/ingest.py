@@ -258,7 +258,7 @@ def _start_attempt(session: Session, experiment_id: str, event: Event) -> None:
 def _insert_checkpoint(session: Session, experiment_id: str, event: Event) -> None:
     columns = {name: event[name] for name in ("attempt", "role", "step", "epoch", "path", "bytes", "sha256")}
     values = {"experiment": experiment_id, **columns, "val_loss": event.get("val_loss"), "written_at": _time(event)}
-    session.execute(insert_replacing(session, Checkpoint, ["experiment", "attempt", "role", "step"], values))
+    session.execute(insert_ignoring(session, Checkpoint).values(**values))
 
 
 def _insert_drawing(session: Session, experiment_id: str, drawing: Drawing) -> None:

@@ -262,7 +262,7 @@ def _checkpoint_sha256(session: Session, spec: SampleSpec) -> str:
     sha256 = session.scalar(
         select(Checkpoint.sha256)
         .where(Checkpoint.experiment == spec.experiment, Checkpoint.role == spec.checkpoint)
-        .order_by(Checkpoint.attempt.desc(), Checkpoint.step.desc())
+        .order_by(Checkpoint.attempt.desc(), Checkpoint.step.desc(), Checkpoint.written_at.desc())
         .limit(1)
     )
     if sha256 is None:

@@ -237,6 +237,8 @@ class MetricSummary(Base):
 
 
 class Checkpoint(Base):
+    """Every file that was written, also those that a later one of the same role has replaced."""
+
     __tablename__ = "checkpoint"
 
     experiment: Mapped[str] = mapped_column(ForeignKey("experiment.id", ondelete="CASCADE"), primary_key=True)
@@ -247,7 +249,7 @@ class Checkpoint(Base):
     val_loss: Mapped[float | None]
     path: Mapped[str]
     bytes: Mapped[int]
-    sha256: Mapped[str]
+    sha256: Mapped[str] = mapped_column(primary_key=True)  # a stop right after an epoch writes the same step again
     written_at: Mapped[datetime.datetime]
 
 

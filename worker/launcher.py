@@ -33,6 +33,7 @@ from focus_store.session import open_record
 from focus_store.settings import Settings
 from worker.processes import family, kill, spawn
 from worker.reaper import Reaper
+from worker.simulator import register_found
 
 HOST = "127.0.0.1"
 QUICK_SUITE = {"name": "quick", "simulations": 64, "grid": 64, "box": 64.0, "seed": 0, "space": "wcdm6"}
@@ -137,6 +138,8 @@ class Launcher:
         try:
             repository.republish(all_waiting=True)
             newcomer = self._first_experiment(repository) if repository.is_empty() else None
+            for name in register_found(repository):
+                say(f"found the dataset {name}")
             for child in self._children:
                 say(f"starting the {child.name}")
                 self._start(child)

@@ -107,7 +107,7 @@ def result_file(run: LoadedRun, spec: SampleSpec, maps: NDArray[np.float32]) -> 
     np.savez(
         buffer,
         maps=maps,
-        params=np.asarray(spec.theta, dtype=np.float64),
+        params=np.broadcast_to(np.asarray(spec.theta, dtype=np.float64), (len(maps), len(spec.theta))),
         param_names=np.array(run.space.names),
         box_size=np.float64(np.nan if run.box_size is None else run.box_size),
         seed=np.int64(spec.seed),

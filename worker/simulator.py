@@ -56,6 +56,20 @@ def simulate(repository: Repository, claim: Claim, shutting_down: Callable[[], b
         repository.publish(TRAIN, experiment)
 
 
+def register_found(repository: Repository) -> list[str]:
+    """Register complete datasets in the laboratory's folder that the record does not know; their names."""
+    known = {dataset.name for dataset in repository.datasets()}
+    found = sorted(repository.settings.datasets.glob(f"*/{DESCRIPTION}"))
+    names = []
+    for folder in (path.parent for path in found if path.parent.name not in known):
+        try:
+            repository.register_dataset(describe(folder))
+            names.append(folder.name)
+        except UserError as error:
+            log.warning("%s", error)
+    return names
+
+
 def command(job: JobRow, folder: Path) -> list[str]:
     options = [
         word

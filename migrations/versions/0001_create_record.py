@@ -193,7 +193,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["experiment"], ["experiment.id"], name=op.f("fk_checkpoint_experiment_experiment"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("experiment", "attempt", "role", "step", name=op.f("pk_checkpoint")),
+        sa.PrimaryKeyConstraint("experiment", "attempt", "role", "step", "sha256", name=op.f("pk_checkpoint")),
     )
     op.create_table(
         "experiment_param",

@@ -1,0 +1,113 @@
+"""The migrations make the very tables that the code uses, up and down, with data in them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from focus_core.config import ExperimentConfig
+from focus_core.errors import UserError
+from focus_store.engine import NETWORK_FILE_SYSTEMS, make_engine
+from focus_store.repository import Repository
+from focus_store.session import open_record
+from focus_store.settings import Settings
+from focus_store.tables import REVISION, Base
+from migrations.upgrade import head, migrate, migrate_down
+
+EXPECTED_INDEXES = {
+    "ix_event_subject_id",
+    "ix_experiment_config_digest",
+    "ix_experiment_created_at",
+    "ix_experiment_dataset",
+    "ix_experiment_param_key_number",
+    "ix_experiment_status_queued_at",
+    "ix_job_status_queued_at",
+    "ix_sample_request_experiment_created_at",
+    "ix_sample_request_request_digest",
+    "ix_sample_request_status_queued_at",
+}
+
+
+class TestMigrations:
+    def test_models_and_migrations_agree(self, settings: Settings) -> None:
+        with make_engine(settings.database_url, writes=False).connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+
+    def test_the_code_knows_the_newest_revision(self) -> None:
+        assert head() == REVISION
+
+    def test_every_expected_index_exists(self, settings: Settings) -> None:
+        with make_engine(settings.database_url, writes=False).connect() as connection:
+            inspector = inspect(connection)
+            found = {index["name"] for table in inspector.get_table_names() for index in inspector.get_indexes(table)}
+        assert found >= EXPECTED_INDEXES
+
+    def test_points_are_stored_without_row_numbers_on_sqlite(self, settings: Settings) -> None:
+        if not settings.database_url.startswith("sqlite"):
+            return
+        with make_engine(settings.database_url, writes=False).connect() as connection:
+            ddl = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'metric_point'"))
+        assert "WITHOUT ROWID" in ddl
+
+    def test_migrating_twice_keeps_what_is_there(
+        self, settings: Settings, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        row_id = repository.create_experiment(config, tags=["kept"])
+        assert migrate(settings.database_url) == (REVISION, REVISION)
+        assert repository.experiment(row_id).summary.tags == ("kept",)
+
+    def test_down_and_up_again_with_data(
+        self, settings: Settings, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        repository.create_experiment(config)
+        repository.request_simulation({"name": "quick"})
+        repository.close()
+        assert migrate_down(settings.database_url, "base") == (REVISION, None)
+        with pytest.raises(UserError, match="focus-lab migrate"):
+            repository.list_experiments()
+        assert migrate(settings.database_url) == (None, REVISION)
+        assert repository.list_experiments() == []
+
+    def test_a_record_of_another_revision_is_refused_with_the_command_that_helps(self, settings: Settings) -> None:
+        with make_engine(settings.database_url, writes=True).begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(UserError, match=r"revision 9999.*needs revision 0001; run: focus-lab migrate"):
+            open_record(settings).list_experiments()
+        with make_engine(settings.database_url, writes=True).begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": REVISION})
+
+    def test_migrating_works_from_any_folder(self, tmp_path: Path) -> None:
+        environment = {**os.environ, "FOCUS_HOME": str(tmp_path / "a home"), "FOCUS_DATABASE_URL": ""}
+        command = [sys.executable, "-m", "worker.laboratory", "migrate"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        assert f"revision {REVISION}, new" in " ".join(done.stdout.split())
+        assert (tmp_path / "a home" / "focus.db").exists()
+
+
+class TestSqlite:
+    def test_a_local_record_uses_the_write_ahead_log(self, settings: Settings) -> None:
+        if settings.database_url.startswith("sqlite"):
+            with make_engine(settings.database_url, writes=True).begin() as connection:
+                assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+                assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+    def test_a_record_on_a_network_file_system_does_not(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("focus_store.engine.network_file_system", lambda path: "nfs4")
+        with make_engine(f"sqlite:///{tmp_path / 'far.db'}", writes=True).begin() as connection:
+            assert connection.scalar(text("PRAGMA journal_mode")) == "delete"
+        assert "nfs4" in NETWORK_FILE_SYSTEMS
+
+    def test_a_reader_does_not_wait_for_a_writer(self, repository: Repository, config: ExperimentConfig) -> None:
+        row_id = repository.create_experiment(config)
+        with repository.writing() as session:
+            session.execute(text("UPDATE experiment SET notes = 'unfinished'"))
+            assert repository.experiment(row_id).notes == ""
+        assert repository.experiment(row_id).notes == "unfinished"

@@ -1,0 +1,203 @@
+"""Real workers, real trainings: success, pause and resume, and a worker that is killed three times."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sqlalchemy import func, select
+
+from focus_core.config import ExperimentConfig
+from focus_core.progress import JOURNAL
+from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
+from focus_store.ingest import CURVES
+from focus_store.queue import SAMPLE, TRAIN
+from focus_store.session import database_now
+from focus_store.tables import Checkpoint, Figure, MetricPoint, MetricSeries
+from worker.processes import running_in
+
+MakeConfig = Callable[..., ExperimentConfig]
+
+
+def journal(laboratory: Any, experiment_id: str) -> list[dict[str, Any]]:
+    path = laboratory.settings.run_folder(experiment_id) / JOURNAL
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def assert_record_equals_journal(laboratory: Any, experiment_id: str) -> list[dict[str, Any]]:
+    """Point by point and attempt by attempt: nothing lost, nothing doubled, nothing invented."""
+    events = journal(laboratory, experiment_id)
+    assert [event["seq"] for event in events] == list(range(len(events)))
+    expected = {
+        (event["attempt"], *name, event["step"]): event[field]
+        for event in events
+        for field, name in CURVES.get(event["kind"], {}).items()
+        if event.get(field) is not None
+    }
+    query = select(
+        MetricSeries.attempt, MetricSeries.key, MetricSeries.split, MetricPoint.step, MetricPoint.value
+    ).join(MetricPoint, MetricPoint.series_id == MetricSeries.id)
+    with laboratory.repository.reading() as session:
+        found = {(a, k, s, step): value for a, k, s, step, value in session.execute(query)}
+        n_points = session.scalar(select(func.count()).select_from(MetricPoint))
+        checkpoints = {(c.attempt, c.role, c.step, c.sha256) for c in session.scalars(select(Checkpoint))}
+        figures = {f.epoch for f in session.scalars(select(Figure))}
+    assert found == expected
+    assert n_points == len(expected)
+    saved = [event for event in events if event["kind"] == "checkpoint"]
+    assert checkpoints == {(c["attempt"], c["role"], c["step"], c["sha256"]) for c in saved}
+    assert figures == {event["epoch"] for event in events if event["kind"] == "figure"}
+    return events
+
+
+def assert_one_curve(laboratory: Any, experiment_id: str, steps: int) -> None:
+    """The curve that a person sees has every step once, and the attempts in order."""
+    curve = laboratory.repository.series(experiment_id, "loss", "train")
+    np.testing.assert_array_equal(curve.step, np.arange(1, steps + 1))
+    assert np.all(np.diff(curve.attempt) >= 0)
+    assert np.all(np.isfinite(curve.value))
+
+
+def test_a_run_trains_to_its_end_and_is_sampled(laboratory: Any, tiny_config: MakeConfig) -> None:
+    laboratory.worker(TRAIN)
+    laboratory.worker(SAMPLE)
+    repository = laboratory.repository
+    run = repository.create_experiment(tiny_config(num_epochs=2, sample_every=1))
+    laboratory.await_condition(lambda: laboratory.summary(run).ended_at, "the end of the run")
+    summary = laboratory.summary(run)
+    assert (summary.status, summary.message, summary.attempts) == (Status.SUCCEEDED, None, 1), laboratory.logs()
+    assert (summary.epoch, summary.step) == (2, 12)
+    assert_record_equals_journal(laboratory, run)
+    assert_one_curve(laboratory, run, 12)
+    detail = repository.experiment(run)
+    assert {checkpoint.role for checkpoint in detail.checkpoints} == {"best", "last"}
+    assert detail.parameter_space is not None
+    assert (detail.grid, detail.box_size) == (16, 16.0)
+    assert detail.truth_arrays is not None
+    assert "epoch 2/2" in detail.log_tail
+    assert repository.epochs_with_figures(run) == [1, 2]
+    moves = [(event.before, event.after) for event in reversed(repository.events(run)) if event.kind == "status"]
+    assert moves == [(None, "queued"), ("queued", "starting"), ("starting", "running"), ("running", "succeeded")]
+
+    spec = SampleSpec(run, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=3, seed=5, steps=2)
+    request = repository.request_sample(spec)
+    assert repository.request_sample(spec) == request, "a request under way answers its twin"
+    row = laboratory.await_condition(lambda: _ended(repository.sample(request)), "the sample")
+    assert (row.status, row.message, row.progress) == (JobStatus.SUCCEEDED, None, 1.0)
+    assert repository.request_sample(spec) == request, "a request that is done answers its twin"
+    arrays = repository.arrays(row.result)
+    assert set(arrays) == {"maps", "params", "param_names", "box_size", "seed", "checkpoint_sha256"}
+    assert (arrays["maps"].shape, arrays["params"].shape) == ((3, 16, 16), (3, 6))
+    best = next(checkpoint for checkpoint in detail.checkpoints if checkpoint.role == "best")
+    assert str(arrays["checkpoint_sha256"]) == best.sha256
+    assert row.power.shape == (3, len(row.k))
+    np.testing.assert_allclose(row.power[0], _independent_power(arrays["maps"][0], 16.0, row.n_modes), rtol=1e-5)
+    assert all(repository.artifact(tile)[8:12] == b"WEBP" for tile in row.tiles)
+    assert len(row.tiles) == 3
+
+    other = repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=200))
+    row = laboratory.await_condition(lambda: _ended(repository.sample(other)), "the refusal")
+    assert row.status is JobStatus.FAILED
+    assert "50" in row.message
+
+
+def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_config: MakeConfig) -> None:
+    worker = laboratory.worker(TRAIN)
+    repository = laboratory.repository
+    run = repository.create_experiment(tiny_config(num_epochs=20))
+    laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
+    laboratory.remember_family(worker)
+    repository.request(run, DesiredState.PAUSE)
+    laboratory.await_condition(lambda: laboratory.summary(run).status is Status.PAUSED, "the pause")
+    stopped_at = laboratory.summary(run).step
+    assert running_in(laboratory.settings.run_folder(run), "--exp-dir") == []
+    repository.resume(run)
+    laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
+    events = assert_record_equals_journal(laboratory, run)
+    starts = [event for event in events if event["kind"] == "run_started"]
+    assert [event["step"] for event in starts] == [0, stopped_at]
+    assert_one_curve(laboratory, run, 120)
+
+
+def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(laboratory: Any, tiny_config: MakeConfig) -> None:
+    worker = laboratory.worker(TRAIN)
+    repository = laboratory.repository
+    run = repository.create_experiment(tiny_config(num_epochs=20))
+    laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
+    laboratory.remember_family(worker)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(120)
+    assert laboratory.summary(run).status is Status.QUEUED
+    assert laboratory.left() == []
+    assert repository.state().workers == (), "a worker that ends in order signs off"
+    laboratory.worker(TRAIN)
+    laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
+    assert_record_equals_journal(laboratory, run)
+    assert_one_curve(laboratory, run, 120)
+
+
+def test_a_worker_killed_three_times_loses_nothing(laboratory: Any, tiny_config: MakeConfig) -> None:
+    repository, settings = laboratory.repository, laboratory.settings
+    run = repository.create_experiment(tiny_config(num_epochs=60))
+    epoch = 0
+    for kills in range(1, 4):
+        worker = laboratory.worker(TRAIN)
+        laboratory.await_condition(
+            lambda reached=epoch: (
+                laboratory.summary(run).epoch > reached and laboratory.summary(run).status is Status.RUNNING
+            ),
+            f"progress beyond epoch {epoch}",
+        )
+        laboratory.remember_family(worker)
+        epoch = laboratory.summary(run).epoch
+        assert epoch < 60, "the run ended before its worker could be killed"
+        with repository.reading() as session:
+            killed_at = database_now(session)
+        worker.kill()
+        worker.wait()
+        laboratory.await_condition(
+            lambda wanted=kills: len(crashes(laboratory, run)) >= wanted, "the crash to be shown"
+        )
+        crash = crashes(laboratory, run)[0]
+        assert crash.before == Status.RUNNING
+        # The promise of the record, by the database's own clock.
+        assert (crash.time - killed_at).total_seconds() <= 2 * settings.lease_seconds
+    laboratory.worker(TRAIN)
+    laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
+
+    events = assert_record_equals_journal(laboratory, run)
+    starts = [event for event in events if event["kind"] == "run_started"]
+    assert len(starts) >= 4
+    assert all(event["step"] > 0 for event in starts[1:]), "every later attempt resumed from a checkpoint"
+    assert_one_curve(laboratory, run, 360)
+    reasons = [attempt.reason for attempt in repository.experiment(run).attempts]
+    assert reasons.count("crashed") >= 3
+    assert reasons[-1] == "finished"
+    laboratory.await_condition(lambda: running_in(settings.run_folder(run), "--exp-dir") == [], "the last trainer")
+    assert laboratory.left() == []
+
+
+def crashes(laboratory: Any, run: str) -> list[Any]:
+    return [event for event in laboratory.repository.events(run) if event.after == Status.CRASHED]
+
+
+def _ended(row: Any) -> Any:
+    return row if row.status in (JobStatus.SUCCEEDED, JobStatus.FAILED) else None
+
+
+def _independent_power(image: np.ndarray[Any, Any], box: float, n_modes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """P(k) by a loop over the modes of the full plane."""
+    n = len(image)
+    delta = image.astype(np.float64) / image.mean(dtype=np.float64) - 1.0
+    transform = np.abs(np.fft.fft2(delta)) ** 2
+    sums = np.zeros(n // 2 + 1)
+    for i in range(n):
+        for j in range(n):
+            ring = round(math.hypot(min(i, n - i), min(j, n - j)))
+            if 1 <= ring <= n // 2:
+                sums[ring] += transform[i, j]
+    return np.asarray(sums[1:] / n_modes * box**2 / n**4)
