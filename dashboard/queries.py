@@ -30,7 +30,7 @@ POINTS = 1000  # a trace never carries more; an export gives every point
 
 
 def experiment(experiment_id: str) -> ExperimentDetail:
-    return _experiment(_home(), experiment_id, record().change_token(experiment_id))
+    return _experiment(home(), experiment_id, record().change_token(experiment_id))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -39,7 +39,7 @@ def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
 
 
 def series(experiment_id: str, token: int, key: str, split: str) -> Series:
-    return _series(_home(), experiment_id, token, key, split)
+    return _series(home(), experiment_id, token, key, split)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -48,7 +48,7 @@ def _series(home: str, experiment_id: str, token: int, key: str, split: str) -> 
 
 
 def epochs_with_figures(experiment_id: str, token: int) -> list[int]:
-    return _epochs(_home(), experiment_id, token)
+    return _epochs(home(), experiment_id, token)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -63,7 +63,7 @@ def figures(experiment_id: str, epoch: int) -> EpochFigures:
 
 def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
     """An .npz by its hash, which can never mean anything else."""
-    return _arrays(_home(), digest)
+    return _arrays(home(), digest)
 
 
 @st.cache_data(max_entries=96, show_spinner=False)
@@ -134,6 +134,6 @@ def space(detail: ExperimentDetail) -> ParameterSpace | None:
     return None if detail.parameter_space is None else ParameterSpace.from_dict(detail.parameter_space)
 
 
-def _home() -> str:
+def home() -> str:
     """Part of every cache's key: tests open several records in one process."""
     return Settings.from_environment().database_url

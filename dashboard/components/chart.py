@@ -1,9 +1,10 @@
 """The plotly chart of FOCUS: keeps the reader's zoom through live updates and follows light and dark.
 
 `st.plotly_chart` forgets the zoom at every change of its data. This component calls `Plotly.react` on one element
-with `layout.uirevision`, which keeps what the legend hides; and because plotly gives way when the server's own range
-has changed meanwhile, it remembers the reader's ranges by itself, until a double click or the home button. Figures come in light tokens; the script swaps them for the page's colours,
-again whenever the theme changes, without asking the server. plotly.js is fetched once from this server.
+with `layout.uirevision`. That alone gives way where the server's own range has moved meanwhile, so the script also
+remembers the reader's ranges, until a double click or the home button. Figures come in light tokens; the script swaps
+them for the page's colours, again whenever the theme changes, without asking the server. plotly.js is fetched once,
+from this server.
 
 The script is inline and registered at the first use, so that importing needs no running Streamlit.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components.chart import chart
+from dashboard.components.chart import chart, figure_json
 from dashboard.curves import training_curves
 from dashboard.figures.loss import loss_curves
 from dashboard.frame import page_head
@@ -34,20 +34,19 @@ def page() -> None:
             follow("experiments")
         return
     live = detail.summary.status in MOVING
-    # Resting runs are looked at too: a resume from another window, or the launcher, may wake them.
-    st.fragment(_head, run_every=1.0 if live else 4.0)(experiment_id, live)
+    # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
+    # stays as it was when the page was opened: changing it reruns the page, and a click in that moment would be lost.
+    st.fragment(_head, run_every=1.0 if live else 2.0)(experiment_id)
     epochs_fragment(experiment_id, live)
     left, right = st.columns([64, 36], gap="medium")
     with left:
-        st.fragment(_curves, run_every=2.0 if live else None)(experiment_id)
+        st.fragment(_curves, run_every=2.0 if live else 4.0)(experiment_id)
     with right:
         tabs(experiment_id, live)
 
 
-def _head(experiment_id: str, was_live: bool) -> None:
+def _head(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    if (detail.summary.status in MOVING) != was_live:
-        st.rerun()  # other fragments tick at another pace now
     row = detail.summary
     with page_head(row.name, pill(STATUS_LOOK[row.status]), key="experiment-head"):
         actions(detail)
@@ -65,20 +64,28 @@ def _done(detail: ExperimentDetail) -> float:
 
 def _curves(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    curves = training_curves(detail, record().change_token(experiment_id))
-    measured = curves.steps.value.size or curves.validation.value.size
+    figure = _loss_figure(queries.home(), experiment_id, record().change_token(experiment_id))
     st.html(section("Loss and learning rate", f"{len(detail.attempts)} attempts" if len(detail.attempts) > 1 else ""))
-    if not measured:
+    if figure is None:
         st.html(f'<p class="focus-note">{_waiting(detail.summary.status)}</p>')
         return
     best = detail.summary.best_val_loss
     chart(
-        loss_curves(curves, revision=experiment_id),
+        figure,
         name="loss",
         label=f"Loss and learning rate by epoch; best validation loss {best:.3g}" if best else "Loss by epoch",
         height=380,
         key="loss",
     )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _loss_figure(home: str, experiment_id: str, token: int) -> str | None:
+    """JSON of the figure, drawn once a change; None while nothing was measured."""
+    curves = training_curves(queries.experiment(experiment_id), token)
+    if not (curves.steps.value.size or curves.validation.value.size):
+        return None
+    return figure_json(loss_curves(curves, revision=experiment_id))
 
 
 def _waiting(status: Status) -> str:

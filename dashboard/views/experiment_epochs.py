@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components.chart import chart
+from dashboard.components.chart import chart, figure_json
 from dashboard.figures.power import power_overlay
 from dashboard.markup import MapRow, map_grid, unit_html
 from dashboard.record import record
@@ -22,7 +22,7 @@ ALL_ROWS = "Mean"
 
 def epochs_fragment(experiment_id: str, live: bool) -> None:
     playing = st.session_state.get("playing", False)
-    every = PLAY_SECONDS if playing else (3.0 if live else None)
+    every = PLAY_SECONDS if playing else (3.0 if live else 5.0)
     st.fragment(_epochs, run_every=every)(experiment_id)
 
 
@@ -51,13 +51,8 @@ def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
     """Play, the epoch slider, and which simulation the spectra are of."""
     with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
         playing = st.session_state.get("playing", False)
-        if st.button(
-            "",
-            icon=":material/pause:" if playing else ":material/play_arrow:",
-            key="play",
-            help="Stop" if playing else "Play the epochs",
-            disabled=len(epochs) < 2,
-        ):
+        icon = ":material/pause:" if playing else ":material/play_arrow:"
+        if st.button("Stop playing" if playing else "Play the epochs", icon=icon, key="play", disabled=len(epochs) < 2):
             _toggle_play(epochs)
         epoch = _epoch_slider(epochs)
         chosen = st.segmented_control(
@@ -75,6 +70,7 @@ def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
 def _toggle_play(epochs: list[int]) -> None:
     starting = not st.session_state.get("playing", False)
     st.session_state.playing = starting
+    st.query_params.pop("epoch", None)
     if starting and st.session_state.get("epoch") == epochs[-1]:
         st.session_state.epoch = epochs[0]
     st.rerun()
@@ -143,12 +139,17 @@ def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None) -> N
     if drawn.power_arrays is None:
         st.html('<p class="focus-note">This epoch drew no spectra.</p>')
         return
-    spectra = epoch_spectra(queries.arrays(drawn.power_arrays), drawn.epoch, detail.grid, row)
     error = f", mean error {per_cent(drawn.power_error)}" if drawn.power_error is not None else ""
     chart(
-        power_overlay(spectra, revision=f"{detail.summary.id}-{row}", height=540),
+        _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row),
         name="power",
         label=f"Power spectrum of generated maps and of simulations, with their ratio, epoch {drawn.epoch}{error}",
         height=540,
         key="power",
     )
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _power_figure(home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None) -> str:
+    spectra = epoch_spectra(queries.arrays(digest), epoch, grid, row)
+    return figure_json(power_overlay(spectra, revision=f"{experiment_id}-{row}", height=540))

@@ -35,15 +35,23 @@ def actions(detail: ExperimentDetail) -> None:
 def _wish(
     label: str, icon: str, experiment_id: str, wish: DesiredState, *, disabled: bool = False, primary: bool = False
 ) -> None:
-    kind = "primary" if primary else "secondary"
-    if not st.button(label, icon=icon, key=label.lower(), disabled=disabled, type=kind):  # type: ignore[arg-type]
-        return
+    """A callback, because it runs before anything else of the rerun: no click is lost to a refresh in between."""
+    st.button(
+        label,
+        icon=icon,
+        key=label.lower(),
+        disabled=disabled,
+        type="primary" if primary else "secondary",
+        on_click=_ask,
+        args=(experiment_id, wish),
+    )
+
+
+def _ask(experiment_id: str, wish: DesiredState) -> None:
     try:
         record().request(experiment_id, wish)
     except UserError as error:
         st.toast(str(error), icon=":material/error:")
-    else:
-        st.rerun(scope="fragment")
 
 
 def state_message(detail: ExperimentDetail) -> None:

@@ -21,9 +21,9 @@ def tabs(experiment_id: str, live: bool) -> None:
         ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="detail-tabs"
     )
     with log:
-        st.fragment(_log, run_every=2.0 if live else None)(experiment_id)
+        st.fragment(_log, run_every=2.0 if live else 4.0)(experiment_id)
     with checkpoints:
-        st.fragment(_checkpoints, run_every=5.0 if live else None)(experiment_id)
+        st.fragment(_checkpoints, run_every=5.0)(experiment_id)
     detail = queries.experiment(experiment_id)
     with configuration:
         st.code(record().configuration_file(experiment_id), language="yaml", height=430)
