@@ -7,6 +7,7 @@ when they die, and ends them all with itself.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from focus_store.session import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.launcher import Launcher, address, lock_holder
+from worker.processes import wait_until_gone
 
 COMMANDS = {
     "up": "start the laboratory here, or say where it runs; Ctrl-C ends it",
@@ -84,15 +86,12 @@ def down(settings: Settings) -> int:
     if running is None:
         print(f"FOCUS is not running in {settings.home}")
         return EXIT_DONE
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(running["pid"])
         process.terminate()
-        process.wait(timeout=2 * settings.grace_seconds + 30)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired:
-        print(f"focus-lab down: process {running['pid']} has not ended; its logs are in {settings.log_folder}")
-        return EXIT_FAULT
+        if not wait_until_gone([process], 2 * settings.grace_seconds + 30):
+            print(f"focus-lab down: process {running['pid']} has not ended; its logs are in {settings.log_folder}")
+            return EXIT_FAULT
     print("FOCUS has ended; interrupted trainings go on with the next focus-lab up")
     return EXIT_DONE
 

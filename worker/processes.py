@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -71,7 +72,25 @@ def kill(processes: Iterable[psutil.Process], wait_seconds: float = 10.0) -> Non
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(alive, timeout=wait_seconds)
+    wait_until_gone(alive, wait_seconds)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Ended, whether or not its parent has asked how. (psutil's own wait would take a child's exit code from us.)"""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> bool:
+    """Whether all of them ended within that time."""
+    deadline = time.monotonic() + seconds
+    while not all(is_gone(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def end(processes: Sequence[psutil.Process], grace_seconds: float) -> None:
@@ -80,7 +99,7 @@ def end(processes: Sequence[psutil.Process], grace_seconds: float) -> None:
         return
     with contextlib.suppress(psutil.NoSuchProcess):
         processes[0].terminate()
-    psutil.wait_procs(processes[:1], timeout=grace_seconds)
+    wait_until_gone(processes[:1], grace_seconds)
     kill(processes)
 
 
