@@ -143,8 +143,8 @@ class Requests(Record):
         """Ask for maps. An equal request of the same checkpoint that is done or under way answers this one too."""
         with self.writing() as session:
             experiment = _experiment(session, spec.experiment)
-            sha256 = _checkpoint_sha256(session, spec)
             _check_sample(spec, experiment)
+            sha256 = _checkpoint_sha256(session, spec)
             digest = request_digest(spec, sha256)
             twin = session.scalar(
                 select(SampleRequest.id)
@@ -283,8 +283,17 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"n: {spec.n} maps cannot be drawn in one request; ask for 1 to 4096.")
     if spec.steps < 1:
         raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
-    if not (math.isfinite(spec.guidance) and spec.guidance >= 0):
-        raise UserError(f"guidance: {spec.guidance} is not a scale; 1 is unbiased.")
+    if spec.seed < 0:
+        raise UserError(f"seed: {spec.seed} is negative; give 0 or more.")
+    if not 0.0 <= spec.guidance <= 100.0:
+        raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
+    for name, value, known in (
+        ("sampler", spec.sampler, ("ddim", "ddpm")),
+        ("weights", spec.weights, ("ema", "raw")),
+        ("checkpoint", spec.checkpoint, ("best", "last")),
+    ):
+        if value not in known:
+            raise UserError(f"{name}: '{value}' is not known; choose {' or '.join(known)}.")
 
 
 def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:

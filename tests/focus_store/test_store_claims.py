@@ -54,7 +54,7 @@ class TestClaims:
     ) -> None:
         row_id = repository.create_experiment(config)
         repository.close()
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("fork")  # no connection is open, and no thread runs
         barrier, results = context.Barrier(8), context.Queue()
         processes = [
             context.Process(target=_claim_when_all_are_ready, args=(settings, row_id, barrier, results, i))
