@@ -17,6 +17,8 @@ from focus_core.errors import UserError
 _BYTES = 4
 # Copies of the weights that live through a step: themselves, the average, and the optimiser's two moments.
 _STANDING_COPIES = 4
+# What torch's libraries take at their first step on a processor: threads, kernels compiled on the spot (measured).
+_LIBRARIES = 120_000_000
 
 
 @dataclass(frozen=True)
@@ -93,17 +95,21 @@ def seconds_per_epoch(
 def _peak(parameters: int, kept: int, batch: int, passing: int) -> int:
     """The larger of two moments: the turn from forward to backward, with everything kept and the first gradients of
     maps in flight; and the end of the backward pass, when a gradient of every weight is there."""
-    standing = _BYTES * parameters * _STANDING_COPIES
+    standing = _LIBRARIES + _BYTES * parameters * _STANDING_COPIES
     turning = standing + batch * (kept + _BYTES * passing)
     ending = standing + _BYTES * parameters + batch * _BYTES * passing
     return max(turning, ending)
 
 
 def _passing(model: ModelSection, grid: int) -> int:
-    """Floats of one image in flight while the last, widest block is differentiated: its concatenated input's gradient,
-    padded and cropped."""
-    width = model.base_channels * (model.channel_mults[0] + model.channel_mults[min(1, len(model.channel_mults) - 1)])
-    return 2 * width * (grid + 2) ** 2
+    """Floats of one image in flight while the last and widest block is differentiated.
+
+    Its convolution meets its concatenated input, that input's gradient and the gradient of its output, and the library
+    holds the first two a second time, reordered for its kernels.
+    """
+    mults = model.channel_mults
+    incoming = model.base_channels * (mults[0] + mults[min(1, len(mults) - 1)])
+    return (3 * incoming + model.base_channels * mults[0]) * (grid + 2) ** 2
 
 
 def _evaluations(config: ExperimentConfig) -> int:

@@ -32,7 +32,7 @@ Preview = Callable[[int, int, NDArray[np.float32]], None]
 SampleProgress = Callable[[int, int], None]
 
 # Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
-_BATCH_PIXELS = 2**19
+BATCH_PIXELS = 2**19
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def draw_maps(
     batch_size: int | None = None,
 ) -> NDArray[np.float32]:
     """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
-    size = batch_size or max(1, _BATCH_PIXELS // model.grid**2)
+    size = batch_size or max(1, BATCH_PIXELS // model.grid**2)
     condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)
     per_batch = sampler.evaluations(model.schedule.timesteps)
     firsts = range(0, len(seeds), size)

@@ -22,7 +22,7 @@ from focus_core.diffusion.schedule import NoiseSchedule
 from focus_core.errors import UserError
 from focus_core.figures.power import draw_power
 from focus_core.figures.samples import draw_samples
-from focus_core.sampling import MapModel, SampleProgress, draw_maps
+from focus_core.sampling import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
 from focus_core.statistics.power import PowerSpectrum, band_average, bands
 from focus_core.training.truth import field_power, power_unit
 
@@ -115,7 +115,10 @@ class EpochFigures:
         )
         sampler = Sampler(section.method, section.ddim_timesteps, section.eta)
         rows = np.repeat(theta, GENERATED, axis=0)
-        maps = draw_maps(model, rows, self.seeds.ravel().tolist(), sampler, section.cfg_scale, progress)
+        # No more maps at once than a training step has: drawing must not need more memory than training.
+        size = min(len(rows), self._config.training.batch_size, max(1, BATCH_PIXELS // model.grid**2))
+        seeds = self.seeds.ravel().tolist()
+        maps = draw_maps(model, rows, seeds, sampler, section.cfg_scale, progress, batch_size=size)
         return maps.reshape(ROWS, GENERATED, *maps.shape[1:])
 
     def _samples(self, maps: NDArray[np.float32], theta: NDArray[np.float64], epoch: int) -> dict[str, Any]:

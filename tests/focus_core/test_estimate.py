@@ -1,0 +1,167 @@
+"""The estimate against the built network: its weights, torch's own operation counter, and memory as measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from focus_core.cli import main
+from focus_core.config import ExperimentConfig, validate_config
+from focus_core.errors import UserError
+from focus_core.estimate import estimate, seconds_per_epoch
+from focus_core.networks.registry import build_network, parameter_count
+
+ROOT = Path(__file__).parents[2]
+
+
+def configuration(base_channels: int, mults: tuple[int, ...], batch_size: int = 2, **model: int) -> ExperimentConfig:
+    return validate_config(
+        {
+            "data": {"dataset": "quick"},
+            "model": {"base_channels": base_channels, "channel_mults": mults, **model},
+            "training": {"batch_size": batch_size},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("base_channels", "mults", "options"),
+    [
+        (64, (1, 2, 4, 8), {}),
+        (128, (1, 2, 4, 8), {}),
+        (16, (1, 2, 4), {"time_dim": 128}),
+        (24, (2, 1, 3), {"cond_dim": 3}),
+        (8, (1,), {}),
+        (32, (1, 1, 2, 2, 4), {"in_channels": 2, "out_channels": 2}),
+    ],
+)
+def test_parameters_equal_those_of_the_built_network(base_channels: int, mults: tuple, options: dict) -> None:
+    config = configuration(base_channels, mults, **options)
+    with torch.device("meta"):
+        network = build_network(config.model, periodic=True)
+    assert estimate(config, 64).parameters == parameter_count(network)
+
+
+@pytest.mark.parametrize(
+    ("base_channels", "mults", "grid"), [(16, (1, 2, 4), 32), (24, (2, 1, 3), 16), (64, (1, 2), 16)]
+)
+def test_operations_equal_those_that_torch_counts(base_channels: int, mults: tuple, grid: int) -> None:
+    config = configuration(base_channels, mults)
+    network = build_network(config.model, periodic=True)
+    x, t, theta = torch.randn(1, 1, grid, grid), torch.tensor([5]), torch.rand(1, 6)
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        network(x, t, theta)
+    with FlopCounterMode(display=False) as both:
+        network(x, t, theta).sum().backward()
+    cost = estimate(config, grid)
+    assert cost.flops_forward == forward.get_total_flops()
+    assert cost.flops_per_image == both.get_total_flops()
+
+
+@pytest.mark.parametrize(("base_channels", "mults"), [(16, (1, 2, 4)), (8, (1, 1, 2)), (24, (2, 2))])
+def test_the_memory_kept_for_the_backward_pass_is_what_autograd_saves(base_channels: int, mults: tuple) -> None:
+    config = configuration(base_channels, mults)
+    network = build_network(config.model, periodic=True)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    saved: dict[int, int] = {}
+    held: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            saved[storage.data_ptr()] = storage.nbytes()
+            held.append(tensor)  # so that no two tensors ever share an address
+        return tensor
+
+    x, t, theta = torch.randn(4, 1, 64, 64), torch.arange(4), torch.rand(4, 6)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        (network(x, t, theta) - x).square().mean()
+    # Embeddings and the statistics of the norms are left out of the estimate: less than 2 % of these small networks.
+    assert estimate(config, 64).activation_bytes_per_image * 4 == pytest.approx(sum(saved.values()), rel=0.02)
+
+
+def test_the_baseline_keeps_the_measured_memory_for_each_map_of_256_pixels() -> None:
+    assert estimate(configuration(64, (1, 2, 4, 8)), 256).activation_bytes_per_image == pytest.approx(0.62e9, rel=0.05)
+
+
+MEASURE = """
+import torch
+from focus_core.config import load_config
+from focus_core.diffusion.gaussian import ForwardProcess
+from focus_core.diffusion.schedule import make_schedule
+from focus_core.networks.registry import build_network
+from focus_core.training.device import PeakMemory
+from focus_core.training.ema import MovingAverage
+from focus_core.training.loop import make_optimizer
+import sys
+config, grid = load_config(sys.argv[1]), int(sys.argv[2])
+batch = config.training.batch_size
+with PeakMemory(torch.device("cpu")) as memory:
+    network = build_network(config.model, True)
+    average, optimizer = MovingAverage(network, 0.99), make_optimizer(config, network)
+    process = ForwardProcess(make_schedule(config.diffusion))
+    for step in range(2):
+        optimizer.zero_grad(set_to_none=True)
+        x, t = torch.randn(batch, 1, grid, grid), torch.randint(1000, (batch,))
+        process.squared_error(network, x, torch.rand(batch, 6), t, torch.randn_like(x)).mean().backward()
+        optimizer.step()
+        average.update(network, step + 1)
+    print(memory.read())
+"""
+
+
+@pytest.mark.parametrize(
+    ("base_channels", "mults", "grid", "batch"), [(64, (1, 2, 4, 8), 64, 8), (16, (1, 2, 4), 128, 16)]
+)
+def test_the_estimated_memory_is_that_of_a_measured_step(
+    tmp_path: Path, base_channels: int, mults: tuple, grid: int, batch: int
+) -> None:
+    config = configuration(base_channels, mults, batch)
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps(config.to_dict()))
+    command = [sys.executable, "-c", MEASURE, str(file), str(grid)]
+    measured = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert estimate(config, grid).memory_bytes == pytest.approx(measured, rel=0.15)
+
+
+def test_maps_that_the_stages_cannot_halve_are_refused() -> None:
+    with pytest.raises(UserError, match="multiple of 16, not 40"):
+        estimate(configuration(8, (1, 1, 1, 1)), 40)
+
+
+def test_guidance_doubles_the_work_of_a_sample() -> None:
+    plain = configuration(8, (1, 2))
+    guided = validate_config({**plain.to_dict(), "sampling": {"cfg_scale": 2.0}})
+    assert estimate(guided, 16).flops_per_sample == 2 * estimate(plain, 16).flops_per_sample
+    assert estimate(plain, 16).flops_per_sample == 50 * estimate(plain, 16).flops_forward
+
+
+def test_the_time_of_an_epoch_comes_from_what_was_measured_before() -> None:
+    cost = estimate(configuration(8, (1, 2)), 16)
+    assert seconds_per_epoch(600, images_per_second=30.0) == 20.0
+    assert seconds_per_epoch(600, cost=cost, flops_per_second=600.0 * cost.flops_per_image) == pytest.approx(1.0)
+    assert seconds_per_epoch(600) is None
+
+
+def test_describe_prints_json_alone_and_imports_no_torch() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "focus_core.cli", "describe", "--json", "--grid", "256"]
+    command += ["--config", str(ROOT / "tasks" / "experiment_02" / "config.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["parameters"] == 37_341_569
+    assert told["memory_bytes"] > 32 * 0.6e9
+    assert told["flops_per_image"] > 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "focus_core.estimate" in imported
+    assert "torch" not in imported
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "tasks").glob("*/config.yaml")), ids=lambda path: path.parent.name)
+def test_every_recipe_can_be_described(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "--config", str(recipe)]) == 0
+    assert "parameters" in capsys.readouterr().out
