@@ -1,0 +1,145 @@
+"""Maps from a trained run: reproducible, independent of batches, and labelled with where they come from."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from focus_core.cli import main
+from focus_core.errors import StopRequested, UserError
+from focus_core.sampling import load_run, sample_maps
+
+THETA = {"Omega_m": 0.3, "Omega_b": 0.05, "h": 0.7, "n_s": 1.0, "sigma_8": 0.8, "w0": -1.0}
+PARAMS = ",".join(f"{name}={value}" for name, value in THETA.items())
+
+
+@pytest.fixture
+def sample(finished_run: Path, tmp_path: Path) -> Callable[..., int]:
+    def call(*extra: str, params: str = PARAMS) -> int:
+        out = str(tmp_path / "maps.npz")
+        return main(["sample", "--run", str(finished_run), "--params", params, "--n", "3", "--out", out, *extra])
+
+    return call
+
+
+def test_the_file_holds_maps_and_everything_that_made_them(
+    sample: Callable[..., int], finished_run: Path, tmp_path: Path
+) -> None:
+    assert sample("--seed", "5") == 0
+    with np.load(tmp_path / "maps.npz") as file:
+        assert set(file) == {"maps", "params", "param_names", "box_size", "seed", "checkpoint_sha256"}
+        assert file["maps"].shape == (3, 16, 16)
+        assert file["maps"].dtype == np.float32
+        assert (file["maps"] > 0).all()
+        np.testing.assert_allclose(file["params"], np.tile(list(THETA.values()), (3, 1)))
+        assert list(file["param_names"]) == list(THETA)
+        assert (float(file["box_size"]), int(file["seed"])) == (16.0, 5)
+        checkpoint = (finished_run / "checkpoints" / "checkpoint_best.pt").read_bytes()
+        assert str(file["checkpoint_sha256"]) == hashlib.sha256(checkpoint).hexdigest()
+
+
+def test_a_map_depends_on_its_seed_and_number_and_not_on_its_batch(finished_run: Path) -> None:
+    run = load_run(finished_run, device="cpu")
+    theta = np.array(list(THETA.values()))
+    together = sample_maps(run, theta, 4, seed=1)
+    np.testing.assert_allclose(sample_maps(run, theta, 4, seed=1, batch_size=1), together, rtol=1e-4)
+    np.testing.assert_allclose(sample_maps(run, theta, 2, seed=1), together[:2], rtol=1e-4)
+    np.testing.assert_array_equal(sample_maps(run, theta, 4, seed=1), together)
+    assert not np.allclose(sample_maps(run, theta, 4, seed=2), together, rtol=1e-3)
+    assert not np.allclose(together[0], together[1], rtol=1e-3)
+
+
+def test_the_maps_follow_theta_guidance_sampler_and_weights(finished_run: Path) -> None:
+    run, raw = load_run(finished_run, device="cpu"), load_run(finished_run, weights="raw", device="cpu")
+    theta, other = np.array(list(THETA.values())), np.array([0.2, 0.05, 0.6, 0.9, 0.9, -0.8])
+    plain = sample_maps(run, theta, 1)
+    variants = [
+        sample_maps(run, other, 1),
+        sample_maps(run, theta, 1, guidance=3.0),
+        sample_maps(run, theta, 1, sampler="ddpm"),
+        sample_maps(run, theta, 1, steps=7),
+        sample_maps(raw, theta, 1),
+    ]
+    assert all(not np.array_equal(plain, variant) for variant in variants)
+
+
+def test_each_map_can_have_its_own_theta(finished_run: Path) -> None:
+    run = load_run(finished_run, device="cpu")
+    rows = np.array([list(THETA.values()), [0.2, 0.05, 0.6, 0.9, 0.9, -0.8]])
+    both = sample_maps(run, rows, 2)
+    np.testing.assert_allclose(sample_maps(run, rows[0], 1), both[:1], rtol=1e-4)
+    with pytest.raises(UserError, match="5 maps were asked for, but θ has 2 rows"):
+        sample_maps(run, rows, 5)
+
+
+def test_progress_counts_every_evaluation_and_may_stop_the_drawing(finished_run: Path) -> None:
+    run = load_run(finished_run, device="cpu")
+    seen: list[tuple[int, int]] = []
+    previews: list[tuple[int, ...]] = []
+    theta = np.array(list(THETA.values()))
+    sample_maps(
+        run,
+        theta,
+        3,
+        steps=5,
+        batch_size=2,
+        progress=lambda done, total: seen.append((done, total)),
+        preview=lambda done, total, maps: previews.append(maps.shape),
+    )
+    assert seen == [(i, 10) for i in range(1, 11)]
+    assert previews == [(2, 16, 16)] * 5 + [(1, 16, 16)] * 5
+
+    def stop(done: int, total: int) -> None:
+        raise StopRequested("enough")
+
+    with pytest.raises(StopRequested):
+        sample_maps(run, theta, 1, progress=stop)
+
+
+def test_theta_outside_its_range_is_a_warning_with_the_distance(
+    sample: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert sample(params=PARAMS.replace("Omega_m=0.3", "Omega_m=0.54")) == 0
+    assert "Omega_m = 0.54 is outside its training range [0.1, 0.5] by 10.0 %" in capsys.readouterr().err
+    assert (tmp_path / "maps.npz").exists()
+
+
+def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
+    sample: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sample("--guidance", "2") == 0
+    assert "guidance 2 is not 1, so P(k) of these maps is biased" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "params", "sentence"),
+    [
+        ((), "Omega_m=0.3", "Omega_b, h, n_s, sigma_8, w0 missing"),
+        ((), PARAMS.replace("h=", "H0="), "'H0' is not a parameter of wcdm6"),
+        ((), PARAMS.replace("0.7", "seventy"), "h=seventy is not a number"),
+        (("--steps", "51"), PARAMS, "51 steps; DDIM takes between 1 and the schedule's 50"),
+        (("--n", "0"), PARAMS, "--n: 0 is too small"),
+        (("--guidance", "-1"), PARAMS, "--guidance: -1 is not between"),
+        (("--out", "maps.fits"), PARAMS, "must end in .npz"),
+        (("--run", "/nowhere"), PARAMS, "/nowhere/checkpoints/checkpoint_best.pt: there is no checkpoint here yet"),
+    ],
+)
+def test_each_mistake_on_the_command_line_is_one_line(
+    sample: Callable[..., int], capsys: pytest.CaptureFixture[str], extra: tuple, params: str, sentence: str
+) -> None:
+    assert sample(*extra, params=params) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_a_checkpoint_whose_weights_are_of_another_network_is_refused(finished_run: Path, tmp_path: Path) -> None:
+    state = torch.load(finished_run / "checkpoints" / "checkpoint_best.pt", weights_only=True)
+    state["config"]["model"]["base_channels"] = 16
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(state, tmp_path / "checkpoints" / "checkpoint_best.pt")
+    with pytest.raises(UserError, match=r"checkpoint_best\.pt: holds the weights of another architecture"):
+        load_run(tmp_path)
