@@ -112,7 +112,7 @@ def _draw_best(figure: go.Figure, c: TrainingCurves) -> None:
         mode="markers+text",
         marker=marker,
         text=[f"best {plain_number(y, 3)}"],
-        textposition="top center" if 0.1 < x / c.num_epochs < 0.92 else "middle right",
+        textposition=_label_side(x, float(c.validation.epoch[-1]), c.num_epochs),
         textfont={"size": 12, "color": INK},
         cliponaxis=False,
         name="best",
@@ -121,6 +121,13 @@ def _draw_best(figure: go.Figure, c: TrainingCurves) -> None:
         row=1,
         col=1,
     )
+
+
+def _label_side(x: float, now: float, num_epochs: int) -> str:
+    """Right of the star where nothing is drawn yet, above it elsewhere."""
+    if x > 0.9 * num_epochs:
+        return "top left"
+    return "middle right" if now - x < 0.08 * num_epochs else "top center"
 
 
 def _draw_seams(figure: go.Figure, c: TrainingCurves) -> None:

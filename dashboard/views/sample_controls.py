@@ -167,9 +167,8 @@ def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
         else:
             st.rerun(scope="app")
     waiting = [row for row in record().samples(limit=10) if row.status in (JobStatus.QUEUED, JobStatus.RUNNING)]
-    words = (
-        f"{len(waiting)} request{'s' if len(waiting) > 1 else ''} ahead of you." if waiting else _expected(detail, n)
-    )
+    plural = "requests wait or run" if len(waiting) > 1 else "request waits or runs"
+    words = f"{len(waiting)} {plural} already." if waiting else _expected(detail, n)
     st.html(f'<div class="focus-note">{words}</div>')
 
 

@@ -65,8 +65,10 @@ def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None
 
 def _waiting(row: SampleRow) -> None:
     words = "Waits for the sampling worker" if row.status is JobStatus.QUEUED else f"Drawing {row.spec.n} maps"
-    st.html(section(words, f"{100 * row.progress:.0f} %") + progress(row.progress, "Progress of the request"))
-    st.html(gallery([], [], _columns(row.spec.n), waiting=row.spec.n))
+    maps, _ = st.columns([53, 47], gap="medium")
+    with maps:
+        st.html(section(words, f"{100 * row.progress:.0f} %") + progress(row.progress, "Progress of the request"))
+        st.html(gallery([], [], _columns(row.spec.n), waiting=row.spec.n))
 
 
 def _columns(n: int) -> int:

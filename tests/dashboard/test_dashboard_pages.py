@@ -1,0 +1,211 @@
+"""Every page against a small real record, without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+PAGES = APP.parent / "views"
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    """The page by itself, as the frame would run it."""
+    script = f"""
+import streamlit as st
+from dashboard.state import remember_pages
+from dashboard.views import {name}
+remember_pages({{}})
+{name}.page()
+"""
+    app = AppTest.from_string(script, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def charts(app: AppTest) -> list[Any]:
+    return list(app.get("bidi_component"))
+
+
+def test_the_frame_shows_the_navigation_without_pages_of_later_releases(small_laboratory: Any) -> None:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    assert app.title[0].value == "Experiments"
+    for word in ("Compare", "Datasets", "Workers"):
+        assert word not in html(app)
+
+
+def test_a_record_that_was_never_migrated_is_a_sentence_with_the_command(home: Path) -> None:
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    assert "focus-lab migrate" in app.code[0].value
+    assert len(app.error) == 1
+
+
+def test_an_empty_laboratory_offers_the_quickstart(empty_record: Any, tasks: Path) -> None:
+    app = open_page("experiments")
+    assert not app.exception
+    assert "No experiments yet" in html(app)
+    assert app.button(key="start-quickstart").label == "Start the quickstart"
+    assert any("focus-lab up" in warning.value for warning in app.warning)
+
+
+def test_the_experiments_page_lists_name_status_and_best_loss(small_laboratory: Any) -> None:
+    app = open_page("experiments")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert set(table["name"].str.rpartition("#")[2]) == {"Finished%20one", "Failed%20one", "A%20draft", "Queued%20one"}
+    row = table[table["name"].str.endswith("Finished%20one")].iloc[0]
+    assert row["status"] == ["✓ done"]
+    assert row["best"] == "0.167"
+    assert row["error"] == "10 %"
+    assert row["map"].startswith("/artifacts/")
+
+
+def test_filters_of_the_address_choose_experiments(small_laboratory: Any) -> None:
+    app = open_page("experiments", status="Failed")
+    assert len(app.dataframe[0].value) == 1
+    assert open_page("experiments", text="no such name").dataframe.len == 0
+
+
+def test_the_experiment_page_shows_maps_spectra_and_curves(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished)
+    assert not app.exception
+    text = html(app)
+    assert text.count('class="truth"') == 4
+    assert text.count("<img") == 16
+    assert "Ω<sub>m</sub>" in text
+    assert 'data-status="done"' in text
+    assert len(charts(app)) == 2
+    assert [tab.label for tab in app.tabs] == ["Log", "Checkpoints", "Configuration", "Environment", "Notes"]
+
+
+def test_the_epoch_slider_changes_the_maps(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished)
+    assert 'data-epoch="3"' in html(app)
+    app.select_slider(key="epoch").set_value(1).run()
+    assert 'data-epoch="1"' in html(app)
+    assert 'data-epoch="2"' in html(open_page("experiment", id=small_laboratory.finished, epoch="2"))
+
+
+def test_a_failed_run_says_why_and_what_next(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.failed)
+    assert "lower training.lr" in app.error[0].value
+    assert "Resume" in app.error[0].value
+
+
+def test_stop_and_resume_write_the_wish_and_show_it(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.queued)
+    app.button(key="stop").click().run()
+    assert 'data-status="stopped"' in html(app)
+    app.button(key="resume").click().run()
+    assert 'data-status="queued"' in html(app)
+
+
+def test_an_unknown_experiment_is_a_sentence(small_laboratory: Any) -> None:
+    app = open_page("experiment", id="nowhere")
+    assert not app.exception
+    assert "nowhere" in app.error[0].value
+
+
+def test_notes_are_saved(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished)
+    app.text_area[0].set_value("the first good one").run()
+    assert small_laboratory.repository.experiment(small_laboratory.finished).notes == "the first good one"
+
+
+def test_a_field_rewrites_its_line_of_the_yaml_and_keeps_the_comments(small_laboratory: Any) -> None:
+    app = open_page("new", recipe="experiment_02")
+    assert not app.exception
+    app.text_input(key="f-training.lr").set_value("3e-4").run()
+    text = app.text_area(key="yaml-text").value
+    assert "lr: 3.0e-4" in text
+    assert "# what the recipe is for" in text
+
+
+def test_the_yaml_refills_the_form(small_laboratory: Any) -> None:
+    app = open_page("new", recipe="experiment_02")
+    text = app.text_area(key="yaml-text").value
+    app.text_area(key="yaml-text").set_value(text.replace("batch_size: 32", "batch_size: 48")).run()
+    assert app.number_input(key="f-training.batch_size").value == 48
+    assert "**Batch size**" in app.number_input(key="f-training.batch_size").label
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("batch_size: 32", "bach_size: 32", "did you mean training.batch_size?"),
+        ("batch_size: 32", "batch_size: 0", "training.batch_size"),
+        ("training:", "training: [", "not valid YAML"),
+    ],
+)
+def test_broken_yaml_is_a_sentence_and_changes_neither_side(
+    small_laboratory: Any, old: str, new: str, said: str
+) -> None:
+    app = open_page("new", recipe="experiment_02")
+    broken = app.text_area(key="yaml-text").value.replace(old, new)
+    app.text_area(key="yaml-text").set_value(broken).run()
+    assert said in app.error[0].value
+    assert app.text_area(key="yaml-text").value == broken
+    assert app.number_input(key="f-training.batch_size").value == 32
+    assert app.button(key="queue").disabled
+
+
+def test_the_estimate_stands_above_the_form(small_laboratory: Any) -> None:
+    text = html(open_page("new", recipe="experiment_02"))
+    assert "37,341,569" in text
+
+
+def test_an_identical_configuration_is_pointed_out(small_laboratory: Any) -> None:
+    app = open_page("new", parent=small_laboratory.finished)
+    assert any("already ran as" in warning.value for warning in app.warning)
+
+
+def test_saving_a_draft_writes_it_down_with_its_parent(small_laboratory: Any) -> None:
+    app = open_page("new", parent=small_laboratory.finished)
+    app.button(key="draft").click().run()
+    newest = small_laboratory.repository.list_experiments()[0]
+    assert newest.name == "Finished one, copy"
+    assert newest.status == "draft"
+    assert small_laboratory.repository.experiment(newest.id).parent == small_laboratory.finished
+
+
+def test_the_sample_page_shows_the_maps_and_spectrum_of_a_request(small_laboratory: Any) -> None:
+    app = open_page("sample", model=small_laboratory.finished)
+    assert not app.exception
+    assert html(app).count("<img") == 4
+    assert len(charts(app)) == 1
+    assert [s.key for s in app.slider] == ["Omega_m", "Omega_b", "h", "n_s", "sigma_8", "w0", "guidance"]
+
+
+def test_values_outside_the_training_range_warn_with_the_distance(small_laboratory: Any) -> None:
+    app = open_page("sample", model=small_laboratory.finished)
+    assert "Outside" not in html(app)
+    app.slider(key="sigma_8").set_value(1.02).run()
+    assert "5.0 % of its width" in html(app)
+    app.slider(key="guidance").set_value(2.0).run()
+    assert "P(k) is biased" in html(app)
+
+
+def test_asking_again_for_the_same_maps_is_answered_from_the_record(small_laboratory: Any) -> None:
+    app = open_page("sample", model=small_laboratory.finished)
+    for key, value in (("Omega_m", 0.3), ("Omega_b", 0.05), ("h", 0.7), ("n_s", 1.0), ("sigma_8", 1.02), ("w0", -1.0)):
+        app.slider(key=key).set_value(value)
+    app.number_input(key="n").set_value(4)
+    app.number_input(key="seed").set_value(7).run()
+    app.button(key="draw").click().run()
+    assert app.query_params["sample"] == small_laboratory.sample
+
+
+def test_no_model_to_sample_leads_to_the_experiments(empty_record: Any) -> None:
+    app = open_page("sample")
+    assert not app.exception
+    assert "No trained model yet" in html(app)
