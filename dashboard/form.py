@@ -182,6 +182,8 @@ def _candidates(text: str, key: str, value: Any) -> Iterator[str]:
                 yield _with_line(text, node, f"{part}: {_scalar(value)}")
             return
         node = entry[1]
+    if node is None:
+        return
     yield text[: node.start_mark.index] + _scalar(value) + text[_end_of(node, text) :]
 
 

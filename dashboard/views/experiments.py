@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import queries
@@ -143,7 +142,8 @@ def _live_table() -> None:
     if not rows:
         st.html('<div class="focus-empty"><p>No experiment matches these filters.</p></div>')
         return
-    table = pd.DataFrame([_row(row) for row in rows])
+    shown = [_row(row) for row in rows]
+    table = {name: [row[name] for row in shown] for name in shown[0]}
     st.dataframe(
         table,
         column_config=_columns(),

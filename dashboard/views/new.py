@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -232,29 +233,29 @@ def _widget(field: Field, changed: dict[str, object]) -> None:
     mark = field.key in changed
     label = f":primary[**{field.label}**]" if mark else field.label
     help_text = field.help + (f" Started from {changed[field.key]}." if mark else "")
-    common = {"key": key, "help": help_text or None, "on_change": _field_changed, "args": (field,)}
+    common: dict[str, Any] = {"key": key, "help": help_text or None, "on_change": _field_changed, "args": (field,)}
     if field.key == "data.dataset":
         _dataset_widget(label, common)
     elif field.kind == "choice":
         options = list(dict.fromkeys([*field.choices, str(st.session_state.get(key, ""))]))
-        st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)  # type: ignore[arg-type]
+        st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)
     elif field.kind == "switch":
-        st.toggle(label, **common)  # type: ignore[arg-type]
+        st.toggle(label, **common)
     elif field.kind == "integer":
         low = int(field.minimum) if field.minimum is not None else None
         high = int(min(field.maximum, 2**53 - 1)) if field.maximum is not None else None
-        st.number_input(label, min_value=low, max_value=high, step=1, **common)  # type: ignore[arg-type]
+        st.number_input(label, min_value=low, max_value=high, step=1, **common)
     elif field.kind == "number":
-        st.number_input(label, min_value=field.minimum, max_value=field.maximum, step=0.05, format="%.4g", **common)  # type: ignore[call-overload]
+        st.number_input(label, min_value=field.minimum, max_value=field.maximum, step=0.05, format="%.4g", **common)
     else:
-        st.text_input(label, **common)  # type: ignore[arg-type]
+        st.text_input(label, **common)
 
 
-def _dataset_widget(label: str, common: dict[str, object]) -> None:
+def _dataset_widget(label: str, common: dict[str, Any]) -> None:
     """Known names first; a path may be typed."""
     current = str(st.session_state.get("f-data.dataset", ""))
     options = list(dict.fromkeys([*(d.name for d in queries.datasets()), QUICK, current]))
-    st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)  # type: ignore[arg-type]
+    st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)
 
 
 def _yaml(config: ExperimentConfig, start: ExperimentConfig, broken: str | None) -> None:

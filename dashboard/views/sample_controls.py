@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import queries
 from dashboard.markup import rug
@@ -79,7 +81,7 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None) ->
         bind="query-params",
     )
     value = 10.0**chosen if log else float(chosen)
-    column = [] if truth is None else truth.theta[truth.training()][:, i]
+    column: Sequence[float] | NDArray[np.float64] = [] if truth is None else truth.theta[truth.training()][:, i]
     shown = [math.log10(v) if log else float(v) for v in column if not log or v > 0]
     ends = (math.log10(p.minimum), math.log10(p.maximum)) if log else (p.minimum, p.maximum)
     theta = [q.prior_mean() for q in space.parameters]

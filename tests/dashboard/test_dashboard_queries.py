@@ -34,7 +34,12 @@ def fetch(path: str, query: str = "") -> tuple[int, dict[str, str], bytes]:
     """One GET through the ASGI interface, as a server would ask."""
     sent: list[dict[str, Any]] = []
 
+    asked: list[bool] = []
+
     async def receive() -> dict[str, Any]:
+        if asked:  # a client that listens on: nothing more comes until the answer is whole
+            await asyncio.Event().wait()
+        asked.append(True)
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
