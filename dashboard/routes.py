@@ -7,7 +7,7 @@ import re
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard.components.chart import PLOTLY_ROUTE
@@ -64,7 +64,13 @@ async def _plotly(_: Request) -> Response:
     return FileResponse(str(file), media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
 
+async def _home(_: Request) -> Response:
+    """Streamlit's default page answers at / alone, but people type its name."""
+    return RedirectResponse("/")
+
+
 ROUTES = [
+    Route("/experiments", _home),
     Route("/api/health", _health),
     Route("/artifacts/{digest}.{suffix}", _artifact),
     Route(PLOTLY_ROUTE, _plotly),
