@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from focus_core.data.dataset import MapDataset
@@ -187,10 +188,10 @@ def _draw(
     lower.axhline(1.0, color=INK, lw=1.2)
     lower.axhspan(0.9, 1.1, color=BAND, lw=0)
     drawn = [line for line in lines if "held-out" not in line.label]
-    palette = {True: INK, False: GENERATED}
+    colours = dict(zip((f"generated, DDIM-{steps}" for steps in spectra), _colours(), strict=False))
     for number, line in enumerate(drawn):
         is_floor = line.label.startswith("floor")
-        colour = palette[True] if is_floor else [GENERATED, ACCENT][number % 2 if len(drawn) > 1 else 0]
+        colour = colours.get(line.label, INK)
         error = np.hypot(line.result.error, truth_error * line.result.ratio)
         shift = 1.0 + 0.04 * (number - (len(drawn) - 1) / 2)
         lower.errorbar(
@@ -205,6 +206,9 @@ def _draw(
     lower.set_ylabel("ratio to the smoothed truth")
     lower.set_xlabel("k  [h/Mpc]")
     lower.legend(frameon=False, fontsize=8, labelcolor=INK, ncols=3)
+    lower.set_xticks([tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if suite.k[0] * 0.8 < tick < suite.k[-1] * 1.2])
+    lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    lower.xaxis.set_minor_formatter(NullFormatter())
     for axes in (upper, lower):
         plain_axes(axes)
     with path.open("wb") as file:

@@ -4,6 +4,8 @@ exactly what an uninterrupted one would have seen."""
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -44,9 +46,13 @@ class TrainingMaps:
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch (counted from 0), the first `skip` left out."""
         batches = _EpochBatches(self, epoch, skip)
-        if self._workers == 0:
+        workers = min(self._workers, os.cpu_count() or 1)
+        # Only forked processes share the memory-mapped file; others would be sent a copy of it.
+        if workers == 0 or sys.platform != "linux":
             return (batches[i] for i in range(len(batches)))
-        return iter(DataLoader(batches, batch_size=None, num_workers=self._workers, prefetch_factor=4))
+        return iter(
+            DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=4, multiprocessing_context="fork")
+        )
 
     def load(self, epoch: int, batch: int) -> Batch:
         """Batch number `batch` of an epoch, augmented if the configuration says so."""
