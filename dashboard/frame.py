@@ -56,6 +56,7 @@ def state_markup(state: LaboratoryState) -> str:
     return f'<div class="focus-state" data-testid="status-line" role="status">{counts}<span>{workers}</span></div>'
 
 
+@st.fragment(run_every=5.0)
 def warn_without_workers() -> None:
     """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
     if not laboratory().workers:
