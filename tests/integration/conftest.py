@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from waiting import await_condition
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
@@ -28,8 +28,6 @@ from migrations.upgrade import migrate
 from worker.processes import family, kill, running_in
 from worker.reaper import Reaper
 
-# Shared machines stall for tens of seconds at times: conditions are awaited this long, and asked for often.
-PATIENCE_SECONDS = 240.0
 IMPATIENT = {
     "FOCUS_HEARTBEAT_SECONDS": "0.5",
     "FOCUS_LEASE_SECONDS": "4",
@@ -41,15 +39,6 @@ IMPATIENT = {
     "FOCUS_TRAIN_NICENESS": "0",
     "OMP_NUM_THREADS": "1",
 }
-
-
-def await_condition(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """The first true answer; the sentence of a failure says what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for: {what}"
-        time.sleep(0.05)
-    return answer
 
 
 class RealLaboratory:

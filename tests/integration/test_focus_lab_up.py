@@ -7,14 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+from waiting import await_condition
 
 from focus_store.contracts import JobStatus, Status
 from focus_store.session import open_record
@@ -22,7 +21,6 @@ from focus_store.settings import Settings
 from worker.processes import family, kill
 
 LAB = [sys.executable, "-m", "worker.laboratory"]
-PATIENCE_SECONDS = 240.0
 
 RECIPE = """
 experiment: {name: quickstart}
@@ -33,14 +31,6 @@ training: {batch_size: 2, num_epochs: 200, scheduler: {warmup_epochs: 1}}
 sampling: {ddim_timesteps: 2}
 device: cpu
 """
-
-
-def await_condition(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s in vain for: {what}"
-        time.sleep(0.1)
-    return answer
 
 
 def free_port() -> int:

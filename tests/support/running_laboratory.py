@@ -1,0 +1,84 @@
+"""`focus-lab up` as a newcomer starts it, in a folder and on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from waiting import await_condition
+
+
+@dataclass
+class Laboratory:
+    """A running `focus-lab up` and where it answers."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def start_laboratory(home: Path, *options: str) -> Laboratory:
+    """`focus-lab up` as `make up` starts it, on a free port and a home of its own; returns once the page answers."""
+    port = free_port()
+    environment = {**os.environ, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
+    command = [sys.executable, "-m", "worker.laboratory", "up", *options]
+    with (home / "up.txt").open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    laboratory = Laboratory(home, port, process)
+    try:
+        await_condition(
+            lambda: process.poll() is not None or answers(f"{laboratory.address}/api/health"), "the page to answer"
+        )
+        assert process.poll() is None, (home / "up.txt").read_text()
+    except BaseException:
+        stop_laboratory(laboratory)
+        raise
+    return laboratory
+
+
+def stop_laboratory(laboratory: Laboratory) -> None:
+    """Ctrl-C, as a person would; whatever outlives it is a failure, and is ended by its id."""
+    if laboratory.process.poll() is not None:
+        return
+    children = laboratory.descendants()
+    left = children
+    laboratory.process.send_signal(signal.SIGINT)
+    try:
+        laboratory.process.wait(timeout=120)
+        _, left = psutil.wait_procs(children, timeout=30)
+    finally:
+        for process in left:
+            if process.is_running():
+                process.kill()
+        if laboratory.process.poll() is None:
+            laboratory.process.kill()
+    assert not left, f"processes outlived Ctrl-C: {left}"
