@@ -173,7 +173,9 @@ class Launcher:
 
     def _start(self, child: Child) -> None:
         log = self._settings.log_folder / f"{child.name.split()[0]}.log"
-        environment = {**os.environ, **self._settings.environment(), "FOCUS_PORT": str(self._port)}
+        # The sampler imports torch without the command line; why not to spin is said in focus_core.cli.
+        gentle = {"GOMP_SPINCOUNT": "10000"}
+        environment = {**gentle, **os.environ, **self._settings.environment(), "FOCUS_PORT": str(self._port)}
         child.process = spawn(child.command, log, environment, append=True)
         child.started = time.monotonic()
 

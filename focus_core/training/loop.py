@@ -260,8 +260,8 @@ def train(
 def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:
     training = config.training
     if training.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), lr=training.lr)
-    return torch.optim.AdamW(network.parameters(), lr=training.lr, weight_decay=training.weight_decay)
+        return torch.optim.Adam(network.parameters(), lr=training.lr, fused=True)
+    return torch.optim.AdamW(network.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True)
 
 
 def checkpoint_state(

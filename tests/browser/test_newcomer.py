@@ -1,0 +1,225 @@
+"""What a newcomer does, in a real browser on a real laboratory that began with an empty folder.
+
+One laboratory serves the whole file, and the tests follow one another as a visit does: the first suite is simulated,
+the quickstart trains, a second experiment is made from a recipe, watched, stopped, resumed and sampled.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from running_laboratory import Laboratory, start_laboratory, stop_laboratory
+from waiting import await_condition
+
+from focus_store.session import open_record
+from focus_store.settings import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+
+# Experiment 02 made small enough for a test: every other key as the recipe has it.
+SMALLER = {
+    r"base_channels: \d+": "base_channels: 8",
+    r"channel_mults: \[.*\]": "channel_mults: [1, 2]",
+    r"num_epochs: \d+": "num_epochs: 3",
+    r"ddim_timesteps: \d+": "ddim_timesteps: 5",
+    r"batch_size: \d+": "batch_size: 16",
+}
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    running = start_laboratory(tmp_path_factory.mktemp("home"))
+    yield running
+    stop_laboratory(running)
+
+
+@pytest.fixture(scope="module")
+def visit() -> dict[str, str]:
+    """What one test hands to the next: ids that a person would see in the address."""
+    return {}
+
+
+def chart(page: Page, name: str) -> Locator:
+    return page.get_by_test_id(f"chart-{name}")
+
+
+def points(page: Page, name: str) -> int:
+    """How many points the fullest curve of a chart has."""
+    script = "box => Math.max(0, ...(box._fullData || []).map(trace => (trace.x || []).length))"
+    return int(chart(page, name).evaluate(script))
+
+
+def status(page: Page) -> str | None:
+    return page.get_by_test_id("status").first.get_attribute("data-status")
+
+
+def await_status(page: Page, *words: str) -> None:
+    await_condition(lambda: status(page) in words, f"the status {' or '.join(words)} on the page")
+
+
+def see_maps(page: Page) -> None:
+    """Sixteen tiles, all of them loaded: the truth and three generated maps for each of four cosmologies."""
+    maps = page.get_by_test_id("maps")
+    maps.wait_for()
+    loaded = "box => [...box.querySelectorAll('img')].filter(i => i.complete && i.naturalWidth > 0).length"
+    maps.scroll_into_view_if_needed()
+    await_condition(lambda: maps.evaluate(loaded) == 16, "sixteen maps on the page")
+
+
+def quickstart_id(laboratory: Laboratory) -> str:
+    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
+    return next(row.id for row in record.list_experiments() if row.recipe == "quickstart")
+
+
+def test_an_empty_laboratory_simulates_the_quick_suite_and_shows_how_far_it_is(
+    page: Page, laboratory: Laboratory
+) -> None:
+    page.goto(laboratory.address)
+    expect(page.get_by_test_id("simulation")).to_contain_text(re.compile(r"\d+ of 64"))
+    expect(page.get_by_test_id("status-line")).to_contain_text("worker")
+
+
+def test_the_quickstart_then_trains_and_its_curves_maps_and_spectra_come_alive(
+    page: Page, laboratory: Laboratory
+) -> None:
+    page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
+    await_status(page, "running")
+    chart(page, "loss").wait_for()
+    await_condition(lambda: points(page, "loss") > 3, "the first points of the loss")
+    before = points(page, "loss")
+    await_condition(lambda: points(page, "loss") > before, "more points without a reload")
+    see_maps(page)
+    await_condition(lambda: points(page, "power") > 10, "the power spectrum of the first epoch")
+    assert "(Mpc/<i>h</i>)" in power_axis_title(page)
+
+
+def power_axis_title(page: Page) -> str:
+    return str(chart(page, "power").evaluate("box => box.layout.yaxis.title.text"))
+
+
+def test_the_readers_zoom_survives_live_updates(page: Page, laboratory: Laboratory) -> None:
+    page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
+    chart(page, "loss").wait_for()
+    await_condition(lambda: points(page, "loss") > 3, "points of the loss")
+    box = chart(page, "loss")
+    box.evaluate("box => Plotly.relayout(box, {'xaxis.range': [0.1, 0.4]})")
+    first = int(box.get_attribute("data-draws") or 0)
+    await_condition(lambda: int(box.get_attribute("data-draws") or 0) >= first + 5, "five live updates of the chart")
+    assert box.evaluate("box => box._fullLayout.xaxis.range") == pytest.approx([0.1, 0.4])
+
+
+def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Laboratory) -> None:
+    page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
+    page.locator(".st-key-stop button").click()
+    await_status(page, "stopped")
+    expect(page.locator(".st-key-resume button")).to_be_visible()
+    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
+    assert {c.role for c in record.experiment(quickstart_id(laboratory)).checkpoints} >= {"last"}
+
+
+def choose_recipe(page: Page, laboratory: Laboratory, name: str) -> None:
+    page.goto(f"{laboratory.address}/new")
+    page.locator(".st-key-new-from").get_by_text(name, exact=True).click()
+    expect(page.locator(".st-key-yaml-text textarea")).to_have_value(re.compile("base_channels: 64"))
+
+
+def write_yaml(page: Page, text: str) -> None:
+    area = page.locator(".st-key-yaml-text textarea")
+    area.fill(text)
+    area.press("Control+Enter")
+
+
+def yaml_text(page: Page) -> str:
+    return page.locator(".st-key-yaml-text textarea").input_value()
+
+
+def test_a_misspelt_setting_is_named_with_the_nearest_one_and_cannot_be_queued(
+    page: Page, laboratory: Laboratory
+) -> None:
+    choose_recipe(page, laboratory, "Experiment 02")
+    write_yaml(page, yaml_text(page).replace("batch_size", "bach_size"))
+    expect(page.get_by_text(re.compile(r"training\.bach_size is not a setting"))).to_be_visible()
+    expect(page.locator(".st-key-queue button")).to_be_disabled()
+    assert page.get_by_text("Traceback").count() == 0
+
+
+def test_an_experiment_made_from_a_recipe_shows_its_cost_and_trains_when_queued(
+    page: Page, laboratory: Laboratory, visit: dict[str, str]
+) -> None:
+    choose_recipe(page, laboratory, "Experiment 02")
+    expect(page.get_by_text("37,341,569")).to_be_visible()
+    text = yaml_text(page)
+    for pattern, value in SMALLER.items():
+        text, found = re.subn(pattern, value, text)
+        assert found, f"the recipe has no {pattern}"
+    write_yaml(page, text)
+    expect(page.get_by_text("37,341,569")).to_have_count(0)
+    expect(page.get_by_label("Base channels")).to_have_value("8")
+    page.locator(".st-key-queue button").click()
+    page.wait_for_url(re.compile(r"/experiment\?.*id="))
+    visit["experiment"] = re.search(r"id=(\w+)", page.url)[1]  # type: ignore[index]
+    await_status(page, "running", "done")
+    await_condition(lambda: chart(page, "loss").count() > 0 and points(page, "loss") > 3, "points of the loss")
+
+
+def test_its_maps_and_spectra_appear_and_it_can_be_stopped_and_resumed_to_its_end(
+    page: Page, laboratory: Laboratory, visit: dict[str, str]
+) -> None:
+    page.goto(f"{laboratory.address}/experiment?id={visit['experiment']}")
+    see_maps(page)
+    if status(page) == "running":
+        page.locator(".st-key-stop button").click()
+        await_status(page, "stopped", "done")
+    if status(page) == "stopped":
+        page.locator(".st-key-resume button").click()
+        await_status(page, "running", "done")
+    await_status(page, "done")
+    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
+    assert record.experiment(visit["experiment"]).summary.epoch == 3
+
+
+def test_a_universe_is_sampled_at_chosen_parameters_and_downloaded(
+    page: Page, laboratory: Laboratory, visit: dict[str, str], tmp_path: Path
+) -> None:
+    chosen = "Omega_m=0.25&sigma_8=0.9&n=4&steps=5&seed=7"
+    page.goto(f"{laboratory.address}/sample?model={visit['experiment']}&{chosen}")
+    page.locator(".st-key-draw button").click()
+    gallery = page.get_by_test_id("gallery")
+    loaded = "box => [...box.querySelectorAll('img')].filter(i => i.complete && i.naturalWidth > 0).length"
+    await_condition(lambda: gallery.count() == 1 and gallery.evaluate(loaded) == 4, "four maps in the gallery")
+    await_condition(lambda: points(page, "power") > 10, "the power spectrum of the batch")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile("npz")).or_(page.get_by_role("button", name=re.compile("npz"))).click()
+    arrays: Any = np.load(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert arrays["maps"].shape == (4, 64, 64)
+    assert np.all(arrays["maps"] > 0)
+    theta = dict(zip(arrays["param_names"].tolist(), arrays["params"].ravel()[:6].tolist(), strict=True))
+    assert theta["Omega_m"] == pytest.approx(0.25)
+    assert theta["sigma_8"] == pytest.approx(0.9)
+    assert float(arrays["box_size"]) == 64.0
+
+
+def test_parameters_outside_the_training_range_are_said_to_be_so(
+    page: Page, laboratory: Laboratory, visit: dict[str, str]
+) -> None:
+    page.goto(f"{laboratory.address}/sample?model={visit['experiment']}&w0=-1.34")
+    expect(page.get_by_test_id("outside")).to_contain_text("Outside the training range")
+
+
+@pytest.mark.parametrize("width", [420, 1440])
+def test_no_page_scrolls_sideways(page: Page, laboratory: Laboratory, visit: dict[str, str], width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    experiment = visit["experiment"]
+    for path in ("", "new", f"experiment?id={experiment}", f"sample?model={experiment}"):
+        page.goto(f"{laboratory.address}/{path}")
+        page.locator("h1").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"/{path} is {wider} px wider than a window of {width}"
