@@ -295,7 +295,7 @@ def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         plain = yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2025-13-45
         raise UserError(f"{source}{_mark(error)}: is not valid YAML ({_problem(error)}).") from error
     if not isinstance(plain, dict):
         raise UserError(f"{source}: is not a configuration: it needs sections such as data, model and training.")
@@ -312,7 +312,8 @@ def validate_config(
         first = error.errors(include_url=False)[0]
         location = [str(part) for part in first["loc"]]
         line = _line_of(root, location)
-        raise UserError(f"{source}{f', line {line}' if line else ''}: {_sentence(first, location)}") from error
+        sentence = " ".join(_sentence(first, location).split())  # a value may span lines
+        raise UserError(f"{source}{f', line {line}' if line else ''}: {sentence}") from error
 
 
 def to_yaml(config: ExperimentConfig) -> str:
@@ -394,12 +395,12 @@ def _line_of(root: yaml.Node | None, location: list[str]) -> int | None:
     return line
 
 
-def _mark(error: yaml.YAMLError) -> str:
+def _mark(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     return f", line {mark.line + 1}" if mark is not None else ""
 
 
-def _problem(error: yaml.YAMLError) -> str:
+def _problem(error: Exception) -> str:
     return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
@@ -409,6 +410,10 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a word, not a list or a section in braces", key.start_mark
+                )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value} is written twice", key.start_mark
