@@ -7,6 +7,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import cast
 
 import numpy as np
@@ -31,7 +32,7 @@ def open_array(path: Path) -> np.memmap:
         raise UserError(f"{path}: there is no such file; check the path.")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
         raise UserError(f"{path}: {_what_is_wrong(path, error)}; copy or make it again.") from error
     if not isinstance(array, np.memmap):
         raise UserError(f"{path}: is not a .npy array; copy or make it again.")
@@ -70,7 +71,11 @@ def read_table(path: Path) -> Table:
         words = [word.lstrip("#").strip() for word in lines.pop(0)[1]]
         header = tuple(word for word in words if word)
     keep = [i for i, name in enumerate(header) if name.lower() not in ("name", "seed")] if header else None
-    rows = [_numbers(path, number, words, header, keep) for number, words in lines if not words[0].startswith("#")]
+    lines = [(number, words) for number, words in lines if not words[0].startswith("#")]
+    rows = [_numbers(path, number, words, header, keep) for number, words in lines]
+    for (number, _), row in zip(lines, rows, strict=True):
+        if len(row) != len(rows[0]):
+            raise UserError(f"{path}, line {number}: has {len(row)} columns, but the first row has {len(rows[0])}.")
     if not rows:
         raise UserError(f"{path}: holds no rows of parameters.")
     names = tuple(header[i] for i in keep) if header and keep is not None else None
@@ -101,7 +106,10 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error}).") from error
     if path.suffix == ".csv":
-        rows = [[word.strip() for word in row] for row in csv.reader(text.splitlines())]
+        try:
+            rows = [[word.strip() for word in row] for row in csv.reader(text.splitlines())]
+        except csv.Error as error:
+            raise UserError(f"{path}: cannot be read as CSV ({error}).") from error
     else:
         rows = [line.split() for line in text.splitlines()]
     return [(number, words) for number, words in enumerate(rows, 1) if any(words)]
@@ -148,8 +156,8 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
             promised = math.prod(shape) * dtype.itemsize + file.tell()
-    except (ValueError, EOFError, OSError):
-        return f"is truncated within its header ({size} bytes)"
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError):  # numpy parses the header as Python
+        return f"is truncated or damaged within its header ({size} bytes)"
     if dtype.hasobject:
         return "holds pickled Python objects, which FOCUS does not load"
     if size < promised:

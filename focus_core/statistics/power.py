@@ -77,7 +77,7 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
         raise UserError(f"{source}: the box side is {box_size:g}; it must be a positive number of Mpc/h.")
     if maps.ndim == 2:
         maps = maps[None]
-    grid = maps.shape[-1]
+    grid = maps.shape[-1] if maps.ndim else 0
     if maps.ndim != 3 or maps.shape[1] != grid or grid < 2 or maps.shape[0] < 1:
         raise UserError(f"{source}: have shape {tuple(maps.shape)}; a spectrum needs (N, N) or (n, N, N) with N ≥ 2.")
     ring, weight = _rings(grid)

@@ -10,6 +10,7 @@ import yaml
 
 from focus_core.config import DataSection
 from focus_core.data.dataset import SURFACE_DENSITY
+from focus_core.data.files import read_table
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset
 from focus_core.errors import UserError
@@ -103,7 +104,10 @@ def test_truncated_missing_and_foreign_arrays_are_told_apart(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"maps\.npy: is truncated: its header promises \(12, 8, 8\)"):
         open_dataset(section, tmp_path)
     (folder / "maps.npy").write_bytes(whole[:40])
-    with pytest.raises(UserError, match="truncated within its header"):
+    with pytest.raises(UserError, match="truncated or damaged within its header"):
+        open_dataset(section, tmp_path)
+    (folder / "maps.npy").write_bytes(whole[:10] + b"{" * (len(whole) - 10))
+    with pytest.raises(UserError, match=r"maps\.npy: is truncated or damaged within its header"):
         open_dataset(section, tmp_path)
     (folder / "maps.npy").write_bytes(b"")
     with pytest.raises(UserError, match=r"is not a \.npy array \(0 bytes\)"):
@@ -176,6 +180,20 @@ def test_rows_and_columns_that_disagree_are_refused(tmp_path: Path) -> None:
     params.write_text("\n".join([lines[0], lines[1].replace("0.", "O.", 1)]) + "\n")
     with pytest.raises(UserError, match="is not a number"):
         open_dataset(section, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("p.txt", "1 2 3\n1 2\n", r"p\.txt, line 2: has 2 columns, but the first row has 3"),
+        ("p.csv", "1,2,3\n# a note\n1,2\n", r"p\.csv, line 3: has 2 columns, but the first row has 3"),
+        ("p.csv", "a,b\n1," + "9" * 200_000, r"p\.csv: cannot be read as CSV \(field larger"),
+    ],
+)
+def test_a_broken_table_is_told_by_its_line(tmp_path: Path, name: str, text: str, sentence: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_table(tmp_path / name)
 
 
 def test_sets_that_leave_the_prior_on_purpose_only_warn(tmp_path: Path) -> None:
