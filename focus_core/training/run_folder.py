@@ -132,10 +132,16 @@ def previous_config(run_folder: Path, state: dict[str, Any] | None) -> Experimen
 def move_aside(run_folder: Path) -> Path | None:
     """Move what a run wrote to a dated neighbour, with the configuration it was trained with; None if nothing is there.
 
-    config.yaml, run_model.sh and README.md stay.
+    config.yaml, run_model.sh and README.md stay. A damaged run is put aside like any other, without its configuration.
     """
-    old = previous_config(run_folder, previous_state(run_folder) if (run_folder / LAST).exists() else None)
-    if old is None:
+    run_folder = run_folder.resolve()  # "." has no neighbours
+    try:
+        old = previous_config(run_folder, previous_state(run_folder))
+    except UserError:
+        damaged, old = True, None
+    else:
+        damaged = False
+    if old is None and not damaged:
         return None
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     target = run_folder.with_name(f"{run_folder.name}-{stamp}")
@@ -150,7 +156,8 @@ def move_aside(run_folder: Path) -> Path | None:
                     entry.rename(target / name / entry.name)
         elif path.exists():
             path.rename(target / name)
-    write_text(target / CONFIG, to_yaml(old))
+    if old is not None:
+        write_text(target / CONFIG, to_yaml(old))
     return target
 
 

@@ -53,25 +53,31 @@ def run_training(
     """
     if config.method == "flow":
         raise UserError("method: flow matching is not there yet; FOCUS trains method: diffusion.")
-    with locked(run_folder), logging_to(run_folder):
-        try:
-            _run(config, run_folder, home, stop, fresh, attempt)
-        except UserError as error:
-            log.error("%s", error)
-            raise
-        except StopRequested:
-            raise
-        except Exception:
-            log.exception("ended by a fault")
-            raise
+    with locked(run_folder):
+        # Before the log is opened, which would otherwise go on in the old run's file.
+        aside = move_aside(run_folder) if fresh else None
+        with logging_to(run_folder):
+            if aside is not None:
+                log.info("put the earlier run aside in %s", aside)
+            _logged_run(config, run_folder, home, stop, attempt)
 
 
-def _run(
-    config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, fresh: bool, attempt: int | None
-) -> None:
+def _logged_run(config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, attempt: int | None) -> None:
+    """However it fails, the log says so."""
+    try:
+        _run(config, run_folder, home, stop, attempt)
+    except UserError as error:
+        log.error("%s", error)
+        raise
+    except StopRequested:
+        raise
+    except Exception:
+        log.exception("ended by a fault")
+        raise
+
+
+def _run(config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, attempt: int | None) -> None:
     remove_torn_files(run_folder)
-    if fresh and (aside := move_aside(run_folder)) is not None:
-        log.info("put the earlier run aside in %s", aside)
     state = previous_state(run_folder)
     _check_same_run(config, run_folder, state)
     device = choose_device(config.device)
@@ -167,6 +173,9 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
     if config.model.in_channels != 1:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
     check_grid(dataset.grid, len(config.model.channel_mults))
+    if config.sampling.method not in ("ddpm", "ddim"):
+        # Said now: the first figures would say it after an epoch of training.
+        raise UserError(f"sampling.method: {config.sampling.method} belongs to flow matching; set it to ddim or ddpm.")
 
 
 def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> None:

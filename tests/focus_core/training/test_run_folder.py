@@ -19,7 +19,7 @@ from focus_core.data.transform import Transform
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL, read_events
 from focus_core.statistics.power import power_spectrum
-from focus_core.training.run_folder import locked
+from focus_core.training.run_folder import locked, move_aside
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
@@ -132,10 +132,27 @@ def test_another_configuration_is_refused_with_its_keys_and_fresh_puts_the_old_r
     assert load_config(aside[0] / "config.yaml") == tiny_config(training={"num_epochs": 1})
     assert (aside[0] / "checkpoints" / "checkpoint_best.pt").is_file()
     assert (aside[0] / "logs" / "events.jsonl").is_file()
+    assert "put the earlier run aside" in (folder / "logs" / "training.log").read_text()
+    assert "finished" in (aside[0] / "logs" / "training.log").read_text()
     state = torch.load(folder / "checkpoints" / "checkpoint_last.pt", weights_only=True)
     assert state["config"]["training"]["lr"] == 5e-4
     first, _ = next(read_events(folder / JOURNAL))
     assert (first["seq"], first["attempt"]) == (0, 1)
+
+
+def test_a_damaged_run_can_be_put_aside_from_within_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "checkpoint_last.pt").write_bytes(b"half a check")
+    monkeypatch.chdir(folder)
+    with locked(Path()):
+        aside = move_aside(Path())
+    assert aside is not None
+    assert aside.parent == tmp_path
+    assert (aside / "checkpoints" / "checkpoint_last.pt").read_bytes() == b"half a check"
+    assert not (folder / "checkpoints").exists()
+    with locked(Path()):
+        assert move_aside(Path()) is None
 
 
 def test_a_finished_run_says_so_and_stays_as_it_is(
@@ -166,6 +183,7 @@ def test_flow_matching_is_not_there_yet_and_says_so(tmp_path: Path, tiny_home: P
         ({"model": {"in_channels": 2, "out_channels": 2}}, r"model.in_channels: is 2"),
         ({"model": {"out_channels": 3}}, r"model.out_channels: is 3"),
         ({"model": {"from": "FlowUNet"}}, r"does not train yet"),
+        ({"sampling": {"method": "heun"}}, r"sampling.method: heun belongs to flow matching"),
         ({"data": {"dataset": "tinny"}}, r"'tinny' is not there .*focus simulate --out"),
         ({"device": "cuda:77"}, r"device: cuda:77 is not there"),
     ],
