@@ -134,6 +134,8 @@ class ParameterSpace:
             if name in values:
                 raise UserError(f"--params: {name} is given twice.")
             values[name] = _finite_number(name, number)
+            if self.parameters[self.index(name)].scaling == "log" and values[name] <= 0.0:
+                raise UserError(f"--params: {name}={number} must be positive, for its scale is logarithmic.")
         missing = [name for name in self.names if name not in values]
         if missing:
             raise UserError(f"--params: {', '.join(missing)} missing; {self.name} needs {', '.join(self.names)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.data.files import sha256_of
     from focus_core.data.folder import is_folder, recorded_hashes
 
+    if arguments.box is not None and not (math.isfinite(arguments.box) and arguments.box > 0):
+        raise UserError(f"--box: is {arguments.box:g}; it must be a positive number of Mpc/h.")
     path: Path = arguments.path.expanduser()
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder; check the path.")

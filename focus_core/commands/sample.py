@@ -74,10 +74,14 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise UserError(f"--{name}: {value} is too small; give {least} or more.")
+    if arguments.seed >= 2**63:
+        raise UserError(f"--seed: {arguments.seed} is too large; give less than 2⁶³.")
     if arguments.guidance is not None and not 0.0 <= arguments.guidance <= 100.0:
         raise UserError(f"--guidance: {arguments.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
     if arguments.out.suffix != ".npz":
         raise UserError(f"--out: {arguments.out} must end in .npz.")
+    if arguments.out.is_dir():
+        raise UserError(f"--out: {arguments.out} is a folder; name a file in it.")
     if not arguments.out.absolute().parent.is_dir():
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if re.fullmatch(r"cpu|mps|cuda(:\d{1,2})?", name) is None:
+        raise UserError(f"device: '{name}' is not known; there are cpu, cuda, cuda:1, mps and auto.")
     device = torch.device(name)
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UserError(f"device: {name} is not there ({torch.cuda.device_count()} CUDA devices found); use auto.")

@@ -105,3 +105,8 @@ def test_broken_and_unknown_spaces_are_told() -> None:
         parameter_space("wcdm")
     with pytest.raises(UserError, match="wcdm6 has 6 parameters"):
         WCDM6.to_unit(np.zeros((2, 5)))
+
+
+def test_a_logarithmic_parameter_must_be_positive() -> None:
+    with pytest.raises(UserError, match="A_SN1=0 must be positive"):
+        CAMELS_LH6.parse("A_SN1=0")

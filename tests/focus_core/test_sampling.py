@@ -122,6 +122,8 @@ def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
         ((), PARAMS.replace("0.7", "seventy"), "h=seventy is not a number"),
         (("--steps", "51"), PARAMS, "51 steps; DDIM takes between 1 and the schedule's 50"),
         (("--n", "0"), PARAMS, "--n: 0 is too small"),
+        (("--seed", str(2**63)), PARAMS, "--seed: 9223372036854775808 is too large"),
+        (("--device", "gpu"), PARAMS, "device: 'gpu' is not known"),
         (("--guidance", "-1"), PARAMS, "--guidance: -1 is not between"),
         (("--out", "maps.fits"), PARAMS, "must end in .npz"),
         (("--run", "/nowhere"), PARAMS, "/nowhere/checkpoints/checkpoint_best.pt: there is no checkpoint here yet"),

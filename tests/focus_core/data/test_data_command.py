@@ -68,6 +68,7 @@ def test_a_map_of_zeros_is_named(folder: Path, capsys: pytest.CaptureFixture[str
 
 def test_missing_truncated_and_unfinished_data_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such file or folder" in mistake(capsys, folder / "nowhere")
+    assert "--box: is 0;" in mistake(capsys, folder, "--box", "0")
     (folder / "maps.npy").write_bytes((folder / "maps.npy").read_bytes()[:-1])
     assert "maps.npy: is truncated" in mistake(capsys, folder)
     (folder / "dataset.yaml").write_text("a: [")
