@@ -7,11 +7,13 @@ it is imported only when it is asked for, so that `focus describe` never waits f
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, StopRequested, UserError
 
@@ -23,6 +25,18 @@ COMMANDS = {
     "spectrum": "measure the power spectrum P(k) of maps",
     "describe": "parameters, memory and operations of a configuration, before it is trained",
 }
+
+# What the person at the keyboard can mend about a file: room, rights, and what lies at a path.
+MENDABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,16 +58,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StopRequested as stop:
         print(f"focus {parsed.command}: {stop}", file=sys.stderr)
         return EXIT_STOPPED
-    except BrokenPipeError:
+    except BrokenPipeError:  # an OSError too, so it comes first
         # The reader of our output (`head`, say) has gone. Python would complain again while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        where = error.filename if error.filename is not None else "a file"
+        print(
+            f"focus {parsed.command}: {where}: {error.strerror}; mend that and run the command again.", file=sys.stderr
+        )
+        return EXIT_USER_MISTAKE
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USER_MISTAKE, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def _parser(load: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="focus", description="Generative models of the universe, on the command line."
-    )
+    parser = _Parser(prog="focus", description="Generative models of the universe, on the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")

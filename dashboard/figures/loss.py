@@ -192,7 +192,4 @@ def _loss_range(c: TrainingCurves) -> tuple[float, float]:
     if values.size == 0:
         return 0.01, 1.0
     low, high = float(values.min()), float(values.max())
-    if c.steps.value.size:
-        high = max(high, float(np.nanquantile(c.steps.value, 0.995)))
-        low = min(low, float(np.nanquantile(c.steps.value, 0.02)))
     return low / 1.15, max(high * 1.1, low * 1.6)

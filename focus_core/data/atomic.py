@@ -12,7 +12,7 @@ from typing import BinaryIO
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         with temporary.open("wb") as file:
             yield file

@@ -93,11 +93,12 @@ def locked(run_folder: Path) -> Iterator[None]:
 
 @contextmanager
 def logging_to(run_folder: Path) -> Iterator[None]:
-    """Log lines go to logs/training.log and to standard output."""
+    """Log lines go to logs/training.log and, errors aside, to standard output: the command line tells those itself."""
     handlers: list[logging.Handler] = [
         logging.FileHandler(run_folder / LOG, encoding="utf-8"),
         logging.StreamHandler(sys.stdout),
     ]
+    handlers[1].addFilter(lambda record: record.levelno < logging.ERROR)
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
         log.addHandler(handler)
