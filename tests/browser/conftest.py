@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waiting import PATIENCE_SECONDS
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -38,8 +38,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for the whole session: while it lives, Playwright's event loop keeps other tests from having their own."""
     binary = chromium()
     assert binary is not None, "CI=true, but no Chromium is installed"
     with sync_playwright() as playwright:
@@ -54,6 +55,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme="light")
     window = context.new_page()
     window.set_default_timeout(PATIENCE_SECONDS * 1000)
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     outside: list[str] = []
     window.on("request", lambda request: outside.append(request.url) if not _is_local(request.url) else None)
     yield window
