@@ -104,37 +104,6 @@ def power_axis_title(page: Page) -> str:
     return str(chart(page, "power").evaluate("box => box.layout.yaxis.title.text"))
 
 
-def test_the_readers_zoom_survives_live_updates(page: Page, laboratory: Laboratory) -> None:
-    page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
-    chart(page, "loss").wait_for()
-    await_condition(lambda: points(page, "loss") > 3, "points of the loss")
-    box = chart(page, "loss")
-    ranges = "box => [box._fullLayout.xaxis.range, box._fullLayout.yaxis.range].flat()"
-
-    def zoomed() -> bool:
-        """The page may still be laying itself out under the mouse: then the reader draws the rectangle again."""
-        drag_a_rectangle(page, box)
-        page.wait_for_timeout(1000)
-        return bool(box.evaluate(ranges)[0] > 0.5)
-
-    see_maps(page)
-    await_condition(zoomed, "the zoom to be drawn")
-    chosen, first = box.evaluate(ranges), int(box.get_attribute("data-draws") or 0)
-    await_condition(lambda: int(box.get_attribute("data-draws") or 0) >= first + 5, "five live updates of the chart")
-    assert box.evaluate(ranges) == pytest.approx(chosen)
-
-
-def drag_a_rectangle(page: Page, box: Locator) -> None:
-    """Zoom as a reader does, with the mouse over the upper panel."""
-    box.scroll_into_view_if_needed()
-    panel = box.locator(".nsewdrag").first.bounding_box()
-    assert panel is not None
-    page.mouse.move(panel["x"] + 0.1 * panel["width"], panel["y"] + 0.3 * panel["height"])
-    page.mouse.down()
-    page.mouse.move(panel["x"] + 0.3 * panel["width"], panel["y"] + 0.8 * panel["height"], steps=5)
-    page.mouse.up()
-
-
 def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Laboratory) -> None:
     page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
     page.locator(".st-key-stop button").click()
