@@ -281,6 +281,8 @@ class WorkerRow:
     device: str
     heartbeat_age: float  # seconds
     current: str | None  # public id of what it works on
+    slot: str | None = None  # the GPU that it holds for training
+    message: str | None = None  # what it waits for
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ class Laboratory(Leases):
         with self.writing() as session:
             now = database_now(session)
             if (row := session.get(Worker, worker.id)) is not None:
-                row.heartbeat_at = now
+                row.heartbeat_at, row.slot, row.message = now, worker.slot, worker.message
                 return
-            columns = {"host": worker.host, "lane": worker.lane, "pid": worker.pid, "device": worker.device}
+            columns = {name: getattr(worker, name) for name in ("host", "lane", "pid", "device", "slot", "message")}
             session.add(Worker(id=worker.id, current=worker.current, started_at=now, heartbeat_at=now, **columns))
 
     def set_current(self, worker_id: str, current: str | None) -> None:

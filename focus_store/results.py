@@ -72,7 +72,7 @@ class Results(Record):
             by_status = {row[0]: row[1] for row in session.execute(counts.group_by(Experiment.status))}
             now = database_now(session)
             rows = [
-                WorkerRow(w.id, w.host, w.lane, w.pid, w.device, (now - w.heartbeat_at).total_seconds(), w.current)
+                _worker_row(w, (now - w.heartbeat_at).total_seconds())
                 for w in session.scalars(select(Worker).order_by(Worker.lane, Worker.id))
             ]
         workers = tuple(w for w in rows if w.heartbeat_age < 2 * self.settings.lease_seconds)
@@ -131,6 +131,10 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
         seconds=row.seconds,
         created_at=row.created_at,
     )
+
+
+def _worker_row(row: Worker, age: float) -> WorkerRow:
+    return WorkerRow(row.id, row.host, row.lane, row.pid, row.device, age, row.current, row.slot, row.message)
 
 
 def _job_row(row: Job) -> JobRow:

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0001"
+REVISION = "0002"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -369,8 +369,23 @@ class Worker(Base):
     pid: Mapped[int]
     device: Mapped[str]
     current: Mapped[str | None]
+    slot: Mapped[str | None]  # the GPU that it trains on; none on a processor, and none of a sampler
+    message: Mapped[str | None]  # what it waits for
     started_at: Mapped[datetime.datetime]
     heartbeat_at: Mapped[datetime.datetime]
+
+
+class GpuSlot(Base):
+    """The right to train on one GPU, held by one worker under a lease. `id` is the GPU's own, or host:index."""
+
+    __tablename__ = "gpu_slot"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    device: Mapped[str]
+    lease_token: Mapped[str | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime.datetime | None]
 
 
 class Event(Base):

@@ -79,7 +79,7 @@ class TestMigrations:
     def test_a_record_of_another_revision_is_refused_with_the_command_that_helps(self, settings: Settings) -> None:
         with make_engine(settings.database_url, writes=True).begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(UserError, match=r"revision 9999.*needs revision 0001; run: focus-lab migrate"):
+        with pytest.raises(UserError, match=rf"revision 9999.*needs revision {REVISION}; run: focus-lab migrate"):
             open_record(settings).list_experiments()
         with make_engine(settings.database_url, writes=True).begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": REVISION})
