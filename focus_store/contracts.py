@@ -283,6 +283,9 @@ class WorkerRow:
     current: str | None  # public id of what it works on
     slot: str | None = None  # the GPU that it holds for training
     message: str | None = None  # what it waits for
+    memory_used: int | None = None  # bytes, of the GPU or by the worker and its children
+    memory_total: int | None = None  # bytes
+    utilisation: float | None = None  # of the device, 0 … 1
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from focus_store.session import database_now, insert_replacing
 from focus_store.tables import Dataset, Job, SampleRequest, Spectrum, Worker
 from focus_store.transitions import unknown
 
+# What a worker says anew with every heartbeat.
+BEATEN = ("slot", "message", "memory_used", "memory_total", "utilisation")
+
 
 class Laboratory(Leases):
     def beat(self, worker: WorkerRow) -> None:
@@ -25,9 +28,11 @@ class Laboratory(Leases):
         with self.writing() as session:
             now = database_now(session)
             if (row := session.get(Worker, worker.id)) is not None:
-                row.heartbeat_at, row.slot, row.message = now, worker.slot, worker.message
+                row.heartbeat_at = now
+                for name in BEATEN:
+                    setattr(row, name, getattr(worker, name))
                 return
-            columns = {name: getattr(worker, name) for name in ("host", "lane", "pid", "device", "slot", "message")}
+            columns = {name: getattr(worker, name) for name in ("host", "lane", "pid", "device", *BEATEN)}
             session.add(Worker(id=worker.id, current=worker.current, started_at=now, heartbeat_at=now, **columns))
 
     def set_current(self, worker_id: str, current: str | None) -> None:

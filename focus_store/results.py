@@ -134,7 +134,9 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
 
 
 def _worker_row(row: Worker, age: float) -> WorkerRow:
-    return WorkerRow(row.id, row.host, row.lane, row.pid, row.device, age, row.current, row.slot, row.message)
+    names = ("id", "host", "lane", "pid", "device", "current", "slot", "message")
+    measured = ("memory_used", "memory_total", "utilisation")
+    return WorkerRow(heartbeat_age=age, **{name: getattr(row, name) for name in (*names, *measured)})
 
 
 def _job_row(row: Job) -> JobRow:

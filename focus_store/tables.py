@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0002"
+REVISION = "0003"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -355,6 +355,8 @@ class Dataset(Base):
     unit: Mapped[str | None]
     parameter_space: Mapped[dict[str, Any]]
     provenance: Mapped[dict[str, Any] | None]
+    survey: Mapped[dict[str, Any] | None]  # statistics, digests of arrays and sheets, stamps of the files
+    checked_at: Mapped[datetime.datetime | None]  # when every pixel and label was read
     created_at: Mapped[datetime.datetime]
 
 
@@ -371,6 +373,9 @@ class Worker(Base):
     current: Mapped[str | None]
     slot: Mapped[str | None]  # the GPU that it trains on; none on a processor, and none of a sampler
     message: Mapped[str | None]  # what it waits for
+    memory_used: Mapped[int | None]  # bytes, of the GPU or by the worker and its children
+    memory_total: Mapped[int | None]
+    utilisation: Mapped[float | None]  # of the device, 0 … 1
     started_at: Mapped[datetime.datetime]
     heartbeat_at: Mapped[datetime.datetime]
 
