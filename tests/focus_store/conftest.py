@@ -1,9 +1,8 @@
-"""A migrated record in a folder of its own, on every database that this machine offers."""
+"""A migrated record in a folder of its own, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from private_database import ServerPool
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
-from migrations.upgrade import migrate, migrate_down
-
-# FOCUS_TEST_DATABASE_URL names an empty PostgreSQL database; the same tests then run on it too.
-BACKENDS = ["sqlite", *(["postgresql"] if os.environ.get("FOCUS_TEST_DATABASE_URL") else [])]
+from migrations.upgrade import migrate
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +27,12 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=BACKENDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[Settings]:
-    """Settings of an empty, migrated record with impatient leases."""
-    url = os.environ["FOCUS_TEST_DATABASE_URL"] if request.param == "postgresql" else ""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path, server_pool: ServerPool
+) -> Iterator[Settings]:
+    """Settings of an empty, migrated record with impatient leases; every test runs on both databases."""
+    url = server_pool.new_database() if request.param == "postgresql" else ""
     found = Settings.from_environment(
         {
             "FOCUS_HOME": str(tmp_path / "home"),
@@ -46,14 +45,12 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path
             "FOCUS_MAX_RETRIES": "2",
         }
     )
-    if url:
-        migrate(url)
-    else:
-        found.home.mkdir()
+    found.home.mkdir()
+    if not url:
         shutil.copy(migrated_file, found.home / "focus.db")
     yield found
     if url:
-        migrate_down(url, "base")
+        server_pool.drop(url)
 
 
 @pytest.fixture
