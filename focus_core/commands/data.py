@@ -27,24 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
+    from focus_core.data.checking import file_hashes, open_path, params_beside
     from focus_core.data.checks import scan_pixels
-    from focus_core.data.files import sha256_of
-    from focus_core.data.folder import is_folder, recorded_hashes
 
     if arguments.box is not None and not (math.isfinite(arguments.box) and arguments.box > 0):
         raise UserError(f"--box: is {arguments.box:g}; it must be a positive number of Mpc/h.")
     path: Path = arguments.path.expanduser()
-    if not path.exists():
-        raise UserError(f"{path}: there is no such file or folder; check the path.")
-    params = arguments.params or (None if path.is_dir() else _params_beside(path))
-    if params is None and path.is_file():
+    if path.is_file() and (arguments.params or params_beside(path)) is None:
         return _report_bare_maps(path)
-    dataset = _open(path, params, arguments)
-    hashes = {file.name: sha256_of(file) for file in (dataset.maps_file, dataset.params_file)}
-    if is_folder(path):
-        for name, recorded in recorded_hashes(path).items():
-            if hashes.get(name) != recorded:
-                raise UserError(f"{path / name}: its sha256 is not the one in dataset.yaml; it was changed or damaged.")
+    dataset = open_path(path, arguments.params, arguments.space, arguments.box)
+    hashes = file_hashes(dataset)
     _report(dataset, hashes)
     pixels = scan_pixels(dataset)
     unit = dataset.unit or ("normalised" if dataset.normalised else "unit unknown")
@@ -52,31 +44,6 @@ def run(arguments: argparse.Namespace) -> int | None:
     print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
     print("every check passed")
     return None
-
-
-def _params_beside(path: Path) -> Path | None:
-    """The parameters that belong to a maps file by name, or None for a name that implies none."""
-    from focus_core.data.cmd import parse_name
-    from focus_core.data.opening import NORMALISED_MAPS, NORMALISED_PARAMS
-
-    name = parse_name(path)
-    if name is not None:
-        return path.with_name(name.params_file)
-    return path.with_name(NORMALISED_PARAMS) if path.name == NORMALISED_MAPS else None
-
-
-def _open(path: Path, params: Path | None, arguments: argparse.Namespace) -> MapDataset:
-    from focus_core.data.folder import is_folder, open_folder
-    from focus_core.data.opening import NORMALISED_MAPS, NORMALISED_PARAMS, open_pair
-
-    if params is not None:
-        return open_pair(path, params, arguments.space, arguments.box)
-    if not is_folder(path) and (path / NORMALISED_MAPS).is_file():
-        return open_pair(path / NORMALISED_MAPS, path / NORMALISED_PARAMS, arguments.space, arguments.box)
-    found = sorted(path.glob("Maps_*.npy"))
-    if not is_folder(path) and len(found) == 1:
-        return open_pair(found[0], _params_beside(found[0]) or found[0], arguments.space, arguments.box)
-    return open_folder(path)
 
 
 def _report(dataset: MapDataset, hashes: dict[str, str]) -> None:

@@ -56,8 +56,18 @@ def write_folder(
     """Write a dataset folder from maps in the order of the simulations and θ (n_simulations, d)."""
     folder.mkdir(parents=True, exist_ok=True)
     write_maps(folder / MAPS, pieces, (len(theta) * about.maps_per_simulation, grid, grid))
-    rows = [",".join(about.space.names), *(",".join(repr(float(value)) for value in row) for row in theta)]
-    write_text(folder / PARAMS, "\n".join(rows) + "\n")
+    write_params(folder / PARAMS, theta, about.space)
+    write_description(folder, about)
+
+
+def write_params(path: Path, theta: NDArray[np.float64], space: ParameterSpace) -> None:
+    """θ (n_simulations, d), exactly, under the names of the space."""
+    rows = [",".join(space.names), *(",".join(repr(float(value)) for value in row) for row in theta)]
+    write_text(path, "\n".join(rows) + "\n")
+
+
+def write_description(folder: Path, about: Description, hashes: Mapping[str, str] | None = None) -> None:
+    """`dataset.yaml` of a folder whose maps and parameters are there; `hashes` where they are known already."""
     plain = {
         "name": about.name,
         "field": about.field,
@@ -69,7 +79,7 @@ def write_folder(
         "normalised": about.normalised,
         "parameter_space": about.space.to_dict(),
         "provenance": dict(about.provenance),
-        "sha256": {name: sha256_of(folder / name) for name in (MAPS, PARAMS)},
+        "sha256": dict(hashes or {name: sha256_of(folder / name) for name in (MAPS, PARAMS)}),
     }
     write_text(folder / DESCRIPTION, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 

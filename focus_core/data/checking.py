@@ -1,0 +1,57 @@
+"""Opening whatever a path may name, as `focus data check` and the laboratory's surveys both do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from focus_core.data.cmd import parse_name
+from focus_core.data.dataset import MapDataset
+from focus_core.data.files import sha256_of
+from focus_core.data.folder import is_folder, open_folder, recorded_hashes
+from focus_core.data.opening import NORMALISED_MAPS, NORMALISED_PARAMS, open_pair
+from focus_core.errors import UserError
+
+
+def params_beside(path: Path) -> Path | None:
+    """The parameters that belong to a maps file by name, or None for a name that implies none."""
+    name = parse_name(path)
+    if name is not None:
+        return path.with_name(name.params_file)
+    return path.with_name(NORMALISED_PARAMS) if path.name == NORMALISED_MAPS else None
+
+
+def open_path(
+    path: Path, params: Path | None = None, space: str | None = None, box_size: float | None = None
+) -> MapDataset:
+    """A dataset folder, a folder that holds one pair of files, or a maps file with its parameters.
+
+    Headers, labels and the number of rows are checked; pixels and hashes are not. UserError for what cannot be opened.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder; check the path.")
+    if path.is_file():
+        beside = params or params_beside(path)
+        if beside is None:
+            raise UserError(f"{path}: its name does not say where its parameters are; give their file and their space.")
+        return open_pair(path, beside, space, box_size)
+    if params is not None:
+        return open_pair(path, params, space, box_size)
+    if not is_folder(path) and (path / NORMALISED_MAPS).is_file():
+        return open_pair(path / NORMALISED_MAPS, path / NORMALISED_PARAMS, space, box_size)
+    found = sorted(path.glob("Maps_*.npy"))
+    if not is_folder(path) and len(found) == 1:
+        return open_pair(found[0], params_beside(found[0]) or found[0], space, box_size)
+    return open_folder(path)
+
+
+def file_hashes(dataset: MapDataset) -> dict[str, str]:
+    """sha256 of the whole of both files; UserError where a dataset folder recorded another one."""
+    hashes = {file.name: sha256_of(file) for file in (dataset.maps_file, dataset.params_file)}
+    folder = dataset.maps_file.parent
+    if is_folder(folder):
+        for name, recorded in recorded_hashes(folder).items():
+            if name in hashes and hashes[name] != recorded:
+                raise UserError(
+                    f"{folder / name}: its sha256 is not the one in dataset.yaml; it was changed or damaged."
+                )
+    return hashes
