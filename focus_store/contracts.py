@@ -222,7 +222,7 @@ class SampleRow:
 
 @dataclass(frozen=True)
 class JobRow:
-    """A job on the training lane that is not a training: today `simulate`."""
+    """Work that is neither a training nor a sample: `simulate` on the training lane, `add_dataset` on the other."""
 
     id: str
     kind: str
@@ -248,6 +248,9 @@ class DatasetRow:
     box_size: float | None
     unit: str | None
     parameter_space: Mapping[str, Any]
+    provenance: Mapping[str, Any] | None = None
+    survey: Mapping[str, Any] | None = None  # what a worker measured; None before
+    checked_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True)

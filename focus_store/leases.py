@@ -11,11 +11,11 @@ import secrets
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, or_, select, update
+from sqlalchemy import CursorResult, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from focus_store.contracts import ACTIVE, Claim, DesiredState, JobStatus, Status, Wish
-from focus_store.queue import SAMPLE, TRAIN
+from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, job_lane
 from focus_store.requests import Requests
 from focus_store.session import add_event, database_now
 from focus_store.tables import Attempt, Experiment, Job, SampleRequest
@@ -31,16 +31,19 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 class Leases(Requests):
     def claim(self, lane: str, owner: str) -> Claim | None:
         """Take the first due row of a lane: highest priority, then longest wait. None when nothing is due."""
-        tables: list[LeasedRow] = [SampleRequest] if lane == SAMPLE else [Experiment, Job]
-        with self.writing() as session:
-            due = sorted(
-                (row for table in tables if (row := _first_due(session, table)) is not None),
-                key=lambda row: (-row[1], row[2]),
-            )
-            for row_id, _, _, table in due:
-                if (claim := self._take(session, table, row_id, owner)) is not None:
-                    return claim
-        return None
+        tables: list[LeasedRow] = [SampleRequest, Job] if lane == SAMPLE else [Experiment, Job]
+        while True:
+            with self.writing() as session:
+                due = sorted(
+                    (row for table in tables if (row := _first_due(session, table, lane)) is not None),
+                    key=lambda row: (-row[1], row[2]),
+                )
+                if not due:
+                    return None
+                for row_id, _, _, table in due:
+                    if (claim := self._take(session, table, row_id, owner)) is not None:
+                        return claim
+            # PostgreSQL lets somebody else take a row between our look and our UPDATE; another one may still wait.
 
     def claim_row(self, kind: str, row_id: str, owner: str) -> Claim | None:
         """Take this very row if it waits; of many that try at once, one wins."""
@@ -220,13 +223,14 @@ class Leases(Requests):
     def _unpublished(self, all_waiting: bool) -> list[tuple[str, str]]:
         with self.reading() as session:
             old = database_now(session) - datetime.timedelta(seconds=self.settings.republish_seconds)
-            found = []
+            found: list[tuple[str, str]] = []
             for table in TABLES.values():
-                query = select(table.id).where(table.status == "queued")
+                kind = Job.kind if table is Job else literal("")
+                query = select(table.id, kind).where(table.status == "queued")
                 if not all_waiting:
                     query = query.where(or_(table.published_at.is_(None), table.published_at < old))
-                lane = SAMPLE if table is SampleRequest else TRAIN
-                found += [(lane, row_id) for row_id in session.scalars(query.order_by(table.queued_at))]
+                for row_id, job_kind in session.execute(query.order_by(table.queued_at)):
+                    found.append((SAMPLE if table is SampleRequest else job_lane(job_kind), row_id))
         return found
 
     def mark_stalled(self) -> list[str]:
@@ -256,13 +260,16 @@ def _expired(session: Session, table: LeasedRow, now: datetime.datetime) -> list
     return cast(list[LeasedInstance], session.scalars(query).all())
 
 
-def _first_due(session: Session, table: LeasedRow) -> tuple[str, int, datetime.datetime, LeasedRow] | None:
+def _first_due(session: Session, table: LeasedRow, lane: str) -> tuple[str, int, datetime.datetime, LeasedRow] | None:
     query = select(table.id, table.priority, table.queued_at).where(table.status == "queued")
     if table is Experiment:
         busy = select(Job.id).where(
             and_(Job.id == Experiment.after_job, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
         )
         query = query.where(~busy.exists())
+    elif table is Job:
+        interactive = Job.kind.in_(INTERACTIVE_JOBS)
+        query = query.where(interactive if lane == SAMPLE else ~interactive)
     row = session.execute(query.order_by(table.priority.desc(), table.queued_at, table.id).limit(1)).first()
     return None if row is None else (row[0], row[1], row[2] or _EPOCH, table)
 

@@ -18,13 +18,13 @@ from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
-from focus_store.queue import SAMPLE, TRAIN
+from focus_store.queue import SAMPLE, TRAIN, job_lane
 from focus_store.session import Record, add_event, database_now, new_id
 from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
 from focus_store.transitions import move, touch, unknown
 
 PERSON = "person"
-_DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIMULATION_DEFAULTS: Mapping[str, Any] = {
     "simulations": 64,
     "grid": 64,
@@ -51,7 +51,7 @@ class Requests(Record):
         With `after_job` it waits until that job has ended (however it ends: the trainer then says what is missing).
         """
         with self.writing() as session:
-            experiment_id, now = _free_id(session, Experiment), database_now(session)
+            experiment_id, now = free_id(session, Experiment), database_now(session)
             status = Status.DRAFT if draft else Status.QUEUED
             session.add(
                 Experiment(
@@ -154,7 +154,7 @@ class Requests(Record):
             )
             if twin is not None:
                 return twin
-            sample_id, now = _free_id(session, SampleRequest), database_now(session)
+            sample_id, now = free_id(session, SampleRequest), database_now(session)
             columns = asdict(spec) | {"theta": list(spec.theta)}
             session.add(
                 SampleRequest(
@@ -178,7 +178,7 @@ class Requests(Record):
         """
         plain = _check_simulation(arguments)
         with self.writing() as session:
-            job_id, now = _free_id(session, Job), database_now(session)
+            job_id, now = free_id(session, Job), database_now(session)
             title = f"Simulate {plain['name']}: {plain['simulations']} × {plain['grid']}³"
             total = int(plain["simulations"]) * int(plain["realisations"])
             session.add(
@@ -212,15 +212,16 @@ class Requests(Record):
                 session, Job, job_id, [JobStatus.CANCELLED, JobStatus.FAILED], JobStatus.QUEUED, PERSON,
                 cancel=False, queued_at=now, published_at=None, ended_at=None, retries=0,
             )  # fmt: skip
-        if moved:
-            self.publish(TRAIN, job_id)
+            kind = session.scalar(select(Job.kind).where(Job.id == job_id))
+        if moved and kind is not None:
+            self.publish(job_lane(kind), job_id)
 
     def publish(self, lane: str, row_id: str) -> None:
         """Send the nudge of a committed row and note when."""
         if self.publisher.publish(lane, row_id):
             with self.writing() as session:
                 now = database_now(session)
-                for table in (SampleRequest,) if lane == SAMPLE else (Experiment, Job):
+                for table in (SampleRequest, Job) if lane == SAMPLE else (Experiment, Job):
                     session.execute(update(table).where(table.id == row_id).values(published_at=now))
 
 
@@ -236,7 +237,7 @@ def _experiment(session: Session, experiment_id: str) -> Experiment:
     return row
 
 
-def _free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleRequest]) -> str:
+def free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleRequest]) -> str:
     while session.get(table, candidate := new_id()) is not None:
         pass
     return candidate
@@ -302,7 +303,7 @@ def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise UserError(f"{key}: is not an argument of a simulation; known are {', '.join(sorted(known))}.")
     name = str(arguments.get("name", ""))
-    if not _DATASET_NAME.fullmatch(name):
+    if not DATASET_NAME.fullmatch(name):
         raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
     plain: dict[str, Any] = {"name": name}
     for key, default in _SIMULATION_DEFAULTS.items():
@@ -311,7 +312,13 @@ def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
             plain[key] = type(default)(value)
         except (TypeError, ValueError):
             raise UserError(f"{key}: '{value}' is not a number.") from None
+        if isinstance(default, int) and plain[key] != float(value):
+            raise UserError(f"{key}: {value} is not a whole number.")
         if isinstance(default, (int, float)) and plain[key] < (0 if key == "seed" else 1):
             raise UserError(f"{key}: {plain[key]} is too small for a suite.")
+    if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
+        raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
+    if not math.isfinite(plain["box"]):
+        raise UserError(f"box: is {plain['box']:g}; it must be a positive number of Mpc/h.")
     parameter_space(str(plain["space"]))
     return plain

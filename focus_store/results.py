@@ -46,24 +46,19 @@ class Results(Record):
         if active_only:
             query = query.where(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
         with self.reading() as session:
-            return [_job_row(row) for row in session.scalars(query)]
+            return [job_row(row) for row in session.scalars(query)]
 
     def job(self, job_id: str) -> JobRow:
         with self.reading() as session:
             row = session.get(Job, job_id)
             if row is None:
                 raise unknown("job", job_id)
-            return _job_row(row)
+            return job_row(row)
 
     def datasets(self) -> list[DatasetRow]:
         with self.reading() as session:
             rows = session.scalars(select(Dataset).order_by(Dataset.name)).all()
-        return [
-            DatasetRow(
-                d.name, d.path, d.digest, d.n_maps, d.n_simulations, d.grid, d.box_size, d.unit, d.parameter_space
-            )
-            for d in rows
-        ]
+        return [dataset_row(row) for row in rows]
 
     def state(self) -> LaboratoryState:
         """Counts of experiments and the workers that showed themselves within two leases."""
@@ -139,7 +134,12 @@ def _worker_row(row: Worker, age: float) -> WorkerRow:
     return WorkerRow(heartbeat_age=age, **{name: getattr(row, name) for name in (*names, *measured)})
 
 
-def _job_row(row: Job) -> JobRow:
+def dataset_row(row: Dataset) -> DatasetRow:
+    plain = ("name", "path", "digest", "n_maps", "n_simulations", "grid", "box_size", "unit", "parameter_space")
+    return DatasetRow(**{name: getattr(row, name) for name in (*plain, "provenance", "survey", "checked_at")})
+
+
+def job_row(row: Job) -> JobRow:
     return JobRow(
         id=row.id,
         kind=row.kind,

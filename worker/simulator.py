@@ -14,10 +14,12 @@ import yaml
 
 from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, UserError
 from focus_store.contracts import Claim, JobRow, JobStatus
+from focus_store.datasets import ADD
 from focus_store.queue import TRAIN
 from focus_store.repository import Repository
 from worker.processes import end, last_line, last_sentence, running_in, spawn
 from worker.supervisor import trainer_environment
+from worker.surveys import survey
 from worker.watch import Stop, Watch, patiently
 
 STATE, DESCRIPTION = ".suite", "dataset.yaml"  # as focus_core.simulation.suite writes them
@@ -47,13 +49,28 @@ def simulate(repository: Repository, claim: Claim, shutting_down: Callable[[], b
         return
     status, message = _outcome(watch, code, job_log)
     if status is JobStatus.SUCCEEDED:
-        try:
-            repository.register_dataset(describe(folder))
-        except UserError as error:
-            status, message = JobStatus.FAILED, str(error)
+        ended = _measure(repository, claim, folder, shutting_down)
+        if ended is None:
+            return
+        status, message = ended
     patiently(lambda: repository.release(claim, status, status.value, message))
     for experiment in repository.waiting_behind(claim.id) if status is not JobStatus.QUEUED else ():
         repository.publish(TRAIN, experiment)
+
+
+def _measure(
+    repository: Repository, claim: Claim, folder: Path, shutting_down: Callable[[], bool]
+) -> tuple[JobStatus, str | None] | None:
+    """Survey a finished suite. One that cannot be surveyed is there all the same: whoever waits for it can train."""
+    try:
+        row = describe(folder)
+        ended = survey(repository, claim, {"name": folder.name, "path": str(folder)}, shutting_down)
+        if ended is None or ended[0] is not JobStatus.FAILED:
+            return ended
+        repository.register_dataset(row)
+        return JobStatus.SUCCEEDED, f"the dataset is there, but was not measured: {ended[1]}"
+    except UserError as error:
+        return JobStatus.FAILED, str(error)
 
 
 def register_found(repository: Repository) -> list[str]:
@@ -67,7 +84,16 @@ def register_found(repository: Repository) -> list[str]:
             names.append(folder.name)
         except UserError as error:
             log.warning("%s", error)
+    _ask_for_surveys(repository)
     return names
+
+
+def _ask_for_surveys(repository: Repository) -> None:
+    """Every dataset that was never measured is measured once; one that could not be waits for a person."""
+    asked = {job.arguments["name"] for job in repository.dataset_jobs((ADD,))}
+    for dataset in repository.datasets():
+        if dataset.survey is None and dataset.name not in asked:
+            repository.request_dataset(dataset.name, dataset.path)
 
 
 def command(job: JobRow, folder: Path) -> list[str]:
@@ -106,6 +132,8 @@ def describe(folder: Path) -> Mapping[str, Any]:
             "unit": plain["unit"],
             "parameter_space": plain["parameter_space"],
             "provenance": plain.get("provenance"),
+            "survey": None,
+            "checked_at": None,
         }
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path}: is not the description of a dataset ({type(error).__name__}: {error}).") from error

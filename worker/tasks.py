@@ -15,7 +15,9 @@ from worker import presence
 from worker.celery_app import app
 from worker.simulator import simulate
 from worker.supervisor import supervise
+from worker.surveys import add_dataset
 
+JOBS = {"simulate": simulate, "add_dataset": add_dataset}
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,7 @@ def _run(repository: Repository, claim: Claim) -> None:
     if claim.kind == "experiment":
         supervise(repository, claim, presence.shutting_down)
     elif claim.kind == "job":
-        simulate(repository, claim, presence.shutting_down)
+        JOBS[repository.job(claim.id).kind](repository, claim, presence.shutting_down)
     else:
         from worker.sampler import answer  # torch: only ever in a sampling worker
 

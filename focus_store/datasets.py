@@ -1,0 +1,143 @@
+"""Datasets of the record: asking for one to be added, what its survey found, and who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from focus_core.errors import UserError
+from focus_core.parameters import parameter_space
+from focus_store.artifacts import StoredFile
+from focus_store.contracts import DatasetRow, JobRow, JobStatus, Status
+from focus_store.ingest import note_artifact
+from focus_store.queue import SAMPLE
+from focus_store.requests import DATASET_NAME, PERSON, Requests, free_id
+from focus_store.results import dataset_row, job_row
+from focus_store.session import add_event, database_now
+from focus_store.tables import Dataset, Experiment, Job
+from focus_store.transitions import unknown
+
+ADD = "add_dataset"
+UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class DatasetUse:
+    """An experiment on a dataset, and the digest that its trainer found there (None before its first start)."""
+
+    id: str
+    name: str
+    status: Status
+    digest: str | None
+
+
+class Datasets(Requests):
+    def request_dataset(
+        self,
+        name: str,
+        path: str,
+        *,
+        params: str | None = None,
+        space: str | None = None,
+        box: float | None = None,
+    ) -> str:
+        """Ask a worker to check the dataset at `path`, measure it and enter it as `name`; the job's id.
+
+        A check of the same name that waits or runs answers this request too. UserError for a name that cannot be, or
+        that another dataset has.
+        """
+        if not DATASET_NAME.fullmatch(name):
+            raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
+        if not path.strip():
+            raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
+        if space is not None:
+            parameter_space(space)
+        arguments = {"name": name, "path": path, "params": params, "space": space, "box": box}
+        with self.writing() as session:
+            self._check_free(session, name, path)
+            for job in session.scalars(select(Job).where(Job.kind == ADD, Job.status.in_(UNDER_WAY))):
+                if job.arguments["name"] == name:
+                    return job.id
+            job_id, now = free_id(session, Job), database_now(session)
+            plain: dict[str, Any] = {"id": job_id, "kind": ADD, "title": f"Check {name}", "arguments": arguments}
+            session.add(Job(status=JobStatus.QUEUED, created_at=now, queued_at=now, **plain))
+            add_event(session, job_id, "status", PERSON, after=JobStatus.QUEUED)
+        self.publish(SAMPLE, job_id)
+        return job_id
+
+    def _check_free(self, session: Session, name: str, path: str) -> None:
+        """A name means one dataset for ever: experiments refer to it."""
+        known = session.get(Dataset, name)
+        home = self.settings.datasets / name
+        places = {known.path, str(home)} | set((known.survey or {}).get("files", {})) if known else {str(home)}
+        taken = known is not None or home.exists()
+        if taken and not any(_same_place(path, place) for place in places):
+            raise UserError(f"name: '{name}' is the dataset at {known.path if known else home}; choose another name.")
+
+    def dataset(self, name: str) -> DatasetRow:
+        with self.reading() as session:
+            row = session.get(Dataset, name)
+        if row is None:
+            raise unknown("dataset", name)
+        return dataset_row(row)
+
+    def register_survey(
+        self, columns: Mapping[str, Any], survey: Mapping[str, Any], files: Sequence[tuple[StoredFile, str]]
+    ) -> None:
+        """Add or replace a dataset with what its survey found; `files` are the artifacts that `survey` names."""
+        with self.writing() as session:
+            for file, kind in files:
+                note_artifact(session, file, kind)
+            now = database_now(session)
+            values = dict(columns) | {"survey": dict(survey), "checked_at": now}
+            row = session.get(Dataset, columns["name"])
+            if row is None:
+                session.add(Dataset(created_at=now, **values))
+                return
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    def dataset_jobs(self, kinds: Sequence[str] = (ADD, "simulate")) -> list[JobRow]:
+        """Of each dataset name the newest job that makes or checks it, newest first."""
+        query = select(Job).where(Job.kind.in_(kinds)).order_by(Job.created_at.desc(), Job.id)
+        with self.reading() as session:
+            rows = [job_row(row) for row in session.scalars(query)]
+        newest: dict[str, JobRow] = {}
+        for row in rows:
+            newest.setdefault(str(row.arguments.get("name")), row)
+        return list(newest.values())
+
+    def uses(self, dataset: DatasetRow) -> list[DatasetUse]:
+        """Experiments whose configuration names this dataset or its files, newest first; archived ones too."""
+        files = set((dataset.survey or {}).get("files", {}))
+        called = {dataset.name, Path(dataset.path).stem, *(Path(file).stem for file in files)}
+        query = select(Experiment).where(Experiment.dataset.in_(called)).order_by(Experiment.created_at.desc())
+        with self.reading() as session:
+            rows = session.scalars(query).all()
+        return [
+            DatasetUse(row.id, row.name, Status(row.status), used_digest(row.environment))
+            for row in rows
+            if _names(row.config.get("data", {}), dataset, files)
+        ]
+
+
+def used_digest(environment: Mapping[str, Any] | None) -> str | None:
+    """The digest of the data that a run's trainer opened, as its environment.json tells."""
+    found = ((environment or {}).get("dataset") or {}).get("digest")
+    return None if found is None else str(found)
+
+
+def _names(data: Mapping[str, Any], dataset: DatasetRow, files: set[str]) -> bool:
+    named = data.get("dataset")
+    if named is None:
+        return str(data.get("maps_path")) in files
+    return named == dataset.name or _same_place(str(named), dataset.path)
+
+
+def _same_place(one: str, other: str) -> bool:
+    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()

@@ -1,0 +1,142 @@
+"""`python -m worker.survey`: check a dataset, measure it, and leave what the record shall hold in a work folder.
+
+A process of its own, because it needs torch and may take minutes. It prints one line, "focus survey: …", for a mistake
+that a person can mend, exactly as `focus data check` says it. `survey.json` is written last and completes the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from focus_core.data.atomic import write_text
+from focus_core.data.checking import file_hashes, open_path
+from focus_core.data.dataset import MapDataset
+from focus_core.data.folder import MAPS, PARAMS, Description, is_folder, open_folder, write_description, write_params
+from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
+from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
+from focus_core.statistics.survey import survey_dataset
+from worker.surveys import ARRAYS, LINK, PREFIX, PROGRESS, RESULT, SHEETS
+
+# Enough to leaf through; a set of a thousand simulations of 256² would be gigabytes of pictures.
+_SHOWN_SIMULATIONS, _SHOWN_MAPS, _SCALE_MAPS = 64, 15, 48
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0 done, 2 a mistake that the printed line explains."""
+    parser = argparse.ArgumentParser(prog="python -m worker.survey", description="Check and measure a dataset.")
+    parser.add_argument("--path", type=Path, required=True, help="dataset folder, or maps file")
+    parser.add_argument("--out", type=Path, required=True, help="work folder")
+    parser.add_argument("--name", required=True, help="what the laboratory calls it")
+    parser.add_argument("--params", type=Path, help="parameters of a maps file")
+    parser.add_argument("--space", help="parameter space of a maps file")
+    parser.add_argument("--box", type=float, help="side of the box in Mpc/h")
+    given = parser.parse_args(argv)
+    try:
+        if given.box is not None and not (math.isfinite(given.box) and given.box > 0):
+            raise UserError(f"box: is {given.box:g}; it must be a positive number of Mpc/h.")
+        run(open_path(given.path.expanduser(), given.params, given.space, given.box), given.name, given.out)
+    except UserError as error:
+        print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+        return EXIT_USER_MISTAKE
+    return EXIT_DONE
+
+
+def run(dataset: MapDataset, name: str, out: Path) -> None:
+    """Measure `dataset` and write everything that a row of the record needs into the work folder `out`."""
+    (out / SHEETS).mkdir(parents=True, exist_ok=True)
+    stamps = {str(file): stamp(file) for file in (dataset.maps_file, dataset.params_file)}
+    hashes = file_hashes(dataset)
+    survey = survey_dataset(dataset, lambda done, total: write_text(out / PROGRESS, f"{done} {total}\n"))
+    (out / ARRAYS).write_bytes(survey.to_npz(dataset))
+    low, high = _scale(dataset)
+    shown = _draw_sheets(dataset, out / SHEETS, low, high)
+    folder = dataset.maps_file.parent
+    path, digest = (folder, dataset.digest) if is_folder(folder) else _link(dataset, hashes, name, out / LINK)
+    row = {
+        "name": name,
+        "path": str(path),
+        "digest": digest,
+        "n_maps": dataset.n_maps,
+        "n_simulations": dataset.n_simulations,
+        "grid": dataset.grid,
+        "box_size": dataset.box_size,
+        "unit": dataset.unit,
+        "parameter_space": dataset.space.to_dict(),
+        "provenance": dataset.provenance,
+    }
+    about = {
+        "field": dataset.field,
+        "redshift": dataset.redshift,
+        "maps_per_simulation": dataset.maps_per_simulation,
+        "normalised": dataset.normalised,
+        "warnings": list(dataset.warnings),
+        "files": stamps,
+        "sha256": {str(file): hashes[file.name] for file in (dataset.maps_file, dataset.params_file)},
+        "columns": sheet_columns(min(dataset.maps_per_simulation, _SHOWN_MAPS)),
+        "shown_maps": min(dataset.maps_per_simulation, _SHOWN_MAPS),
+        "range": [low, high],
+        "simulations": shown,
+        **survey.statistics(),
+    }
+    write_text(out / RESULT, json.dumps({"row": row, "survey": about}, ensure_ascii=False) + "\n")
+
+
+def stamp(file: Path) -> list[int]:
+    """Size and time of a file: a cheap sign that it was changed."""
+    found = file.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _scale(dataset: MapDataset) -> tuple[float, float]:
+    """One colour scale for the whole dataset, from maps spread evenly over it."""
+    chosen = np.unique(np.linspace(0, dataset.n_maps - 1, _SCALE_MAPS).astype(int))
+    return shown_range(np.array(dataset.maps[chosen], dtype=np.float64), dataset.normalised)
+
+
+def _draw_sheets(dataset: MapDataset, folder: Path, low: float, high: float) -> list[int]:
+    """A picture a simulation, of simulations spread evenly over the set; which ones."""
+    chosen = np.unique(np.linspace(0, dataset.n_simulations - 1, _SHOWN_SIMULATIONS).astype(int))
+    for simulation in chosen:
+        first = int(simulation) * dataset.maps_per_simulation
+        last = first + min(dataset.maps_per_simulation, _SHOWN_MAPS)
+        maps = np.array(dataset.maps[first:last], dtype=np.float64)
+        picture = render_sheet(maps, low, high, normalised=dataset.normalised)
+        (folder / f"{simulation:06d}.webp").write_bytes(picture)
+    return [int(simulation) for simulation in chosen]
+
+
+def _link(dataset: MapDataset, hashes: dict[str, str], name: str, link: Path) -> tuple[Path, str]:
+    """A dataset folder that points to a pair of files, so that a configuration can name it; (path, digest).
+
+    Sets that leave their prior on purpose are read with a warning from their own names only, so these stay a pair.
+    """
+    if dataset.warnings:
+        return dataset.maps_file, dataset.digest
+    link.mkdir()
+    (link / MAPS).symlink_to(dataset.maps_file.resolve())
+    write_params(link / PARAMS, dataset.theta, dataset.space)
+    about = Description(
+        name=name,
+        field=dataset.field,
+        unit=dataset.unit,
+        box_size=dataset.box_size,
+        redshift=dataset.redshift,
+        maps_per_simulation=dataset.maps_per_simulation,
+        space=dataset.space,
+        periodic=dataset.periodic,
+        normalised=dataset.normalised,
+        provenance=dataset.provenance | {"maps": str(dataset.maps_file), "parameters": str(dataset.params_file)},
+    )
+    write_description(link, about)
+    return link, open_folder(link).digest
+
+
+if __name__ == "__main__":
+    sys.exit(main())
