@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 # Write-ahead logging needs shared memory, which these do not have between machines.
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -32,11 +32,25 @@ def network_file_system(path: Path) -> str | None:
     return nearest.fstype if nearest.fstype.lower() in NETWORK_FILE_SYSTEMS else None
 
 
+# A server that vanished without a word is given up within half a minute, not after the system's two hours.
+_IMPATIENCE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+def _make_postgresql(url: URL, *, writes: bool) -> Engine:
+    """Readers see one snapshot, as on SQLite; writers compare and set, for which each statement sees the newest."""
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        connect_args={name: value for name, value in _IMPATIENCE.items() if name not in url.query},
+    )
+
+
 def make_engine(database_url: str, *, writes: bool) -> Engine:
     """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers."""
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return _make_postgresql(url, writes=writes)
     engine = create_engine(url)
     file = Path(url.database or "")
     journal = "DELETE" if network_file_system(file.parent) else "WAL"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from focus_store.datasets import Datasets
 from focus_store.experiments import Experiments
 from focus_store.ingest import Ingestion
 from focus_store.laboratory import Laboratory
 from focus_store.metrics import Metrics
 from focus_store.results import Results
+from focus_store.slots import Slots
 
 
-class Repository(Experiments, Metrics, Results, Ingestion, Laboratory):
+class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Laboratory, Slots):
     """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests`, and what workers write in
-    `leases`, `laboratory` and `ingest`.
+    `leases`, `slots`, `laboratory` and `ingest`.
 
-    Safe to share between threads; after a fork, call `close()` in the child.
+    Safe to share between threads; after a fork, call `close(forked=True)` in the child.
     """

@@ -49,7 +49,11 @@ class Record:
     @functools.cached_property
     def _reader(self) -> Engine:
         engine = make_engine(self.settings.database_url, writes=False)
-        check_revision(engine, self.settings)
+        try:
+            check_revision(engine, self.settings)
+        except BaseException:
+            engine.dispose()
+            raise
         return engine
 
     @functools.cached_property
@@ -69,12 +73,15 @@ class Record:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def close(self) -> None:
-        """Close every connection; the next use opens new ones. Needed after a fork."""
+    def close(self, *, forked: bool = False) -> None:
+        """Close every connection; the next use opens new ones.
+
+        Needed after a fork, and then with `forked`: the connections are the parent's, and are left alone.
+        """
         for name in ("_reader", "_writer"):
             engine = self.__dict__.pop(name, None)
             if engine is not None:
-                engine.dispose()
+                engine.dispose(close=not forked)
 
 
 def database_now(session: Session) -> datetime.datetime:
@@ -117,8 +124,19 @@ def add_event(
     session.add(row)
 
 
+class RecordUnfit(UserError):
+    """The record holds other tables than this code knows; `command` mends it."""
+
+    def __init__(self, message: str, command: str) -> None:
+        super().__init__(f"{message}; run: {command}")
+        self.command = command
+
+
+UPDATE_COMMAND = "git pull && make install"
+
+
 def check_revision(engine: Engine, settings: Settings) -> None:
-    """UserError unless the database holds exactly the tables that this code knows."""
+    """RecordUnfit unless the database holds exactly the tables that this code knows."""
     found = None
     url = make_url(settings.database_url)
     missing_file = url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
@@ -127,11 +145,19 @@ def check_revision(engine: Engine, settings: Settings) -> None:
             if inspect(connection).has_table("alembic_version"):
                 found = connection.scalar(text("SELECT version_num FROM alembic_version"))
     if found != REVISION:
-        state = "is empty" if found is None else f"is of revision {found}"
-        raise UserError(
-            f"{url.render_as_string(hide_password=True)}: the record {state}, but this version of FOCUS needs "
-            f"revision {REVISION}; run: focus-lab migrate"
-        )
+        raise unfit(settings.database_url, found)
+
+
+def unfit(database_url: str, found: str | None) -> RecordUnfit:
+    """What to do about a record of the revision `found`; revisions are numbers that grow."""
+    where = make_url(database_url).render_as_string(hide_password=True)
+    if found is not None and found > REVISION:
+        made = f"{where}: the record is of revision {found}, which a newer version of FOCUS made"
+        return RecordUnfit(f"{made}; this one knows revision {REVISION} and must be updated", UPDATE_COMMAND)
+    state = "is empty" if found is None else f"is of revision {found}"
+    return RecordUnfit(
+        f"{where}: the record {state}, but this version of FOCUS needs revision {REVISION}", "focus-lab migrate"
+    )
 
 
 def open_record(settings: Settings) -> Repository:

@@ -8,10 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from focus_store.engine import make_engine
+
+_LOCK = 0x464F435553  # "FOCUS": any number that no other program locks
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -26,6 +28,18 @@ def head() -> str:
     revision = ScriptDirectory.from_config(configuration()).get_current_head()
     assert revision is not None
     return revision
+
+
+class UnknownRevisionError(Exception):
+    """The database is of a revision that this version of FOCUS does not have: a newer one made it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"revision {revision} is not known here")
+        self.revision = revision
+
+
+def known_revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
 
 
 def migrate(database_url: str, revision: str = "head") -> tuple[str | None, str | None]:
@@ -48,7 +62,12 @@ def _run(database_url: str, revision: str, *, up: bool) -> tuple[str | None, str
     engine = make_engine(database_url, writes=True)
     try:
         with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # SQLite's BEGIN IMMEDIATE makes the second one wait; here a lock of ours does, until the commit.
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
             before = MigrationContext.configure(connection).get_current_revision()
+            if before is not None and before not in known_revisions():
+                raise UnknownRevisionError(before)
             run = command.upgrade if up else command.downgrade
             run(configuration(connection), revision)
             return before, MigrationContext.configure(connection).get_current_revision()

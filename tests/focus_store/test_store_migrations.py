@@ -14,12 +14,12 @@ from sqlalchemy import inspect, text
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
+from focus_store.contracts import WorkerRow
 from focus_store.engine import NETWORK_FILE_SYSTEMS, make_engine
 from focus_store.repository import Repository
-from focus_store.session import open_record
 from focus_store.settings import Settings
 from focus_store.tables import REVISION, Base
-from migrations.upgrade import head, migrate, migrate_down
+from migrations.upgrade import head, known_revisions, migrate, migrate_down
 
 EXPECTED_INDEXES = {
     "ix_event_subject_id",
@@ -76,13 +76,21 @@ class TestMigrations:
         assert migrate(settings.database_url) == (None, REVISION)
         assert repository.list_experiments() == []
 
-    def test_a_record_of_another_revision_is_refused_with_the_command_that_helps(self, settings: Settings) -> None:
-        with make_engine(settings.database_url, writes=True).begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(UserError, match=rf"revision 9999.*needs revision {REVISION}; run: focus-lab migrate"):
-            open_record(settings).list_experiments()
-        with make_engine(settings.database_url, writes=True).begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": REVISION})
+    def test_through_every_revision_and_back_the_first_one_s_rows_are_kept(
+        self, settings: Settings, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        row_id = repository.create_experiment(config, tags=["kept"])
+        repository.beat(WorkerRow("host:1:train", "host", "train", 1, "a GPU", 0.0, None, slot="GPU-1"))
+        repository.close()
+        for revision in sorted(known_revisions() - {REVISION}, reverse=True):
+            assert migrate_down(settings.database_url, revision)[1] == revision
+        with make_engine(settings.database_url, writes=False).connect() as connection:
+            assert connection.scalar(text("SELECT id FROM experiment")) == row_id
+            assert connection.scalar(text("SELECT id FROM worker")) == "host:1:train"
+        for revision in sorted(known_revisions() - {"0001"}):
+            assert migrate(settings.database_url, revision)[1] == revision
+        assert repository.experiment(row_id).summary.tags == ("kept",)
+        assert [worker.slot for worker in repository.state().workers] == [None]
 
     def test_migrating_works_from_any_folder(self, tmp_path: Path) -> None:
         environment = {**os.environ, "FOCUS_HOME": str(tmp_path / "a home"), "FOCUS_DATABASE_URL": ""}

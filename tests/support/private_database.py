@@ -78,5 +78,5 @@ def report_skipped(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if REASON in str(report.longrepr)]
     if skipped:
         terminalreporter.write_line(
-            f"{len(skipped)} tests on PostgreSQL and Redis were skipped: install postgresql and redis-server to run them."
+            f"{len(skipped)} tests on PostgreSQL and Redis were skipped: install postgresql and redis-server for them."
         )
