@@ -34,6 +34,8 @@ class DatasetUse:
     name: str
     status: Status
     digest: str | None
+    seed: int = 0
+    train_split: float = 0.9
 
 
 class Datasets(Requests):
@@ -120,7 +122,14 @@ class Datasets(Requests):
         with self.reading() as session:
             rows = session.scalars(query).all()
         return [
-            DatasetUse(row.id, row.name, Status(row.status), used_digest(row.environment))
+            DatasetUse(
+                row.id,
+                row.name,
+                Status(row.status),
+                used_digest(row.environment),
+                int(row.config["training"]["seed"]),
+                float(row.config["data"]["train_split"]),
+            )
             for row in rows
             if _names(row.config.get("data", {}), dataset, files)
         ]

@@ -93,7 +93,8 @@ def _ask_for_surveys(repository: Repository) -> None:
     asked = {job.arguments["name"] for job in repository.dataset_jobs((ADD,))}
     for dataset in repository.datasets():
         if dataset.survey is None and dataset.name not in asked:
-            repository.request_dataset(dataset.name, dataset.path)
+            here = repository.settings.datasets / dataset.name  # the home may have been moved since
+            repository.request_dataset(dataset.name, str(here) if (here / DESCRIPTION).exists() else dataset.path)
 
 
 def command(job: JobRow, folder: Path) -> list[str]:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 # Critical density of the universe today, in (M☉/h)/(Mpc/h)³.
 CRITICAL_DENSITY = 2.77536627e11
-
-# A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of them.
-_DEPTH = 16.0
-
-
-def default_slabs(grid: int, box_size: float) -> int:
-    """Slabs an axis: the divisor of the grid whose depth is closest to 16 Mpc/h, or to a quarter of a small box."""
-    wanted = box_size / min(_DEPTH, box_size / 4)
-    divisors = [n for n in range(1, grid + 1) if grid % n == 0]
-    return min(divisors, key=lambda n: abs(math.log(n / wanted)))
 
 
 def slab_maps(density: torch.Tensor, n_slabs: int, Omega_m: float, box_size: float) -> NDArray[np.float32]:

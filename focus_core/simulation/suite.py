@@ -32,7 +32,8 @@ from focus_core.errors import StopRequested, UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
-from focus_core.simulation.slabs import default_slabs, slab_maps
+from focus_core.simulation.slabs import slab_maps
+from focus_core.suites import default_slabs
 
 Layout = Literal["folder", "cmd"]
 

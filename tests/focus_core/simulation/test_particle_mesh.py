@@ -13,8 +13,9 @@ from focus_core.parameters import CAMELS_LH6, WCDM6
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.initial import displacements, fourier_grid, lattice, linear_density, trajectories
 from focus_core.simulation.particle_mesh import clouds, density, evolve, gravity
-from focus_core.simulation.slabs import CRITICAL_DENSITY, default_slabs, slab_maps
+from focus_core.simulation.slabs import CRITICAL_DENSITY, slab_maps
 from focus_core.statistics.power import power_spectrum
+from focus_core.suites import default_slabs
 
 CPU = torch.device("cpu")
 FIDUCIAL = Cosmology(Omega_m=0.3, Omega_b=0.05, h=0.7, n_s=0.96, sigma_8=0.8, w0=-1.0)

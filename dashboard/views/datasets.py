@@ -1,0 +1,102 @@
+"""Datasets: what a model can be trained on, how it covers θ, what its maps and spectra look like, who uses it."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.actions import QUICK_SUITE
+from dashboard.datasets import provenance_words
+from dashboard.frame import page_head, warn_without_workers
+from dashboard.problems import show_user_error
+from dashboard.record import record
+from dashboard.views.datasets_detail import detail
+from dashboard.views.datasets_forms import add_form, simulate_form
+from dashboard.views.datasets_jobs import jobs
+from focus_core.errors import UserError
+from focus_store.contracts import DatasetRow, JobStatus
+
+FORMS = {"add": add_form, "simulate": simulate_form}
+
+
+def page() -> None:
+    rows = queries.datasets()
+    chosen = _chosen(rows)
+    note = f'<span class="focus-note">{escape(provenance_words(chosen))}</span>' if chosen else ""
+    with page_head(chosen.name if chosen else "Datasets", note, "datasets-head"):
+        _opener("Add by path", ":material/folder_open:", "add")
+        _opener("New suite", ":material/grain:", "simulate", primary=True)
+    warn_without_workers()
+    form = FORMS.get(st.session_state.get("datasets-form", ""))
+    if form is not None:
+        form(rows)
+    jobs()
+    if chosen is None:
+        _empty()
+        return
+    _choice(rows, chosen)
+    try:
+        detail(record().dataset(chosen.name))
+    except UserError as error:
+        show_user_error(error)
+
+
+def _opener(label: str, icon: str, form: str, *, primary: bool = False) -> None:
+    """A button that opens its form, or closes it when it is open."""
+    is_open = st.session_state.get("datasets-form") == form
+
+    def toggle() -> None:
+        st.session_state["datasets-form"] = "" if is_open else form
+
+    kind = "primary" if primary else "secondary"
+    st.button(label, icon=icon, key=f"open-{form}", type=kind, on_click=toggle)  # type: ignore[arg-type]
+
+
+def _chosen(rows: list[DatasetRow]) -> DatasetRow | None:
+    """The dataset of the address, or the newest that was checked."""
+    by_name = {row.name: row for row in rows}
+    asked = st.query_params.get("dataset", "")
+    if asked in by_name:
+        return by_name[asked]
+    checked = sorted((row for row in rows if row.checked_at), key=lambda row: str(row.checked_at), reverse=True)
+    return next(iter([*checked, *rows]), None)
+
+
+def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
+    """One dataset is shown at a time; with one there is nothing to choose."""
+    if len(rows) < 2:
+        return
+    names = [row.name for row in rows]
+    if st.session_state.get("dataset-choice") != chosen.name:
+        st.session_state["dataset-choice"] = chosen.name
+
+    def follow_choice() -> None:
+        if st.session_state["dataset-choice"]:
+            st.query_params.from_dict({"dataset": st.session_state["dataset-choice"]})
+
+    common = {"key": "dataset-choice", "label_visibility": "collapsed", "on_change": follow_choice}
+    if len(names) <= 5:
+        st.segmented_control("Dataset", names, required=True, **common)  # type: ignore[call-overload]
+    else:
+        st.selectbox("Dataset", names, **common)  # type: ignore[call-overload]
+
+
+def _empty() -> None:
+    """The first action, unless it is under way."""
+    if any(job.status in (JobStatus.QUEUED, JobStatus.RUNNING) for job in record().dataset_jobs()):
+        return
+    st.html(
+        '<div class="focus-empty" data-testid="empty"><b>No datasets yet</b><p>The quick suite is 64 particle-mesh '
+        "simulations of 64³ particles with 768 maps, made here in a few minutes. Files of CAMELS or of your own are "
+        "added by their path.</p></div>"
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Simulate the quick suite", type="primary", icon=":material/grain:", key="simulate-quick"):
+            try:
+                record().request_simulation(QUICK_SUITE)
+            except UserError as error:
+                show_user_error(error)
+            else:
+                st.rerun()

@@ -1,0 +1,102 @@
+"""Datasets that are being made or checked: progress, cancel, resume, and the sentence of one that failed. Live."""
+
+from __future__ import annotations
+
+import datetime
+from html import escape
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.markup import progress
+from dashboard.record import record
+from dashboard.timing import job_words
+from focus_store.contracts import DatasetRow, JobRow, JobStatus
+from focus_store.datasets import ADD, UNDER_WAY
+
+REFRESH_SECONDS = 2.0
+SHOWN_DAYS = 7
+
+
+def jobs() -> None:
+    _jobs()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _jobs() -> None:
+    """The whole page runs again when a dataset came or changed."""
+    rows = queries.datasets()
+    signature = [(row.name, str(row.checked_at)) for row in rows]
+    if st.session_state.setdefault("datasets-seen", signature) != signature:
+        st.session_state["datasets-seen"] = signature
+        st.rerun()
+    for job in record().dataset_jobs():
+        if is_shown(job, rows):
+            _job(job)
+
+
+def is_shown(job: JobRow, rows: list[DatasetRow], now: datetime.datetime | None = None) -> bool:
+    """Under way; or ended badly, lately, and neither put aside by the reader nor overtaken by a later check."""
+    if job.status in UNDER_WAY:
+        return True
+    if job.status is JobStatus.SUCCEEDED or job.id in st.session_state.get("datasets-dismissed", ()):
+        return False
+    ended = job.ended_at or job.created_at
+    checked = next((row.checked_at for row in rows if row.name == job.arguments.get("name")), None)
+    recent = (now or datetime.datetime.now(datetime.UTC)) - ended < datetime.timedelta(days=SHOWN_DAYS)
+    return recent and (checked is None or checked < ended)
+
+
+def _job(job: JobRow) -> None:
+    done = job.done / job.total if job.total else 0.0
+    testid = f'data-testid="job-{job.id}" data-status="{job.status.value}" data-name="{escape(_name(job))}"'
+    with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.id}"):
+        st.html(f"<div {testid}>{words(job)}</div>{_bar(job, done)}", width="stretch")
+        if job.status in UNDER_WAY:
+            st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=_cancel, args=(job.id,))
+        else:
+            label = "Resume" if job.kind == "simulate" else "Check again"
+            st.button(label, key=f"resume-{job.id}", icon=":material/play_arrow:", on_click=_resume, args=(job.id,))
+            st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary", on_click=_dismiss, args=(job.id,))
+
+
+def _bar(job: JobRow, done: float) -> str:
+    return progress(done, f"Progress of {job.title}") if job.status in UNDER_WAY or 0 < done < 1 else ""
+
+
+def words(job: JobRow) -> str:
+    """What the job is doing, as HTML."""
+    name, message = f"<b>{escape(_name(job))}</b>", escape(job.message or "")
+    if job.status is JobStatus.FAILED:
+        hook = ' data-testid="add-error"' if job.kind == ADD else ""
+        what = "was not added" if job.kind == ADD else "was not simulated"
+        return f'{name} {what}: <span class="focus-warn" role="alert"{hook}>{message or "its log says why"}</span>'
+    if job.status is JobStatus.CANCELLED:
+        return f"{name} was stopped{_so_far(job)}."
+    if job.kind == ADD:
+        if job.status is JobStatus.QUEUED:
+            return f"{name} waits to be checked; samples and other checks go first."
+        return f"Checking and measuring {name}{_so_far(job)}"
+    if job.status is JobStatus.RUNNING and job.done == job.total:
+        return f"Measuring {name}: its pixels, coverage and spectra"
+    return job_words(job)
+
+
+def _so_far(job: JobRow) -> str:
+    return f", {job.done} of {job.total} simulations" if job.total else ""
+
+
+def _name(job: JobRow) -> str:
+    return str(job.arguments.get("name", job.title))
+
+
+def _cancel(job_id: str) -> None:
+    record().cancel_job(job_id)
+
+
+def _resume(job_id: str) -> None:
+    record().resume_job(job_id)
+
+
+def _dismiss(job_id: str) -> None:
+    st.session_state["datasets-dismissed"] = (*st.session_state.get("datasets-dismissed", ()), job_id)

@@ -1,0 +1,26 @@
+"""What is known of a simulated suite before it is run, without torch: its slabs, its maps, its bytes."""
+
+from __future__ import annotations
+
+import math
+
+# A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of them.
+_DEPTH = 16.0
+_BYTES_A_PIXEL = 4
+
+
+def default_slabs(grid: int, box_size: float) -> int:
+    """Slabs an axis: the divisor of the grid whose depth is closest to 16 Mpc/h, or to a quarter of a small box."""
+    wanted = box_size / min(_DEPTH, box_size / 4)
+    divisors = [n for n in range(1, grid + 1) if grid % n == 0]
+    return min(divisors, key=lambda n: abs(math.log(n / wanted)))
+
+
+def suite_maps(rows: int, grid: int, box_size: float) -> int:
+    """Maps of a suite of so many boxes: its slabs along three axes."""
+    return rows * 3 * default_slabs(grid, box_size)
+
+
+def suite_bytes(rows: int, grid: int, box_size: float) -> int:
+    """Of `maps.npy`; while it is assembled, the finished simulations take as much again."""
+    return suite_maps(rows, grid, box_size) * grid**2 * _BYTES_A_PIXEL
