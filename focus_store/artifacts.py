@@ -50,6 +50,10 @@ class ArtifactFolder:
             return None
         return next(iter(sorted((self.root / digest[:2]).glob(f"{digest}.*"))), None)
 
+    def remove(self, path: str) -> None:
+        """Delete a file by its path relative to the root; one that has gone already is no error."""
+        (self.root / path).unlink(missing_ok=True)
+
     def read(self, digest: str) -> bytes:
         path = self.find(digest)
         if path is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from focus_store.datasets import Datasets
+from focus_store.disk import Disk
 from focus_store.experiments import Experiments
 from focus_store.ingest import Ingestion
 from focus_store.laboratory import Laboratory
+from focus_store.lanes import Lanes
 from focus_store.metrics import Metrics
 from focus_store.results import Results
 from focus_store.slots import Slots
 
 
-class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Laboratory, Slots):
+class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Laboratory, Slots, Lanes, Disk):
     """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests`, and what workers write in
     `leases`, `slots`, `laboratory` and `ingest`.
 

@@ -67,7 +67,7 @@ class Results(Record):
             by_status = {row[0]: row[1] for row in session.execute(counts.group_by(Experiment.status))}
             now = database_now(session)
             rows = [
-                _worker_row(w, (now - w.heartbeat_at).total_seconds())
+                worker_row(w, (now - w.heartbeat_at).total_seconds())
                 for w in session.scalars(select(Worker).order_by(Worker.lane, Worker.id))
             ]
         workers = tuple(w for w in rows if w.heartbeat_age < 2 * self.settings.lease_seconds)
@@ -128,7 +128,7 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
     )
 
 
-def _worker_row(row: Worker, age: float) -> WorkerRow:
+def worker_row(row: Worker, age: float) -> WorkerRow:
     names = ("id", "host", "lane", "pid", "device", "current", "slot", "message")
     measured = ("memory_used", "memory_total", "utilisation")
     return WorkerRow(heartbeat_age=age, **{name: getattr(row, name) for name in (*names, *measured)})

@@ -1,0 +1,222 @@
+"""What experiments take on the disk, and their deletion.
+
+Deleting is three steps: what will go is noted in a file under home/trash, the rows go in one transaction, then the
+files go. Whoever is killed in between leaves at most files that nothing names; the note says which, and the next sweep
+takes them. A row never names a file that was deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.orm import Session
+
+from focus_core.errors import UserError
+from focus_store.contracts import ACTIVE, JobStatus, Status
+from focus_store.requests import PERSON
+from focus_store.session import Record, add_event
+from focus_store.tables import Artifact, Dataset, Experiment, Figure, SampleRequest, Spectrum
+from focus_store.transitions import unknown
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """Bytes of one experiment's run folder on this machine, by part."""
+
+    id: str
+    name: str
+    status: Status
+    checkpoints: int
+    figures: int
+    rest: int
+
+    @property
+    def total(self) -> int:
+        return self.checkpoints + self.figures + self.rest
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What deleting an experiment gives back: its run folder, and artifacts that nobody else refers to."""
+
+    run_folder: int
+    artifacts: int
+    n_artifacts: int
+    n_samples: int
+
+    @property
+    def total(self) -> int:
+        return self.run_folder + self.artifacts
+
+
+class Disk(Record):
+    def disk_use(self) -> list[DiskUse]:
+        """Every experiment, archived ones too, largest first."""
+        with self.reading() as session:
+            rows = session.execute(select(Experiment.id, Experiment.name, Experiment.status)).all()
+        uses = [_use(self.settings.run_folder(i), i, name, Status(status)) for i, name, status in rows]
+        return sorted(uses, key=lambda use: (-use.total, use.id))
+
+    def would_free(self, experiment_id: str) -> Freed:
+        """What `delete_experiment` would give back now."""
+        with self.reading() as session:
+            row = session.get(Experiment, experiment_id)
+            if row is None:
+                raise unknown("experiment", experiment_id)
+            sizes = [artifact.bytes for artifact in _only_of(session, experiment_id)]
+            samples = len(session.scalars(_samples_of(experiment_id)).all())
+        return Freed(folder_bytes(self.settings.run_folder(experiment_id)), sum(sizes), len(sizes), samples)
+
+    def delete_experiment(self, experiment_id: str) -> Freed:
+        """Delete rows, run folder and artifacts that nobody else refers to. UserError while it runs or waits."""
+        self.sweep_trash()
+        freed = self.would_free(experiment_id)
+        note = self._trash / f"{experiment_id}-{uuid.uuid4().hex[:8]}.json"
+        with self.writing() as session:
+            row = session.get(Experiment, experiment_id)
+            if row is None:
+                raise unknown("experiment", experiment_id)
+            _refuse_busy(session, row)
+            artifacts = _only_of(session, experiment_id)
+            plain = {"experiment": experiment_id, "artifacts": [a.path for a in artifacts]}
+            _write(note, json.dumps(plain) + "\n")
+            _delete_rows(session, row, [a.sha256 for a in artifacts])
+            message = f"{row.name} was deleted; {freed.total} bytes were freed"
+            add_event(session, experiment_id, "remark", PERSON, message=message)
+        self._empty(note, plain)
+        return freed
+
+    def sweep_trash(self) -> None:
+        """Finish deletions that were interrupted: delete what their notes name, unless the rows are still there."""
+        for note in sorted(self._trash.glob("*.json")):
+            try:
+                plain = json.loads(note.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                continue  # another process swept it
+            self._empty(note, plain)
+
+    @property
+    def _trash(self) -> Path:
+        return self.settings.home / "trash"
+
+    def _empty(self, note: Path, plain: Mapping[str, Any]) -> None:
+        """Delete the files of one note. Its rows are checked again: the transaction may not have been committed."""
+        aside = note.with_suffix(".run")
+        with self.writing() as session:  # on SQLite nobody can refer to an artifact anew while we hold the lock
+            if session.get(Experiment, plain["experiment"]) is None:
+                folder = self.settings.run_folder(plain["experiment"])
+                if folder.is_symlink():
+                    folder.unlink()  # a run that was imported where it lies: its own folder is its owner's
+                elif folder.exists():
+                    folder.replace(aside)
+                for path in plain["artifacts"]:
+                    if session.scalar(select(Artifact.sha256).where(Artifact.path == path)) is None:
+                        self.artifact_folder.remove(path)
+        if aside.exists():
+            shutil.rmtree(aside)
+        note.unlink(missing_ok=True)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Of every file in it; a folder that is only linked to gives nothing back."""
+    return 0 if folder.is_symlink() else sum(size for _, size in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """(path relative to the folder, bytes) of every file; links count as themselves."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = Path(where, name)
+            try:
+                yield str(path.relative_to(folder)), path.lstat().st_size
+            except FileNotFoundError:
+                continue  # a trainer replaced it meanwhile
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _use(folder: Path, experiment_id: str, name: str, status: Status) -> DiskUse:
+    parts = {"checkpoints": 0, "figs": 0, "rest": 0}
+    for path, size in _files(folder):
+        first = path.split(os.sep, 1)[0]
+        parts[first if first in parts else "rest"] += size
+    return DiskUse(experiment_id, name, status, parts["checkpoints"], parts["figs"], parts["rest"])
+
+
+def _refuse_busy(session: Session, row: Experiment) -> None:
+    if Status(row.status) in ACTIVE or row.status == Status.QUEUED or row.lease_token is not None:
+        raise UserError(f"experiment {row.id}: is {row.status}; stop it before it is deleted.")
+    drawing = select(SampleRequest.id).where(
+        SampleRequest.experiment == row.id, SampleRequest.status == JobStatus.RUNNING
+    )
+    if session.scalar(drawing) is not None:
+        raise UserError(f"experiment {row.id}: maps are being drawn from it; delete it when they are done.")
+
+
+def _delete_rows(session: Session, row: Experiment, artifacts: list[str]) -> None:
+    """The experiment with all that hangs on it, unless somebody claimed it meanwhile; children forget their parent."""
+    session.execute(update(Experiment).where(Experiment.parent == row.id).values(parent=None))
+    gone = session.execute(
+        delete(Experiment).where(
+            Experiment.id == row.id, Experiment.status == row.status, Experiment.lease_token.is_(None)
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    assert isinstance(gone, CursorResult)
+    if gone.rowcount != 1:
+        raise UserError(f"experiment {row.id}: was started a moment ago; stop it before it is deleted.")
+    session.execute(delete(Artifact).where(Artifact.sha256.in_(artifacts)))
+    session.expunge(row)
+
+
+def _samples_of(experiment_id: str):  # type: ignore[no-untyped-def]  # an SQL expression, whose type says nothing
+    return select(SampleRequest.id).where(SampleRequest.experiment == experiment_id)
+
+
+def _only_of(session: Session, experiment_id: str) -> list[Artifact]:
+    """Artifacts of this experiment that no other experiment, sample or dataset refers to."""
+    mine = set(_digests(session, experiment_id, mine=True))
+    if not mine:
+        return []
+    for digest in _digests(session, experiment_id, mine=False):
+        mine.discard(digest)
+    return [a for a in session.scalars(select(Artifact)) if a.sha256 in mine]
+
+
+def _digests(session: Session, experiment_id: str, *, mine: bool) -> Iterator[str]:
+    """Every digest that rows of this experiment refer to, or rows of anything else."""
+    of = (lambda column: column == experiment_id) if mine else (lambda column: column != experiment_id)
+    for thumbnail, truth in session.execute(
+        select(Experiment.thumbnail, Experiment.truth_arrays).where(of(Experiment.id))
+    ):
+        yield from filter(None, (thumbnail, truth))
+    figures = select(Figure.real_tiles, Figure.generated_tiles, Figure.arrays).where(of(Figure.experiment))
+    for real, generated, arrays in session.execute(figures):
+        yield from real
+        yield from (tile for row in generated for tile in row)
+        yield from filter(None, (arrays,))
+    yield from filter(None, session.scalars(select(Spectrum.arrays).where(of(Spectrum.experiment))))
+    for tiles, result in session.execute(
+        select(SampleRequest.tiles, SampleRequest.result).where(of(SampleRequest.experiment))
+    ):
+        yield from tiles
+        yield from filter(None, (result,))
+    if not mine:
+        for survey in filter(None, session.scalars(select(Dataset.survey))):
+            yield from filter(None, (survey.get("arrays"), *(digest for _, digest in survey.get("sheets", []))))

@@ -1,0 +1,226 @@
+"""What waits, where and why: the two lanes, every worker that was heard of lately, and what failed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from focus_core.errors import UserError
+from focus_store.contracts import ACTIVE, JobStatus, Status, WorkerRow
+from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, TRAIN
+from focus_store.requests import PERSON
+from focus_store.results import worker_row
+from focus_store.session import Record, database_now
+from focus_store.tables import Experiment, Job, SampleRequest, Worker
+from focus_store.transitions import move, unknown
+
+LANE_WORDS = {TRAIN: "training", SAMPLE: "sampling"}
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class LaneEntry:
+    """Something that runs in a lane (position 0) or waits in it (from 1), and why it waits."""
+
+    id: str
+    kind: str  # "experiment" | "job" | "sample"
+    title: str
+    status: str
+    position: int
+    seconds: float | None  # since it began to run, or since it was queued
+    reason: str = ""
+    owner: str | None = None
+    experiment: str | None = None  # whose page shows it
+    job_kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last sentence of something that failed."""
+
+    id: str
+    kind: str
+    title: str
+    message: str
+    ended_at: datetime.datetime
+    experiment: str | None = None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    entry: LaneEntry
+    priority: int
+    queued_at: datetime.datetime
+    blocked_by: str | None
+
+
+class Lanes(Record):
+    def every_worker(self) -> list[WorkerRow]:
+        """Workers of the record, silent ones too: they are forgotten after ten leases."""
+        with self.reading() as session:
+            now = database_now(session)
+            rows = session.scalars(select(Worker).order_by(Worker.lane, Worker.id)).all()
+            return [worker_row(row, (now - row.heartbeat_at).total_seconds()) for row in rows]
+
+    def is_live(self, worker: WorkerRow) -> bool:
+        return worker.heartbeat_age < 2 * self.settings.lease_seconds
+
+    def lane(self, lane: str) -> list[LaneEntry]:
+        """What runs, then what waits in the order in which it will be taken, each with its reason."""
+        workers = [w for w in self.every_worker() if w.lane == lane and self.is_live(w)]
+        with self.reading() as session:
+            now = database_now(session)
+            running = _running(session, lane, now)
+            waiting = _waiting(session, lane, now)
+        waiting.sort(key=lambda w: (w.blocked_by is not None, -w.priority, w.queued_at, w.entry.id))
+        return running + _with_reasons(running, waiting, workers, lane)
+
+    def cancel_sample(self, sample_id: str) -> None:
+        """Take a request for maps out of the lane; one that is being drawn is done within seconds and stays."""
+        with self.writing() as session:
+            if session.get(SampleRequest, sample_id) is None:
+                raise unknown("sample request", sample_id)
+            now = database_now(session)
+            if not move(
+                session, SampleRequest, sample_id, [JobStatus.QUEUED], JobStatus.CANCELLED, PERSON, ended_at=now
+            ):
+                raise UserError(f"sample request {sample_id}: does not wait any more, so it cannot be cancelled.")
+
+    def failures(self, days: float = 30.0) -> list[Failure]:
+        """What failed or crashed and rests so, newest first; archived experiments are left out."""
+        with self.reading() as session:
+            since = database_now(session) - datetime.timedelta(days=days)
+            found = [*_failed_experiments(session, since), *_failed_jobs(session, since)]
+            found += _failed_samples(session, since)
+        return sorted(found, key=lambda failure: failure.ended_at, reverse=True)
+
+
+def _running(session: Session, lane: str, now: datetime.datetime) -> list[LaneEntry]:
+    jobs = select(Job).where(Job.status == JobStatus.RUNNING, _in_lane(lane))
+    entries = [_job_entry(job, now, job.started_at) for job in session.scalars(jobs)]
+    if lane == TRAIN:
+        runs = select(Experiment).where(Experiment.status.in_(list(ACTIVE)))
+        entries += [_experiment_entry(run, now, run.started_at) for run in session.scalars(runs)]
+    else:
+        samples = select(SampleRequest).where(SampleRequest.status == JobStatus.RUNNING)
+        entries += [_sample_entry(session, row, now, row.started_at) for row in session.scalars(samples)]
+    return sorted(entries, key=lambda entry: -(entry.seconds or 0.0))
+
+
+def _waiting(session: Session, lane: str, now: datetime.datetime) -> list[_Waiting]:
+    jobs = session.scalars(select(Job).where(Job.status == JobStatus.QUEUED, _in_lane(lane)))
+    found = [_Waiting(_job_entry(j, now, j.queued_at), j.priority, j.queued_at or _EPOCH, None) for j in jobs]
+    if lane == TRAIN:
+        for run in session.scalars(select(Experiment).where(Experiment.status == Status.QUEUED)):
+            entry = _experiment_entry(run, now, run.queued_at)
+            found.append(_Waiting(entry, run.priority, run.queued_at or _EPOCH, _busy_job(session, run.after_job)))
+        return found
+    for row in session.scalars(select(SampleRequest).where(SampleRequest.status == JobStatus.QUEUED)):
+        entry = _sample_entry(session, row, now, row.queued_at)
+        found.append(_Waiting(entry, row.priority, row.queued_at or _EPOCH, None))
+    return found
+
+
+def _with_reasons(
+    running: Sequence[LaneEntry], waiting: Sequence[_Waiting], workers: Sequence[WorkerRow], lane: str
+) -> list[LaneEntry]:
+    ahead = list(running)
+    free = len(workers) - len(running)
+    entries = []
+    for position, row in enumerate(waiting, start=1):
+        if not workers:
+            reason = f"no {LANE_WORDS[lane]} worker lives"
+        elif row.blocked_by is not None:
+            reason = f"after {row.blocked_by}"
+        elif all(worker.message for worker in workers):
+            reason = str(workers[0].message)
+        elif position <= free or not ahead:
+            reason = "a worker takes it within seconds"
+        else:
+            reason = f"behind {ahead[-1].title}"
+        entry = replace(row.entry, position=position, reason=reason)
+        entries.append(entry)
+        if row.blocked_by is None:
+            ahead.append(entry)
+    return entries
+
+
+def _in_lane(lane: str):  # type: ignore[no-untyped-def]  # an SQL expression, whose type says nothing
+    interactive = Job.kind.in_(INTERACTIVE_JOBS)
+    return interactive if lane == SAMPLE else ~interactive
+
+
+def _busy_job(session: Session, job_id: str | None) -> str | None:
+    """What an experiment waits for, in words; None when nothing holds it back."""
+    job = session.get(Job, job_id) if job_id else None
+    if job is None or job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+        return None
+    return f"the simulation {job.arguments.get('name', job.title)}" if job.kind == "simulate" else job.title
+
+
+def _since(now: datetime.datetime, moment: datetime.datetime | None) -> float | None:
+    return None if moment is None else max(0.0, (now - moment).total_seconds())
+
+
+def _experiment_entry(run: Experiment, now: datetime.datetime, moment: datetime.datetime | None) -> LaneEntry:
+    return LaneEntry(
+        run.id, "experiment", run.name, run.status, 0, _since(now, moment), owner=run.lease_owner, experiment=run.id
+    )
+
+
+def _job_entry(job: Job, now: datetime.datetime, moment: datetime.datetime | None) -> LaneEntry:
+    seconds = _since(now, moment)
+    return LaneEntry(job.id, "job", job.title, job.status, 0, seconds, owner=job.lease_owner, job_kind=job.kind)
+
+
+def _sample_entry(
+    session: Session, row: SampleRequest, now: datetime.datetime, moment: datetime.datetime | None
+) -> LaneEntry:
+    title = f"{row.n} map{'' if row.n == 1 else 's'}, {_name(session, row.experiment)}"
+    return LaneEntry(
+        row.id, "sample", title, row.status, 0, _since(now, moment), owner=row.lease_owner, experiment=row.experiment
+    )
+
+
+def _name(session: Session, experiment_id: str) -> str:
+    return cast(str, session.scalar(select(Experiment.name).where(Experiment.id == experiment_id)))
+
+
+def _failed_experiments(session: Session, since: datetime.datetime) -> list[Failure]:
+    query = select(Experiment).where(
+        Experiment.status.in_([Status.FAILED, Status.CRASHED]),
+        Experiment.archived_at.is_(None),
+        or_(Experiment.ended_at.is_(None), Experiment.ended_at >= since),
+    )
+    return [
+        Failure(run.id, "experiment", run.name, run.message or "", run.ended_at or run.created_at, run.id)
+        for run in session.scalars(query)
+    ]
+
+
+def _failed_jobs(session: Session, since: datetime.datetime) -> list[Failure]:
+    query = select(Job).where(Job.status == JobStatus.FAILED, Job.ended_at >= since)
+    return [
+        Failure(job.id, "job", job.title, job.message or "", job.ended_at or job.created_at)
+        for job in session.scalars(query)
+    ]
+
+
+def _failed_samples(session: Session, since: datetime.datetime) -> list[Failure]:
+    query = select(SampleRequest).where(SampleRequest.status == JobStatus.FAILED, SampleRequest.ended_at >= since)
+    return [
+        Failure(
+            row.id,
+            "sample",
+            f"{row.n} maps, {_name(session, row.experiment)}",
+            row.message or "",
+            row.ended_at or row.created_at,
+            row.experiment,
+        )
+        for row in session.scalars(query)
+    ]
