@@ -5,6 +5,7 @@ A key that grows with every change (the change token) makes an idle page cost on
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.record import record
+from focus_core.figures.tiles import stretch
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import (
     DatasetRow,
@@ -69,6 +71,37 @@ def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
 @st.cache_data(max_entries=96, show_spinner=False)
 def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
     return record().arrays(digest)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the maps of an epoch were drawn at, without the maps: θ (rows, d), seeds (rows, n), the truth they share.
+
+    `stretch` is log10 Σ at the ends of a colour scale for the true maps alone, so that no epoch moves it.
+    """
+
+    theta: tuple[tuple[float, ...], ...]
+    seeds: tuple[tuple[int, ...], ...]
+    truth: str  # digest of the true maps
+    stretch: tuple[float, float]
+
+
+def frame(digest: str) -> Frame:
+    return _frame(home(), digest)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _frame(home: str, digest: str) -> Frame:
+    found = record().arrays(digest)
+    rows, n = found["generated"].shape[:2]
+    seeds = found["seeds"] if "seeds" in found else np.tile(np.arange(n), (rows, 1))
+    low, high = stretch(found["real"])
+    return Frame(
+        theta=tuple(tuple(float(v) for v in row) for row in found["theta"]),
+        seeds=tuple(tuple(int(v) for v in row) for row in seeds),
+        truth=hashlib.sha256(np.ascontiguousarray(found["real"]).tobytes()).hexdigest(),
+        stretch=(round(low, 3), round(high, 3)),
+    )
 
 
 def summaries(

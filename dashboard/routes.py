@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from dashboard.components.chart import PLOTLY_ROUTE
 from dashboard.record import artifact_file, laboratory
+from dashboard.tiles import TILE_ROUTE
 from focus_core.errors import UserError
 
 # Content never changes under its hash, so a browser need never ask twice.
@@ -74,4 +75,5 @@ ROUTES = [
     Route("/api/health", _health),
     Route("/artifacts/{digest}.{suffix}", _artifact),
     Route(PLOTLY_ROUTE, _plotly),
+    TILE_ROUTE,
 ]

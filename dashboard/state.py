@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import streamlit as st
@@ -26,6 +26,11 @@ def experiment_link(experiment_id: str) -> str:
 
 def sample_link(experiment_id: str) -> str:
     return f"/sample?model={experiment_id}"
+
+
+def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
+    """The address of a comparison: short ids in order, which fixes their colours."""
+    return {"ids": ",".join(experiment_ids)}
 
 
 def once(key: str, make: Callable[[], object]) -> None:

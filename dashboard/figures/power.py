@@ -62,7 +62,7 @@ def _draw_powers(figure: go.Figure, s: Spectra) -> None:
     if s.scatter is not None:
         floor = 0.02 * s.truth  # a band that reaches zero has no lower edge on a log axis
         low = np.maximum(s.truth - s.scatter, floor)
-        _band(figure, s.k, low, s.truth + s.scatter, SCATTER_BAND, 1, "scatter of single maps, ±1σ")
+        band(figure, s.k, low, s.truth + s.scatter, SCATTER_BAND, 1, "scatter of single maps, ±1σ")
     unit = " (Mpc/<i>h</i>)²" if s.physical else ""
     hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
     line = {"color": INK, "width": 1.8}
@@ -77,10 +77,10 @@ def _draw_ratio(figure: go.Figure, s: Spectra) -> None:
     ratio = s.ratio()
     if s.truth_error is not None:
         relative = s.truth_error / s.truth
-        _band(figure, s.k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND, 2)
+        band(figure, s.k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND, 2)
     if s.generated_error is not None:
         relative = s.generated_error / s.truth
-        _band(figure, s.k, ratio - relative, ratio + relative, GENERATED_BAND, 2)
+        band(figure, s.k, ratio - relative, ratio + relative, GENERATED_BAND, 2)
     figure.add_hline(y=1, line={"color": INK, "width": 1.2}, row=2, col=1)
     for level in (0.95, 1.05):
         figure.add_hline(y=level, line={"color": AXIS, "width": 1, "dash": "dot"}, row=2, col=1)
@@ -97,7 +97,7 @@ def _draw_ratio(figure: go.Figure, s: Spectra) -> None:
     )
 
 
-def _band(
+def band(
     figure: go.Figure, x: FloatArray, low: FloatArray, high: FloatArray, colour: str, row: int, name: str | None = None
 ) -> None:
     """One closed polygon without an outline, so that it is one entry in the legend and none on hover."""

@@ -1,0 +1,167 @@
+"""Experiments side by side: who has which colour, what each measured, and which share their truth. No Streamlit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.bands import BandError, band_errors
+from dashboard.figures.power import Spectra
+from dashboard.queries import Frame
+from dashboard.spectra import epoch_spectra
+from dashboard.theme import AXIS, EXPERIMENT_COLOURS
+from focus_core.parameters import ParameterSpace
+from focus_store.contracts import EpochFigures, ExperimentDetail
+
+Slots = tuple[str | None, ...]
+
+
+def read_slots(text: str) -> Slots:
+    """The chosen set as it stands in an address: short ids by comma. An empty place keeps the others' colours."""
+    places = [part.strip() or None for part in text.split(",")]
+    seen: set[str] = set()
+    kept: list[str | None] = []
+    for place in places:
+        kept.append(None if place in seen else place)
+        if place:
+            seen.add(place)
+    return _trimmed(kept)
+
+
+def write_slots(slots: Slots) -> str:
+    return ",".join(place or "" for place in slots)
+
+
+def choose(slots: Slots, wanted: Sequence[str]) -> Slots:
+    """The set changed to `wanted`: whoever stays keeps its place and so its colour, newcomers fill the first gaps."""
+    kept: list[str | None] = [place if place in wanted else None for place in slots]
+    for newcomer in (one for one in wanted if one not in kept):
+        if None in kept:
+            kept[kept.index(None)] = newcomer
+        else:
+            kept.append(newcomer)
+    return _trimmed(kept)
+
+
+def _trimmed(places: Sequence[str | None]) -> Slots:
+    last = max((i for i, place in enumerate(places) if place), default=-1)
+    return tuple(places[: last + 1])
+
+
+def colour_of(slot: int) -> str:
+    """Eight colours, then grey: a ninth would be mistaken for one of them."""
+    return EXPERIMENT_COLOURS[slot] if slot < len(EXPERIMENT_COLOURS) else AXIS
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None where nothing was drawn yet."""
+
+    slot: int
+    detail: ExperimentDetail
+    drawn: EpochFigures | None = None
+    spectra: Spectra | None = None
+    bands: tuple[BandError, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.detail.summary.id
+
+    @property
+    def name(self) -> str:
+        return self.detail.summary.name
+
+    @property
+    def colour(self) -> str:
+        return colour_of(self.slot)
+
+    @property
+    def data(self) -> tuple[object, ...]:
+        """What must be equal for losses and P(k) errors of two runs to be about the same thing."""
+        dataset = self.detail.environment.get("dataset") or {}
+        name = dataset.get("digest") or self.detail.summary.dataset
+        return name, self.detail.box_size, self.detail.grid, self.detail.unit
+
+    @property
+    def data_words(self) -> str:
+        """ "quick, 64² maps of 64 Mpc/h"."""
+        grid = f", {self.detail.grid}² maps" if self.detail.grid else ""
+        box = f" of {self.detail.box_size:g} Mpc/h" if self.detail.box_size and grid else ""
+        return f"{self.detail.summary.dataset}{grid}{box}"
+
+
+@dataclass(frozen=True)
+class DrawnMaps:
+    """What a run drew at an epoch: the hash of its arrays, what they were drawn at, their parameter space and unit."""
+
+    run: Compared
+    epoch: int
+    samples: str
+    frame: Frame
+    space: ParameterSpace
+    unit: str
+
+    @property
+    def truth(self) -> tuple[object, ...]:
+        """Equal for runs that drew the same θ with the same seeds beside the same true maps."""
+        return self.frame.truth, self.frame.theta, self.frame.seeds
+
+
+def with_power(
+    slot: int, detail: ExperimentDetail, drawn: EpochFigures | None, arrays: Mapping[str, NDArray[Any]] | None
+) -> Compared:
+    if drawn is None or arrays is None:
+        return Compared(slot, detail, drawn)
+    grid = detail.grid or 2 * len(arrays["k"])
+    bands = tuple(band_errors(arrays, grid)) if "n_modes" in arrays else ()
+    return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands)
+
+
+def quoted_epoch(detail: ExperimentDetail, epochs: Sequence[int]) -> int | None:
+    """The epoch of the best checkpoint, or the last drawn before it: what is sampled is what is quoted."""
+    best = next((c.epoch for c in detail.checkpoints if c.role == "best"), None)
+    if best is None:
+        return max(epochs, default=None)
+    return at_or_before(epochs, best) or min(epochs, default=None)
+
+
+def at_or_before(epochs: Sequence[int], epoch: int) -> int | None:
+    return max((e for e in epochs if e <= epoch), default=None)
+
+
+def same_data(runs: Sequence[Compared]) -> bool:
+    known = [run.data for run in runs if run.detail.grid is not None]
+    return len(set(known)) <= 1
+
+
+def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
+    """Runs with a P(k), by the truth that it is held against: equal arrays, in the order of the set."""
+    groups: dict[str, list[Compared]] = {}
+    for run in runs:
+        if run.spectra is not None:
+            content = np.concatenate([run.spectra.k, run.spectra.truth]).tobytes()
+            groups.setdefault(hashlib.sha256(content).hexdigest(), []).append(run)
+    return list(groups.values())
+
+
+def difference_sentence(runs: Sequence[Compared]) -> str | None:
+    """Said on the page when the runs have different truths; None when they share one."""
+    if not same_data(runs):
+        kinds = list(dict.fromkeys(run.data_words for run in runs if run.detail.grid is not None))
+        which = " and ".join(kinds) if len(kinds) > 1 else f"{kinds[0]}, in two versions of its files"
+        return (
+            f"These runs learnt different data ({which}): each P(k) and each map is held against its own simulations, "
+            "bands are in units of each run’s own fundamental mode, and losses and P(k) errors of different data "
+            "have no ratio."
+        )
+    if len(truth_groups(runs)) > 1:
+        return (
+            "These runs learnt the same data but keep other simulations for validation (data.train_split or "
+            "training.seed differ): each P(k) and each map is held against its own simulations."
+        )
+    return None

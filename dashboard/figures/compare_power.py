@@ -1,0 +1,185 @@
+"""P(k) of several experiments over their truth, and their ratios to it: 55 : 45, since the ratio is the message."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from dashboard.figures.power import Spectra, band
+from dashboard.figures.template import colour_with_alpha, log_ticks, template
+from dashboard.theme import AXIS, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
+
+FloatArray = NDArray[np.float64]
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+@dataclass(frozen=True)
+class RunPower:
+    name: str
+    colour: str
+    spectra: Spectra
+
+
+@dataclass(frozen=True)
+class TruthGroup:
+    """Runs that are held against one truth. `name` tells it from the others; empty when it is the only one."""
+
+    name: str
+    runs: Sequence[RunPower]
+
+    @property
+    def truth(self) -> Spectra:
+        return self.runs[0].spectra
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """k as drawn: in h/Mpc, or in units of each box's own k_f where one of the boxes has no known side."""
+
+    in_fundamentals: bool
+
+    def k(self, spectra: Spectra) -> FloatArray:
+        return spectra.k / spectra.k[0] if self.in_fundamentals else spectra.k
+
+    def marks(self, spectra: Spectra) -> tuple[float | None, float | None]:
+        if self.in_fundamentals:
+            return 1.0, float(len(spectra.k))
+        return spectra.fundamental(), spectra.nyquist()
+
+
+def compare_powers(groups: Sequence[TruthGroup], *, height: int = 470) -> go.Figure:
+    """Upper panel: scatter of single true maps, truth, every run. Lower: ratio of each run to its own truth.
+
+    Where physical and normalised fields meet, only the physical ones have a common unit: the rest have their ratio.
+    """
+    boxes = [group.truth.box_size for group in groups]
+    scale = _Scale(in_fundamentals=any(box is None for box in boxes) and any(box is not None for box in boxes))
+    physical = any(group.truth.physical for group in groups)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.035)
+    for i, group in enumerate(groups):
+        if group.truth.physical == physical:
+            _draw_powers(figure, group, scale, _DASHES[i % len(_DASHES)])
+        _draw_ratios(figure, group, scale, named=i == 0)
+    _draw_guides(figure)
+    _mark_scales(figure, groups, scale)
+    _style(figure, groups, scale, physical)
+    figure.update_layout(
+        template=template(),
+        height=height,
+        uirevision="compare-power",
+        margin={"t": 12},
+        legend={"x": 0.02, "y": 0.47, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def _draw_powers(figure: go.Figure, group: TruthGroup, scale: _Scale, dash: str) -> None:
+    truth, k = group.truth, scale.k(group.truth)
+    prefix = f"{group.name}: " if group.name else ""
+    if truth.scatter is not None:
+        low = np.maximum(truth.truth - truth.scatter, 0.02 * truth.truth)
+        band(figure, k, low, truth.truth + truth.scatter, SCATTER_BAND, 1, f"{prefix}scatter of single maps, ±1σ")
+    unit = " (Mpc/<i>h</i>)²" if truth.physical else ""
+    hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
+    figure.add_scatter(
+        x=k, y=truth.truth, name=prefix + truth.truth_name, mode="lines",
+        line={"color": INK, "width": 1.8, "dash": dash}, hovertemplate=hover, row=1, col=1,
+    )  # fmt: skip
+    for run in group.runs:
+        figure.add_scatter(
+            x=k, y=run.spectra.generated, name=run.name, mode="lines", line={"color": run.colour, "width": 2},
+            hovertemplate=hover, showlegend=False, row=1, col=1,
+        )  # fmt: skip
+
+
+def _draw_ratios(figure: go.Figure, group: TruthGroup, scale: _Scale, *, named: bool) -> None:
+    truth, k = group.truth, scale.k(group.truth)
+    if truth.truth_error is not None:
+        relative = truth.truth_error / truth.truth
+        band(figure, k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND, 2, "error of the truth’s mean" if named else None)
+    for run in group.runs:
+        ratio, error = run.spectra.ratio(), run.spectra.generated_error
+        if error is not None and len(group.runs) <= 3:  # more of them would be one grey cloud
+            relative = error / run.spectra.truth
+            band(
+                figure,
+                k,
+                np.maximum(ratio - relative, 0.02 * ratio),
+                ratio + relative,
+                colour_with_alpha(run.colour, 0.14),
+                2,
+            )
+        figure.add_scatter(
+            x=k, y=ratio, name=run.name, mode="lines", line={"color": run.colour, "width": 2}, meta="ratio",
+            hovertemplate="%{y:.3f}<extra>%{fullData.name}</extra>", showlegend=False, row=2, col=1,
+        )  # fmt: skip
+
+
+def _draw_guides(figure: go.Figure) -> None:
+    figure.add_hline(y=1, line={"color": INK, "width": 1.2}, row=2, col=1)
+    for level in (0.95, 1.05):
+        figure.add_hline(y=level, line={"color": AXIS, "width": 1, "dash": "dot"}, row=2, col=1)
+
+
+def _mark_scales(figure: go.Figure, groups: Sequence[TruthGroup], scale: _Scale) -> None:
+    """k_f and k_Ny of every box, each once."""
+    for i, label, side in ((0, "<i>k</i><sub>f</sub>", "left"), (1, "<i>k</i><sub>Ny</sub>", "right")):
+        values = {scale.marks(group.truth)[i] for group in groups} - {None}
+        for value in values:
+            assert value is not None
+            figure.add_vline(x=value, line={"color": AXIS, "width": 1, "dash": "dash"}, row="all", col=1)
+            figure.add_annotation(
+                x=math.log10(value), xref="x", y=1, yref="paper", text=label, showarrow=False, xanchor=side,
+                yanchor="top", xshift=4 if side == "left" else -4, font={"size": 12, "color": MUTED},
+            )  # fmt: skip
+
+
+def _style(figure: go.Figure, groups: Sequence[TruthGroup], scale: _Scale, physical: bool) -> None:
+    ends = [scale.marks(group.truth) for group in groups]
+    low = 0.88 * min(end[0] or float(scale.k(g.truth)[0]) for end, g in zip(ends, groups, strict=True))
+    high = 1.14 * max(end[1] or float(scale.k(g.truth)[-1]) for end, g in zip(ends, groups, strict=True))
+    figure.update_xaxes({**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]})
+    known = groups[0].truth.box_size is not None and not scale.in_fundamentals
+    figure.update_xaxes(
+        title_text="<i>k</i> [<i>h</i>/Mpc]" if known else "<i>k</i> / <i>k</i><sub>f</sub>", row=2, col=1
+    )
+    p_low, p_high = _power_range([group for group in groups if group.truth.physical == physical])
+    ticks = log_ticks(p_low, p_high, powers=True)
+    figure.update_yaxes({**ticks.axis(), "range": [math.log10(p_low), math.log10(p_high)]}, row=1, col=1)
+    title = "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]" if physical else "<i>P</i>(<i>k</i>) of the normalised field"
+    figure.update_yaxes(title_text=title, row=1, col=1)
+    figure.update_yaxes(_ratio_axis(groups), title_text="ratio to sim.", row=2, col=1)
+
+
+def _power_range(groups: Sequence[TruthGroup]) -> tuple[float, float]:
+    """The truths with their scatter decide, as far as they go; a wild run may widen it by two decades."""
+    tops, bottoms = [], []
+    for group in groups:
+        truth = group.truth
+        top = truth.truth if truth.scatter is None else truth.truth + truth.scatter
+        tops.append(top[np.isfinite(top)])
+        bottoms.append(truth.truth[np.isfinite(truth.truth) & (truth.truth > 0)])
+    high, low = float(np.max(np.concatenate(tops))), float(np.min(np.concatenate(bottoms)))
+    drawn = np.concatenate([run.spectra.generated for group in groups for run in group.runs])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    if drawn.size:
+        high, low = max(high, min(float(drawn.max()), 100 * high)), min(low, max(float(drawn.min()), low / 100))
+    return low / 1.8, high * 1.3
+
+
+def _ratio_axis(groups: Sequence[TruthGroup]) -> dict[str, object]:
+    """0.75 … 1.25 when all are good, wider when they are not; logarithmic where a run is off by a factor of three."""
+    ratios = np.concatenate([run.spectra.ratio() for group in groups for run in group.runs])
+    ratios = ratios[np.isfinite(ratios) & (ratios > 0)]
+    if ratios.size and not (ratios.min() >= 1 / 3 and ratios.max() <= 3):
+        low, high = max(min(float(ratios.min()), 0.8), 1e-3) / 1.3, min(max(float(ratios.max()), 1.25), 1e3) * 1.3
+        return {**log_ticks(low, high, powers=True).axis(), "range": [math.log10(low), math.log10(high)]}
+    farthest = float(np.max(np.abs(ratios - 1.0), initial=0.0))
+    distance = max(1.1 * farthest, 0.25)
+    return {"range": [max(0.0, 1.0 - distance), 1.0 + distance], "nticks": 7}

@@ -1,0 +1,165 @@
+"""The seed's table from measured values: rows of the comparison, with ratios to a baseline and the best marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.comparison import Compared, same_data
+from dashboard.words import count, duration, number, per_cent, size
+from focus_core.config import validate_config
+
+NOT_MEASURED = "not measured"
+_REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row. `values` are plain numbers in `unit`, None where nothing was measured; `texts` as people read them.
+
+    `ratios` are to the baseline's value (of magnitudes, for errors with a sign), None where they have no meaning.
+    """
+
+    label: str  # HTML of ours
+    plain: str  # the same in plain text, for files
+    unit: str
+    values: tuple[float | None, ...]
+    texts: tuple[str, ...]
+    ratios: tuple[float | None, ...]
+    best: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the configuration whose values are not all equal; `differs` marks those unlike the baseline's."""
+
+    key: str
+    texts: tuple[str, ...]
+    differs: tuple[bool, ...]
+
+
+def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
+    """Every row, in the order of the seed's table. `baseline` is the index of the run that ratios are taken to."""
+    of_data = [run.data == runs[baseline].data for run in runs]
+    comparable = same_data(runs)
+
+    def row(
+        label: str,
+        unit: str,
+        value: Callable[[Compared], float | None],
+        text: Callable[[float], str],
+        prefer: int = 0,
+        plain: str | None = None,
+        quality: bool = False,
+    ) -> Measure:
+        values = tuple(value(run) for run in runs)
+        ratios = _ratios(values, baseline, of_data if quality else [True] * len(runs))
+        best = _best(values, prefer) if comparable or not quality else frozenset()
+        texts = tuple(NOT_MEASURED if v is None else text(v) for v in values)
+        return Measure(label, plain or label, unit, values, texts, ratios, best)
+
+    rows = [
+        row("Base channels", "", _setting("model.base_channels"), _whole),
+        row("Parameters", "", lambda run: run.detail.summary.parameters, _whole),
+        row("Batch size", "maps", _setting("training.batch_size"), _whole),
+        row("Peak memory", "B", lambda run: run.detail.peak_memory_bytes, lambda v: str(size(v)), -1),
+        row("Speed [images/s]", "images/s", lambda run: run.detail.summary.images_per_second, number, 1, "Speed"),
+        row("Best validation loss", "", lambda run: run.detail.summary.best_val_loss, _loss, -1, quality=True),
+        row(
+            "<i>P</i>(<i>k</i>) error, mean of bands", "", lambda run: run.drawn.power_error if run.drawn else None,
+            lambda v: str(per_cent(v)), -1, "P(k) error, mean of bands", quality=True,
+        ),
+    ]  # fmt: skip
+    rows += [
+        row(
+            _band_label(low, high, runs, html=True), "", _band(low, high), _signed, -1,
+            _band_label(low, high, runs, html=False), quality=True,
+        )
+        for low, high in dict.fromkeys((band.low, band.high) for run in runs for band in run.bands)
+    ]  # fmt: skip
+    rows.append(
+        row("Training time", "s", lambda run: run.detail.summary.seconds_trained or None, lambda v: str(duration(v)))
+    )
+    rows.append(row("Epochs done", "", lambda run: float(run.detail.summary.epoch), _whole))
+    return rows
+
+
+def differing_settings(runs: Sequence[Compared], baseline: int) -> tuple[list[Setting], int]:
+    """Settings that are not equal in all runs, and how many settings there are altogether."""
+    flats: list[Mapping[str, Any]] = [validate_config(run.detail.config).flat() for run in runs]
+    keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if not key.startswith(_REMARKS)]
+    rows = []
+    for key in keys:
+        texts = tuple(_setting_text(flat.get(key)) for flat in flats)
+        if len(set(texts)) > 1:
+            rows.append(Setting(key, texts, tuple(text != texts[baseline] for text in texts)))
+    return rows, len(keys)
+
+
+def _setting_text(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _setting(key: str) -> Callable[[Compared], float | None]:
+    section, name = key.split(".")
+
+    def value(run: Compared) -> float | None:
+        found = run.detail.config.get(section, {}).get(name)
+        return None if found is None else float(found)
+
+    return value
+
+
+def _band(low: int, high: int) -> Callable[[Compared], float | None]:
+    return lambda run: next((b.error for b in run.bands if (b.low, b.high) == (low, high)), None)
+
+
+def _band_label(low: int, high: int, runs: Sequence[Compared], *, html: bool) -> str:
+    """In h/Mpc where all boxes are of one size, in units of each run's own k_f otherwise."""
+    boxes = {run.detail.box_size for run in runs if run.bands}
+    box = next(iter(boxes)) if len(boxes) == 1 else None
+    p, k_f, unit = ("<i>P</i>(<i>k</i>)", "<i>k</i><sub>f</sub>", "<i>h</i>/Mpc") if html else ("P(k)", "k_f", "h/Mpc")
+    if box is None:
+        return f"{p} error, {low}–{high} {k_f}"
+    return f"{p} error, {2 * math.pi * low / box:.2f}–{2 * math.pi * high / box:.2f} {unit}"
+
+
+def _ratios(values: Sequence[float | None], baseline: int, allowed: Sequence[bool]) -> tuple[float | None, ...]:
+    reference = values[baseline]
+    if not reference:
+        return (None,) * len(values)
+    return tuple(
+        abs(value / reference) if value is not None and ok and i != baseline else None
+        for i, (value, ok) in enumerate(zip(values, allowed, strict=True))
+    )
+
+
+def _best(values: Sequence[float | None], prefer: int) -> frozenset[int]:
+    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone."""
+    known = {i: prefer * abs(value) for i, value in enumerate(values) if value is not None}
+    if prefer == 0 or len(known) < 2 or len(set(known.values())) == 1:
+        return frozenset()
+    top = max(known.values())
+    return frozenset(i for i, value in known.items() if value == top)
+
+
+def _whole(value: float) -> str:
+    return count(int(value))
+
+
+def _loss(value: float) -> str:
+    return number(value, 4)
+
+
+def _signed(value: float) -> str:
+    """ "+35 %", "−4.0 %"; a power ten times too high and more as its ratio, "×13.9"."""
+    text = str(per_cent(abs(value)))
+    return text if text.startswith("×") else f"{'+' if value >= 0 else '−'}{text}"

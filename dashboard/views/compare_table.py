@@ -1,0 +1,66 @@
+"""The measured table of a comparison, and cost against quality beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from dashboard.comparison import Compared, same_data
+from dashboard.comparison_files import table_csv
+from dashboard.comparison_markup import compare_table
+from dashboard.components.chart import chart
+from dashboard.figures.compare_cost import Column, cost_quality
+from dashboard.measures import Measure, differing_settings, measures
+from dashboard.views.compare_head import download, section_head
+from dashboard.words import short_count
+
+BESIDE = 4  # experiments that leave room for the chart at the table's right
+_COST = {"Parameters": "Parameters", "Peak memory": "Memory", "Training time": "Time"}
+_QUALITY = {"Best validation loss": "Loss", "P(k) error, mean of bands": "<i>P</i>(<i>k</i>) error"}
+
+
+def table(runs: Sequence[Compared], baseline: int) -> None:
+    rows = measures(runs, baseline)
+    settings, n_settings = differing_settings(runs, baseline)
+    columns = _columns(rows, quality=same_data(runs))
+    beside = len(runs) <= BESIDE and len(columns) > 1
+    left, right = st.columns([66, 34], gap="medium") if beside else (st.container(), st.container())
+    with left:
+        with section_head("Measured", "measured", "ratios to the baseline"):
+            download("table", partial(table_csv, runs, rows, settings))
+        st.html(compare_table(runs, baseline, rows, settings, n_settings))
+    if len(columns) > 1 and len(runs) > 1:
+        with right:
+            _cost(runs, columns)
+
+
+def _columns(rows: Sequence[Measure], *, quality: bool) -> list[Column]:
+    """Columns of the chart that somebody measured; losses and errors only where they are about the same data."""
+    by_name = {row.plain: row for row in rows}
+    wanted = _COST | (_QUALITY if quality else {})
+    found = [(title, by_name[name]) for name, title in wanted.items() if name in by_name]
+    return [
+        Column(title, row.values, _short(row)) for title, row in found if any(value is not None for value in row.values)
+    ]
+
+
+def _short(row: Measure) -> Sequence[str]:
+    if row.plain != "Parameters":
+        return row.texts
+    return [short_count(int(value)) if value is not None else "" for value in row.values]
+
+
+def _cost(runs: Sequence[Compared], columns: Sequence[Column]) -> None:
+    with section_head("Cost against quality", "cost", "log axes, better is lower"):
+        pass
+    names, colours = [run.name for run in runs], [run.colour for run in runs]
+    words = ", ".join(column.title.replace("<i>", "").replace("</i>", "") for column in columns)
+    chart(
+        cost_quality(columns, names, colours, height=380),
+        name="compare-cost",
+        label=f"Parallel axes of {words} for {len(runs)} experiments; the table holds the same values",
+        height=380,
+        key="compare-cost",
+    )
