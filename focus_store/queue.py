@@ -36,9 +36,9 @@ def message_folder(settings: Settings) -> Path:
 
 
 def transport_options(settings: Settings, outgoing: Path | None = None) -> dict[str, Any]:
-    """Options of the `filesystem://` transport; empty for a broker that is a server."""
+    """Options of the `filesystem://` transport, or what makes a Redis that vanished be noticed."""
     if not settings.broker_url.startswith("filesystem://"):
-        return {}
+        return {"socket_connect_timeout": 5.0, "socket_keepalive": True, "health_check_interval": 10}
     return {
         "data_folder_in": str(message_folder(settings)),
         "data_folder_out": str(outgoing or message_folder(settings)),
@@ -55,6 +55,13 @@ def make_folders(settings: Settings, outgoing: Path | None = None) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    """How a broker that is away shows. Redis is imported late: the broker of most laboratories is a folder."""
+    from redis.exceptions import RedisError
+
+    return (kombu.exceptions.KombuError, OSError, RedisError)
+
+
 class Publisher:
     """Publishes one task an id. A broker that is away is no error: the reaper publishes waiting rows again."""
 
@@ -67,10 +74,24 @@ class Publisher:
             make_folders(self._settings, self._outbox)
             self._app.send_task(TASKS[lane], args=[row_id], queue=lane, ignore_result=True, retry=False)
             self._deliver()
-        except (kombu.exceptions.KombuError, OSError) as error:
+        except _failures() as error:
             log.warning("%s %s waits: its message could not be sent (%s)", lane, row_id, error)
             return False
         return True
+
+    def problem(self) -> str | None:
+        """Why the broker cannot be reached, or None. Waits five seconds for a server at most."""
+        if self._settings.broker_url.startswith(("filesystem://", "memory://")):
+            return None
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(
+                    max_retries=1, interval_start=0, timeout=5.0, reraise_as_library_errors=True
+                )
+                connection.default_channel.client.ping()
+        except _failures() as error:
+            return str(error) or type(error).__name__
+        return None
 
     @functools.cached_property
     def _outbox(self) -> Path | None:

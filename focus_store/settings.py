@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
+from fsspec import available_protocols
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from focus_core.errors import UserError
 from focus_core.paths import datasets_folder, focus_home, runs_folder
 
-BROKERS = ("filesystem://", "redis://", "rediss://", "memory://")
+BROKERS = ("filesystem://", "redis://", "rediss://", "redis+socket://", "memory://")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Settings:
     database_url: str
     broker_url: str
     artifact_root: Path
+    artifact_url: str | None = None  # where artifacts and checkpoints are kept for other hosts; None: nowhere else
+    gpu: str | None = None  # the GPU of a worker, as CUDA_VISIBLE_DEVICES names it
+    heartbeat_file: Path | None = None  # touched with every heartbeat, for the health check of a container
     port: int = 8501
     heartbeat_seconds: float = 10.0  # how often a worker shows that it lives
     lease_seconds: float = 45.0  # how long a claimed row is safe without a heartbeat
@@ -65,6 +71,9 @@ class Settings:
             "FOCUS_HOME": str(self.home),
             "FOCUS_DATABASE_URL": self.database_url,
             "FOCUS_BROKER_URL": self.broker_url,
+            "FOCUS_ARTIFACT_URL": self.artifact_url or "",
+            "FOCUS_GPU": self.gpu or "",
+            "FOCUS_HEARTBEAT_FILE": str(self.heartbeat_file or ""),
         }
 
     @classmethod
@@ -83,6 +92,9 @@ class Settings:
             database_url=_database_url(variables, home),
             broker_url=_broker_url(variables),
             artifact_root=home / "artifacts",
+            artifact_url=_artifact_url(variables),
+            gpu=variables.get("FOCUS_GPU", "").strip() or None,
+            heartbeat_file=Path(beats) if (beats := variables.get("FOCUS_HEARTBEAT_FILE", "").strip()) else None,
             **numbers,  # type: ignore[arg-type]  # the table below pairs each with its field's type
         )
         _check(settings)
@@ -102,20 +114,29 @@ _NUMBERS: Mapping[str, str] = {
     "FOCUS_TRAIN_THREADS": "train_threads",
     "FOCUS_TRAIN_NICENESS": "train_niceness",
 }
-VARIABLES = ("FOCUS_HOME", "FOCUS_DATABASE_URL", "FOCUS_BROKER_URL", *_NUMBERS)
+VARIABLES = (
+    *("FOCUS_HOME", "FOCUS_DATABASE_URL", "FOCUS_BROKER_URL", "FOCUS_ARTIFACT_URL", "FOCUS_GPU"),
+    *("FOCUS_HEARTBEAT_FILE", *_NUMBERS),
+)
 
 
 def _database_url(variables: Mapping[str, str], home: Path) -> str:
     url = variables.get("FOCUS_DATABASE_URL", "").strip() or f"sqlite:///{home / 'focus.db'}"
     try:
-        backend = make_url(url).get_backend_name()
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
     except ArgumentError:
         raise UserError(
             f"FOCUS_DATABASE_URL: '{url}' is not a database address; sqlite:////path/focus.db is one."
         ) from None
     if backend not in ("sqlite", "postgresql"):
         raise UserError(f"FOCUS_DATABASE_URL: {backend} is not supported; use sqlite or postgresql.")
-    return url
+    if backend == "postgresql" and find_spec("psycopg") is None:
+        raise UserError(
+            "FOCUS_DATABASE_URL: PostgreSQL needs the Python package psycopg; run: pip install 'focus-lab[postgresql]'"
+        )
+    password = _secret(variables, "FOCUS_DATABASE_PASSWORD_FILE")
+    return url if password is None else parsed.set(password=password).render_as_string(hide_password=False)
 
 
 def _broker_url(variables: Mapping[str, str]) -> str:
@@ -124,6 +145,38 @@ def _broker_url(variables: Mapping[str, str]) -> str:
         raise UserError(
             f"FOCUS_BROKER_URL: '{url}' is not a broker's address; use filesystem:// or redis://host:6379/0."
         )
+    password = _secret(variables, "FOCUS_BROKER_PASSWORD_FILE")
+    if password is None:
+        return url
+    scheme, _, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0] if at else ''}:{quote(password, safe='')}@{host}"
+
+
+def _secret(variables: Mapping[str, str], name: str) -> str | None:
+    """A password from its file, without the line's end, so that it stands in no environment and no command line."""
+    given = variables.get(name, "").strip()
+    if not given:
+        return None
+    try:
+        return Path(given).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise UserError(f"{name}: {given} cannot be read ({error.strerror}).") from None
+
+
+def _artifact_url(variables: Mapping[str, str]) -> str | None:
+    url = variables.get("FOCUS_ARTIFACT_URL", "").strip().rstrip("/")
+    if not url:
+        return None
+    scheme, separator, path = url.partition("://")
+    if not separator or not path:
+        raise UserError(
+            f"FOCUS_ARTIFACT_URL: '{url}' is not an address; use s3://bucket/focus or file:///shared/focus."
+        )
+    if scheme not in available_protocols():
+        raise UserError(f"FOCUS_ARTIFACT_URL: {scheme}:// is not known to fsspec; use s3:// or file://.")
+    if scheme in ("s3", "s3a") and find_spec("s3fs") is None:
+        raise UserError("FOCUS_ARTIFACT_URL: s3:// needs the package s3fs; run: pip install 'focus-lab[s3]'")
     return url
 
 

@@ -8,6 +8,7 @@ the queue. (Celery's own soft shutdown sleeps through all of its timeout before 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ from celery import Celery, signals
 from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.settings import Settings
 from worker import presence
+from worker.gpu import gpu_environment
 from worker.processes import die_with_parent
 from worker.settings import celery_configuration
 
@@ -29,7 +31,9 @@ def _start(sender: Any, **_: Any) -> None:
     settings = Settings.from_environment()
     make_folders(settings)
     lane = SAMPLE if SAMPLE in sender.app.amqp.queues.consume_from else TRAIN
+    os.environ.update(gpu_environment(settings.gpu))
     presence.begin(settings, lane)
+    presence.wait_until_ready()
 
 
 @signals.worker_ready.connect

@@ -1,4 +1,4 @@
-"""Who this worker is: its id, its heartbeat, its reaper, and whether it has been told to shut down."""
+"""Who this worker is: its id, its heartbeat, its reaper, its GPU, and whether it has been told to shut down."""
 
 from __future__ import annotations
 
@@ -7,30 +7,37 @@ import mmap
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import DBAPIError
 
+from focus_core.errors import UserError
 from focus_store.contracts import WorkerRow
+from focus_store.queue import TRAIN
 from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
-from worker.gpu import device_name
+from worker.gpu import Slot, device_name, training_slot
+from worker.readiness import PAUSE_SECONDS, Waiting, when_ready
 from worker.reaper import Reaper
 
 log = logging.getLogger(__name__)
 
+_SHUTDOWN, _SLOT_LOST = 0, 1
+
 
 @dataclass
 class Worker:
-    """One a process; a forked child shares the id and the shutdown byte of its parent."""
+    """One a process; a forked child shares the id and the flags of its parent."""
 
     row: WorkerRow
     repository: Repository
-    # Anonymous shared memory: the parent sets the byte in its signal handler, the forked child reads it.
-    shutdown: mmap.mmap
-    ended: threading.Event
-    threads: list[threading.Thread]
+    # Anonymous shared memory: the parent sets a byte in its signal handler or heartbeat, the forked child reads it.
+    flags: mmap.mmap
+    slot: Slot | None
+    token: str | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
 
 
 _worker: Worker | None = None
@@ -40,8 +47,9 @@ def begin(settings: Settings, lane: str) -> Worker:
     """Become a worker of that lane. Called once, before anything is forked."""
     global _worker
     host, pid = socket.gethostname(), os.getpid()
+    slot = training_slot(settings.gpu, host) if lane == TRAIN else None
     row = WorkerRow(f"{host}:{pid}:{lane}", host, lane, pid, device_name(), heartbeat_age=0.0, current=None)
-    _worker = Worker(row, open_record(settings), mmap.mmap(-1, 1), threading.Event(), [])
+    _worker = Worker(row, open_record(settings), mmap.mmap(-1, 2), slot)
     return _worker
 
 
@@ -49,6 +57,45 @@ def this_worker() -> Worker:
     if _worker is None:
         raise RuntimeError("this process is not a worker: presence.begin() has not been called")
     return _worker
+
+
+def wait_until_ready() -> None:
+    """Before the first message is taken: wait for a record of our revision, and on a GPU for its slot.
+
+    Nothing is consumed meanwhile, so that no nudge is wasted on a worker that cannot act on it. The connections are
+    closed again, for a fork follows.
+    """
+    worker = this_worker()
+    settings = worker.repository.settings
+
+    def look() -> None:
+        _touch(settings)
+
+    when_ready(worker.repository.state, settings.database_url, log.warning, worker.ended, also_unfit=True,
+               while_waiting=look)  # fmt: skip
+    waiting = Waiting(log.warning)
+    while not when_ready(lambda: _take_slot(worker, waiting), settings.database_url, log.warning, worker.ended):
+        look()
+        worker.ended.wait(PAUSE_SECONDS)
+    worker.repository.close()
+
+
+def _take_slot(worker: Worker, waiting: Waiting) -> bool:
+    """Whether this worker may train now; if not, its row says what it waits for."""
+    slot, row, record = worker.slot, worker.row, worker.repository
+    if slot is None:
+        return True
+    worker.token = record.take_slot(slot.id, row.host, slot.device, row.id)
+    if worker.token is not None:
+        log.info("holds the GPU %s (%s)", slot.id, slot.device)
+        worker.row = replace(row, slot=slot.id, message=None)
+        worker.flags[_SLOT_LOST] = 0
+        return True
+    sentence = f"waits for the GPU {slot.id}, which {record.slot_holder(slot.id)} has; FOCUS_GPU chooses another"
+    waiting.say(sentence)
+    worker.row = replace(row, slot=None, message=sentence)
+    record.beat(worker.row)
+    return False
 
 
 def start_threads() -> None:
@@ -65,33 +112,56 @@ def forked() -> bool:
 
 
 def after_fork() -> None:
-    this_worker().repository.close()
+    this_worker().repository.close(forked=True)
 
 
 def shut_down() -> None:
     """Ask the running task to hand its row back. Runs in a signal handler: it only sets a byte."""
-    this_worker().shutdown[0] = 1
+    this_worker().flags[_SHUTDOWN] = 1
 
 
 def shutting_down() -> bool:
-    return bool(this_worker().shutdown[0])
+    """Whether the task must end now: the worker ends, or its GPU has gone to another one."""
+    return any(this_worker().flags[:])
 
 
 def end() -> None:
-    """Sign off, so that no page shows a worker that has left."""
+    """Sign off, so that no page shows a worker that has left, and leave the GPU to the next."""
     worker = this_worker()
     worker.ended.set()
     try:
+        if worker.slot is not None and worker.token is not None:
+            worker.repository.leave_slot(worker.slot.id, worker.token)
         worker.repository.sign_off(worker.row.id)
-    except DBAPIError as error:
+    except (DBAPIError, UserError) as error:
         log.warning("could not sign off (%s)", error)
 
 
 def _beat(worker: Worker) -> None:
+    waiting = Waiting(log.warning)
     while True:
         try:
+            _keep_slot(worker, waiting)
             worker.repository.beat(worker.row)
-        except DBAPIError as error:
+        except (DBAPIError, UserError) as error:
             log.warning("heartbeat missed: the record cannot be reached (%s)", error)
+        _touch(worker.repository.settings)
         if worker.ended.wait(worker.repository.settings.heartbeat_seconds):
             return
+
+
+def _keep_slot(worker: Worker, waiting: Waiting) -> None:
+    """Renew the lease. Lost to another worker (the record was away for long): stop the training, and wait in line."""
+    if worker.slot is None:
+        return
+    if worker.token is not None and not worker.repository.keep_slot(worker.slot.id, worker.token):
+        log.error("the GPU %s has gone to another worker; the training is handed back", worker.slot.id)
+        worker.token, worker.flags[_SLOT_LOST] = None, 1
+    if worker.token is None:
+        _take_slot(worker, waiting)
+
+
+def _touch(settings: Settings) -> None:
+    """The health check of a container looks at this file's age."""
+    if settings.heartbeat_file is not None:
+        settings.heartbeat_file.touch()

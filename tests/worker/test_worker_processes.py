@@ -249,8 +249,9 @@ class TestSetting:
         assert path.read_text() == "first"
 
     def test_gpus_are_listed_without_torch(self) -> None:
-        text = "NVIDIA H100 80GB HBM3, 81559\nTesla, T4, [N/A]\n"
+        text = "0, GPU-1a, NVIDIA H100 80GB HBM3, 81559\n1, GPU-2b, Tesla, T4, [N/A]\n"
         first, second = parse_nvidia_smi(text)
         assert (first.name, first.kind, first.memory_bytes) == ("NVIDIA H100 80GB HBM3", "cuda", 81559 * 2**20)
         assert (second.name, second.memory_bytes) == ("Tesla, T4", None)
+        assert [(device.index, device.uuid) for device in (first, second)] == [(0, "GPU-1a"), (1, "GPU-2b")]
         assert devices()[0].name
