@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
@@ -67,6 +67,12 @@ class Disk(Record):
             rows = session.execute(select(Experiment.id, Experiment.name, Experiment.status)).all()
         uses = [_use(self.settings.run_folder(i), i, name, Status(status)) for i, name, status in rows]
         return sorted(uses, key=lambda use: (-use.total, use.id))
+
+    def shared_use(self) -> dict[str, int]:
+        """Bytes beside the run folders: `datasets` that lie here, and `artifacts` (maps, arrays, samples)."""
+        with self.reading() as session:
+            artifacts = session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)))
+        return {"datasets": folder_bytes(self.settings.datasets), "artifacts": int(artifacts or 0)}
 
     def would_free(self, experiment_id: str) -> Freed:
         """What `delete_experiment` would give back now."""
