@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from dashboard import queries
 from dashboard.record import record
 from focus_core.config import ExperimentConfig, parse_config
+from focus_core.errors import UserError
+from focus_store.contracts import DesiredState
 from focus_store.recipes import recipe
 
 QUICK = "quick"
@@ -40,6 +42,27 @@ def suite_job(config: ExperimentConfig) -> str | None:
         return None
     running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
     return running[0].id if running else record().request_simulation(QUICK_SUITE)
+
+
+def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int, list[str]]:
+    """Ask the same of several experiments: how many took it, and the sentences of those that refused."""
+    done, refused = 0, []
+    for experiment_id in experiment_ids:
+        try:
+            ask(experiment_id)
+            done += 1
+        except UserError as error:
+            refused.append(str(error))
+    return done, refused
+
+
+def stop(experiment_id: str) -> None:
+    record().request(experiment_id, DesiredState.CANCEL)
+
+
+def add_tags(experiment_id: str, tags: Collection[str]) -> None:
+    """Beside those that it has."""
+    record().set_tags(experiment_id, [*record().experiment(experiment_id).summary.tags, *tags])
 
 
 def missing_dataset(config: ExperimentConfig) -> str | None:

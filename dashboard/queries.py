@@ -105,11 +105,16 @@ def _frame(home: str, digest: str) -> Frame:
 
 
 def summaries(
-    status: frozenset[Status] | None, text: str | None, tag: str | None, dataset: str | None
+    status: frozenset[Status] | None,
+    text: str | None,
+    tag: str | None,
+    dataset: str | None,
+    *,
+    archived: bool = False,
 ) -> list[ExperimentSummary]:
     """Experiments for the list. One status is asked of the database, a group of them is chosen here."""
     only = next(iter(status)) if status and len(status) == 1 else None
-    rows = record().list_experiments(status=only, text=text or None, tag=tag, dataset=dataset)
+    rows = record().list_experiments(status=only, text=text or None, tag=tag, dataset=dataset, archived=archived)
     return rows if status is None else [row for row in rows if row.status in status]
 
 

@@ -49,11 +49,13 @@ class Experiments(Record):
         text: str | None = None,
         tag: str | None = None,
         dataset: str | None = None,
+        archived: bool = False,
         limit: int = 500,
         offset: int = 0,
     ) -> list[ExperimentSummary]:
-        """Newest first, archived ones left out. `text` is looked for in name, id, recipe and notes."""
-        query = select(Experiment).where(Experiment.archived_at.is_(None))
+        """Newest first; archived ones are left out, or alone. `text` is looked for in name, id, recipe and notes."""
+        put_away = Experiment.archived_at.is_not(None) if archived else Experiment.archived_at.is_(None)
+        query = select(Experiment).where(put_away)
         if status is not None:
             query = query.where(Experiment.status == str(status))
         if text:

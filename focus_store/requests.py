@@ -139,6 +139,11 @@ class Requests(Record):
                 raise UserError(f"experiment {experiment_id}: is {row.status}; stop it before it is archived.")
             touch(session, experiment_id, archived_at=database_now(session))
 
+    def restore(self, experiment_id: str) -> None:
+        """Put an archived experiment back into the lists."""
+        with self.writing() as session:
+            touch(session, experiment_id, archived_at=None)
+
     def request_sample(self, spec: SampleSpec) -> str:
         """Ask for maps. An equal request of the same checkpoint that is done or under way answers this one too."""
         with self.writing() as session:

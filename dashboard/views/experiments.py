@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from dashboard.routes import artifact_url
 from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
+from dashboard.views.experiments_selection import selection_bar
 from dashboard.words import DASH, Amount, duration, number, per_cent, short_count
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, ExperimentSummary, JobStatus, Status
@@ -29,6 +31,7 @@ GROUPS: dict[str, frozenset[Status] | None] = {
     "Failed": frozenset({Status.FAILED, Status.CRASHED}),
     "Resting": frozenset({Status.PAUSED, Status.CANCELLED, Status.DRAFT}),
 }
+ARCHIVED = "Archived"
 REFRESH_SECONDS = 3.0
 
 
@@ -38,7 +41,7 @@ def page() -> None:
             follow("new")
     warn_without_workers()
     _live_top()
-    if not queries.summaries(None, None, None, None):
+    if not (queries.summaries(None, None, None, None) or queries.summaries(None, None, None, None, archived=True)):
         _empty()
         return
     _filters()
@@ -100,7 +103,7 @@ def _filters() -> None:
     )
     status.segmented_control(
         "Status",
-        list(GROUPS),
+        [*GROUPS, ARCHIVED],
         key="status",
         default="All",
         required=True,
@@ -132,30 +135,52 @@ def _filters() -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _live_table() -> None:
-    chosen = st.session_state
-    group = GROUPS.get(chosen.get("status") or "All")
+    wanted = st.session_state
+    word = wanted.get("status") or "All"
+    archived = word == ARCHIVED
+    filters = (wanted.get("text"), wanted.get("tag"), wanted.get("dataset"))
     try:
-        rows = queries.summaries(group, chosen.get("text"), chosen.get("tag"), chosen.get("dataset"))
+        rows = queries.summaries(GROUPS.get(word), *filters, archived=archived)
     except UserError as error:
         show_user_error(error)
         return
     if not rows:
-        st.html('<div class="focus-empty"><p>No experiment matches these filters.</p></div>')
+        said = "Nothing is archived." if archived and not any(filters) else "No experiment matches these filters."
+        st.html(f'<div class="focus-empty"><p>{said}</p></div>')
         return
+    chosen = _table(rows)
+    everything = len(queries.summaries(None, None, None, None, archived=archived))
+    selection_bar(chosen, f"{len(rows)} of {everything}", archived=archived)
+
+
+def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
+    """The table, and the experiments marked in it.
+
+    A selection is row numbers to Streamlit. Rows move when an experiment is added, so every order has a widget of its
+    own, which begins with the marks of the one before.
+    """
+    ids = [row.id for row in rows]
+    key = "experiments-" + hashlib.sha256(",".join(ids).encode()).hexdigest()[:12]
+    marked = set(st.session_state.get("marked", ()))
     shown = [_row(row) for row in rows]
-    table = {name: [row[name] for row in shown] for name in shown[0]}
     st.dataframe(
-        table,
+        {name: [row[name] for row in shown] for name in shown[0]},
         column_config=_columns(),
         hide_index=True,
         row_height=44,
         height="content",
         placeholder=DASH,
-        key="experiments",
+        key=key,
+        on_select=lambda: _mark(key, ids),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [i for i, one in enumerate(ids) if one in marked]}},
         alt="Table of experiments: map, name, status, progress, time left, validation loss, P(k) error and size",
     )
-    everything = len(queries.summaries(None, None, None, None))
-    st.html(f'<div class="focus-note" data-testid="count">{len(rows)} of {everything}</div>')
+    return [row for row in rows if row.id in marked]
+
+
+def _mark(key: str, ids: list[str]) -> None:
+    st.session_state["marked"] = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
 
 
 def _row(row: ExperimentSummary) -> dict[str, Any]:
