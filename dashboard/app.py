@@ -9,7 +9,7 @@ from dashboard.problems import show_record_missing
 from dashboard.record import laboratory
 from dashboard.state import remember_pages
 from dashboard.theme import FAVICON, LOGO
-from dashboard.views import compare, datasets, experiment, experiments, new, sample
+from dashboard.views import compare, datasets, experiment, experiments, new, sample, workers
 from focus_core.errors import UserError
 
 st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
@@ -28,6 +28,7 @@ pages = {
     "compare": st.Page(compare.page, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
     "sample": st.Page(sample.page, title="Sample", icon=":material/blur_on:", url_path="sample"),
     "datasets": st.Page(datasets.page, title="Datasets", icon=":material/database:", url_path="datasets"),
+    "workers": st.Page(workers.page, title="Workers", icon=":material/memory:", url_path="workers"),
     "experiment": st.Page(experiment.page, title="Experiment", url_path="experiment", visibility="hidden"),
 }
 remember_pages(pages)

@@ -20,6 +20,7 @@ from focus_store.settings import Settings
 from worker.gpu import Slot, device_name, training_slot
 from worker.readiness import PAUSE_SECONDS, Waiting, when_ready
 from worker.reaper import Reaper
+from worker.usage import usage
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ def _beat(worker: Worker) -> None:
     while True:
         try:
             _keep_slot(worker, waiting)
-            worker.repository.beat(worker.row)
+            measured = usage(worker.row.pid, worker.repository.settings.gpu)
+            worker.repository.beat(replace(worker.row, **measured))
         except (DBAPIError, UserError) as error:
             log.warning("heartbeat missed: the record cannot be reached (%s)", error)
         _touch(worker.repository.settings)
