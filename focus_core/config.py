@@ -6,7 +6,6 @@ names the file, the line, the key and the nearest known one. The module imports 
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import hashlib
 import json
@@ -15,50 +14,28 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS, Method
+from focus_core.config_fields import Integer, Number, Section, Text
+from focus_core.config_methods import DiffusionSection, EDMSection, FlowMatchingSection, SamplingSection
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
-
-# The names that `model.from` may carry. `focus_core.networks.registry` builds them; a test holds the two together.
-NETWORKS = ("SimpleUNet", "FlowUNet")
 
 # Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
 RESUMABLE_CHANGES = frozenset({"training.num_epochs", "data.num_workers", "device"})
 
 
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is not a number")
-    return value
-
-
-def _text(value: Any) -> Any:
-    """YAML reads `created: 2025-11-02` as a date and `name: 12` as a number; both are meant as text."""
-    return str(value) if isinstance(value, (datetime.date, int, float)) and not isinstance(value, bool) else value
-
-
-Integer = Annotated[int, BeforeValidator(_refuse_bool)]
-Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
-Text = Annotated[str, BeforeValidator(_text)]
-
-
-class _Section(BaseModel):
-    """Frozen, because a run's configuration is its identity; unknown keys are refused: a typo must not be silent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
-
-
-class ExperimentSection(_Section):
+class ExperimentSection(Section):
     name: Text = Field("experiment", min_length=1, title="Name", description="What lists and figures call this run.")
     description: Text = Field("", title="Description", description="Why this run exists.")
     created: Text = Field("", title="Created", description="Date of the file, kept as it stands.")
-    method: Literal["diffusion", "flow"] | None = Field(
+    method: Method | None = Field(
         None, title="Method", description="Older files repeat the method here; it must equal the top-level one."
     )
 
 
-class DataSection(_Section):
+class DataSection(Section):
     dataset: Text | None = Field(
         None, title="Dataset", description="Name of a dataset in the laboratory, or the path of a dataset folder."
     )
@@ -109,7 +86,7 @@ class DataSection(_Section):
         return self
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     network: Text = Field("SimpleUNet", alias="from", title="Network", description="A name in the network registry.")
     in_channels: Integer = Field(1, ge=1, le=16, title="Channels in", description="Fields in a map.")
     out_channels: Integer = Field(1, ge=1, le=16, title="Channels out", description="Fields predicted.")
@@ -136,32 +113,12 @@ class ModelSection(_Section):
         return value
 
 
-class DiffusionSection(_Section):
-    timesteps: Integer = Field(1000, ge=1, le=100_000, title="Timesteps", description="T of the forward process.")
-    beta_start: Number = Field(1e-4, gt=0, lt=1, title="First β", description="Noise variance of the first step.")
-    beta_end: Number = Field(0.02, gt=0, lt=1, title="Last β", description="Noise variance of the last step.")
-    schedule: Literal["linear", "cosine", "quadratic"] = Field(
-        "linear", title="Schedule", description="How β grows with t."
-    )
-
-    @model_validator(mode="after")
-    def _rising(self) -> DiffusionSection:
-        if self.beta_start > self.beta_end:
-            raise ValueError(f"beta_start {self.beta_start:g} is above beta_end {self.beta_end:g}")
-        return self
-
-
-class FlowMatchingSection(_Section):
-    sigma_min: Number = Field(1e-4, ge=0, title="σ min", description="Width of the path at the data end.")
-    sigma_max: Number = Field(1.0, gt=0, title="σ max", description="Width of the path at the noise end.")
-
-
-class AugmentationSection(_Section):
+class AugmentationSection(Section):
     rotation_p: Number = Field(0.5, ge=0, le=1, title="Rotation", description="Probability of a quarter-turn rotation.")
     flip_p: Number = Field(0.5, ge=0, le=1, title="Flip", description="Probability of a reflection, for each axis.")
 
 
-class SchedulerSection(_Section):
+class SchedulerSection(Section):
     name: Literal["plateau", "cosine", "linear", "step", "none"] = Field(
         "plateau", title="Scheduler", description="What happens to the learning rate after the warm-up."
     )
@@ -191,7 +148,7 @@ class SchedulerSection(_Section):
     gamma: Number = Field(0.1, gt=0, le=1, title="Gamma", description="Step: the rate is multiplied by this.")
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
     num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
     lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
@@ -217,27 +174,16 @@ class TrainingSection(_Section):
     )
 
 
-class SamplingSection(_Section):
-    method: Literal["ddpm", "ddim", "euler", "heun"] = Field("ddim", title="Sampler", description="How maps are drawn.")
-    ddim_timesteps: Integer = Field(
-        50, ge=1, title="DDIM steps", description="Network evaluations of DDIM; 250 or more for a quoted P(k)."
-    )
-    num_steps: Integer = Field(50, ge=1, title="ODE steps", description="Steps of Euler and Heun.")
-    cfg_scale: Number = Field(
-        1.0, ge=0, le=100, title="Guidance", description="1 is unbiased; larger values sharpen maps and bias P(k)."
-    )
-    eta: Number = Field(0.0, ge=0, le=1, title="η", description="DDIM noise: 0 deterministic, 1 as DDPM.")
-
-
-class ExperimentConfig(_Section):
+class ExperimentConfig(Section):
     """Everything that defines an experiment. Equal configurations and equal seeds give equal runs on one device."""
 
     experiment: ExperimentSection = ExperimentSection()
     data: DataSection
     model: ModelSection = ModelSection()
-    method: Literal["diffusion", "flow"] = Field("diffusion", title="Method", description="What the network learns.")
+    method: Method = Field("diffusion", title="Method", description="What the network learns.")
     diffusion: DiffusionSection = DiffusionSection()
     flow_matching: FlowMatchingSection = FlowMatchingSection()
+    edm: EDMSection = EDMSection()
     training: TrainingSection = TrainingSection()
     sampling: SamplingSection = SamplingSection()
     device: Text = Field(
@@ -251,13 +197,49 @@ class ExperimentConfig(_Section):
     def _consistent(self) -> ExperimentConfig:
         if self.experiment.method not in (None, self.method):
             raise ValueError(f"experiment.method is {self.experiment.method}, but method is {self.method}")
-        ddim = self.method == "diffusion" and self.sampling.method == "ddim"
-        if ddim and self.sampling.ddim_timesteps > self.diffusion.timesteps:
-            raise ValueError(
-                f"sampling.ddim_timesteps {self.sampling.ddim_timesteps} exceeds "
-                f"diffusion.timesteps {self.diffusion.timesteps}"
-            )
+        self._check_pair()
+        key, steps = self.steps()
+        if self.method == "diffusion" and steps > self.diffusion.timesteps:
+            raise ValueError(f"sampling.{key} {steps} exceeds diffusion.timesteps {self.diffusion.timesteps}")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sampler_of_the_method(cls, plain: Any) -> Any:
+        """A file that names no sampler gets its method's own: older flow files carry none."""
+        if not isinstance(plain, Mapping):
+            return plain
+        sampling, method = plain.get("sampling", {}), plain.get("method", METHODS[0])
+        if isinstance(sampling, Mapping) and "method" not in sampling and method in METHODS:
+            return {**plain, "sampling": {**sampling, "method": SAMPLERS[method][0]}}
+        return plain
+
+    def _check_pair(self) -> None:
+        """Method, sampler and network must belong together; else ValueError."""
+        method, sampler, network = self.method, self.sampling.method, self.model.network
+        if sampler not in SAMPLERS[method]:
+            raise ValueError(
+                f"sampling.method: {sampler} does not draw from method {method}; choose {', '.join(SAMPLERS[method])}"
+            )
+        if self.sampling.spacing not in SPACINGS[method]:
+            raise ValueError(
+                f"sampling.spacing: {self.sampling.spacing} does not exist for method {method}; choose "
+                f"{', '.join(SPACINGS[method])}"
+            )
+        if method not in ONLY_FOR.get(network, METHODS):
+            raise ValueError(
+                f"model.from: {network} does not learn method {method}, only {', '.join(ONLY_FOR[network])}; choose "
+                f"{' or '.join(name for name in NETWORKS if name not in ONLY_FOR)}"
+            )
+
+    def steps(self) -> tuple[str, int]:
+        """The key that says how many steps the sampler takes, and how many those are."""
+        section = self.sampling
+        if section.method == "ddpm":
+            return "timesteps", self.diffusion.timesteps
+        return (
+            ("ddim_timesteps", section.ddim_timesteps) if section.method == "ddim" else ("num_steps", section.num_steps)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the YAML's own keys, sources of data that are not used left out."""
@@ -271,11 +253,29 @@ class ExperimentConfig(_Section):
         """sha256 of what is learned: name, description, device and loader workers aside."""
         plain = self.to_dict()
         del plain["experiment"], plain["device"], plain["data"]["num_workers"]
+        _drop_later_defaults(plain)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def flat(self) -> dict[str, Any]:
         """Dotted key → value, in the order of the file."""
         return dict(_flatten(self.to_dict()))
+
+
+# Settings that came after the first digests were recorded: at their default they leave a digest as it was.
+_LATER: Mapping[str, tuple[str, ...]] = {
+    "diffusion": ("prediction", "weighting", "min_snr_gamma"),
+    "sampling": ("spacing", "tolerance"),
+}
+
+
+def _drop_later_defaults(plain: dict[str, Any]) -> None:
+    if plain["edm"] == EDMSection().model_dump(mode="json"):
+        del plain["edm"]
+    for name, keys in _LATER.items():
+        fields = ExperimentConfig.model_fields[name].default
+        for key in keys:
+            if plain[name][key] == getattr(fields, key):
+                del plain[name][key]
 
 
 def load_config(path: Path | str) -> ExperimentConfig:

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from focus_core.catalogue import SAMPLERS
 from focus_core.config import ExperimentConfig, validate_config
 from focus_core.data.transform import Transform
-from focus_core.diffusion.guidance import guided
+from focus_core.diffusion.method import Method, Sampler
+from focus_core.diffusion.methods import make_method
 from focus_core.diffusion.noise import MapNoise, map_seed
-from focus_core.diffusion.samplers import Sampler, sample
-from focus_core.diffusion.schedule import NoiseSchedule, make_schedule
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace
@@ -40,7 +40,7 @@ class MapModel:
     """A network and what turns its numbers into maps at θ."""
 
     network: nn.Module
-    schedule: NoiseSchedule
+    method: Method
     transform: Transform
     space: ParameterSpace
     grid: int
@@ -83,11 +83,13 @@ def load_run(
     config = validate_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)
     data: dict[str, Any] = state["data"]
-    network = build_network(config.model, bool(data["periodic"]))
+    # Checkpoints of the first version know one method, which needs nothing measured.
+    method = make_method(config, state.get("method", {}), chosen)
+    network = build_network(config.model, bool(data["periodic"]), method.start)
     load_weights(network, state["ema" if weights == "ema" else "model"], path)
     model = MapModel(
         network=network.to(chosen).eval().requires_grad_(False),
-        schedule=make_schedule(config.diffusion),
+        method=method,
         transform=Transform.from_dict(state["transform"]),
         space=ParameterSpace.from_dict(state["parameter_space"]),
         grid=int(data["grid"]),
@@ -132,7 +134,12 @@ def sample_maps(
     if rows.shape[0] not in (1, n) or n < 1:
         raise UserError(f"n: {n} maps were asked for, but θ has {rows.shape[0]} rows; give one θ, or one a map.")
     section = run.config.sampling
-    chosen = Sampler(sampler or section.method, steps or section.ddim_timesteps, section.eta)
+    if sampler is not None and sampler not in SAMPLERS[run.config.method]:
+        raise UserError(
+            f"sampler: {sampler} does not draw from a run of method {run.config.method}; choose "
+            f"{', '.join(SAMPLERS[run.config.method])}."
+        )
+    chosen = Sampler.of(section, sampler, steps)
     scale = section.cfg_scale if guidance is None else guidance
     seeds = [map_seed(seed, i) for i in range(n)]
     rows = np.broadcast_to(rows, (n, rows.shape[1]))
@@ -151,8 +158,10 @@ def draw_maps(
 ) -> NDArray[np.float32]:
     """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
     size = batch_size or max(1, BATCH_PIXELS // model.grid**2)
+    if sampler.method == "adaptive":
+        size = 1  # its steps serve a whole batch, and a map must not depend on its neighbours
     condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)
-    per_batch = sampler.evaluations(model.schedule.timesteps)
+    per_batch = model.method.evaluations(sampler)
     firsts = range(0, len(seeds), size)
     total = per_batch * len(firsts)
     maps = []
@@ -166,8 +175,9 @@ def draw_maps(
                 preview(done_before + step, total, _physical(model, x0))
 
         noise = MapNoise(seeds[first : first + size], (model.channels, model.grid, model.grid), model.device)
-        denoiser = guided(model.network, condition[first : first + size], guidance)
-        x = sample(sampler, denoiser, model.schedule, noise, model.transform.clamp_range, report)
+        rows = condition[first : first + size]
+        clamp = model.transform.clamp_range
+        x = model.method.sample(model.network, rows, guidance, sampler, noise, clamp, report)
         maps.append(_physical(model, x))
     return np.concatenate(maps)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.data.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.training.stopping import StopSwitch
@@ -26,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--n", type=int, default=16, help="maps to draw (default 16)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same maps (default 0)")
-    parser.add_argument("--sampler", choices=("ddim", "ddpm"), help="default: that of the run's configuration")
-    parser.add_argument("--steps", type=int, help="DDIM steps (default: the run's; 250 or more for a quoted P(k))")
+    samplers = list(SAMPLER_TITLES)
+    parser.add_argument("--sampler", choices=samplers, help="must fit the run's method (default: the run's own)")
+    parser.add_argument("--steps", type=int, help="steps (default: the run's; DDIM: 250 or more for a quoted P(k))")
     parser.add_argument("--guidance", type=float, help="1 is unbiased (default: the run's)")
     parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or plain (default ema)")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which one (default best)")

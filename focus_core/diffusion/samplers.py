@@ -1,38 +1,23 @@
-"""DDPM and DDIM as pure functions: a denoiser, a schedule and noise in, maps out.
+"""The samplers of a noise schedule as pure functions: a denoiser, a schedule and noise in, maps out.
 
 The denoiser is anything that gives ε(x, t), so that a test can put the exact one of a Gaussian in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from focus_core.diffusion.gaussian import eps_from_x0, x0_from_eps
 from focus_core.diffusion.guidance import Denoiser
+from focus_core.diffusion.method import Interval, Progress, Sampler
 from focus_core.diffusion.noise import MapNoise
+from focus_core.diffusion.ode import Denoise, clamped, dpmpp_2m, heun, noise_field
 from focus_core.diffusion.schedule import NoiseSchedule
+from focus_core.diffusion.spacing import discrete_times
 from focus_core.errors import UserError
-
-# (steps done, steps in all, x̂₀ of the last step).
-Progress = Callable[[int, int, Tensor], None]
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """What to draw with. `steps` is DDIM's S; DDPM always takes all T. `eta` is DDIM's η."""
-
-    method: str = "ddim"
-    steps: int = 50
-    eta: float = 0.0
-
-    def evaluations(self, timesteps: int) -> int:
-        """Network evaluations of one map."""
-        return timesteps if self.method == "ddpm" else self.steps
 
 
 @torch.no_grad()
@@ -48,8 +33,41 @@ def sample(
     if sampler.method == "ddpm":
         return ddpm(denoiser, schedule, noise, clamp, progress)
     if sampler.method == "ddim":
-        return ddim(denoiser, schedule, noise, sampler.steps, sampler.eta, clamp, progress)
-    raise UserError(f"sampling.method: {sampler.method} belongs to flow matching; a diffusion model has ddpm and ddim.")
+        times = discrete_times(schedule, sampler.steps, sampler.spacing, "ddim_timesteps", "DDIM")
+        return ddim(denoiser, schedule, noise, times, sampler.eta, clamp, progress)
+    times = discrete_times(schedule, sampler.steps, sampler.spacing)
+    sigmas = [*(schedule.sigma_list[t] for t in times), 0.0]
+    evaluations = 2 * sampler.steps - 1 if sampler.method == "heun" else sampler.steps
+    denoise = at_noise_levels(denoiser, schedule, times, evaluations, clamp, progress)
+    x = noise.draw() / schedule.alpha_bar_list[times[0]] ** 0.5
+    if sampler.method == "heun":
+        return heun(noise_field(denoise), sigmas, x)
+    if sampler.method == "dpmpp_2m":
+        return dpmpp_2m(denoise, sigmas, x)
+    raise UserError(f"sampling.method: {sampler.method} does not draw from method diffusion; choose ddim or ddpm.")
+
+
+def at_noise_levels(
+    denoiser: Denoiser,
+    schedule: NoiseSchedule,
+    times: list[int],
+    evaluations: int,
+    clamp: Interval | None = None,
+    progress: Progress | None = None,
+) -> Denoise:
+    """The same denoiser in the language of noise levels: x = x_t/√ᾱ = x₀ + σ_t ε, for the σ of these times."""
+    time_of, done = {schedule.sigma_list[t]: t for t in times}, 0
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        nonlocal done
+        t, done = time_of[sigma], done + 1
+        scaled = schedule.alpha_bar_list[t] ** 0.5 * x
+        x0 = clamped(x - sigma * denoiser(scaled, t), clamp)
+        if progress is not None:
+            progress(done, evaluations, x0)
+        return x0
+
+    return denoise
 
 
 def ddpm(
@@ -65,7 +83,7 @@ def ddpm(
         alpha_bar = schedule.alpha_bar_list[t]
         previous = schedule.alpha_bar_list[t - 1] if t > 0 else 1.0
         beta = 1.0 - alpha_bar / previous
-        x0 = _clamped(x0_from_eps(x, denoiser(x, t), alpha_bar), clamp)
+        x0 = clamped(x0_from_eps(x, denoiser(x, t), alpha_bar), clamp)
         mean = previous**0.5 * beta / (1.0 - alpha_bar) * x0
         mean = mean + (1.0 - beta) ** 0.5 * (1.0 - previous) / (1.0 - alpha_bar) * x
         beta_tilde = (1.0 - previous) / (1.0 - alpha_bar) * beta
@@ -79,21 +97,20 @@ def ddim(
     denoiser: Denoiser,
     schedule: NoiseSchedule,
     noise: MapNoise,
-    steps: int,
+    times: Sequence[int],
     eta: float = 0.0,
     clamp: Interval | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """DDIM in exactly `steps` evaluations (Song et al. 2020, arXiv 2010.02502, eqs. 12 and 16); η = 0 adds no noise."""
-    times = ddim_times(schedule.timesteps, steps)
-    x = noise.draw()
+    """DDIM at exactly these falling times (Song et al. 2020, arXiv 2010.02502, eqs. 12 and 16); η = 0 adds no noise."""
+    x, steps = noise.draw(), len(times)
     for i, t in enumerate(times):
         alpha_bar = schedule.alpha_bar_list[t]
         previous = schedule.alpha_bar_list[times[i + 1]] if i + 1 < steps else 1.0
         eps = denoiser(x, t)
         x0 = x0_from_eps(x, eps, alpha_bar)
         if clamp is not None:
-            x0 = _clamped(x0, clamp)
+            x0 = clamped(x0, clamp)
             eps = eps_from_x0(x, x0, alpha_bar)
         sigma = eta * ((1.0 - previous) / (1.0 - alpha_bar) * (1.0 - alpha_bar / previous)) ** 0.5
         x = previous**0.5 * x0 + max(0.0, 1.0 - previous - sigma**2) ** 0.5 * eps
@@ -102,20 +119,3 @@ def ddim(
         if progress is not None:
             progress(i + 1, steps, x0)
     return x
-
-
-def ddim_times(timesteps: int, steps: int) -> list[int]:
-    """τ_i = round((T − 1)(1 − i/(S − 1))), i = 0 … S − 1, from T − 1 down to 0; T − 1 alone for S = 1.
-
-    Halves are rounded up, so that no two of the S ≤ T times coincide.
-    """
-    if not 1 <= steps <= timesteps:
-        raise UserError(f"sampling.ddim_timesteps: {steps} steps; DDIM takes between 1 and the schedule's {timesteps}.")
-    if steps == 1:
-        return [timesteps - 1]
-    last, gaps = timesteps - 1, steps - 1
-    return [(2 * last * (gaps - i) + gaps) // (2 * gaps) for i in range(steps)]
-
-
-def _clamped(x0: Tensor, clamp: Interval | None) -> Tensor:
-    return x0 if clamp is None else x0.clamp(*clamp)

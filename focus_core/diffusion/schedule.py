@@ -35,6 +35,11 @@ class NoiseSchedule:
         """ᾱ as plain numbers, for the scalar arithmetic of samplers."""
         return [float(value) for value in self.alpha_bar]
 
+    @cached_property
+    def sigma_list(self) -> list[float]:
+        """σ_t = √((1 − ᾱ_t)/ᾱ_t): the noise beside a map of unscaled signal, x_t/√ᾱ_t = x₀ + σ_t ε."""
+        return [float(value) for value in ((1.0 - self.alpha_bar) / self.alpha_bar).sqrt()]
+
 
 def make_schedule(section: DiffusionSection) -> NoiseSchedule:
     steps, low, high = section.timesteps, section.beta_start, section.beta_end

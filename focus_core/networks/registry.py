@@ -1,32 +1,43 @@
-"""From a name in a configuration to a network. Names, not import paths: a typo is answered, nothing foreign is run."""
+"""From a name in a configuration to a network. Names, not import paths: a typo is answered, nothing foreign is run.
+
+Every network is a module called as network(x, t, condition, drop) → a field of the shape of x, where x is (B, c, N, N),
+t (B,) whole or real times of some hundreds, condition (B, d) θ scaled to [−1, 1], and drop (B,) tells whose θ is hidden
+(None: nobody's). It knows nothing of what its output means; that is the method's.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+
 from torch import nn
 
+from focus_core.catalogue import NETWORKS
 from focus_core.config import ModelSection
+from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
-from focus_core.networks.simple_unet import SimpleUNet
+
+Builder = Callable[[ModelSection, bool, Start], nn.Module]
 
 
-def build_network(model: ModelSection, periodic: bool) -> nn.Module:
-    """The network of a configuration. `periodic` is a property of the maps: it decides the padding."""
-    if model.network != "SimpleUNet":
-        raise UserError(f"model.from: {model.network} belongs to flow matching, which FOCUS does not train yet.")
+def build_network(model: ModelSection, periodic: bool, start: Start = "input") -> nn.Module:
+    """The network of a configuration. `periodic` is a property of the maps: it decides the padding.
+
+    `start` is what the method wants of an untrained network: its input, or zero.
+    """
     if model.in_channels != model.out_channels:
         raise UserError(
-            f"model.out_channels: is {model.out_channels}, but the noise has the {model.in_channels} channel(s) of "
-            "model.in_channels; make them equal."
+            f"model.out_channels: is {model.out_channels}, but a network predicts as many channels as the "
+            f"{model.in_channels} of model.in_channels; make them equal."
         )
-    return SimpleUNet(
-        channels_in=model.in_channels,
-        channels_out=model.out_channels,
-        condition_size=model.cond_dim,
-        base_channels=model.base_channels,
-        channel_mults=model.channel_mults,
-        embedding=model.time_dim,
-        periodic=periodic,
-    )
+    return builder(model.network)(model, periodic, start)
+
+
+def builder(name: str) -> Builder:
+    """The function that the catalogue names; a module is imported when its network is first built."""
+    module, _, function = NETWORKS[name].partition(":")
+    found: Builder = getattr(importlib.import_module(module), function)
+    return found
 
 
 def parameter_count(network: nn.Module) -> int:

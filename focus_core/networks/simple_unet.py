@@ -1,4 +1,4 @@
-"""The baseline network: a U-Net that predicts the noise in a map, given t and θ.
+"""The baseline network: a U-Net that predicts the noise in a map, given t and θ; it serves every method.
 
 37,341,569 parameters at 64 base channels and 146,229,505 at 128 (θ of six, multiples 1, 2, 4, 8, embeddings of 256).
 """
@@ -11,8 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from focus_core.config import ModelSection
+from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
 from focus_core.networks.layers import Convolution, Doubling, SinusoidalEmbedding, group_norm
+
+
+def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:
+    return SimpleUNet(
+        channels_in=model.in_channels,
+        channels_out=model.out_channels,
+        condition_size=model.cond_dim,
+        base_channels=model.base_channels,
+        channel_mults=model.channel_mults,
+        embedding=model.time_dim,
+        periodic=periodic,
+        start=start,
+    )
 
 
 class ResidualBlock(nn.Module):
@@ -48,6 +63,7 @@ class SimpleUNet(nn.Module):
         channel_mults: Sequence[int] = (1, 2, 4, 8),
         embedding: int = 256,
         periodic: bool = True,
+        start: Start = "input",
     ) -> None:
         super().__init__()
         self.time = nn.Sequential(SinusoidalEmbedding(embedding), *_mlp(embedding, embedding))
@@ -73,7 +89,10 @@ class SimpleUNet(nn.Module):
 
         self.last_convolution = Convolution(widths[0], base_channels, periodic)
         self.to_noise = nn.Conv2d(base_channels, channels_out, 1)
-        self._carry_the_noise(channels_in, down[0], up[-1])
+        if start == "input":
+            self._carry_the_noise(channels_in, down[0], up[-1])
+        else:
+            _clear(self.to_noise, channels_out)
 
     @torch.no_grad()
     def _carry_the_noise(self, maps: int, first: ResidualBlock, last: ResidualBlock) -> None:
@@ -109,7 +128,7 @@ class SimpleUNet(nn.Module):
             self.to_noise.weight[field, channel] = sign
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
-        """The noise in x (B, c, N, N) at integer times t (B,), of the shape of x.
+        """What the method asks for, the noise in x (B, c, N, N) at times t (B,) say; of the shape of x.
 
         `condition` (B, d) is θ scaled to [−1, 1]. Where `drop` (B,) is true the condition's *embedding* is zero, which
         no θ makes: that is the null condition of classifier-free guidance (arXiv 2207.12598).

@@ -38,16 +38,16 @@ class SmoothedTruth:
 
     def predict(self, theta_unit: ArrayLike) -> FloatArray:
         """Mean band powers (n, n_bands) [(Mpc/h)²] at θ (n, d) in [−1, 1]."""
-        return np.exp(_design(np.asarray(theta_unit, dtype=np.float64), self.terms) @ self.coefficients)
+        return np.exp(design_matrix(np.asarray(theta_unit, dtype=np.float64), self.terms) @ self.coefficients)
 
     def bootstrap(self, theta_unit: ArrayLike, rng: np.random.Generator, samples: int = 200) -> FloatArray:
         """Predictions (samples, n, n_bands) of fits to resampled simulations: their scatter is the truth's error."""
         n, predictions = len(self.theta_unit), []
-        target = _design(np.asarray(theta_unit, dtype=np.float64), self.terms)
-        everything = _design(self.theta_unit, self.terms)
+        target = design_matrix(np.asarray(theta_unit, dtype=np.float64), self.terms)
+        everything = design_matrix(self.theta_unit, self.terms)
         for _ in range(samples):
             chosen = _resample(n, everything, rng)
-            predictions.append(np.exp(target @ _fit(everything[chosen], self.band_power[chosen])))
+            predictions.append(np.exp(target @ gamma_regression(everything[chosen], self.band_power[chosen])))
         return np.stack(predictions)
 
     def error(self, theta_unit: ArrayLike, rng: np.random.Generator, samples: int = 200) -> FloatArray:
@@ -74,13 +74,13 @@ def fit_smoothed_truth(theta_unit: ArrayLike, band_power: ArrayLike, space: Para
     power = np.asarray(band_power, dtype=np.float64)
     if not (np.isfinite(power).all() and (power > 0).all()):
         raise UserError("smoothed truth: band powers must be positive and finite; check the maps.")
-    terms = _terms(space)
+    terms = polynomial_terms(space)
     if len(theta) < 2 * len(terms):
         raise UserError(
             f"smoothed truth: {len(theta)} simulations are too few for {len(terms)} terms; it needs {2 * len(terms)}."
         )
-    design = _design(theta, terms)
-    coefficients = _fit(design, power)
+    design = design_matrix(theta, terms)
+    coefficients = gamma_regression(design, power)
     residual = power / np.exp(design @ coefficients) - 1.0
     dispersion = (residual**2).sum(axis=0) / (len(theta) - np.linalg.matrix_rank(design))
     return SmoothedTruth(coefficients, terms, dispersion, theta, power)
@@ -96,18 +96,18 @@ def band_ratio(generated: ArrayLike, truth: ArrayLike, rng: np.random.Generator,
     return BandRatio(above.sum(axis=0) / below.sum(axis=0), resampled.std(axis=0, ddof=1))
 
 
-def _terms(space: ParameterSpace) -> tuple[tuple[int, ...], ...]:
+def polynomial_terms(space: ParameterSpace) -> tuple[tuple[int, ...], ...]:
     """Columns to be multiplied for each term; () is the constant."""
     linear = [(i,) for i in range(len(space))]
     quadratic = [(space.index(a), space.index(b)) for a, b in _QUADRATIC if a in space.names and b in space.names]
     return ((), *linear, *quadratic)
 
 
-def _design(theta: FloatArray, terms: tuple[tuple[int, ...], ...]) -> FloatArray:
+def design_matrix(theta: FloatArray, terms: tuple[tuple[int, ...], ...]) -> FloatArray:
     return np.stack([theta[:, list(columns)].prod(axis=1) for columns in terms], axis=1)
 
 
-def _fit(design: FloatArray, power: FloatArray) -> FloatArray:
+def gamma_regression(design: FloatArray, power: FloatArray) -> FloatArray:
     """Gamma regression with a log link, all bands at once: (n_terms, n_bands)."""
     # The minimum-norm solution leaves out directions in which θ does not vary at all.
     solve = np.linalg.pinv(design).astype(np.float64)

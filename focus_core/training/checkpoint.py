@@ -3,7 +3,8 @@
 A checkpoint is a plain dictionary that `torch.load(weights_only=True)` reads:
 
     format, config, model, ema, optimizer, scheduler, epoch, step, val_loss, best_val_loss, history, rng,
-    loss_sum, loss_count (of the epoch under way), elapsed, parameter_space, transform, data
+    loss_sum, loss_count (of the epoch under way), elapsed, parameter_space, transform, method (what it measured on
+    the training maps; absent in the first version, where no method measured anything), data
     (grid, box_size, unit, field, redshift, normalised, periodic, digest, name)
 """
 

@@ -16,9 +16,8 @@ from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform
+from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.noise import map_seed
-from focus_core.diffusion.samplers import Sampler
-from focus_core.diffusion.schedule import NoiseSchedule
 from focus_core.errors import UserError
 from focus_core.figures.power import draw_power
 from focus_core.figures.samples import draw_samples
@@ -49,10 +48,10 @@ class EpochFigures:
         dataset: MapDataset,
         transform: Transform,
         split: Split,
-        schedule: NoiseSchedule,
+        method: Method,
         config: ExperimentConfig,
     ) -> None:
-        self._dataset, self._transform, self._schedule, self._config = dataset, transform, schedule, config
+        self._dataset, self._transform, self._method, self._config = dataset, transform, method, config
         self.simulations = choose_simulations(dataset, split.validation)
         seeds = [[map_seed(config.training.seed, _SEEDS, row, i) for i in range(GENERATED)] for row in range(ROWS)]
         self.seeds = np.array(seeds, dtype=np.int64)
@@ -106,14 +105,14 @@ class EpochFigures:
         section = self._config.sampling
         model = MapModel(
             network=network,
-            schedule=self._schedule,
+            method=self._method,
             transform=self._transform,
             space=self._dataset.space,
             grid=self._dataset.grid,
             channels=self._config.model.in_channels,
             device=next(network.parameters()).device,
         )
-        sampler = Sampler(section.method, section.ddim_timesteps, section.eta)
+        sampler = Sampler.of(section)
         rows = np.repeat(theta, GENERATED, axis=0)
         # No more maps at once than a training step has: drawing must not need more memory than training.
         size = min(len(rows), self._config.training.batch_size, max(1, BATCH_PIXELS // model.grid**2))

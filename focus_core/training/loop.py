@@ -17,8 +17,8 @@ from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform
-from focus_core.diffusion.gaussian import ForwardProcess
-from focus_core.diffusion.schedule import make_schedule
+from focus_core.diffusion.method import Method
+from focus_core.diffusion.methods import make_method, measure
 from focus_core.errors import StopRequested, UserError
 from focus_core.estimate import estimate
 from focus_core.figures.history import draw_history
@@ -76,21 +76,24 @@ def train(
     Raises StopRequested, with the state saved, when the switch is turned on.
     """
     with PeakMemory(device) as memory:
-        # --- the network and what moves its weights
+        # --- the method, the network and what moves its weights
         training, grid = config.training, data.dataset.grid
+        if state is None:
+            known = measure(config, data.dataset, data.transform, data.split.train)
+        else:
+            known = state.get("method", {})
+        method = make_method(config, known, device)
         torch.manual_seed(training.seed)
-        network = build_network(config.model, data.dataset.periodic).to(device)
+        network = build_network(config.model, data.dataset.periodic, method.start).to(device)
         average = MovingAverage(network, training.ema_decay)
         optimizer = make_optimizer(config, network)
-        schedule = make_schedule(config.diffusion)
-        process = ForwardProcess(schedule, device)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config)
         validation = Validation(
-            data.dataset, data.transform, data.split.validation, process, training.seed, training.batch_size
+            data.dataset, data.transform, data.split.validation, method, training.seed, training.batch_size
         )
-        figures = EpochFigures(data.dataset, data.transform, data.split, schedule, config)
+        figures = EpochFigures(data.dataset, data.transform, data.split, method, config)
         steps_per_epoch = maps.steps_per_epoch
         rate = LearningRate(training.scheduler, training.lr, steps_per_epoch, training.num_epochs)
 
@@ -138,7 +141,9 @@ def train(
 
         def save(best: bool = False) -> None:
             position.elapsed = elapsed_before + time.monotonic() - started
-            contents = checkpoint_state(config, data, network, average, optimizer, rate, position, steps, device)
+            contents = checkpoint_state(
+                config, data, method, network, average, optimizer, rate, position, steps, device
+            )
             for saved in save_checkpoint(run_folder, contents, best):
                 journal.write(
                     "checkpoint",
@@ -179,13 +184,13 @@ def train(
                     for group in optimizer.param_groups:
                         group["lr"] = now
 
-                    # --- a step: ε at a random time, θ now and then dropped
+                    # --- a step: noise ε at a random time, θ now and then dropped
                     optimizer.zero_grad(set_to_none=True)
                     x0, condition = x0.to(device, non_blocking=True), condition.to(device, non_blocking=True)
-                    t = torch.randint(schedule.timesteps, (len(x0),), device=device)
+                    t = method.draw_times(len(x0), device)
                     eps = torch.randn_like(x0)
                     drop = torch.rand(len(x0), device=device) < training.cfg_prob
-                    loss = process.squared_error(network, x0, condition, t, eps, drop).mean()
+                    loss = method.loss(network, x0, condition, t, eps, drop).mean()
                     loss.backward()
                     norm = nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip or math.inf)
                     optimizer.step()
@@ -267,6 +272,7 @@ def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.
 def checkpoint_state(
     config: ExperimentConfig,
     data: RunData,
+    method: Method,
     network: nn.Module,
     average: MovingAverage,
     optimizer: torch.optim.Optimizer,
@@ -290,6 +296,7 @@ def checkpoint_state(
         "rng": random_state(device),
         "parameter_space": dataset.space.to_dict(),
         "transform": data.transform.to_dict(),
+        "method": method.state(),
         "data": {
             "name": dataset.name,
             "digest": dataset.digest,

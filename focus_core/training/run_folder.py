@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 
+from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.config import ExperimentConfig, to_yaml, validate_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
@@ -60,6 +61,7 @@ _README = """# {name}
 | data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box} |
 | parameters | {symbols} |
 | network | {network}, {base_channels} base channels, multiples {mults} |
+| method | {method}, drawn with {sampler} |
 | training | {epochs} epochs, batch {batch}, {optimizer} at {lr:g}, {scheduler} |
 
 `sh run_model.sh` trains this run or resumes it. Everything that defines it is in `config.yaml`.
@@ -170,7 +172,7 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
     space, model, training = dataset.space, config.model, config.training
     readme = _README.format(
         name=config.experiment.name,
-        description=config.experiment.description or "A conditional diffusion model of cosmological maps.",
+        description=config.experiment.description or "A conditional generative model of cosmological maps.",
         data=dataset.name,
         n_maps=dataset.n_maps,
         grid=dataset.grid,
@@ -180,6 +182,8 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         network=model.network,
         base_channels=model.base_channels,
         mults=", ".join(map(str, model.channel_mults)),
+        method=method_in_words(config),
+        sampler=SAMPLER_TITLES[config.sampling.method],
         epochs=training.num_epochs,
         batch=training.batch_size,
         optimizer=training.optimizer,
@@ -188,6 +192,18 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         example=",".join(f"{p.name}={value:.4g}" for p, value in zip(space.parameters, dataset.theta[0], strict=True)),
     )
     _write_once(run_folder / README, readme)
+
+
+def method_in_words(config: ExperimentConfig) -> str:
+    if config.method == "edm":
+        return f"EDM, {'spectral' if config.edm.spectral else 'scalar'} preconditioning"
+    if config.method == "flow":
+        return "flow matching on straight paths"
+    section = config.diffusion
+    weighting = ", min-SNR weighting" if section.weighting == "min_snr" else ""
+    return (
+        f"diffusion, {section.timesteps} steps, {section.schedule} schedule, {section.prediction}-prediction{weighting}"
+    )
 
 
 def write_environment(run_folder: Path, config: ExperimentConfig, dataset: MapDataset, device: torch.device) -> None:

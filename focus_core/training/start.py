@@ -51,8 +51,6 @@ def run_training(
 
     Raises UserError for whatever the user can mend and StopRequested when stopped; the journal says how it ended.
     """
-    if config.method == "flow":
-        raise UserError("method: flow matching is not there yet; FOCUS trains method: diffusion.")
     with locked(run_folder):
         # Before the log is opened, which would otherwise go on in the old run's file.
         aside = move_aside(run_folder) if fresh else None
@@ -173,9 +171,6 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
     if config.model.in_channels != 1:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
     check_grid(dataset.grid, len(config.model.channel_mults))
-    if config.sampling.method not in ("ddpm", "ddim"):
-        # Said now: the first figures would say it after an epoch of training.
-        raise UserError(f"sampling.method: {config.sampling.method} belongs to flow matching; set it to ddim or ddpm.")
 
 
 def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
-from focus_core.diffusion.gaussian import ForwardProcess
+from focus_core.diffusion.method import Method
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.training.batches import scaled_conditions
 
@@ -18,24 +18,23 @@ _NOISE, _TIMES = 3, 4
 
 
 class Validation:
-    """Mean squared error of ε over the validation maps, at their own θ (nothing is dropped)."""
+    """Mean of the method's own loss over the validation maps, at their own θ (nothing is dropped)."""
 
     def __init__(
         self,
         dataset: MapDataset,
         transform: Transform,
         simulations: Sequence[int],
-        process: ForwardProcess,
+        method: Method,
         seed: int,
         batch_size: int,
     ) -> None:
-        self._dataset, self._transform, self._process = dataset, transform, process
+        self._dataset, self._transform, self._method = dataset, transform, method
         self.indices = dataset.maps_of(simulations)
         self._condition = scaled_conditions(dataset)
         self._seed, self._batch_size = seed, batch_size
-        # t_i = ⌊(i + ½) T/n⌋ covers all times evenly; a seeded order gives each map one of them.
-        n = len(self.indices)
-        even = ((2 * np.arange(n) + 1) * process.timesteps) // (2 * n)
+        # The method's times evenly, ⌊(i + ½) T/n⌋ say; a seeded order gives each map one of them.
+        even = method.even_times(len(self.indices))
         self.times = np.random.default_rng((seed, _TIMES)).permutation(even)
 
     @torch.no_grad()
@@ -45,7 +44,7 @@ class Validation:
         for x0, condition, t, eps in self._batches():
             check()
             maps = [tensor.to(device) for tensor in (x0, condition, t, eps)]
-            total += self._process.squared_error(network, *maps).sum().double().cpu()
+            total += self._method.loss(network, *maps).sum().double().cpu()
         return float(total) / len(self.indices)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:

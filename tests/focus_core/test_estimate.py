@@ -92,8 +92,7 @@ def test_the_baseline_keeps_the_measured_memory_for_each_map_of_256_pixels() -> 
 MEASURE = """
 import torch
 from focus_core.config import load_config
-from focus_core.diffusion.gaussian import ForwardProcess
-from focus_core.diffusion.schedule import make_schedule
+from focus_core.diffusion.methods import make_method
 from focus_core.networks.registry import build_network
 from focus_core.training.device import PeakMemory
 from focus_core.training.ema import MovingAverage
@@ -104,11 +103,11 @@ batch = config.training.batch_size
 with PeakMemory(torch.device("cpu")) as memory:
     network = build_network(config.model, True)
     average, optimizer = MovingAverage(network, 0.99), make_optimizer(config, network)
-    process = ForwardProcess(make_schedule(config.diffusion))
+    method = make_method(config, {})
     for step in range(2):
         optimizer.zero_grad(set_to_none=True)
         x, t = torch.randn(batch, 1, grid, grid), torch.randint(1000, (batch,))
-        process.squared_error(network, x, torch.rand(batch, 6), t, torch.randn_like(x)).mean().backward()
+        method.loss(network, x, torch.rand(batch, 6), t, torch.randn_like(x)).mean().backward()
         optimizer.step()
         average.update(network, step + 1)
     print(memory.read())

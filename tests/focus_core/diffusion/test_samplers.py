@@ -11,8 +11,9 @@ from focus_core.config import DiffusionSection, ModelSection
 from focus_core.diffusion.gaussian import ForwardProcess, eps_from_x0, x0_from_eps
 from focus_core.diffusion.guidance import Denoiser, guided
 from focus_core.diffusion.noise import MapNoise, map_seed
-from focus_core.diffusion.samplers import Sampler, ddim, ddim_times, ddpm, sample
+from focus_core.diffusion.samplers import Sampler, ddim, ddpm, sample
 from focus_core.diffusion.schedule import NoiseSchedule, make_schedule
+from focus_core.diffusion.spacing import ddim_times
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 
@@ -75,7 +76,7 @@ def test_ddim_takes_exactly_the_steps_that_were_asked_for(steps: int) -> None:
         calls.append(t)
         return torch.zeros_like(x)
 
-    ddim(counting, SCHEDULE, MapNoise([0], (1, 2, 2)), steps)
+    ddim(counting, SCHEDULE, MapNoise([0], (1, 2, 2)), ddim_times(1000, steps))
     assert len(calls) == steps
     assert len(set(calls)) == steps
     assert calls[0] == 999
@@ -110,7 +111,7 @@ def test_ddim_multiplies_a_gaussian_by_the_product_of_its_linear_factors(varianc
         x0 = (1 - math.sqrt(1 - a) * eps) / math.sqrt(a)
         factor *= math.sqrt(previous) * x0 + math.sqrt(1 - previous) * eps
     # In double precision: a single step divides a difference by √ᾱ = 0.006.
-    drawn = ddim(gaussian_denoiser(variance), SCHEDULE, DoubleNoise([3], (1, 8, 8)), steps)
+    drawn = ddim(gaussian_denoiser(variance), SCHEDULE, DoubleNoise([3], (1, 8, 8)), ddim_times(1000, steps))
     torch.testing.assert_close(drawn, factor * DoubleNoise([3], (1, 8, 8)).draw(), rtol=1e-9, atol=1e-12)
 
 
@@ -119,7 +120,10 @@ def test_ddim_in_few_steps_is_biased_by_the_known_amount(steps: int, low: float,
     """3.7 and 8 % at 50 steps, 0.7 and 1.7 % at 250, for modes of variance 1 and 0.1."""
     for variance, expected in ((1.0, low), (0.1, high)):
         noise = MapNoise([3], (1, 4, 4))
-        ratio = ddim(gaussian_denoiser(variance), SCHEDULE, noise, steps) / MapNoise([3], (1, 4, 4)).draw()
+        ratio = (
+            ddim(gaussian_denoiser(variance), SCHEDULE, noise, ddim_times(1000, steps))
+            / MapNoise([3], (1, 4, 4)).draw()
+        )
         assert float(ratio.mean()) / math.sqrt(variance) == pytest.approx(expected, abs=0.002)
 
 
@@ -137,7 +141,7 @@ def test_a_thousand_steps_with_the_exact_denoiser_give_the_gaussian_within_a_per
 
 def test_ddim_with_eta_one_has_the_variance_of_ddpm() -> None:
     noise = MapNoise([1, 2, 3, 4], (1, 64, 64))
-    drawn = ddim(gaussian_denoiser(1.0), SCHEDULE, noise, 1000, eta=1.0)
+    drawn = ddim(gaussian_denoiser(1.0), SCHEDULE, noise, ddim_times(1000, 1000), eta=1.0)
     # 16,384 pixels: 0.55 % on the standard deviation, three times that is allowed.
     assert float(drawn.std()) == pytest.approx(1.0, rel=0.017)
 
@@ -165,7 +169,7 @@ def test_a_clamped_ddim_step_goes_on_with_the_noise_that_belongs_to_the_clamped_
     eps = (noise - math.sqrt(alpha_bar) * x0) / math.sqrt(1 - alpha_bar)
     x = math.sqrt(previous) * x0 + math.sqrt(1 - previous) * eps
     expected = ((x - math.sqrt(1 - previous) * 0.9 * x) / math.sqrt(previous)).clamp(-2.0, 3.0)
-    drawn = ddim(lambda x, t: 0.9 * x, SCHEDULE, DoubleNoise([5], (1, 16, 16)), 2, clamp=(-2.0, 3.0))
+    drawn = ddim(lambda x, t: 0.9 * x, SCHEDULE, DoubleNoise([5], (1, 16, 16)), [999, 0], clamp=(-2.0, 3.0))
     torch.testing.assert_close(drawn, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -176,7 +180,7 @@ def test_clamping_keeps_x0_in_its_interval_and_the_noise_consistent() -> None:
     def wild(x: Tensor, t: int) -> Tensor:
         return 50.0 * x
 
-    for draw in (ddpm, lambda *a, **k: ddim(a[0], a[1], a[2], 20, **k)):
+    for draw in (ddpm, lambda *a, **k: ddim(a[0], a[1], a[2], ddim_times(1000, 20), **k)):
         drawn = draw(wild, SCHEDULE, noise, clamp=(-2.0, 3.0), progress=lambda i, n, x0: seen.append(x0))
         assert drawn.min() >= -2.0
         assert drawn.max() <= 3.0
@@ -216,5 +220,5 @@ def test_noise_belongs_to_a_map_and_not_to_its_batch() -> None:
 
 
 def test_a_sampler_of_flow_matching_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UserError, match="belongs to flow matching"):
-        sample(Sampler("heun"), gaussian_denoiser(1.0), SCHEDULE, MapNoise([0], (1, 2, 2)))
+    with pytest.raises(UserError, match="euler does not draw from method diffusion"):
+        sample(Sampler("euler"), gaussian_denoiser(1.0), SCHEDULE, MapNoise([0], (1, 2, 2)))

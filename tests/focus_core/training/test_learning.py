@@ -12,8 +12,7 @@ from torch import nn
 from focus_core.config import ExperimentConfig, SchedulerSection
 from focus_core.data.opening import open_dataset
 from focus_core.data.transform import fit_transform
-from focus_core.diffusion.gaussian import ForwardProcess
-from focus_core.diffusion.schedule import make_schedule
+from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 from focus_core.progress import Journal
@@ -163,11 +162,11 @@ def test_augmentation_moves_pixels_and_changes_none(tiny_home: Path, tiny_config
 def test_the_validation_loss_follows_the_model_and_not_the_dice(tiny_home: Path, tiny_config: ConfigMaker) -> None:
     config = tiny_config()
     dataset = open_dataset(config.data, tiny_home)
-    process = ForwardProcess(make_schedule(config.diffusion))
+    method = make_method(config, {})
     transform = fit_transform(dataset, (0, 1))
 
     def loss(seed: int, batch_size: int) -> float:
-        validation = Validation(dataset, transform, (3, 6, 7), process, seed, batch_size)
+        validation = Validation(dataset, transform, (3, 6, 7), method, seed, batch_size)
         torch.manual_seed(0)
         network = build_network(config.model, periodic=True)
         torch.manual_seed(np.random.default_rng().integers(2**31))
@@ -182,8 +181,8 @@ def test_the_validation_loss_follows_the_model_and_not_the_dice(tiny_home: Path,
 def test_validation_times_cover_the_schedule_evenly(tiny_home: Path, tiny_config: ConfigMaker) -> None:
     config = tiny_config()
     dataset = open_dataset(config.data, tiny_home)
-    process = ForwardProcess(make_schedule(config.diffusion))
-    validation = Validation(dataset, fit_transform(dataset, (0,)), (1, 2, 3, 4, 5), process, 0, 4)
+    method = make_method(config, {})
+    validation = Validation(dataset, fit_transform(dataset, (0,)), (1, 2, 3, 4, 5), method, 0, 4)
     assert sorted(validation.times) == [math.floor((i + 0.5) * 50 / 10) for i in range(10)]
     assert list(validation.times) != sorted(validation.times)
 

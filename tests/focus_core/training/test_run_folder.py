@@ -169,12 +169,6 @@ def test_only_one_training_writes_in_a_folder(tmp_path: Path, tiny_home: Path, t
         run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
 
 
-def test_flow_matching_is_not_there_yet_and_says_so(tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker) -> None:
-    with pytest.raises(UserError, match="flow matching is not there yet"):
-        run_training(tiny_config(method="flow"), tmp_path / "run", tiny_home, StopSwitch())
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.parametrize(
     ("sections", "sentence"),
     [
@@ -182,8 +176,8 @@ def test_flow_matching_is_not_there_yet_and_says_so(tmp_path: Path, tiny_home: P
         ({"model": {"channel_mults": [1, 1, 1, 1, 1]}}, r"multiple of 32, but the maps have 16 pixels"),
         ({"model": {"in_channels": 2, "out_channels": 2}}, r"model.in_channels: is 2"),
         ({"model": {"out_channels": 3}}, r"model.out_channels: is 3"),
-        ({"model": {"from": "FlowUNet"}}, r"does not train yet"),
-        ({"sampling": {"method": "heun"}}, r"sampling.method: heun belongs to flow matching"),
+        ({"model": {"from": "FlowUNet"}}, r"model.from: FlowUNet does not learn method diffusion, only flow"),
+        ({"sampling": {"method": "euler"}}, r"sampling.method: euler does not draw from method diffusion; choose ddim"),
         ({"data": {"dataset": "tinny"}}, r"'tinny' is not there .*focus simulate --out"),
         ({"device": "cuda:77"}, r"device: cuda:77 is not there"),
     ],

@@ -1,0 +1,30 @@
+"""What every section of a configuration is made of: frozen sections, and numbers and texts as YAML writes them."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is not a number")
+    return value
+
+
+def _text(value: Any) -> Any:
+    """YAML reads `created: 2025-11-02` as a date and `name: 12` as a number; both are meant as text."""
+    return str(value) if isinstance(value, (datetime.date, int, float)) and not isinstance(value, bool) else value
+
+
+Integer = Annotated[int, BeforeValidator(_refuse_bool)]
+Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Section(BaseModel):
+    """Frozen, because a run's configuration is its identity; unknown keys are refused: a typo must not be silent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())

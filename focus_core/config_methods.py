@@ -1,0 +1,91 @@
+"""The sections that say what a network learns and how maps are drawn from it, in the papers' symbols."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from focus_core.catalogue import SamplerName
+from focus_core.config_fields import Integer, Number, Section
+
+
+class DiffusionSection(Section):
+    timesteps: Integer = Field(1000, ge=1, le=100_000, title="Timesteps", description="T of the forward process.")
+    beta_start: Number = Field(1e-4, gt=0, lt=1, title="First β", description="Noise variance of the first step.")
+    beta_end: Number = Field(0.02, gt=0, lt=1, title="Last β", description="Noise variance of the last step.")
+    schedule: Literal["linear", "cosine", "quadratic"] = Field(
+        "linear", title="Schedule", description="How β grows with t; cosine sets its own first and last β."
+    )
+    prediction: Literal["epsilon", "v"] = Field(
+        "epsilon", title="Prediction", description="The noise ε, or the velocity v = √ᾱ ε − √(1 − ᾱ) x₀."
+    )
+    weighting: Literal["none", "min_snr"] = Field(
+        "none", title="Loss weighting", description="min_snr caps the weight of times that are almost free of noise."
+    )
+    min_snr_gamma: Number = Field(
+        5.0, gt=0, title="Min-SNR γ", description="Signal-to-noise ratio at which min_snr caps the weight."
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> DiffusionSection:
+        if self.beta_start > self.beta_end:
+            raise ValueError(f"beta_start {self.beta_start:g} is above beta_end {self.beta_end:g}")
+        return self
+
+
+class FlowMatchingSection(Section):
+    sigma_min: Number = Field(1e-4, ge=0, title="σ min", description="Width of the path at the data end.")
+    sigma_max: Number = Field(1.0, gt=0, title="σ max", description="Width of the path at the noise end.")
+
+    @model_validator(mode="after")
+    def _falling(self) -> FlowMatchingSection:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min:g} is not below sigma_max {self.sigma_max:g}")
+        return self
+
+
+class EDMSection(Section):
+    sigma_min: Number = Field(0.002, gt=0, title="Lowest σ", description="Noise of the last step before none.")
+    sigma_max: Number = Field(80.0, gt=0, title="Highest σ", description="Noise at which drawing begins.")
+    rho: Number = Field(7.0, gt=0, title="ρ", description="Spacing of the noise levels; larger is denser near the map.")
+    P_mean: Number = Field(-1.2, title="Mean of ln σ", description="Of the noise levels that are trained on.")
+    P_std: Number = Field(1.2, gt=0, title="Width of ln σ", description="Of the noise levels that are trained on.")
+    sigma_data: Number | None = Field(
+        None, gt=0, title="σ data", description="Standard deviation of the maps; empty: measured on the training maps."
+    )
+    spectral: bool = Field(
+        False,
+        title="Spectral",
+        description="The skip connection is a Wiener filter with the training maps' own spectrum at θ.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> EDMSection:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min:g} is not below sigma_max {self.sigma_max:g}")
+        return self
+
+
+class SamplingSection(Section):
+    method: SamplerName = Field(
+        "ddim", title="Sampler", description="How maps are drawn; each method has its own samplers."
+    )
+    ddim_timesteps: Integer = Field(
+        50, ge=1, title="DDIM steps", description="Network evaluations of DDIM; 250 or more for a quoted P(k)."
+    )
+    num_steps: Integer = Field(
+        50, ge=1, title="Steps", description="Steps of Heun (two evaluations each), Euler and DPM-Solver++(2M)."
+    )
+    spacing: Literal["auto", "even", "quadratic", "log_snr", "karras"] = Field(
+        "auto",
+        title="Step spacing",
+        description="auto: even in t for diffusion and flow, σ^(1/ρ) (karras) for EDM; log_snr: even in ln σ.",
+    )
+    tolerance: Number = Field(
+        1e-3, gt=0, lt=1, title="Tolerance", description="Relative and absolute, of the adaptive solver."
+    )
+    cfg_scale: Number = Field(
+        1.0, ge=0, le=100, title="Guidance", description="1 is unbiased; larger values sharpen maps and bias P(k)."
+    )
+    eta: Number = Field(0.0, ge=0, le=1, title="η", description="DDIM noise: 0 deterministic, 1 as DDPM.")

@@ -1,0 +1,81 @@
+"""What a method is to everybody else: the training loop, validation, figures and sampling know this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from focus_core.config_methods import SamplingSection
+from focus_core.diffusion.noise import MapNoise
+
+# (network evaluations done, in all, x̂₀ of the last one).
+Progress = Callable[[int, int, Tensor], None]
+Interval = tuple[float, float]
+
+# What a network should give before it has learned anything: its input (ε ≈ x at late times), or nothing.
+Start = Literal["input", "zero"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """What to draw with. `steps` is the number of steps, which DDPM does not ask for; `eta` is DDIM's η."""
+
+    method: str = "ddim"
+    steps: int = 50
+    eta: float = 0.0
+    spacing: str = "auto"
+    tolerance: float = 1e-3
+
+    @classmethod
+    def of(cls, section: SamplingSection, method: str | None = None, steps: int | None = None) -> Sampler:
+        """As a configuration says, with another sampler or number of steps if they are given."""
+        name = method or section.method
+        own = section.ddim_timesteps if name == "ddim" else section.num_steps
+        return cls(name, steps or own, section.eta, section.spacing, section.tolerance)
+
+
+class Method(Protocol):
+    """x₀ (B, c, N, N) is a map, ε noise of its shape, t (B,) the method's own time, condition (B, d) θ in [−1, 1]."""
+
+    @property
+    def start(self) -> Start: ...
+
+    def draw_times(self, n: int, device: torch.device) -> Tensor:
+        """n random times, as a training step takes them, from torch's own generator."""
+        ...
+
+    def even_times(self, n: int) -> NDArray[Any]:
+        """The quantiles (i + ½)/n of the same distribution, rising: the times of a validation."""
+        ...
+
+    def loss(
+        self, network: nn.Module, x0: Tensor, condition: Tensor, t: Tensor, eps: Tensor, drop: Tensor | None = None
+    ) -> Tensor:
+        """Weighted squared error of each map, mean over its pixels, (B,). θ is dropped where `drop` (B,) is true."""
+        ...
+
+    def evaluations(self, sampler: Sampler) -> int:
+        """Network evaluations of one map; for the adaptive solver a hundred, which are per cent of its way."""
+        ...
+
+    def sample(
+        self,
+        network: nn.Module,
+        condition: Tensor,
+        guidance: float,
+        sampler: Sampler,
+        noise: MapNoise,
+        clamp: Interval | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """One map for each stream of `noise` and row of `condition`, (B, c, N, N)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What was measured on the training maps, plain values and tensors; it belongs to the weights."""
+        ...
