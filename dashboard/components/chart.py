@@ -17,6 +17,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.figures.panels import Panels, plain_json
 from dashboard.theme import AXIS, CSS_VARIABLES
 
 PLOTLY_ROUTE = "/plotly.min.js"
@@ -151,14 +152,16 @@ def _component() -> Any:
     return component("focus_chart", js=script(), isolate_styles=False)
 
 
-def chart(figure: go.Figure | str, *, name: str, label: str, height: int, key: str) -> None:
+def chart(figure: go.Figure | Panels | str, *, name: str, label: str, height: int, key: str) -> None:
     """Draw a figure (or its JSON). `label` is read out instead of it; `name` is its hook and its file name."""
     text = figure if isinstance(figure, str) else figure_json(figure)
     _component()(key=key, data={"figure": text, "name": name, "label": label, "height": height}, height=height)
 
 
-def figure_json(figure: go.Figure) -> str:
+def figure_json(figure: go.Figure | Panels) -> str:
     """Compact JSON in which every colour token stands as a quoted string of its own."""
+    if isinstance(figure, Panels):
+        return plain_json(figure.plain())
     text = figure.to_json(pretty=False)
     assert text is not None
     return text

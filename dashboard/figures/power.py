@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
-from dashboard.figures.template import log_ticks, template
+from dashboard.figures.panels import Panels, Plain
+from dashboard.figures.template import log_ticks
 from dashboard.theme import AXIS, GENERATED, GENERATED_BAND, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
 FloatArray = NDArray[np.float64]
@@ -45,46 +45,54 @@ class Spectra:
         return None if self.box_size is None or self.grid is None else math.pi * self.grid / self.box_size
 
 
-def power_overlay(spectra: Spectra, *, revision: str = "power", height: int = 520) -> go.Figure:
-    """Two panels, 68 : 32. Upper: scatter of single maps, truth, generated. Lower: their ratio with both errors."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.035)
-    _draw_powers(figure, spectra)
-    _draw_ratio(figure, spectra)
-    _mark_scales(figure, spectra)
-    figure.update_layout(
-        template=template(), height=height, uirevision=revision, legend={"x": 0.02, "y": 0.345, "yanchor": "bottom"}
-    )
-    _style_axes(figure, spectra)
-    return figure
+def power_overlay(spectra: Spectra, *, revision: str = "power", height: int = 520, scaled: bool = False) -> go.Figure:
+    return power_panels(spectra, revision=revision, height=height, scaled=scaled).figure()
 
 
-def _draw_powers(figure: go.Figure, s: Spectra) -> None:
+def power_panels(spectra: Spectra, *, revision: str = "power", height: int = 520, scaled: bool = False) -> Panels:
+    """Two panels, 68 : 32. Upper: scatter of single maps, truth, generated. Lower: their ratio with both errors.
+
+    `scaled` draws k²P(k)/2π, the variance per ln k of a two-dimensional field, in the upper panel.
+    """
+    panels = Panels([0.68, 0.32], gap=0.035)
+    factor = np.square(spectra.k) / (2.0 * np.pi) if scaled else np.ones_like(spectra.k)
+    _draw_powers(panels, spectra, factor, scaled)
+    _draw_ratio(panels, spectra)
+    _mark_scales(panels, spectra)
+    legend = {"x": 0.98 if scaled else 0.02, "xanchor": "right" if scaled else "left", "y": 0.345, "yanchor": "bottom"}
+    panels.layout |= {"height": height, "uirevision": f"{revision}-scaled" if scaled else revision, "legend": legend}
+    _style_axes(panels, spectra, factor, scaled)
+    return panels
+
+
+def _draw_powers(panels: Panels, s: Spectra, factor: FloatArray, scaled: bool) -> None:
     if s.scatter is not None:
         floor = 0.02 * s.truth  # a band that reaches zero has no lower edge on a log axis
         low = np.maximum(s.truth - s.scatter, floor)
-        band(figure, s.k, low, s.truth + s.scatter, SCATTER_BAND, 1, "scatter of single maps, ±1σ")
-    unit = " (Mpc/<i>h</i>)²" if s.physical else ""
+        name = "scatter of single maps, ±1σ"
+        panels.scatter(**band_trace(s.k, low * factor, (s.truth + s.scatter) * factor, SCATTER_BAND, name))
+    unit = " (Mpc/<i>h</i>)²" if s.physical and not scaled else ""
     hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
-    line = {"color": INK, "width": 1.8}
-    figure.add_scatter(x=s.k, y=s.truth, name=s.truth_name, line=line, mode="lines", hovertemplate=hover, row=1, col=1)
-    line = {"color": GENERATED, "width": 2}
-    figure.add_scatter(
-        x=s.k, y=s.generated, name=s.generated_name, line=line, mode="lines", hovertemplate=hover, row=1, col=1
-    )
+    for values, name, line in (
+        (s.truth, s.truth_name, {"color": INK, "width": 1.8}),
+        (s.generated, s.generated_name, {"color": GENERATED, "width": 2}),
+    ):
+        panels.scatter(x=s.k, y=values * factor, name=name, line=line, mode="lines", hovertemplate=hover)
 
 
-def _draw_ratio(figure: go.Figure, s: Spectra) -> None:
+def _draw_ratio(panels: Panels, s: Spectra) -> None:
     ratio = s.ratio()
     if s.truth_error is not None:
         relative = s.truth_error / s.truth
-        band(figure, s.k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND, 2)
+        panels.scatter(2, **band_trace(s.k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND))
     if s.generated_error is not None:
         relative = s.generated_error / s.truth
-        band(figure, s.k, ratio - relative, ratio + relative, GENERATED_BAND, 2)
-    figure.add_hline(y=1, line={"color": INK, "width": 1.2}, row=2, col=1)
+        panels.scatter(2, **band_trace(s.k, ratio - relative, ratio + relative, GENERATED_BAND))
+    panels.horizontal(1, {"color": INK, "width": 1.2}, row=2)
     for level in (0.95, 1.05):
-        figure.add_hline(y=level, line={"color": AXIS, "width": 1, "dash": "dot"}, row=2, col=1)
-    figure.add_scatter(
+        panels.horizontal(level, {"color": AXIS, "width": 1, "dash": "dot"}, row=2)
+    panels.scatter(
+        2,
         x=s.k,
         y=ratio,
         name="ratio",
@@ -92,65 +100,59 @@ def _draw_ratio(figure: go.Figure, s: Spectra) -> None:
         line={"color": GENERATED, "width": 2},
         hovertemplate="%{y:.3f}<extra>ratio</extra>",
         showlegend=False,
-        row=2,
-        col=1,
     )
+
+
+def band_trace(x: FloatArray, low: FloatArray, high: FloatArray, colour: str, name: str | None = None) -> Plain:
+    """One closed polygon without an outline, so that it is one entry in the legend and none on hover."""
+    return {
+        "x": np.concatenate([x, x[::-1]]),
+        "y": np.concatenate([high, low[::-1]]),
+        "fill": "toself",
+        "fillcolor": colour,
+        "mode": "lines",
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "name": name or "standard error",
+        "showlegend": name is not None,
+    }
 
 
 def band(
     figure: go.Figure, x: FloatArray, low: FloatArray, high: FloatArray, colour: str, row: int, name: str | None = None
 ) -> None:
-    """One closed polygon without an outline, so that it is one entry in the legend and none on hover."""
-    figure.add_scatter(
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        fill="toself",
-        fillcolor=colour,
-        mode="lines",
-        line={"width": 0},
-        hoverinfo="skip",
-        name=name or "standard error",
-        showlegend=name is not None,
-        row=row,
-        col=1,
-    )
+    figure.add_scatter(**band_trace(x, low, high, colour, name), row=row, col=1)
 
 
-def _mark_scales(figure: go.Figure, s: Spectra) -> None:
+def _mark_scales(panels: Panels, s: Spectra) -> None:
     """Dashed lines at the box's fundamental mode and the grid's Nyquist frequency."""
     marks = ((s.fundamental(), "<i>k</i><sub>f</sub>", "left"), (s.nyquist(), "<i>k</i><sub>Ny</sub>", "right"))
     for value, label, side in marks:
         if value is None:
             continue
-        figure.add_vline(x=value, line={"color": AXIS, "width": 1, "dash": "dash"}, row="all", col=1)
-        figure.add_annotation(
-            x=math.log10(value),
-            xref="x",
-            y=1,
-            yref="paper",
-            text=label,
-            showarrow=False,
-            xanchor=side,
-            yanchor="top",
-            xshift=4 if side == "left" else -4,
-            font={"size": 12, "color": MUTED},
-        )
+        panels.vertical(value, {"color": AXIS, "width": 1, "dash": "dash"})
+        shift = 4 if side == "left" else -4
+        panels.note(math.log10(value), 1, label, 12, MUTED, xanchor=side, yanchor="top", xshift=shift)
 
 
-def _style_axes(figure: go.Figure, s: Spectra) -> None:
+def _style_axes(panels: Panels, s: Spectra, factor: FloatArray, scaled: bool) -> None:
     low = 0.88 * (s.fundamental() or float(s.k[0]))
     high = 1.14 * (s.nyquist() or float(s.k[-1]))
     k_unit = " [<i>h</i>/Mpc]" if s.box_size is not None else " [2π / box side]"
-    x_axis = {**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]}
-    figure.update_xaxes(x_axis)
-    figure.update_xaxes(title_text="<i>k</i>" + k_unit, row=2, col=1)
-    p_low, p_high = _positive_range([s.truth, s.generated], s.scatter)
-    figure.update_yaxes(
-        {**log_ticks(p_low, p_high, powers=True).axis(), "range": [math.log10(p_low), math.log10(p_high)]}, row=1, col=1
-    )
-    title = "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]" if s.physical else "<i>P</i>(<i>k</i>) of the normalised field"
-    figure.update_yaxes(title_text=title, row=1, col=1)
-    figure.update_yaxes(range=_ratio_range(s), title_text="ratio to sim.", nticks=6, row=2, col=1)
+    panels.x_axes({**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]})
+    panels.x_title("<i>k</i>" + k_unit)
+    scatter = None if s.scatter is None else s.scatter * factor
+    p_low, p_high = _positive_range([s.truth * factor, s.generated * factor], scatter)
+    span = {"range": [math.log10(p_low), math.log10(p_high)], "title": {"text": _power_title(s, scaled)}}
+    panels.y_axis(1, {**log_ticks(p_low, p_high, powers=True).axis(), **span})
+    panels.y_axis(2, {"range": _ratio_range(s), "title": {"text": "ratio to sim."}, "nticks": 6})
+
+
+def _power_title(s: Spectra, scaled: bool) -> str:
+    field = "" if s.physical else " of the normalised field"
+    if scaled:
+        return f"<i>k</i>²<i>P</i>(<i>k</i>)/2π{field}"
+    return "<i>P</i>(<i>k</i>)" + ("  [(Mpc/<i>h</i>)²]" if s.physical else field)
 
 
 def _positive_range(curves: list[FloatArray], scatter: FloatArray | None) -> tuple[float, float]:

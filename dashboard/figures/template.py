@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -33,30 +33,33 @@ def _axis() -> dict[str, object]:
     }
 
 
+# Ink on white, hairlines, no boxes. Light tokens: the component recolours them for the page.
+PLAIN_TEMPLATE: Mapping[str, object] = {
+    "layout": {
+        "font": {"family": FONT, "size": 12.5, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(EXPERIMENT_COLOURS),
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "xaxis": _axis(),
+        "yaxis": _axis(),
+        "hovermode": "x",
+        "hoverlabel": {"bgcolor": PAGE, "bordercolor": BORDER, "font": {"color": INK, "size": 12}},
+        "dragmode": "zoom",
+        "legend": {"bgcolor": "rgba(0,0,0,0)", "font": {"size": 12, "color": INK}, "borderwidth": 0},
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": AXIS,
+            "activecolor": INK,
+            "orientation": "h",
+            "remove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+        },
+    }
+}
+
+
 def template() -> go.layout.Template:
-    """Ink on white, hairlines, no boxes. Light tokens: the component recolours them for the page."""
-    return go.layout.Template(
-        layout={
-            "font": {"family": FONT, "size": 12.5, "color": INK},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "colorway": list(EXPERIMENT_COLOURS),
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-            "xaxis": _axis(),
-            "yaxis": _axis(),
-            "hovermode": "x",
-            "hoverlabel": {"bgcolor": PAGE, "bordercolor": BORDER, "font": {"color": INK, "size": 12}},
-            "dragmode": "zoom",
-            "legend": {"bgcolor": "rgba(0,0,0,0)", "font": {"size": 12, "color": INK}, "borderwidth": 0},
-            "modebar": {
-                "bgcolor": "rgba(0,0,0,0)",
-                "color": AXIS,
-                "activecolor": INK,
-                "orientation": "h",
-                "remove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-            },
-        }
-    )
+    return go.layout.Template(PLAIN_TEMPLATE)
 
 
 @dataclass(frozen=True)

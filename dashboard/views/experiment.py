@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components.chart import chart, figure_json
 from dashboard.curves import training_curves
-from dashboard.figures.loss import loss_curves
+from dashboard.figures.loss import loss_panels
 from dashboard.frame import page_head
 from dashboard.markup import pill, progress, readouts, section
 from dashboard.problems import show_user_error
@@ -85,7 +85,7 @@ def _loss_figure(home: str, experiment_id: str, token: int) -> str | None:
     curves = training_curves(queries.experiment(experiment_id), token)
     if not (curves.steps.value.size or curves.validation.value.size):
         return None
-    return figure_json(loss_curves(curves, revision=experiment_id))
+    return figure_json(loss_panels(curves, revision=experiment_id))
 
 
 def _waiting(status: Status) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components.chart import chart
-from dashboard.figures.power import power_overlay
+from dashboard.figures.power import power_panels
 from dashboard.markup import gallery, horizontal_bar, progress, section, theta_words, unit_html
 from dashboard.problems import show_user_error
 from dashboard.record import record
@@ -108,7 +108,7 @@ def _powers(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> 
             f'<div class="focus-warn">△ Drawn with guidance {row.spec.guidance:g}: this P(<i>k</i>) is biased</div>'
         )
     chart(
-        power_overlay(spectra, revision=row.id, height=540),
+        power_panels(spectra, revision=row.id, height=540),
         name="sample-power",
         label=f"Power spectrum of {row.spec.n} generated maps over that of the nearest simulations, with their ratio",
         height=540,
