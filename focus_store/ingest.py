@@ -316,7 +316,8 @@ def _tail(path: Path) -> str:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - LOG_TAIL_BYTES))
-        text = file.read().decode("utf-8", errors="replace")
+        # PostgreSQL's text holds no NUL, which a disk that failed may have left in a log.
+        text = file.read().decode("utf-8", errors="replace").replace("\0", "\ufffd")
     return text if size <= LOG_TAIL_BYTES else text.partition("\n")[2]
 
 

@@ -190,7 +190,9 @@ class Leases(Requests):
         with self.writing() as session:
             now = database_now(session)
             rows = session.scalars(
-                select(Experiment).where(Experiment.status == Status.CRASHED, Experiment.ended_at < now - pause)
+                select(Experiment)
+                .where(Experiment.status == Status.CRASHED, Experiment.ended_at < now - pause)
+                .where(Experiment.queued_at.is_not(None))  # a run that was imported waits for a person
             ).all()
             return [row.id for row in rows if self._after_crash(session, row, now)]
 

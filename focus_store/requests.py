@@ -73,7 +73,7 @@ class Requests(Record):
                 )
             )
             session.flush()
-            session.add_all(_parameters(experiment_id, config))
+            session.add_all(parameter_rows(experiment_id, config))
             add_event(session, experiment_id, "status", PERSON, after=status)
         if not draft:
             self.publish(TRAIN, experiment_id)
@@ -252,7 +252,8 @@ def _clean_tags(tags: Collection[str]) -> list[str]:
     return sorted({tag.strip() for tag in tags if tag.strip()})
 
 
-def _parameters(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:
+def parameter_rows(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:
+    """The configuration, flattened, for filters."""
     return [
         ExperimentParam(
             experiment=experiment_id,

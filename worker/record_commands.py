@@ -1,0 +1,127 @@
+"""`focus-lab import`, `export` and `copy-record`: runs and whole records that go from one place to another."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
+from focus_store.copying import copy_record
+from focus_store.export_tables import WRITERS, writer
+from focus_store.exports import export_run
+from focus_store.imports import Imported, import_run
+from focus_store.repository import Repository
+from focus_store.session import open_record
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+
+
+@dataclass(frozen=True)
+class RecordCommand:
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Settings, argparse.Namespace], int]
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what focus train --exp-dir wrote")
+    parser.add_argument("--link", action="store_true", help="leave the folder where it is; do not copy it")
+    parser.add_argument("--ended", action="store_true", help="its training has ended, although it looks alive")
+
+
+def import_runs(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Each folder by itself: one that cannot be imported does not keep the others out."""
+    repository, refused = _open(settings), 0
+    try:
+        for folder in arguments.folders:
+            try:
+                _tell(folder, import_run(repository, folder, link=arguments.link, ended=arguments.ended))
+            except UserError as error:
+                print(f"focus-lab import: {error}", file=sys.stderr)
+                refused += 1
+    finally:
+        repository.close()
+    return EXIT_USER_MISTAKE if refused else EXIT_DONE
+
+
+def _tell(folder: Path, done: Imported) -> None:
+    for warning in done.warnings:
+        print(f"focus-lab import: warning: {warning}", file=sys.stderr)
+    print(f"{folder}: {done.change.value} as {done.id}, {done.status}")
+    print(
+        f"  {done.points:,} points (sha256 {done.digest[:16]}…), {done.figures} figures, {done.checkpoints} checkpoints"
+    )
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", metavar="ID", help="of an experiment, as in its page's address")
+    parser.add_argument("--all", action="store_true", help="every experiment that is not archived")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets one folder an experiment")
+    parser.add_argument("--format", choices=sorted(WRITERS), default="csv", help="of the tables (default csv)")
+    parser.add_argument("--checkpoints", action="store_true", help="with checkpoints and weights, to sample or resume")
+
+
+def export_runs(settings: Settings, arguments: argparse.Namespace) -> int:
+    if bool(arguments.ids) == arguments.all:
+        raise UserError("ID: name the experiments to export, or give --all; focus-lab status and the pages show ids.")
+    write, repository = writer(arguments.format), open_record(settings)
+    try:
+        for experiment_id in _all_ids(repository) if arguments.all else dict.fromkeys(arguments.ids):
+            done = export_run(repository, experiment_id, arguments.out, write, checkpoints=arguments.checkpoints)
+            for warning in done.warnings:
+                print(f"focus-lab export: warning: {warning}", file=sys.stderr)
+            print(
+                f"{done.folder}: {done.points:,} points (sha256 {done.digest[:16]}…), {done.spectra:,} rows of spectra"
+            )
+    finally:
+        repository.close()
+    return EXIT_DONE
+
+
+def _all_ids(repository: Repository) -> list[str]:
+    ids: list[str] = []
+    while page := repository.list_experiments(limit=500, offset=len(ids)):
+        ids += [summary.id for summary in page]
+    return ids
+
+
+def _copy_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", required=True, metavar="URL", help="an empty database: postgresql+psycopg://…")
+
+
+def copy_whole_record(settings: Settings, arguments: argparse.Namespace) -> int:
+    """The target gets its tables here, so that moving to PostgreSQL is one command."""
+    done = copy_record(settings, arguments.to, migrate)
+    for table, count in done.rows.items():
+        print(f"{table:18s} {count:>12,} rows")
+    print(f"copied and compared, row by row: sha256 {done.digest[:16]}…; now set FOCUS_DATABASE_URL to the copy.")
+    print(f"Run folders and artifacts are not in the database: they stay in {settings.home}.")
+    return EXIT_DONE
+
+
+def _open(settings: Settings) -> Repository:
+    """The record, made if there is none yet: an import may be the first thing that a person does."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        migrate(settings.database_url)
+    return open_record(settings)
+
+
+RECORD_COMMANDS: Mapping[str, RecordCommand] = {
+    "import": RecordCommand(
+        "bring a run that was trained elsewhere into the record, with every point, figure and checkpoint",
+        _import_arguments,
+        import_runs,
+    ),
+    "export": RecordCommand("write experiments as files, every point included", _export_arguments, export_runs),
+    "copy-record": RecordCommand(
+        "copy the whole record into another, empty database, from SQLite to PostgreSQL say",
+        _copy_arguments,
+        copy_whole_record,
+    ),
+}
