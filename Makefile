@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up install install-dev check test clean
+.PHONY: help up stack install install-stack install-dev check test clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -15,7 +15,12 @@ help: ## what can be made
 up: install ## start the laboratory: record, broker, workers, dashboard
 	@exec $(BIN)/focus-lab up
 
+stack: install-stack ## the same on a PostgreSQL and a Redis of its own, which end with it; both must be installed
+	@exec $(BIN)/focus-lab stack
+
 install: $(VENV)/.installed
+
+install-stack: $(VENV)/.installed-stack
 
 install-dev: $(VENV)/.installed-dev
 
@@ -41,6 +46,10 @@ $(VENV)/.installed: $(INPUTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science]"
 	@touch $@
 
-$(VENV)/.installed-dev: $(INPUTS) | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,postgresql,dev]"
+$(VENV)/.installed-stack: $(INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,postgresql]"
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-dev: $(INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,postgresql,s3,dev]"
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-stack

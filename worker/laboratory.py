@@ -10,20 +10,26 @@ import argparse
 import contextlib
 import json
 import sys
+import threading
 from collections.abc import Sequence
 
 import psutil
 
 from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_USER_MISTAKE, UserError
 from focus_store.engine import network_file_system
-from focus_store.session import open_record
+from focus_store.session import open_record, unfit
 from focus_store.settings import Settings
-from migrations.upgrade import migrate
-from worker.launcher import Launcher, address, lock_holder
+from migrations.upgrade import UnknownRevisionError, migrate
+from worker.home_lock import HomeLock, as_it_runs, lock_holder
+from worker.launcher import Launcher, address, check_port, say
 from worker.processes import wait_until_gone
+from worker.readiness import when_ready
+from worker.record_commands import RECORD_COMMANDS
+from worker.stack import serve_stack
 
 COMMANDS = {
     "up": "start the laboratory here, or say where it runs; Ctrl-C ends it",
+    "stack": "the same on a PostgreSQL and a Redis of its own, which end with it; needs both installed",
     "down": "end the laboratory that runs here; trainings write a checkpoint and go on with the next up",
     "status": "what runs, waits and failed, and which workers are there",
     "migrate": "bring the record to the revision that this version of FOCUS needs",
@@ -36,15 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
-        if name == "up":
+        if name in ("up", "stack"):
             command.add_argument("--port", type=int, help="of the dashboard (default FOCUS_PORT, or 8501)")
         if name == "status":
             command.add_argument("--json", action="store_true", help="for programs")
+    for name, other in RECORD_COMMANDS.items():
+        help_text = other.help[0].upper() + other.help[1:] + "."
+        other.add_arguments(commands.add_parser(name, help=other.help, description=help_text))
     parsed = parser.parse_args(argv)
     try:
         settings = Settings.from_environment()
-        if parsed.command == "up":
-            return up(settings, parsed.port)
+        if parsed.command in RECORD_COMMANDS:
+            return RECORD_COMMANDS[parsed.command].run(settings, parsed)
+        if parsed.command in ("up", "stack"):
+            return up(settings, parsed.port, stack=parsed.command == "stack")
         if parsed.command == "status":
             return status(settings, as_json=parsed.json)
         return down(settings) if parsed.command == "down" else migrate_record(settings)
@@ -53,31 +64,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USER_MISTAKE
 
 
-def up(settings: Settings, port: int | None = None) -> int:
-    launcher = Launcher(settings, port or settings.port)
-    running = launcher.lock()
+def up(settings: Settings, port: int | None = None, *, stack: bool = False) -> int:
+    port = port or settings.port
+    lock = HomeLock(settings.home)
+    running = lock.take(port)
     if running is not None:
         print(f"FOCUS is already running at {address(running['port'])} (process {running['pid']}, {settings.home})")
         return EXIT_DONE
-    launcher.check_port()
-    migrate_record(settings)
-    return launcher.run()
+    check_port(port)
+    if stack:
+        return serve_stack(settings, port, lock)
+    return Launcher(settings, port, lambda: bring_up_to_date(settings)).run()
 
 
 def migrate_record(settings: Settings) -> int:
+    """Waits for a database that is not there yet: in a stack it may start last."""
+    when_ready(lambda: bring_up_to_date(settings), settings.database_url, say, threading.Event())
+    return EXIT_DONE
+
+
+def bring_up_to_date(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     kind = network_file_system(settings.home)
     if kind is not None and settings.database_url.startswith("sqlite"):
-        print(
+        say(
             f"{settings.home} is on a network file system ({kind}): SQLite works there without its write-ahead log, "
             "slower and for one machine only; set FOCUS_HOME to a local disk, or FOCUS_DATABASE_URL to PostgreSQL."
         )
-    before, after = migrate(settings.database_url)
-    if before != after:
-        print(f"record: revision {after}" + (f", was {before}" if before else ", new"))
-    else:
-        print(f"record: revision {after}")
-    return EXIT_DONE
+    try:
+        before, after = migrate(settings.database_url)
+    except UnknownRevisionError as error:
+        raise unfit(settings.database_url, error.revision) from None
+    was = "" if before == after else f", was {before}" if before else ", new"
+    say(f"record: revision {after}{was}")
 
 
 def down(settings: Settings) -> int:
@@ -98,7 +117,7 @@ def down(settings: Settings) -> int:
 
 def status(settings: Settings, *, as_json: bool = False) -> int:
     running = lock_holder(settings)
-    state = open_record(settings).state()
+    state = open_record(as_it_runs(settings, running)).state()
     if as_json:
         workers = [vars(worker) for worker in state.workers]
         counts = {"running": state.running, "queued": state.queued, "failed": state.failed}

@@ -7,8 +7,6 @@ and know nothing of grandchildren, which here are trainers that hold a GPU.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import signal
 import socket
@@ -18,20 +16,24 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 import psutil
 
 from focus_core.config import parse_config
-from focus_core.errors import EXIT_DONE, UserError
+from focus_core.errors import EXIT_DONE, EXIT_FAULT, StopRequested, UserError
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.recipes import recipe
 from focus_store.session import open_record
 from focus_store.settings import Settings
+from worker import services
+from worker.gpu import devices
 from worker.processes import family, kill, spawn
+from worker.readiness import when_ready
 from worker.reaper import Reaper
 from worker.simulator import register_found
 
@@ -49,38 +51,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def lock_holder(settings: Settings) -> dict[str, Any] | None:
-    """{pid, port} of the laboratory that runs in this home, or None."""
-    path = settings.home / "laboratory.lock"
-    if not path.exists():
-        return None
-    with path.open("r+", encoding="utf-8") as file:
-        return _take(file)
-
-
-def _take(file: TextIO) -> dict[str, Any] | None:
-    """Lock an open lock file; what its holder wrote there if it is taken.
-
-    The holder writes its line right after it took the lock, so for a moment there is none, or that of a dead one.
-    """
-    for _ in range(50):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return None
-        except OSError:
-            file.seek(0)
-            with contextlib.suppress(ValueError):
-                holder = dict(json.loads(file.read()))
-                if psutil.pid_exists(holder["pid"]):
-                    return holder
-            time.sleep(0.1)
-    raise UserError(f"{file.name}: is locked, but nobody says by whom; end that process and try again.")
-
-
 @dataclass
 class Child:
     name: str
     command: list[str]
+    log: str
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 1.0
@@ -89,45 +65,56 @@ class Child:
     kin: dict[int, psutil.Process] = field(default_factory=dict)
 
 
+def visible_gpus(settings: Settings) -> list[str]:
+    """The GPUs that get a pair of workers each, as FOCUS_GPU names them; none where one pair takes what is there."""
+    given = settings.gpu or os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if given.strip():
+        found = [name.strip() for name in given.split(",") if name.strip()]
+    else:
+        found = [str(device.index) for device in devices() if device.kind == "cuda"]
+    return found if len(found) > 1 else []
+
+
+def children(settings: Settings, port: int) -> list[Child]:
+    """The dashboard, and a training and a sampling worker: for the machine, or for each of its GPUs."""
+    found = [Child("dashboard", services.dashboard(port, HOST), "dashboard")]
+    gpus = visible_gpus(settings)
+    for gpu in gpus or [""]:
+        number, environment = (f"-{gpus.index(gpu)}", {"FOCUS_GPU": gpu}) if gpu else ("", {})
+        of_gpu = f" of GPU {gpu}" if gpu else ""
+        for lane in (TRAIN, SAMPLE):
+            command = services.worker(lane, number)
+            found.append(Child(f"{lane} worker{of_gpu}", command, f"{lane}{number}", environment))
+    return found
+
+
+def check_port(port: int) -> None:
+    """UserError when somebody else listens there; a laboratory that was just killed gets some seconds to go."""
+    deadline = time.monotonic() + 5.0
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+                return
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"FOCUS_PORT: {port} is taken by another program ({error.strerror}); choose a free "
+                        f"one, for example FOCUS_PORT={port + 1}."
+                    ) from None
+        time.sleep(0.5)
+
+
 class Launcher:
-    def __init__(self, settings: Settings, port: int) -> None:
-        self._settings, self._port = settings, port
+    """`on_migrate` brings the record up to date; `fit` tells whether what the laboratory stands on is still there."""
+
+    def __init__(
+        self, settings: Settings, port: int, on_migrate: Callable[[], object], fit: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._settings, self._port, self._on_migrate, self._fit = settings, port, on_migrate, fit
         self._stop = threading.Event()
-        self._lock_file: TextIO | None = None
-        self._children = [
-            Child("train worker", self._worker(TRAIN, "prefork")),
-            Child("sample worker", self._worker(SAMPLE, "solo")),
-            Child("dashboard", [sys.executable, "-m", "dashboard.serve", "--port", str(port), "--address", HOST]),
-        ]
-
-    def lock(self) -> dict[str, Any] | None:
-        """Make this the laboratory of its home; {pid, port} of the one that is there already."""
-        self._settings.home.mkdir(parents=True, exist_ok=True)
-        # "a+": the holder's line must survive an open by somebody who fails to get the lock.
-        self._lock_file = (self._settings.home / "laboratory.lock").open("a+", encoding="utf-8")
-        holder = _take(self._lock_file)
-        if holder is None:
-            self._lock_file.truncate(0)
-            self._lock_file.write(json.dumps({"pid": os.getpid(), "port": self._port}) + "\n")
-            self._lock_file.flush()
-        return holder
-
-    def check_port(self) -> None:
-        """UserError when somebody else listens there; a laboratory that was just killed gets some seconds to go."""
-        deadline = time.monotonic() + 5.0
-        while True:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, self._port))
-                    return
-                except OSError as error:
-                    if time.monotonic() > deadline:
-                        raise UserError(
-                            f"FOCUS_PORT: {self._port} is taken by another program ({error.strerror}); choose a free "
-                            f"one, for example FOCUS_PORT={self._port + 1}."
-                        ) from None
-            time.sleep(0.5)
+        self._children = children(settings, port)
 
     def run(self) -> int:
         """Start everything, and keep it running until a signal or `down` ends it."""
@@ -136,20 +123,35 @@ class Launcher:
         make_folders(self._settings)
         repository = open_record(self._settings)
         try:
+            # The page is there before the record is: it says what everybody waits for.
+            when_ready(self._on_migrate, self._settings.database_url, say, self._stop, while_waiting=self._show_page)
             repository.republish(all_waiting=True)
             newcomer = self._first_experiment(repository) if repository.is_empty() else None
             for name in register_found(repository):
                 say(f"found the dataset {name}")
             for child in self._children:
-                say(f"starting the {child.name}")
-                self._start(child)
+                self._start_first(child)
             reaper = Reaper(repository, self._stop)
             reaper.start()
             self._keep_running(_Report(repository, self._port, newcomer))
+        except StopRequested:
+            say("nothing was started")
         finally:
             self._end_all()
+        if not self._fit():
+            say("FOCUS ends, because its servers have gone; see the logs")
+            return EXIT_FAULT
         say("FOCUS has ended; interrupted trainings go on with the next focus-lab up")
         return EXIT_DONE
+
+    def _show_page(self) -> None:
+        self._start_first(self._children[0])
+        self._look_after(self._children[0])
+
+    def _start_first(self, child: Child) -> None:
+        if child.started == 0.0:
+            say(f"starting the {child.name}")
+            self._start(child)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
@@ -163,25 +165,18 @@ class Launcher:
         say("the record is empty: simulating the quick suite, and training the quickstart on it")
         return job
 
-    def _worker(self, lane: str, pool: str) -> list[str]:
-        options = ["--concurrency", "1"] if pool == "prefork" else []
-        return [
-            *(sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker"),
-            *("-Q", lane, "--pool", pool, "-n", f"{lane}@%h", *options),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
-        ]
-
     def _start(self, child: Child) -> None:
-        log = self._settings.log_folder / f"{child.name.split()[0]}.log"
+        log = self._settings.log_folder / f"{child.log}.log"
         # The sampler imports torch without the command line; why not to spin is said in focus_core.cli.
         gentle = {"GOMP_SPINCOUNT": "10000"}
-        environment = {**gentle, **os.environ, **self._settings.environment(), "FOCUS_PORT": str(self._port)}
+        ours = self._settings.environment() | {"FOCUS_PORT": str(self._port)}
+        environment = {**gentle, **os.environ, **ours, **child.environment}
         child.process = spawn(child.command, log, environment, append=True)
         child.started = time.monotonic()
 
     def _keep_running(self, report: _Report) -> None:
         next_census = 0.0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._fit():
             for child in self._children:
                 self._look_after(child)
             if time.monotonic() > next_census:
@@ -199,7 +194,7 @@ class Launcher:
             child.process = None
             child.pause = 1.0 if now - child.started > 60.0 else min(2 * child.pause, _LONGEST_PAUSE)
             child.again_at = now + child.pause
-            log = self._settings.log_folder / f"{child.name.split()[0]}.log"
+            log = self._settings.log_folder / f"{child.log}.log"
             say(f"the {child.name} ended with code {code}; starting it again in {child.pause:g} s (see {log})")
         if child.process is None and now >= child.again_at:
             self._start(child)

@@ -1,30 +1,25 @@
 """PostgreSQL and Redis of one's own: started from their binaries, on Unix sockets alone, gone at the end.
 
-`focus-lab stack` and the tests run on these. As a program, `python -m worker.servers`, this is the guardian of a stack:
-it starts both servers again when they die, and ends them when whoever holds its standard input has gone.
+`focus-lab stack` and the tests run on these.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import pwd
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
+from focus_core.errors import UserError
 from worker.processes import die_with_parent, last_line
 
 POSTGRESQL, REDIS = "postgresql", "redis"
@@ -144,7 +139,8 @@ class PrivateServers:
         postgresql, redis = self._processes.get(POSTGRESQL), self._processes.get(REDIS)
         if postgresql is not None and grace_seconds > 0.0:
             _end(postgresql, signal.SIGTERM, grace_seconds)
-        for process, number in ((postgresql, signal.SIGINT), (redis, signal.SIGTERM)):
+        hurry = signal.SIGQUIT if self._careless else signal.SIGINT
+        for process, number in ((postgresql, hurry), (redis, signal.SIGTERM)):
             if process is not None and not _end(process, number, 20.0):
                 process.kill()
                 process.wait()
@@ -249,80 +245,3 @@ def reaches(folder: Path) -> bool:
         return True
     test = [shutil.which("test") or "/usr/bin/test", "-x", str(folder)]
     return subprocess.run(test, cwd="/", check=False, **account.options()).returncode == 0
-
-
-# ---- the guardian of a stack ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What the guardian says when both servers answer."""
-
-    database_url: str
-    broker_url: str
-    folder: str
-    kept: bool  # whether the record outlives the stack
-
-
-@contextlib.contextmanager
-def guarded(home: Path, log: Path) -> Iterator[Stack]:
-    """Both servers for the time of a block, and not longer, whatever becomes of us: a guardian sees to it."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as stream:
-        guardian = subprocess.Popen(
-            [sys.executable, "-m", "worker.servers", "--home", str(home)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            start_new_session=True,
-        )
-    try:
-        assert guardian.stdout is not None
-        answer = json.loads(guardian.stdout.readline() or b'{"error": "the stack: its guardian has died; see the log"}')
-        if "error" in answer:
-            raise UserError(answer["error"])
-        yield Stack(**answer)
-    finally:
-        assert guardian.stdin is not None
-        guardian.stdin.close()
-        guardian.wait()
-
-
-def guard(servers: PrivateServers, kept: bool, stdin: IO[bytes], ended: threading.Event) -> None:
-    """Say where the servers are, start them again when they die, and end when `stdin` does."""
-
-    def listen() -> None:
-        stdin.read()
-        ended.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-    stack = Stack(servers.database_url(), servers.broker_url, str(servers.folder), kept)
-    print(json.dumps(vars(stack)), flush=True)
-    while not ended.wait(0.2):
-        for name in servers.start_the_dead():
-            print(f"{name} had died and was started again", file=sys.stderr, flush=True)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m worker.servers", description="The guardian of focus-lab stack.")
-    parser.add_argument("--home", type=Path, required=True, help="PostgreSQL's files are kept in HOME/stack")
-    home = parser.parse_args(argv).home
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        kept = reaches(home)
-        servers = PrivateServers(home / "stack" if kept else None)
-        servers.start()
-    except UserError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
-        return EXIT_USER_MISTAKE
-    try:
-        guard(servers, kept, sys.stdin.buffer, ended)
-    finally:
-        servers.stop(grace_seconds=15.0)
-    return EXIT_DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())
