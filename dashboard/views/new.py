@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -21,6 +23,7 @@ from dashboard.words import number, per_cent
 from focus_core.config import ExperimentConfig, parse_config, validate_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
+from focus_store.contracts import Status
 from focus_store.recipes import recipes
 from focus_store.settings import Settings
 
@@ -65,7 +68,8 @@ def page() -> None:
     with form:
         _form(config, start)
     with text:
-        _yaml(config, start, broken)
+        _yaml(config, start, origin, broken)
+        _identical(config)
         _notices(config)
 
 
@@ -258,32 +262,59 @@ def _dataset_widget(label: str, common: dict[str, Any]) -> None:
     st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)
 
 
-def _yaml(config: ExperimentConfig, start: ExperimentConfig, broken: str | None) -> None:
+def _yaml(config: ExperimentConfig, start: ExperimentConfig, origin: Origin, broken: str | None) -> None:
     changed = changed_keys(config, start)
-    text, changes = st.tabs(["YAML", f"Changes ({len(changed)})"], key="yaml-tabs")
+    whose = "recipe" if origin.parent is None else "parent"
+    text, changes = st.tabs(["YAML", f"Changes to {whose} ({len(changed)})"], key="yaml-tabs")
     with text, st.container(key="yaml"):
         st.text_area("YAML", key="yaml-text", height=560, label_visibility="collapsed", on_change=_yaml_changed)
     with changes:
-        flat = config.flat()
-        lines = [f"{key}: {flat.get(key)}    # was {old}" for key, old in changed.items()]
-        st.code("\n".join(lines) or "# nothing was changed", language="yaml")
+        st.html(_differences(config, changed, whose))
+        if origin.parent is not None:
+            st.markdown(f"Cloned from [{start.experiment.name}]({experiment_link(origin.parent)}).")
     if broken:
         st.error(broken, icon=":material/error:")
         st.button("Discard these changes", icon=":material/undo:", on_click=_discard, key="discard")
 
 
-def _notices(config: ExperimentConfig) -> None:
-    twins = record().identical(config.digest())
-    if twins:
-        twin = twins[0]
-        scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
-        scores += [f"P(k) error {per_cent(twin.power_error)}"] if twin.power_error is not None else []
+def _differences(config: ExperimentConfig, changed: Mapping[str, object], whose: str) -> str:
+    """Setting by setting, what it was there and what it is here."""
+    if not changed:
+        return f'<p class="focus-note" data-testid="differences">Nothing differs from the {whose} yet.</p>'
+    flat = config.flat()
+    rows = "".join(
+        f"<tr><td><code>{escape(key)}</code></td><td>{escape(_words(old))}</td><td><b>{escape(_words(flat.get(key)))}"
+        "</b></td></tr>"
+        for key, old in changed.items()
+    )
+    head = f'<tr><th scope="col">Setting</th><th scope="col">In the {whose}</th><th scope="col">Here</th></tr>'
+    return f'<div class="focus-scroll" data-testid="differences"><table class="focus-table">{head}{rows}</table></div>'
+
+
+def _words(value: object) -> str:
+    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _identical(config: ExperimentConfig) -> None:
+    """An experiment that learns the very same thing: one with results rather than one that only waits."""
+    twins = sorted(record().identical(config.digest()), key=lambda row: (row.best_val_loss is None, row.status.value))
+    if not twins:
+        return
+    twin = twins[0]
+    word = {Status.DRAFT: "is already written down as", Status.QUEUED: "is already queued as"}.get(twin.status)
+    scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
+    scores += [f"P(k) error {per_cent(twin.power_error)}"] if twin.power_error is not None else []
+    more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
+    with st.container(key="identical"):
         st.warning(
-            f"The same settings with seed {config.training.seed} already ran as "
-            f"[{twin.name}]({experiment_link(twin.id)}): {', '.join([STATUS_LOOK[twin.status].word, *scores])}. "
-            "Open it, or change the seed.",
+            f"An identical configuration, seed {config.training.seed} included, {word or 'already ran as'} "
+            f"[{twin.name}]({experiment_link(twin.id)}): "
+            f"{', '.join([STATUS_LOOK[twin.status].word, *scores])}{more}. Open it, or change the seed.",
             icon=":material/history:",
         )
+
+
+def _notices(config: ExperimentConfig) -> None:
     if config.method == "flow":
         st.warning("Flow matching is validated but cannot be trained yet; choose diffusion.", icon=":material/warning:")
     if config.sampling.cfg_scale != 1.0:

@@ -25,6 +25,12 @@ from migrations.upgrade import migrate
 GRID, BOX, SIMULATIONS, MAPS, EPOCHS, STEPS = 16, 16.0, 12, 3, 3, 4
 ROWS = [9, 10, 11, 9]
 K = 2.0 * np.pi / BOX * np.arange(1, GRID // 2 + 1)
+SECOND = """
+experiment: {name: Second one}
+data: {dataset: quick, train_split: 0.75}
+model: {base_channels: 16}
+training: {num_epochs: 3, seed: 1, batch_size: 8}
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,31 +130,59 @@ def theta() -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def write_run(repository: Repository, experiment: str) -> None:
-    """A run folder as the trainer leaves it, journal and arrays, taken in by the record's own reader."""
+@pytest.fixture
+def pair(small_laboratory: SmallLaboratory) -> tuple[str, str]:
+    """The finished run, P(k) 10 % too high, and one beside it with larger batches, 30 % too high."""
+    repository = small_laboratory.repository
+    second = repository.create_experiment(parse_config(SECOND), tags=["larger"])
+    write_run(repository, second, excess=1.3)
+    move(repository, second, Status.SUCCEEDED)
+    return small_laboratory.finished, second
+
+
+@pytest.fixture
+def other_data(small_laboratory: SmallLaboratory) -> str:
+    """A run whose dataset has another name and twice the power in every simulation."""
+    repository = small_laboratory.repository
+    stranger = repository.create_experiment(
+        parse_config(SECOND.replace("Second", "Stranger").replace("quick", "other"))
+    )
+    write_run(repository, stranger, dataset="other", amplitude=20.0)
+    move(repository, stranger, Status.SUCCEEDED)
+    return stranger
+
+
+def write_run(
+    repository: Repository, experiment: str, *, excess: float = 1.1, amplitude: float = 10.0, dataset: str = "quick"
+) -> None:
+    """A run folder as the trainer leaves it, journal and arrays, taken in by the record's own reader.
+
+    P(k) of the simulations is `amplitude`/k², of the generated maps `excess` times that.
+    """
     folder = repository.settings.run_folder(experiment)
     (folder / "figs").mkdir(parents=True)
     common = {"theta": theta(), "names": np.array(WCDM6.names), "k": K, "box_size": np.float64(BOX)}
-    power = np.tile(10.0 / K**2, (SIMULATIONS, 1))
+    power = np.tile(amplitude / K**2, (SIMULATIONS, 1))
     split = np.array([0] * 9 + [1] * 3, dtype=np.int8)
     np.savez(
         folder / "truth.npz", split=split, n_modes=np.full(len(K), 12.0), power_mean=power, power_std=0.3 * power,
         maps_per_simulation=np.int64(MAPS), grid=np.int64(GRID), unit=np.array("(Mpc/h)²"), **common,
     )  # fmt: skip
-    dataset = {"parameter_space": WCDM6.to_dict(), "box_size": BOX, "grid": GRID, "unit": "(M☉/h)/(Mpc/h)²"}
-    (folder / "environment.json").write_text(json.dumps({"torch": "2.13.0", "dataset": dataset}), encoding="utf-8")
+    facts = {"parameter_space": WCDM6.to_dict(), "box_size": BOX, "grid": GRID, "unit": "(M☉/h)/(Mpc/h)²"}
+    environment = {"torch": "2.13.0", "dataset": {"digest": f"sha256:{dataset}", **facts}}
+    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
     with Journal(folder) as journal:
         journal.write(
             "run_started", epoch=0, step=0, num_epochs=EPOCHS, steps_per_epoch=STEPS, parameters=700_000, device="cpu",
             config_digest="x", resumed=False, train_maps=27, validation_maps=9, torch="2.13.0", peak_memory_estimate=1,
         )  # fmt: skip
         for epoch in range(1, EPOCHS + 1):
-            write_epoch(journal, folder, epoch)
+            write_epoch(journal, folder, epoch, excess, amplitude)
     (folder / "logs" / "training.log").write_text("first line\nlast line\n", encoding="utf-8")
     repository.ingest(experiment, folder)
 
 
-def write_epoch(journal: Journal, folder: Path, epoch: int) -> None:
+def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1, amplitude: float = 10.0) -> None:
     for step in range((epoch - 1) * STEPS + 1, epoch * STEPS + 1):
         journal.write("step", step=step, epoch=step / STEPS, loss=1.0 / step, lr=1e-4, grad_norm=1.0)
     loss, step = 0.5 / epoch, epoch * STEPS
@@ -158,19 +192,25 @@ def write_epoch(journal: Journal, folder: Path, epoch: int) -> None:
     )  # fmt: skip
     generator = np.random.default_rng(epoch)
     maps = np.exp(generator.normal(27.0, 0.5, (4, 3, GRID, GRID))).astype(np.float32)
-    mean = np.tile(10.0 / K**2, (4, 1))
+    mean = np.tile(amplitude / K**2, (4, 1))
     shared = {"theta": theta()[ROWS], "box_size": np.float64(BOX), "epoch": np.int64(epoch)}
     np.savez(folder / f"figs/samples_epoch_{epoch:04d}.npz", real=maps[:, 0], generated=maps, **shared)
     np.savez(
         folder / f"figs/power_spectrum_epoch_{epoch:04d}.npz", k=K, real=mean,
-        generated=1.1 * mean[:, None].repeat(3, 1),
+        generated=excess * mean[:, None].repeat(3, 1),
         simulation_mean=mean, simulation_std=0.3 * mean, n_simulation_maps=np.int64(MAPS),
         n_modes=np.full(len(K), 12.0), unit=np.array("(Mpc/h)²"), **shared,
     )  # fmt: skip
     for name in ("samples", "power_spectrum"):
         path = f"figs/{name}_epoch_{epoch:04d}"
         journal.write(
-            "figure", epoch=epoch, step=step, name=name, path=path + ".png", arrays=path + ".npz", power_error=0.1
+            "figure",
+            epoch=epoch,
+            step=step,
+            name=name,
+            path=path + ".png",
+            arrays=path + ".npz",
+            power_error=excess - 1,
         )
     for role in ("best", "last"):
         sha256 = hashlib.sha256(f"{role}{epoch}".encode()).hexdigest()

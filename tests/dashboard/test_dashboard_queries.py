@@ -19,11 +19,13 @@ from dashboard.figures.template import colour_with_alpha
 from dashboard.routes import ROUTES, artifact_url
 from dashboard.serve import make_app
 from dashboard.spectra import epoch_spectra, nearest_simulations, sample_spectra
+from dashboard.tiles import tile_url
 from dashboard.timing import job_words
 from dashboard.views.sample_controls import slider_range
 from dashboard.views.sample_result import power_csv
 from focus_core.config import parse_config
 from focus_core.errors import UserError
+from focus_core.figures.tiles import render_tile
 from focus_core.parameters import CAMELS_LH6, WCDM6
 from focus_store.contracts import JobStatus, Speed
 from focus_store.experiments import model_digest
@@ -138,6 +140,25 @@ def test_downloads_carry_a_file_name(small_laboratory: Any) -> None:
     assert headers["content-disposition"] == 'attachment; filename="maps.npz"'
     assert body[:2] == b"PK"
     assert "content-disposition" not in fetch(artifact_url(result, "npz"), "name=a%22b")[1]
+
+
+def test_tiles_are_drawn_on_the_scale_of_their_address(small_laboratory: Any) -> None:
+    drawn = queries.figures(small_laboratory.finished, 3)
+    assert drawn.samples_arrays is not None
+    tile, _, scale = tile_url(drawn.samples_arrays, 1, 2, (11.0, 12.5)).partition("?")
+    status, headers, body = fetch(tile, scale)
+    assert (status, headers["content-type"]) == (200, "image/webp")
+    assert "immutable" in headers["cache-control"]
+    generated = queries.arrays(drawn.samples_arrays)["generated"]
+    assert body == render_tile(generated[1, 1], 11.0, 12.5)
+    for path, query in (
+        (tile.replace("/1/2.webp", "/1/9.webp"), scale),
+        (tile.replace("/1/2.webp", "/9/0.webp"), scale),
+        (tile, ""),
+        (tile, "low=2&high=1"),
+        (f"/tiles/{'0' * 64}/0/0.webp", scale),
+    ):
+        assert fetch(path, query)[0] == 404
 
 
 def test_health_tells_the_laboratory_s_state(small_laboratory: Any) -> None:

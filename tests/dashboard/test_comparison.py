@@ -1,0 +1,166 @@
+"""A comparison's arithmetic: places and colours, bands, ratios, what is shared, and figures with units."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from dashboard.bands import band_edges, band_errors
+from dashboard.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
+from dashboard.figures.compare_cost import Column, cost_quality
+from dashboard.figures.compare_loss import Points, RunLosses, compare_losses
+from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.figures.power import Spectra
+from dashboard.theme import AXIS, EXPERIMENT_COLOURS, INK
+
+
+def test_whoever_stays_in_the_set_keeps_its_colour() -> None:
+    slots = read_slots("a,b,c")
+    without = choose(slots, ["a", "c"])
+    assert write_slots(without) == "a,,c"
+    assert choose(without, ["a", "c", "d"]) == ("a", "d", "c")
+    assert [colour_of(i) for i in (0, 7)] == [EXPERIMENT_COLOURS[0], EXPERIMENT_COLOURS[7]]
+    assert colour_of(8) == AXIS
+
+
+@pytest.mark.parametrize(("text", "slots"), [("", ()), (",,", ()), ("a,a,b", ("a", None, "b")), (" a ,b,", ("a", "b"))])
+def test_an_address_is_read_as_it_was_meant(text: str, slots: tuple[str | None, ...]) -> None:
+    assert read_slots(text) == slots
+
+
+def test_an_epoch_that_was_not_drawn_is_answered_by_the_one_before() -> None:
+    assert at_or_before([2, 4, 6], 5) == 4
+    assert at_or_before([2, 4, 6], 1) is None
+
+
+@pytest.mark.parametrize("grid", [8, 16, 30, 64, 256])
+def test_bands_agree_with_those_of_the_statistics(grid: int) -> None:
+    from focus_core.statistics.power import PowerSpectrum, band_average, bands
+
+    assert band_edges(grid) == [(band.low, band.high) for band in bands(grid)]
+    generator = np.random.default_rng(grid)
+    n = grid // 2
+    modes = generator.integers(4, 90, n)
+    generated, truth = generator.lognormal(0, 0.4, (4, 3, n)), generator.lognormal(0, 0.4, (4, n))
+    k = np.arange(1.0, n + 1)
+    above = band_average(PowerSpectrum(k, generated.reshape(12, n), modes, 6.28, grid)).mean(axis=0)
+    below = band_average(PowerSpectrum(k, truth, modes, 6.28, grid)).mean(axis=0)
+    found = band_errors({"generated": generated, "simulation_mean": truth, "n_modes": modes}, grid)
+    np.testing.assert_allclose([band.error for band in found], above / below - 1.0, rtol=1e-12)
+
+
+def test_maps_too_small_for_a_band_have_none() -> None:
+    assert band_edges(4) == []
+
+
+def losses(name: str, colour: str, seconds: float) -> RunLosses:
+    epochs = np.arange(1.0, 6.0)
+    return RunLosses(
+        name=name,
+        colour=colour,
+        validation=Points(10 * epochs, 0.5 / epochs),
+        train=Points(10 * epochs, 0.6 / epochs),
+        steps=Points(np.arange(1.0, 61.0), np.full(60, 0.3)),
+        elapsed=Points(10 * epochs, seconds * epochs),
+        steps_per_epoch=10,
+    )
+
+
+def test_losses_are_drawn_over_epochs_steps_and_time_in_one_colour_an_experiment() -> None:
+    runs = [losses("one", "#2959f2", 60.0), losses("two", "#de701f", 1200.0)]
+    titles = [compare_losses(runs, axis).layout.xaxis.title.text for axis in ("epoch", "step", "wall time")]
+    assert titles == ["epoch", "optimiser step", "time trained [h]"]
+    figure = compare_losses(runs, "wall time")
+    mine = [t for t in figure.data if t.name == "one"]
+    assert {t.line.color for t in mine} == {"#2959f2"}
+    validation = next(t for t in mine if t.meta == "validation")
+    np.testing.assert_allclose(validation.x, np.arange(1.0, 6.0) * 60 / 3600)
+    assert figure.layout.yaxis.title.text == "loss  (MSE of <i>ε</i>)"
+
+
+def test_a_step_between_two_epochs_lies_between_their_times_and_beyond_the_last_nowhere() -> None:
+    run = losses("one", "#2959f2", 60.0)
+    x = run.along(run.steps, "wall time")
+    assert x[4] == pytest.approx(30.0)
+    assert np.isnan(x[55])
+
+
+def spectra(ratio: float, box: float | None = 64.0, n: int = 32, physical: bool = True) -> Spectra:
+    k = 2 * np.pi / (box or 2 * np.pi) * np.arange(1, n + 1)
+    truth = 10.0 / k**2
+    return Spectra(
+        k=k, truth=truth, scatter=0.4 * truth, truth_error=0.05 * truth, generated=ratio * truth,
+        generated_error=0.1 * truth, box_size=box, grid=2 * n, physical=physical,
+    )  # fmt: skip
+
+
+def test_ratios_of_all_runs_stand_over_the_band_of_their_truth() -> None:
+    runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("two", "#de701f", spectra(0.9))]
+    figure = compare_powers([TruthGroup("", runs)])
+    ratios = {t.name: t for t in figure.data if t.meta == "ratio"}
+    np.testing.assert_allclose(ratios["one"].y, 1.1)
+    np.testing.assert_allclose(ratios["two"].y, 0.9)
+    assert ratios["two"].line.color == "#de701f"
+    truths = [t for t in figure.data if t.line.color == INK]
+    assert len(truths) == 1
+    assert "simulations" in truths[0].name
+    assert any("scatter" in (t.name or "") for t in figure.data)
+    assert figure.layout.xaxis2.title.text == "<i>k</i> [<i>h</i>/Mpc]"
+    assert figure.layout.yaxis.title.text == "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]"
+
+
+def test_runs_of_two_boxes_keep_their_own_truth_and_mark_both_boxes() -> None:
+    groups = [
+        TruthGroup("quick", [RunPower("one", "#2959f2", spectra(1.1))]),
+        TruthGroup("cmd", [RunPower("two", "#de701f", spectra(1.2, box=25.0, n=128))]),
+    ]
+    figure = compare_powers(groups)
+    assert [t.line.dash for t in figure.data if t.line.color == INK] == ["solid", "dash"]
+    assert sum("k_f" in (a.text or "") or "<sub>f</sub>" in a.text for a in figure.layout.annotations) == 2
+
+
+def test_a_box_of_unknown_size_brings_all_to_units_of_their_fundamental_mode() -> None:
+    groups = [
+        TruthGroup("quick", [RunPower("one", "#2959f2", spectra(1.1))]),
+        TruthGroup("normalised", [RunPower("two", "#de701f", spectra(1.2, box=None, physical=False))]),
+    ]
+    figure = compare_powers(groups)
+    assert figure.layout.xaxis2.title.text == "<i>k</i> / <i>k</i><sub>f</sub>"
+    upper = [t.name for t in figure.data if t.yaxis == "y" and t.meta != "ratio"]
+    assert "one" in upper
+    assert "two" not in upper  # another unit has no place on this axis
+
+
+def test_a_run_far_off_is_drawn_on_a_logarithmic_ratio() -> None:
+    runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("wild", "#de701f", spectra(15.0))]
+    assert compare_powers([TruthGroup("", runs)]).layout.yaxis2.type == "log"
+
+
+def test_cost_and_quality_run_from_best_at_the_bottom_to_worst() -> None:
+    columns = [
+        Column("Memory", [1.0, 10.0, 100.0], ["1 B", "10 B", "100 B"]),
+        Column("Loss", [3.0, None, 3.0], list("3–3")),
+    ]
+    figure = cost_quality(columns, ["a", "b", "c"], EXPERIMENT_COLOURS[:3], height=300)
+    assert [list(t.y) for t in figure.data] == [[0.0, 0.5], [0.5, None], [1.0, 0.5]]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
+    from dashboard.comparison_files import losses_csv
+    from dashboard.record import record
+
+    runs = [Compared(i, record().experiment(one)) for i, one in enumerate(pair)]
+    rows = rows_of(losses_csv(record(), runs))
+    mine = [row for row in rows if row["experiment"] == pair[0]]
+    assert [row["curve"] for row in mine].count("step") == 12
+    assert [row["curve"] for row in mine].count("validation") == 3
+    last = next(row for row in mine if row["curve"] == "validation" and row["epoch"] == "3")
+    assert float(last["loss"]) == pytest.approx(0.5 / 3)
+    assert float(last["seconds_trained"]) == 6.0
