@@ -217,6 +217,8 @@ class TestImport:
         assert [a.reason for a in repository.experiment(done.id).attempts] == ["finished"]
 
 
+# The folder decides before any database is asked, so one of them is enough.
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 class TestBadFolders:
     def test_a_torn_last_line_is_left_out_with_a_warning(self, repository: Repository, trained: Folder) -> None:
         done = import_run(repository, trained([started(1), *epoch(1, 1)], torn='{"seq": 7, "ti'))
