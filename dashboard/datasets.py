@@ -92,6 +92,8 @@ def provenance_words(dataset: DatasetRow) -> str:
     """ "PM simulation, force resolution 1 Mpc/h", or the source that the files name."""
     provenance = dataset.provenance or {}
     resolution = provenance.get("force_resolution")
+    if not resolution and str(provenance.get("source", "")).startswith("FOCUS particle-mesh") and dataset.box_size:
+        resolution = f"{dataset.box_size / dataset.grid:.3g} Mpc/h (one cell)"  # CMD files of ours do not carry it
     if resolution:
         return f"PM simulation, force resolution {resolution}: the truth of its own dataset, not of nature"
     known = [str(provenance[key]) for key in ("source", "suite", "set") if isinstance(provenance.get(key), str)]

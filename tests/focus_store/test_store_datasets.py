@@ -1,0 +1,230 @@
+"""Datasets, lanes and disk in the record: who may claim what, why something waits, and deletions that are cut short."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from focus_core.config import ExperimentConfig, validate_config
+from focus_core.errors import UserError
+from focus_core.parameters import WCDM6
+from focus_store.contracts import JobStatus, SampleSpec, Status, WorkerRow
+from focus_store.queue import SAMPLE, TRAIN
+from focus_store.repository import Repository
+from focus_store.tables import Artifact, Checkpoint, Event, Experiment, Figure
+
+Journal = Callable[..., Path]
+
+
+def register(repository: Repository, name: str = "quick", digest: str = "sha256:" + "a" * 64, **survey: Any) -> None:
+    columns = {
+        "name": name,
+        "path": str(repository.settings.datasets / name),
+        "digest": digest,
+        "n_maps": 36,
+        "n_simulations": 12,
+        "grid": 16,
+        "box_size": 16.0,
+        "unit": "(M☉/h)/(Mpc/h)²",
+        "parameter_space": WCDM6.to_dict(),
+        "provenance": None,
+    }
+    repository.register_survey(columns, survey, [])
+
+
+def beat(repository: Repository, lane: str) -> None:
+    repository.beat(WorkerRow(f"here:1:{lane}", "here", lane, 1, "cpu", 0.0, None, memory_used=5, memory_total=10))
+
+
+def set_status(repository: Repository, experiment: str, status: Status) -> None:
+    with repository.writing() as session:
+        session.execute(update(Experiment).where(Experiment.id == experiment).values(status=status))
+
+
+class TestDatasets:
+    def test_a_check_runs_in_the_lane_of_the_samples(self, repository: Repository) -> None:
+        job = repository.request_dataset("mine", "/data/mine")
+        assert repository.claim(TRAIN, "t") is None
+        claim = repository.claim(SAMPLE, "s")
+        assert claim is not None
+        assert (claim.kind, claim.id) == ("job", job)
+
+    def test_a_simulation_stays_in_the_lane_of_the_trainings(self, repository: Repository) -> None:
+        job = repository.request_simulation({"name": "quick"})
+        assert repository.claim(SAMPLE, "s") is None
+        claim = repository.claim(TRAIN, "t")
+        assert claim is not None
+        assert claim.id == job
+
+    def test_a_check_that_waits_answers_its_twin(self, repository: Repository) -> None:
+        job = repository.request_dataset("mine", "/data/mine")
+        assert repository.request_dataset("mine", "/data/mine") == job
+
+    @pytest.mark.parametrize(
+        ("name", "path", "said"),
+        [("a/b", "/data", "name: 'a/b'"), ("mine", " ", "path: is empty"), ("quick", "/else", "choose another name")],
+    )
+    def test_what_cannot_be_added_is_a_sentence(self, repository: Repository, name: str, path: str, said: str) -> None:
+        register(repository)
+        with pytest.raises(UserError, match=said):
+            repository.request_dataset(name, path)
+
+    def test_the_same_place_may_be_checked_again_under_its_name(self, repository: Repository) -> None:
+        register(repository)
+        repository.request_dataset("quick", str(repository.settings.datasets / "quick"))
+
+    def test_users_of_a_dataset_carry_the_digest_that_they_found(
+        self, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        register(repository, files={"/data/Maps.npy": [1, 2]})
+        named = repository.create_experiment(config)
+        pair = {"maps_path": "/data/Maps.npy", "params_path": "/data/p.txt"}
+        by_file = repository.create_experiment(validate_config({"data": pair | {"parameter_space": "wcdm6"}}))
+        repository.create_experiment(validate_config({"data": {"dataset": "other"}}))
+        found = {"dataset": {"digest": "sha256:" + "b" * 64}}
+        with repository.writing() as session:
+            session.execute(update(Experiment).where(Experiment.id == named).values(environment=found))
+        uses = {use.id: use.digest for use in repository.uses(repository.dataset("quick"))}
+        assert uses == {named: "sha256:" + "b" * 64, by_file: None}
+
+
+class TestLanes:
+    def test_every_wait_has_its_place_and_its_reason(self, repository: Repository, config: ExperimentConfig) -> None:
+        first = repository.create_experiment(config)
+        job = repository.request_simulation({"name": "small"})
+        blocked = repository.create_experiment(config, after_job=job)
+        assert {e.reason for e in repository.lane(TRAIN)} == {"no training worker lives"}
+        beat(repository, TRAIN)
+        entries = {e.id: e for e in repository.lane(TRAIN)}
+        assert entries[first].reason == "a worker takes it within seconds"
+        assert entries[job].reason == "behind Λ run"
+        assert entries[blocked].reason == "after the simulation small"
+        assert [entries[i].position for i in (first, job, blocked)] == [1, 2, 3]
+        claim = repository.claim(TRAIN, "here:1:train")
+        assert claim is not None
+        entries = {e.id: e for e in repository.lane(TRAIN)}
+        assert (entries[first].position, entries[first].owner) == (0, "here:1:train")
+        assert (entries[job].position, entries[job].reason) == (1, "behind Λ run")
+
+    def test_a_waiting_sample_is_cancelled_and_a_drawn_one_is_not(
+        self, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        sample = request_sample(repository, repository.create_experiment(config))
+        repository.cancel_sample(sample)
+        assert repository.sample(sample).status is JobStatus.CANCELLED
+        with pytest.raises(UserError, match="does not wait"):
+            repository.cancel_sample(sample)
+
+    def test_a_heartbeat_tells_memory(self, repository: Repository) -> None:
+        beat(repository, SAMPLE)
+        (worker,) = repository.every_worker()
+        assert (worker.memory_used, worker.memory_total, worker.utilisation) == (5, 10, None)
+
+
+def request_sample(repository: Repository, experiment: str) -> str:
+    with repository.writing() as session:
+        now = session.scalars(select(Event.time)).first()
+        columns = {"role": "best", "step": 1, "epoch": 1, "path": "c.pt", "bytes": 1, "sha256": "c", "written_at": now}
+        session.add(Checkpoint(experiment=experiment, attempt=1, **columns))
+    return repository.request_sample(SampleSpec(experiment, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=0))
+
+
+class TestDeleting:
+    @pytest.fixture
+    def two_runs(
+        self, repository: Repository, config: ExperimentConfig, write_journal: Journal, write_figures: Any
+    ) -> tuple[str, str]:
+        """Two finished runs that drew the same first epoch; the first drew a second one of its own."""
+        ids = repository.create_experiment(config), repository.create_experiment(config)
+        for experiment, epochs in zip(ids, ((1, 2), (1,)), strict=True):
+            folder = repository.settings.run_folder(experiment)
+            write_journal(folder, [event for epoch in epochs for event in write_figures(folder, epoch)])
+            repository.ingest(experiment, folder)
+            set_status(repository, experiment, Status.SUCCEEDED)
+        return ids
+
+    def artifacts(self, repository: Repository) -> set[str]:
+        """What the rows name, after a look that each is on the disk."""
+        with repository.reading() as session:
+            paths = set(session.scalars(select(Artifact.path)))
+        assert all((repository.artifact_folder.root / path).exists() for path in paths)
+        return paths
+
+    def files(self, repository: Repository) -> set[str]:
+        root = repository.artifact_folder.root
+        return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+    def test_a_deletion_frees_what_it_said_and_leaves_what_others_show(
+        self, repository: Repository, two_runs: tuple[str, str]
+    ) -> None:
+        gone, kept = two_runs
+        child = repository.create_experiment(validate_config({"data": {"dataset": "quick"}}), parent=gone)
+        said, before = repository.would_free(gone), self.files(repository)
+        assert said.run_folder > 0
+        assert said.n_artifacts > 0
+        root = repository.artifact_folder.root
+        sizes = {path: (root / path).stat().st_size for path in before}
+        assert repository.delete_experiment(gone) == said
+        assert not repository.settings.run_folder(gone).exists()
+        assert self.files(repository) == self.artifacts(repository) < before
+        assert sum(sizes[path] for path in before - self.files(repository)) == said.artifacts
+        assert repository.figures(kept, 1).real_tiles
+        assert repository.experiment(child).parent is None
+        with pytest.raises(UserError, match="is not in this record"):
+            repository.experiment(gone)
+
+    @pytest.mark.parametrize("status", [Status.RUNNING, Status.QUEUED, Status.STALLED])
+    def test_what_runs_or_waits_cannot_be_deleted(
+        self, repository: Repository, two_runs: tuple[str, str], status: Status
+    ) -> None:
+        set_status(repository, two_runs[0], status)
+        with pytest.raises(UserError, match="stop it before it is deleted"):
+            repository.delete_experiment(two_runs[0])
+        repository.sweep_trash()
+        assert repository.settings.run_folder(two_runs[0]).exists()
+        assert repository.figures(two_runs[0], 2).real_tiles
+
+    def test_a_crash_after_the_rows_went_leaves_files_that_the_next_sweep_takes(
+        self, repository: Repository, two_runs: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def die(path: str) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(repository.artifact_folder, "remove", die)
+            with pytest.raises(KeyboardInterrupt):
+                repository.delete_experiment(two_runs[0])
+        assert self.artifacts(repository) < self.files(repository), "files without rows, never rows without files"
+        with repository.reading() as session:
+            assert session.scalars(select(Figure).where(Figure.experiment == two_runs[0])).first() is None
+        repository.sweep_trash()
+        assert self.artifacts(repository) == self.files(repository)
+        assert not any((repository.settings.home / "trash").iterdir())
+        assert not repository.settings.run_folder(two_runs[0]).exists()
+
+    def test_a_crash_before_the_rows_went_deletes_nothing(
+        self, repository: Repository, two_runs: tuple[str, str]
+    ) -> None:
+        before, trash = self.files(repository), repository.settings.home / "trash"
+        trash.mkdir()
+        note = {"experiment": two_runs[0], "artifacts": sorted(before)}
+        (trash / "note.json").write_text(json.dumps(note))
+        repository.sweep_trash()
+        assert self.files(repository) == before
+        assert repository.settings.run_folder(two_runs[0]).exists()
+        assert not any(trash.iterdir())
+
+    def test_a_run_that_is_only_linked_keeps_its_folder(
+        self, repository: Repository, two_runs: tuple[str, str], tmp_path: Path
+    ) -> None:
+        folder, elsewhere = repository.settings.run_folder(two_runs[0]), tmp_path / "elsewhere"
+        folder.rename(elsewhere)
+        folder.symlink_to(elsewhere)
+        assert repository.delete_experiment(two_runs[0]).run_folder == 0
+        assert not folder.is_symlink()
+        assert (elsewhere / "logs").exists()
