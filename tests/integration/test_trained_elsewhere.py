@@ -1,0 +1,77 @@
+"""A run that `focus train` made alone, as under Slurm, beside its twin that a worker trained: the same points."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.training.checkpoint import load_checkpoint
+from focus_store.contracts import JobStatus, SampleSpec, Status
+from focus_store.export_tables import write_parquet
+from focus_store.exports import export_run
+from focus_store.imports import Change, import_run
+from focus_store.points import Point, points, points_digest
+from focus_store.queue import SAMPLE, TRAIN
+from focus_store.session import open_record
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+from worker.sampler import answer
+
+CLOCKS = {"seconds", "elapsed", "images_per_second"}
+
+
+def measured(repository: Any, experiment_id: str) -> list[Point]:
+    """Every point but what a clock told."""
+    with repository.reading() as session:
+        return [point for point in points(session, experiment_id) if point.key not in CLOCKS]
+
+
+@pytest.mark.parametrize("laboratory", ["embedded"], indirect=True)
+def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_export(
+    laboratory: Any, tiny_config: Callable[..., ExperimentConfig], tmp_path: Path
+) -> None:
+    repository, config = laboratory.repository, tiny_config(num_epochs=2, sample_every=1)
+    twin = repository.create_experiment(config)
+    laboratory.worker(TRAIN)
+    folder = tmp_path / "scratch" / "run"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(to_yaml(config))
+    command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(folder / "config.yaml")]
+    subprocess.run([*command, "--exp-dir", str(folder)], env=laboratory.environment, check=True, capture_output=True)
+
+    done = import_run(repository, folder)
+    assert (done.change, done.status, done.figures, done.warnings) == (Change.NEW, Status.SUCCEEDED, 2, ())
+    laboratory.await_condition(lambda: laboratory.summary(twin).status is Status.SUCCEEDED, "the worker's training")
+    theirs, ours = (measured(repository, run) for run in (done.id, twin))
+    assert len(theirs) == 12 * 3 + 2 * 2 + 2, "three values a step, two losses an epoch, and the error of P(k)"
+    assert theirs == ours, "to the last bit: the same seed, wherever it ran"
+    imported, worked = (repository.experiment(run) for run in (done.id, twin))
+    assert imported.config_digest == worked.config_digest
+    assert imported.environment["dataset"]["digest"] == worked.environment["dataset"]["digest"]
+    assert imported.truth_arrays == worked.truth_arrays
+    assert repository.figures(done.id, 2).generated_tiles == repository.figures(twin, 2).generated_tiles
+
+    # Its checkpoint is there to draw maps from.
+    best = load_checkpoint(laboratory.settings.run_folder(done.id) / "checkpoints" / "checkpoint_best.pt")
+    assert best["config"] == config.to_dict()
+    request = repository.request_sample(SampleSpec(done.id, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
+    claim = repository.claim(SAMPLE, "test:1")
+    answer(repository, claim, lambda: False)
+    assert repository.sample(request).status is JobStatus.SUCCEEDED, repository.sample(request).message
+
+    # Out of this record and into an empty one.
+    out = export_run(repository, twin, tmp_path / "out", write_parquet)
+    settings = Settings.from_environment({"FOCUS_HOME": str(tmp_path / "another home")})
+    migrate(settings.database_url)
+    empty = open_record(settings)
+    back = import_run(empty, out.folder)
+    with repository.reading() as session:
+        assert back.digest == out.digest == points_digest(session, twin)
+    assert back.figures == 2
+    empty.close()
