@@ -35,7 +35,7 @@ def experiment(experiment_id: str) -> ExperimentDetail:
     return _experiment(home(), experiment_id, record().change_token(experiment_id))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)  # frozen all through, so every page may hold the same one
 def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
     return record().experiment(experiment_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ from tsdownsample import MinMaxLTTBDownsampler
 
 from focus_core.errors import UserError
 from focus_store.contracts import EpochFigures, Series
+from focus_store.growing import GrowingSeries, Points, read_points
 from focus_store.session import Record
-from focus_store.tables import Attempt, Experiment, Figure, MetricPoint, MetricSeries, Spectrum
+from focus_store.tables import Attempt, Experiment, Figure, MetricSeries, Spectrum
 
-# How `metric_point.kind` tells values that are not numbers.
-NOT_NUMBERS = {1: np.nan, 2: np.inf, 3: -np.inf}
 # Measured once an epoch, of the run as a whole: they have no split of their own, and any is answered.
 EPOCH_KEYS = frozenset({"images_per_second", "seconds", "elapsed", "power_error"})
-Rows = list[tuple[int, float | None, int]]
 
 
 class Metrics(Record):
+    @functools.cached_property
+    def _growing(self) -> GrowingSeries:
+        return GrowingSeries()
+
     def series(self, experiment_id: str, key: str, split: str, *, max_points: int | None = None) -> Series:
         """One curve, each step from the latest attempt that owns it; empty where nothing was measured.
 
@@ -33,7 +36,7 @@ class Metrics(Record):
         """
         split = "train" if key in EPOCH_KEYS else split
         with self.reading() as session:
-            step, value, attempts = curve(session, experiment_id, key, split)
+            step, value, attempts = curve(session, experiment_id, key, split, self._growing)
         if max_points is not None and len(step) > max_points:
             keep = downsample(step, value, max_points)
             step, value, attempts = step[keep], value[keep], attempts[keep]
@@ -86,10 +89,9 @@ class Metrics(Record):
 
 
 def curve(
-    session: Session, experiment_id: str, key: str, split: str
+    session: Session, experiment_id: str, key: str, split: str, growing: GrowingSeries | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """(steps, values, attempts) of one curve, as `Metrics.series` describes it."""
-    points = MetricPoint
+    """(steps, values, attempts) of one curve, as `Metrics.series` describes it; from `growing` what it has."""
     query = select(Attempt.number, Attempt.resumed_step).where(Attempt.experiment == experiment_id)
     starts = {row.number: row.resumed_step for row in session.execute(query)}
     series = session.execute(
@@ -97,28 +99,30 @@ def curve(
             MetricSeries.experiment == experiment_id, MetricSeries.key == key, MetricSeries.split == split
         )
     ).all()
-    rows: dict[int, Rows] = {}
+    parts: dict[int, Points] = {}
     for series_id, attempt in series:
-        values = select(points.step, points.value, points.kind).where(points.series_id == series_id)
-        rows[attempt] = [(s, v, k) for s, v, k in session.execute(values.order_by(points.step))]
-    return owned(rows, starts)
+        if growing is None:
+            parts[attempt] = read_points(session, series_id)
+        else:
+            parts[attempt] = growing.read(session, series_id, (experiment_id, attempt, key, split))
+    return owned(parts, starts)
 
 
 def owned(
-    rows: dict[int, Rows], starts: dict[int, int | None]
+    parts: dict[int, Points], starts: dict[int, int | None]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """(steps, values, attempts) of one curve, without what later attempts took over."""
-    parts = []
-    for attempt in sorted(rows):
+    kept = []
+    for attempt in sorted(parts):
+        step, value = parts[attempt]
         later = [start for number, start in starts.items() if number > attempt and start is not None]
-        limit = min(later, default=None)
-        kept = [row for row in rows[attempt] if limit is None or row[0] <= limit]
-        step = np.array([row[0] for row in kept], dtype=np.int64)
-        value = np.array([NOT_NUMBERS.get(row[2], row[1]) for row in kept], dtype=np.float64)
-        parts.append((step, value, np.full(len(kept), attempt, dtype=np.int64)))
-    if not parts:
+        if later:
+            end = int(np.searchsorted(step, min(later), side="right"))
+            step, value = step[:end], value[:end]
+        kept.append((step, value, np.full(len(step), attempt, dtype=np.int64)))
+    if not kept:
         return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
-    step, value, attempts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    step, value, attempts = (np.concatenate(column) for column in zip(*kept, strict=True))
     order = np.argsort(step, kind="stable")
     return step[order], value[order], attempts[order]
 

@@ -13,9 +13,8 @@ from dashboard.markup import pill, progress, readouts, section
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import follow
-from dashboard.theme import STATUS_LOOK
 from dashboard.views.experiment_epochs import epochs_fragment
-from dashboard.views.experiment_head import actions, numbers, state_message
+from dashboard.views.experiment_head import actions, numbers, state_message, status_look
 from dashboard.views.experiment_tabs import tabs
 from dashboard.words import DASH
 from focus_core.errors import UserError
@@ -48,7 +47,7 @@ def page() -> None:
 def _head(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
     row = detail.summary
-    with page_head(row.name, pill(STATUS_LOOK[row.status]), key="experiment-head"):
+    with page_head(row.name, pill(status_look(row)), key="experiment-head"):
         actions(detail)
     st.html(progress(row.epoch / max(row.num_epochs, 1) if not row.step else _done(detail), "Progress of the training"))
     state_message(detail)

@@ -152,4 +152,4 @@ def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None) -> N
 @st.cache_data(max_entries=128, show_spinner=False)
 def _power_figure(home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None) -> str:
     spectra = epoch_spectra(queries.arrays(digest), epoch, grid, row)
-    return figure_json(power_panels(spectra, revision=f"{experiment_id}-{row}", height=540))
+    return figure_json(power_panels(spectra, revision=experiment_id, height=540))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import queries
@@ -9,10 +11,11 @@ from dashboard.frame import NO_WORKER
 from dashboard.markup import Readout
 from dashboard.record import laboratory, record
 from dashboard.state import follow
+from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
 from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, ExperimentDetail, Status
+from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, ExperimentDetail, ExperimentSummary, Status
 
 
 def actions(detail: ExperimentDetail) -> None:
@@ -22,24 +25,40 @@ def actions(detail: ExperimentDetail) -> None:
         follow("sample", model=row.id)
     if st.button("Clone", icon=":material/content_copy:", key="clone"):
         follow("new", parent=row.id)
-    wishing = row.desired_state is not DesiredState.RUN and status in ACTIVE
     if status in ACTIVE | {Status.QUEUED}:
-        _wish("Pause", ":material/pause:", row.id, DesiredState.PAUSE, disabled=wishing)
-        _wish("Stop", ":material/stop:", row.id, DesiredState.CANCEL, disabled=row.desired_state is DesiredState.CANCEL)
+        pausing, stopping = _wishes(row, DesiredState.PAUSE), _wishes(row, DesiredState.CANCEL)
+        words = ("Pausing…" if pausing else "Pause", "Stopping…" if stopping else "Stop")
+        _wish(words[0], "pause", row.id, DesiredState.PAUSE, disabled=pausing or stopping)
+        _wish(words[1], "stop", row.id, DesiredState.CANCEL, disabled=stopping)
     elif status in RESUMABLE:
-        _wish("Resume", ":material/play_arrow:", row.id, DesiredState.RUN, primary=True)
+        _wish("Resume", "resume", row.id, DesiredState.RUN, primary=True)
     elif status is Status.DRAFT:
-        _wish("Queue", ":material/play_arrow:", row.id, DesiredState.RUN, primary=True)
+        _wish("Queue", "queue", row.id, DesiredState.RUN, primary=True)
+
+
+def _wishes(row: ExperimentSummary, wish: DesiredState) -> bool:
+    """Asked for, and still being done."""
+    return row.desired_state is wish and row.status in ACTIVE
+
+
+def status_look(row: ExperimentSummary) -> StatusLook:
+    """The wish shows as soon as it is written; the worker sees it a moment later, and the trainer ends its step."""
+    if _wishes(row, DesiredState.CANCEL):
+        return replace(STATUS_LOOK[Status.PAUSING], word="stopping", glyph=STATUS_LOOK[Status.CANCELLED].glyph)
+    return STATUS_LOOK[Status.PAUSING if _wishes(row, DesiredState.PAUSE) else row.status]
+
+
+_ICONS = {"pause": "pause", "stop": "stop", "resume": "play_arrow", "queue": "play_arrow"}
 
 
 def _wish(
-    label: str, icon: str, experiment_id: str, wish: DesiredState, *, disabled: bool = False, primary: bool = False
+    label: str, key: str, experiment_id: str, wish: DesiredState, *, disabled: bool = False, primary: bool = False
 ) -> None:
     """A callback, because it runs before anything else of the rerun: no click is lost to a refresh in between."""
     st.button(
         label,
-        icon=icon,
-        key=label.lower(),
+        icon=f":material/{_ICONS[key]}:",
+        key=key,
         disabled=disabled,
         type="primary" if primary else "secondary",
         on_click=_ask,

@@ -104,6 +104,61 @@ def power_axis_title(page: Page) -> str:
     return str(chart(page, "power").evaluate("box => box.layout.yaxis.title.text"))
 
 
+def test_the_readers_zoom_on_curves_and_spectra_survives_five_updates(page: Page, laboratory: Laboratory) -> None:
+    """The loss moves with every step; the spectra move with each epoch, or at once for another row of maps."""
+    page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
+    see_maps(page)
+    chosen, first = {}, {}
+    for name in ("power", "loss"):
+        box = chart(page, name)
+        await_condition(lambda name=name: points(page, name) > 3, f"points of the {name}")
+        chosen[name] = zoom(page, box)
+        box.evaluate("box => { box.readersOwn = true; }")
+        first[name] = draws(box)
+    for i in range(5):
+        before = draws(chart(page, "power"))
+        page.locator(".st-key-spectra-row").get_by_text(str(i % 2 + 1), exact=True).click()
+        await_condition(lambda before=before: draws(chart(page, "power")) > before, "the spectra of another row")
+    await_condition(lambda: draws(chart(page, "loss")) >= first["loss"] + 5, "five live updates of the loss")
+    for name, expected in chosen.items():
+        box = chart(page, name)
+        assert draws(box) >= first[name] + 5
+        assert ranges(box) == pytest.approx(expected), f"the {name} forgot the zoom"
+        assert box.evaluate("box => box.readersOwn === true"), f"the {name} was made anew instead of being updated"
+
+
+def zoom(page: Page, box: Locator) -> list[float]:
+    """Draw a rectangle over the upper panel, again while the page still moves under the mouse."""
+    automatic = ranges(box)
+
+    def zoomed() -> bool:
+        drag_a_rectangle(page, box)
+        now = ranges(box)
+        return all(abs(after - before) > 1e-3 for after, before in zip(now, automatic, strict=True))
+
+    await_condition(zoomed, "a rectangle that changes both ends of both axes")
+    return ranges(box)
+
+
+def ranges(box: Locator) -> list[float]:
+    return list(box.evaluate("box => [...box._fullLayout.xaxis.range, ...box._fullLayout.yaxis.range]"))
+
+
+def draws(box: Locator) -> int:
+    return int(box.get_attribute("data-draws") or 0)
+
+
+def drag_a_rectangle(page: Page, box: Locator) -> None:
+    box.scroll_into_view_if_needed()
+    panel = box.locator(".nsewdrag").first.bounding_box()
+    if panel is None:
+        return
+    page.mouse.move(panel["x"] + 0.1 * panel["width"], panel["y"] + 0.3 * panel["height"])
+    page.mouse.down()
+    page.mouse.move(panel["x"] + 0.4 * panel["width"], panel["y"] + 0.8 * panel["height"], steps=5)
+    page.mouse.up()
+
+
 def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Laboratory) -> None:
     page.goto(f"{laboratory.address}/experiment?id={quickstart_id(laboratory)}")
     page.locator(".st-key-stop button").click()
