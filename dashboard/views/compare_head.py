@@ -21,7 +21,7 @@ def section_head(title: str, key: str, note: str = "") -> Iterator[None]:
 
 
 def download(what: str, make: Callable[[], str]) -> None:
-    """CSV of what stands below, made when it is asked for."""
+    """CSV of what stands below, every recorded value of it, made when it is asked for."""
     st.download_button(
         "CSV",
         make,
@@ -31,5 +31,4 @@ def download(what: str, make: Callable[[], str]) -> None:
         on_click="ignore",
         key=f"csv-{what}",
         type="tertiary",
-        help="Every recorded value, not only what is drawn",
     )
