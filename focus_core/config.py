@@ -20,7 +20,9 @@ from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS
 from focus_core.config_fields import Integer, Number, Section, Text
 from focus_core.config_methods import DiffusionSection, EDMSection, FlowMatchingSection, SamplingSection
 from focus_core.errors import UserError
+from focus_core.mistakes import shown, told
 from focus_core.parameters import SPACES
+from focus_core.yaml_text import dump_yaml, line_of, parse_yaml, read_text
 
 # Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
 RESUMABLE_CHANGES = frozenset({"training.num_epochs", "data.num_workers", "device"})
@@ -65,6 +67,11 @@ class DataSection(Section):
     parameter_space: Text | None = Field(
         None, title="Parameter space", description="Names and ranges of θ; known from the dataset or the CAMELS set."
     )
+
+    @field_validator("dataset", "maps_path", "params_path", "data_dir")
+    @classmethod
+    def _not_blank(cls, value: str | None) -> str | None:
+        return value if value and value.strip() else None
 
     @field_validator("parameter_space")
     @classmethod
@@ -280,45 +287,32 @@ def _drop_later_defaults(plain: dict[str, Any]) -> None:
 
 def load_config(path: Path | str) -> ExperimentConfig:
     """Read and validate a YAML file; UserError names the file, the line and the key."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not a text file in UTF-8 (byte {error.start}).") from error
-    return parse_config(text, source=str(path))
+    return parse_config(read_text(Path(path)), source=str(path))
 
 
 def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
     """Validate YAML text. `source` is how messages call it."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        plain = yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2025-13-45
-        raise UserError(f"{source}{_mark(error)}: is not valid YAML ({_problem(error)}).") from error
+    plain, root = parse_yaml(text, source)
     if not isinstance(plain, dict):
         raise UserError(f"{source}: is not a configuration: it needs sections such as data, model and training.")
     return validate_config(plain, source, root)
 
 
-def validate_config(
-    plain: Mapping[str, Any], source: str = "configuration", root: yaml.Node | None = None
-) -> ExperimentConfig:
+def validate_config(plain: Any, source: str = "configuration", root: yaml.Node | None = None) -> ExperimentConfig:
     """Build the configuration from plain values; UserError tells the first thing to mend, and its line if known."""
     try:
-        return ExperimentConfig.model_validate(dict(plain))
+        return ExperimentConfig.model_validate(_without_empty(plain, ExperimentConfig))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         location = [str(part) for part in first["loc"]]
-        line = _line_of(root, location)
+        line = line_of(root, location)
         sentence = " ".join(_sentence(first, location).split())  # a value may span lines
         raise UserError(f"{source}{f', line {line}' if line else ''}: {sentence}") from error
 
 
 def to_yaml(config: ExperimentConfig) -> str:
     """The configuration as YAML that PyYAML reads back as numbers (1.0e-4, not 1e-4)."""
-    return yaml.dump(config.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return dump_yaml(config.to_dict())
 
 
 def differing_keys(a: ExperimentConfig, b: ExperimentConfig) -> list[str]:
@@ -342,20 +336,31 @@ def nearest(word: str, known: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
 
 
+def _without_empty(plain: Any, model: type[BaseModel]) -> Any:
+    """`diffusion:` with nothing below it is a section of defaults, and `description:` an empty text."""
+    if not isinstance(plain, Mapping):
+        return plain
+    filled = dict(plain)
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        if key not in filled:
+            continue
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            filled[key] = _without_empty({} if filled[key] is None else filled[key], info.annotation)
+        elif filled[key] is None and info.default == "":
+            del filled[key]
+    return filled
+
+
 def _sentence(problem: Mapping[str, Any], location: list[str]) -> str:
-    key = ".".join(location)
+    if problem["type"] == "invalid_key":  # `yes:` or `12:`
+        section = ".".join(location[:-1]) or "the file"
+        return f"{section} has the key {shown(problem['input'])}, which is no setting; a key must be a word."
+    if location == ["device"] and problem["type"] == "string_pattern_mismatch":
+        return f"device: must be auto, cpu, cuda, cuda:N or mps (found {shown(problem['input'])})."
     if problem["type"] == "extra_forbidden":
-        return f"{key} is not a setting; {_nearest_key(location)}"
-    if problem["type"] == "missing":
-        return f"{key} is missing."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    found = problem.get("input")
-    shown = (
-        "" if isinstance(found, (dict, list, BaseModel)) or problem["type"] == "value_error" else f" (found {found!r})"
-    )
-    if not key:
-        return message + "."
-    return f"{key}: {message[0].lower() + message[1:]}{shown}" + ("" if message.endswith((".", "?")) else ".")
+        return f"{'.'.join(location)} is not a setting; {_nearest_key(location)}"
+    return told(problem, ".".join(location))
 
 
 def _nearest_key(location: list[str]) -> str:
@@ -378,66 +383,3 @@ def _flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _line_of(root: yaml.Node | None, location: list[str]) -> int | None:
-    """1-based line of a dotted key in the YAML, or of the deepest section of it that is there."""
-    line, node = None, root
-    for part in location:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if key.value == part:
-                line, node = key.start_mark.line + 1, value
-                break
-        else:
-            break
-    return line
-
-
-def _mark(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f", line {mark.line + 1}" if mark is not None else ""
-
-
-def _problem(error: Exception) -> str:
-    return " ".join(str(getattr(error, "problem", None) or error).split())
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key written twice, of which plain YAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a word, not a list or a section in braces", key.start_mark
-                )
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value} is written twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Short lists on one line; small numbers as 1.0e-4."""
-
-
-def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    if value != 0 and abs(value) < 1e-3:
-        mantissa, _, exponent = f"{value:e}".partition("e")
-        exact = f"{float(mantissa)!r}e{int(exponent)}"
-        if float(exact) == value:
-            return dumper.represent_scalar("tag:yaml.org,2002:float", exact)
-    return dumper.represent_float(value)
-
-
-def _represent_list(dumper: yaml.SafeDumper, value: list[Any]) -> yaml.Node:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
-
-
-_Dumper.add_representer(float, _represent_float)
-_Dumper.add_representer(list, _represent_list)

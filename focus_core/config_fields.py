@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,12 +15,25 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _integer(value: Any) -> Any:
+    """YAML reads `1e3` as text."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return value
+    return int(number) if number.is_integer() else _refuse_bool(value)
+
+
 def _text(value: Any) -> Any:
     """YAML reads `created: 2025-11-02` as a date and `name: 12` as a number; both are meant as text."""
-    return str(value) if isinstance(value, (datetime.date, int, float)) and not isinstance(value, bool) else value
+    if isinstance(value, bool):
+        raise ValueError(f"YAML reads this word as {str(value).lower()}; put it in quotes")
+    if isinstance(value, str) and any(ord(letter) < 32 and letter not in "\n\t\r" for letter in value):
+        raise ValueError("has a control character, which no name or path needs")
+    return str(value) if isinstance(value, (datetime.date, int, float)) else value
 
 
-Integer = Annotated[int, BeforeValidator(_refuse_bool)]
+Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_text)]
 

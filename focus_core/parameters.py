@@ -1,7 +1,7 @@
 """Parameter spaces: the one place where names, symbols, priors and scalings of conditioning parameters are written.
 
 A space belongs to a dataset and travels with every run and checkpoint made from it. Nothing else in FOCUS names a
-cosmological parameter. This module needs numpy alone.
+cosmological parameter. This module needs numpy and pydantic alone.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from focus_core.config_fields import Number, Text
 from focus_core.errors import UserError
+from focus_core.mistakes import first_mistake
 
 Scaling = Literal["linear", "log"]
 FloatArray = NDArray[np.float64]
@@ -26,17 +29,29 @@ class Parameter:
     """One column of θ. Frozen: a run's meaning must not change after its network has seen the data.
 
     `symbol` is plain text for tables and files, `html` for figures and tiles, `tex` for widget labels.
-    `minimum` and `maximum` bound the prior, in `unit` ("" is dimensionless).
+    `minimum` and `maximum` bound the prior, in `unit` ("" is dimensionless). ValueError for a range that is none.
     """
 
-    name: str
-    symbol: str
-    html: str
-    tex: str
-    minimum: float
-    maximum: float
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # for `ParameterSpace.from_dict`
+
+    name: Text
+    symbol: Text
+    html: Text
+    tex: Text
+    minimum: Number
+    maximum: Number
     scaling: Scaling = "linear"
-    unit: str = ""
+    unit: Text = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("has an empty name")
+        if not self.minimum < self.maximum:
+            raise ValueError(
+                f"the minimum of {self.name}, {self.minimum:g}, is not below its maximum, {self.maximum:g}"
+            )
+        if self.scaling == "log" and self.minimum <= 0.0:
+            raise ValueError(f"the minimum of {self.name}, {self.minimum:g}, is not positive, as its log scaling needs")
 
     def to_unit(self, values: ArrayLike) -> FloatArray:
         """Map the prior range to [−1, 1], linearly in the value or in its logarithm."""
@@ -80,9 +95,18 @@ class OutOfRange:
 class ParameterSpace:
     """An ordered set of parameters, and the fixed values of those that the data does not vary."""
 
-    name: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: Text
     parameters: tuple[Parameter, ...]
-    fixed: Mapping[str, float] = field(default_factory=dict)
+    fixed: Mapping[str, Number] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            raise ValueError("has no parameters")
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ValueError(f"has {', '.join(twice)} twice")
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -150,12 +174,12 @@ class ParameterSpace:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> ParameterSpace:
+    def from_dict(cls, plain: Any) -> ParameterSpace:
+        """From what `to_dict` gave, or what somebody made of it by hand; UserError names the first wrong key."""
         try:
-            parameters = tuple(Parameter(**dict(item)) for item in plain["parameters"])
-            return cls(str(plain["name"]), parameters, dict(plain.get("fixed", {})))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"parameter_space: not a parameter space ({error}).") from error
+            return _PLAIN_SPACE.validate_python(plain)
+        except ValidationError as error:
+            raise UserError(first_mistake(error, "parameter_space")) from error
 
     def _nearest(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.names, n=1, cutoff=0.4)
@@ -164,6 +188,9 @@ class ParameterSpace:
     def _check_width(self, array: FloatArray) -> None:
         if array.shape[-1:] != (len(self),):
             raise UserError(f"{self.name} has {len(self)} parameters, but θ has shape {array.shape}.")
+
+
+_PLAIN_SPACE = TypeAdapter(ParameterSpace)
 
 
 def _finite_number(name: str, text: str) -> float:

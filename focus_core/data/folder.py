@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from focus_core.config_fields import Integer, Number, Text
 from focus_core.data.atomic import replacing, write_text
 from focus_core.data.checks import maps_per_simulation
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import open_maps, read_table, sha256_of
 from focus_core.data.labels import check_columns, check_prior
 from focus_core.errors import UserError
+from focus_core.mistakes import first_mistake
 from focus_core.parameters import ParameterSpace
+from focus_core.yaml_text import parse_yaml, read_text
 
 MAPS, PARAMS, DESCRIPTION = "maps.npy", "params.csv", "dataset.yaml"
 
@@ -39,6 +42,38 @@ class Description:
     periodic: bool = True
     normalised: bool = False
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class _DescriptionFile(BaseModel):
+    """The keys of `dataset.yaml`, which people write and edit by hand: each is checked when the folder is opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[Text, Field(min_length=1)]
+    field: Text
+    unit: Text | None = None
+    box_size: Annotated[Number, Field(gt=0)] | None = None
+    redshift: Annotated[Number, Field(gt=-1)]
+    maps_per_simulation: Annotated[Integer, Field(ge=1)]
+    periodic: bool = True
+    normalised: bool = False
+    parameter_space: ParameterSpace
+    provenance: dict[Text, Any] | None = None
+    sha256: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] | None = None
+
+    def description(self) -> Description:
+        return Description(
+            name=self.name,
+            field=self.field,
+            unit=self.unit,
+            box_size=self.box_size,
+            redshift=self.redshift,
+            maps_per_simulation=self.maps_per_simulation,
+            space=self.parameter_space,
+            periodic=self.periodic,
+            normalised=self.normalised,
+            provenance=self.provenance or {},
+        )
 
 
 def write_maps(path: Path, pieces: Iterable[NDArray[np.float32]], shape: tuple[int, int, int]) -> None:
@@ -86,8 +121,8 @@ def write_description(folder: Path, about: Description, hashes: Mapping[str, str
 
 def open_folder(folder: Path) -> MapDataset:
     """Open a dataset folder; the labels are verified against their recorded hash, the maps by `focus data check`."""
-    plain = read_description(folder)
-    about = _description(plain, folder / DESCRIPTION)
+    file = _read_file(folder)
+    about, recorded = file.description(), file.sha256 or {}
     maps_file, params_file = folder / MAPS, folder / PARAMS
     maps, table = open_maps(maps_file), read_table(params_file)
     check_columns(table, about.space, params_file)
@@ -98,7 +133,6 @@ def open_folder(folder: Path) -> MapDataset:
             f"{folder / DESCRIPTION}: maps_per_simulation is {about.maps_per_simulation}, but {MAPS} and {PARAMS} "
             f"hold {found} maps a row."
         )
-    recorded = plain.get("sha256") or {}
     if PARAMS in recorded and recorded[PARAMS] != sha256_of(params_file):
         raise UserError(f"{params_file}: was changed since {DESCRIPTION} recorded its sha256; restore or remake it.")
     return MapDataset(
@@ -127,46 +161,24 @@ def is_folder(path: Path) -> bool:
 def read_description(folder: Path, file: str = DESCRIPTION) -> dict[str, Any]:
     """`dataset.yaml` (or another YAML file of the folder) as plain values."""
     path = folder / file
-    try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file, so {folder} is not a (complete) dataset folder.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}).") from error
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file, so {folder} is not a (complete) dataset folder.")
+    plain, _ = parse_yaml(read_text(path), str(path))
     if not isinstance(plain, dict):
-        raise UserError(f"{path}: is not a description of a dataset.")
+        raise UserError(f"{path}: is not a description of a dataset, which has keys such as name and box_size.")
     return plain
 
 
 def recorded_hashes(folder: Path) -> dict[str, str]:
     """File name → sha256, as `dataset.yaml` records them."""
-    return dict(read_description(folder).get("sha256") or {})
+    return dict(_read_file(folder).sha256 or {})
 
 
-def _description(plain: dict[str, Any], path: Path) -> Description:
+def _read_file(folder: Path) -> _DescriptionFile:
     try:
-        box, unit = plain.get("box_size"), plain.get("unit")
-        about = Description(
-            name=str(plain["name"]),
-            field=str(plain["field"]),
-            unit=None if unit is None else str(unit),
-            box_size=None if box is None else float(box),
-            redshift=float(plain["redshift"]),
-            maps_per_simulation=int(plain["maps_per_simulation"]),
-            space=ParameterSpace.from_dict(plain["parameter_space"]),
-            periodic=bool(plain.get("periodic", True)),
-            normalised=bool(plain.get("normalised", False)),
-            provenance=dict(plain.get("provenance") or {}),
-        )
-    except KeyError as error:
-        raise UserError(f"{path}: {error.args[0]} is missing.") from error
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: has a value of the wrong type ({error}).") from error
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    if about.box_size is not None and not (math.isfinite(about.box_size) and about.box_size > 0):
-        raise UserError(f"{path}: box_size is {about.box_size:g}; it must be a positive number of Mpc/h.")
-    return about
+        return _DescriptionFile.model_validate(read_description(folder))
+    except ValidationError as error:
+        raise UserError(f"{folder / DESCRIPTION}: {first_mistake(error)}") from error
 
 
 def _digest(recorded: Mapping[str, str], folder: Path) -> str:

@@ -68,6 +68,26 @@ def test_a_file_that_users_already_have_loads_unchanged() -> None:
     assert config.sampling.cfg_scale == 2.0
 
 
+def test_empty_sections_load_as_defaults() -> None:
+    """A key with nothing below it is what an editor leaves behind; plain YAML reads it as null."""
+    sections = ("model", "diffusion", "flow_matching", "edm", "training", "sampling", "experiment")
+    text = "data: {dataset: q}\n" + "".join(f"{name}:\n" for name in sections)
+    assert parse_config(text) == parse_config("data: {dataset: q}\n")
+    nested = parse_config("data: {dataset: q}\ntraining:\n  lr: 0.5\n  scheduler:\n  augmentation:\n")
+    assert nested == parse_config("data: {dataset: q}\ntraining: {lr: 0.5}\n")
+    texts = parse_config("data: {dataset: q, maps_path: }\nexperiment:\n  description:\n  created:\n  method:\n")
+    assert texts == parse_config("data: {dataset: q}\n")
+    assert parse_config("data: {dataset: q}\nmethod: flow\nsampling:\n").sampling.method == "heun"
+
+
+def test_anchors_merges_byte_order_marks_and_numeric_text_are_read(tmp_path: Path) -> None:
+    text = "data: &d {dataset: q}\ntraining: {<<: {lr: 1e-3, batch_size: 4}, batch_size: 1e1}\n"
+    (tmp_path / "marked.yaml").write_text(text, encoding="utf-8-sig")
+    training = load_config(tmp_path / "marked.yaml").training
+    assert (training.lr, training.batch_size) == (1e-3, 10)
+    assert parse_config("data: {dataset: q, shuffle: no}\n").data.shuffle is False
+
+
 def test_a_flow_matching_file_validates() -> None:
     config = parse_config("data: {dataset: quick}\nmethod: flow\nmodel: {from: FlowUNet}\nsampling: {method: heun}\n")
     assert config.method == "flow"
@@ -122,6 +142,28 @@ def test_yaml_that_focus_writes_is_read_as_numbers_by_anyone() -> None:
         ("data: {dataset: q}\ntraining: {scheduler: {name: plato}}\n", r"training.scheduler.name: .*'plato'"),
         ("data: {dataset: q}\ntraining: {lr: .nan}\n", r"training.lr: .*found nan"),
         ("data: {dataset: q}\ntraining: {lr: 1, lr: 2}\n", r"line 2: .*lr is written twice"),
+        (
+            "data: {dataset: q}\ndevice: cpu\n\ndata: {dataset: r}\n",
+            r"line 4: .* data is .* twice, first in line 1;",
+        ),
+        ("data: {dataset: q}\ntraining:\n\tlr: 1\n", r"line 3: is not valid YAML \(found character '\\t'"),
+        (
+            "data: {dataset: q}\nexperiment: {name: yes}\n",
+            r"line 2: experiment.name: YAML reads this word as true",
+        ),
+        ('data: {dataset: "a\\0b"}\n', r"line 1: data.dataset: has a control character"),
+        ("data: {dataset: q}\nyes: 1\n", r"has the key True, which is no setting"),
+        ("data: {dataset: q}\ntraining: {12: 1}\n", r"line 2: training has the key 12, which is no setting"),
+        ("data: {dataset: q}\ntraining: 3\n", r"line 2: training must be a section of keys and values \(found 3\)"),
+        ("data: {dataset: q}\nmodel: {channel_mults: 3}\n", r"line 2: model.channel_mults must be a list \(found 3\)"),
+        ("data: {dataset: q}\ntraining: {num_epochs: !!bool perhaps}\n", r"does not fit the !! tag"),
+        ("data: {dataset: q}\ntraining: {seed: 0x" + "f" * 5000 + "}\n", r"training.seed: .*an integer of 20000 bits"),
+        ("data: {dataset: q}\ntraining: {seed: " + "9" * 5000 + "}\n", r"is not valid YAML \(Exceeds the limit"),
+        ("data: {dataset: q}\ndevice: " + "g" * 5000 + "\n", r"line 2: device: must be auto, cpu.*found 'gggg"),
+        ("[" * 5000, r"is not valid YAML \(it is nested too deeply"),
+        ("&a {data: *a}\n", r"line 1: data.data is not a setting"),
+        ("data: {dataset: ' '}\n", r"name one source of maps: .*found none"),
+        ("data:\n", r"line 1: data: name one source of maps"),
         ("data: {dataset: q}\nsampling: {ddim_timesteps: 2000}\n", r"ddim_timesteps 2000 exceeds"),
         ("data: {dataset: q}\nexperiment: {method: flow}\n", r"experiment.method is flow, but method is diffusion"),
         ("data: {dataset: q, parameter_space: wcdm7}\n", r"data.parameter_space: .* did you mean wcdm6\?"),
@@ -145,6 +187,7 @@ def test_each_mistake_is_one_sentence_with_file_key_and_value(text: str, sentenc
     message = str(caught.value)
     assert message.startswith("my.yaml")
     assert "\n" not in message
+    assert len(message) < 320
 
 
 def test_the_command_line_answers_a_mistake_with_code_2_and_one_line(
@@ -166,6 +209,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"binary\.yaml: is not a text file"):
         load_config(tmp_path / "binary.yaml")
+    with pytest.raises(UserError, match=r"cannot be read .Is a directory"):
+        load_config(tmp_path)
+    # A file of maps where the configuration belongs is not read to its end.
+    with (tmp_path / "maps.npy").open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(UserError, match=r"maps\.npy: is larger than 4 MB"):
+        load_config(tmp_path / "maps.npy")
 
 
 def test_the_digest_is_that_of_what_is_learned() -> None:

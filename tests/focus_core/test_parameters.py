@@ -97,9 +97,9 @@ def test_a_space_survives_json() -> None:
 
 
 def test_broken_and_unknown_spaces_are_told() -> None:
-    with pytest.raises(UserError, match="not a parameter space"):
+    with pytest.raises(UserError, match=r"parameter_space\.parameters is missing"):
         ParameterSpace.from_dict({"name": "x"})
-    with pytest.raises(UserError, match="not a parameter space"):
+    with pytest.raises(UserError, match=r"parameter_space\.parameters\[0\]\."):
         ParameterSpace.from_dict({"name": "x", "parameters": [{"name": "a", "colour": "red"}]})
     with pytest.raises(UserError, match=r"did you mean wcdm6\?"):
         parameter_space("wcdm")

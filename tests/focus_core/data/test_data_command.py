@@ -72,7 +72,7 @@ def test_missing_truncated_and_unfinished_data_are_told(folder: Path, capsys: py
     (folder / "maps.npy").write_bytes((folder / "maps.npy").read_bytes()[:-1])
     assert "maps.npy: is truncated" in mistake(capsys, folder)
     (folder / "dataset.yaml").write_text("a: [")
-    assert "dataset.yaml: cannot be read as YAML" in mistake(capsys, folder)
+    assert "dataset.yaml, line 1: is not valid YAML" in mistake(capsys, folder)
     (folder / "dataset.yaml").unlink()
     assert "not a (complete) dataset folder" in mistake(capsys, folder)
 
