@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from focus_core.config import NETWORKS, ExperimentConfig, parse_config, to_yaml, validate_config
+from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS
+from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 
@@ -33,7 +34,7 @@ SECTION_TITLES: Mapping[str, str] = {
 }
 
 # Texts whose values are known: offered as choices, though a file may say more.
-_KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": NETWORKS, "data.parameter_space": ("", *SPACES)}
+_KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": tuple(NETWORKS), "data.parameter_space": ("", *SPACES)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def field(key: str) -> Field:
 
 def visible(key: str, values: Mapping[str, Any]) -> bool:
     """Whether a setting means anything beside the others: no warm-up of a schedule that is not chosen."""
-    schedule = values.get("training.scheduler.name", "plateau")
+    schedule, sampler = values.get("training.scheduler.name", "plateau"), values.get("sampling.method")
     rules: Mapping[str, bool] = {
         "experiment.name": False,  # has its own place above the form
         "experiment.method": False,  # an older spelling of `method`
@@ -89,15 +90,28 @@ def visible(key: str, values: Mapping[str, Any]) -> bool:
         "training.scheduler.gamma": schedule == "step",
         "training.augmentation.rotation_p": bool(values.get("training.use_augmentation")),
         "training.augmentation.flip_p": bool(values.get("training.use_augmentation")),
-        "sampling.ddim_timesteps": values.get("sampling.method") == "ddim",
-        "sampling.eta": values.get("sampling.method") == "ddim",
-        "sampling.num_steps": values.get("sampling.method") in ("euler", "heun"),
+        "sampling.ddim_timesteps": sampler == "ddim",
+        "sampling.eta": sampler == "ddim",
+        "sampling.num_steps": sampler in ("euler", "heun", "dpmpp_2m"),
+        "sampling.spacing": sampler not in ("ddpm", "adaptive"),
+        "sampling.tolerance": sampler == "adaptive",
+        "diffusion.beta_start": values.get("diffusion.schedule") != "cosine",
+        "diffusion.beta_end": values.get("diffusion.schedule") != "cosine",
+        "diffusion.min_snr_gamma": values.get("diffusion.weighting") == "min_snr",
+        "edm.sigma_data": not values.get("edm.spectral"),
     }
-    if key.startswith("diffusion."):
-        return values.get("method") == "diffusion"
-    if key.startswith("flow_matching."):
-        return values.get("method") == "flow"
-    return rules.get(key, True)
+    method = {"diffusion": "diffusion", "flow_matching": "flow", "edm": "edm"}.get(key.partition(".")[0])
+    return rules.get(key, True) and method in (None, values.get("method"))
+
+
+def choices(field: Field, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a choice offers beside the others: only the samplers, spacings and networks that fit the method."""
+    method = str(values.get("method", METHODS[0]))
+    if method not in METHODS:
+        return field.choices
+    if field.key == "model.from":
+        return tuple(name for name in field.choices if method in ONLY_FOR.get(name, METHODS))
+    return {"sampling.method": SAMPLERS, "sampling.spacing": SPACINGS}.get(field.key, {}).get(method, field.choices)
 
 
 def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
@@ -140,11 +154,27 @@ def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
     before = parse_config(text, "the YAML")
     plain = before.to_dict()
     _put(plain, key.split("."), value)
+    if key == "method":
+        _follow_the_method(plain)
     config = validate_config(plain, "the form")
     for candidate in _candidates(text, key, value):
         if _means(candidate, config):
             return candidate, config
     return to_yaml(config), config
+
+
+def _follow_the_method(plain: dict[str, Any]) -> None:
+    """What does not fit the new method gives way to what does: nobody can change three settings at once."""
+    method, sampling = plain["method"], plain["sampling"]
+    plain["experiment"].pop("method", None)
+    if method not in METHODS:
+        return
+    if sampling["method"] not in SAMPLERS[method]:
+        sampling["method"] = SAMPLERS[method][0]
+    if sampling["spacing"] not in SPACINGS[method]:
+        sampling["spacing"] = "auto"
+    if method not in ONLY_FOR.get(plain["model"]["from"], METHODS):
+        plain["model"]["from"] = next(name for name in NETWORKS if name not in ONLY_FOR)
 
 
 def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
@@ -247,7 +277,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     default = None if info.is_required() else info.default
     kind = _kind(annotation, choices, default, low, high, optional)
     section = key.partition(".")[0]
-    section = "method" if section in ("diffusion", "flow_matching", "method") else section
+    section = "method" if section in ("diffusion", "flow_matching", "edm", "method") else section
     return Field(
         key=key,
         section="training" if section == "device" else section,

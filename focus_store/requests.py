@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue import METHODS, SAMPLERS
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
@@ -294,8 +295,13 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"seed: {spec.seed} is negative; give 0 or more.")
     if not 0.0 <= spec.guidance <= 100.0:
         raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
+    method = str(experiment.config.get("method", METHODS[0]))
+    if spec.sampler not in SAMPLERS.get(method, ()):
+        raise UserError(
+            f"sampler: '{spec.sampler}' does not draw from experiment {experiment.id} of method {method}; choose "
+            f"{' or '.join(SAMPLERS.get(method, ('another run',)))}."
+        )
     for name, value, known in (
-        ("sampler", spec.sampler, ("ddim", "ddpm")),
         ("weights", spec.weights, ("ema", "raw")),
         ("checkpoint", spec.checkpoint, ("best", "last")),
     ):

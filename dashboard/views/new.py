@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.actions import QUICK, QUICK_COMMAND, missing_dataset, queue
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
-from dashboard.form import SECTION_TITLES, Field, changed_keys, edit, fields, setting, visible, widget_value
+from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, setting, visible, widget_value
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.markup import readouts, section
 from dashboard.problems import show_user_error
@@ -241,7 +241,8 @@ def _widget(field: Field, changed: dict[str, object]) -> None:
     if field.key == "data.dataset":
         _dataset_widget(label, common)
     elif field.kind == "choice":
-        options = list(dict.fromkeys([*field.choices, str(st.session_state.get(key, ""))]))
+        fitting = choices(field, {"method": st.session_state.get("f-method")})
+        options = list(dict.fromkeys([*fitting, str(st.session_state.get(key, ""))]))
         st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)
     elif field.kind == "switch":
         st.toggle(label, **common)
@@ -315,8 +316,6 @@ def _identical(config: ExperimentConfig) -> None:
 
 
 def _notices(config: ExperimentConfig) -> None:
-    if config.method == "flow":
-        st.warning("Flow matching is validated but cannot be trained yet; choose diffusion.", icon=":material/warning:")
     if config.sampling.cfg_scale != 1.0:
         st.warning(f"Guidance {config.sampling.cfg_scale:g} sharpens maps and biases P(k); 1 is unbiased.")
     missing = missing_dataset(config)

@@ -16,12 +16,12 @@ from dashboard.queries import Truth
 from dashboard.record import record
 from dashboard.spectra import nearest_simulations
 from dashboard.words import decimals, duration
+from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS
 from focus_core.errors import UserError
 from focus_core.parameters import Parameter, ParameterSpace
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec
 
 BEYOND = 0.12  # of the range, at both ends
-SAMPLERS = ("ddim", "ddpm")
 MAPS, SEED, STEPS = 16, 0, 50
 WEIGHTS = {"EMA": "ema", "raw": "raw"}
 
@@ -117,18 +117,22 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
     left.number_input("Maps", 1, 256, MAPS, key="n", bind="query-params")
     right.number_input("Seed", 0, 2**31 - 1, SEED, key="seed", bind="query-params")
     left, right = st.columns(2)
-    timesteps = int(detail.config.get("diffusion", {}).get("timesteps", 1000))
-    sampler = left.selectbox("Sampler", SAMPLERS, format_func=str.upper, key="sampler", bind="query-params")
+    options = samplers(detail)
+    if st.session_state.get("sampler") not in (None, *options):
+        st.session_state.sampler = options[0]  # chosen for a run of another method
+    sampler = left.selectbox(
+        "Sampler", options, format_func=lambda name: SAMPLER_TITLES[name], key="sampler", bind="query-params"
+    )
     right.number_input(
         "Steps",
         1,
-        timesteps,
+        _timesteps(detail),
         STEPS,
         key="steps",
-        disabled=sampler == "ddpm",
+        disabled=sampler in ("ddpm", "adaptive"),
         bind="query-params",
-        help="Network evaluations of DDIM. 50 is quick and a few per cent low in small-scale power; quote P(k) at 250 "
-        "or more. DDPM always takes all steps.",
+        help="DDIM at 50 is quick and a few per cent low in small-scale power; quote its P(k) at 250 or more. Heun "
+        "evaluates the network twice a step. DDPM takes all steps, the adaptive solver as many as it needs.",
     )
     guidance = st.slider(
         "Guidance", 0.0, 4.0, 1.0, 0.1, key="guidance", bind="query-params", help="1 is the unbiased emulator."
@@ -140,10 +144,19 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
         )
 
 
+def samplers(detail: ExperimentDetail) -> tuple[str, ...]:
+    """Those that fit the run's method; a record from before there were several is of the first."""
+    return SAMPLERS.get(str(detail.config.get("method")), SAMPLERS[METHODS[0]])
+
+
+def _timesteps(detail: ExperimentDetail) -> int:
+    """The most steps that a run's samplers can take: those of its schedule, if it has one."""
+    return int(detail.config.get("diffusion", {}).get("timesteps", 1000))
+
+
 def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpec:
     """The request that the controls describe."""
     state = st.session_state
-    timesteps = int(detail.config.get("diffusion", {}).get("timesteps", 1000))
     sampler = str(state.sampler)
     return SampleSpec(
         experiment=detail.summary.id,
@@ -151,7 +164,7 @@ def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpe
         n=int(state.n),
         seed=int(state.seed),
         sampler=sampler,
-        steps=timesteps if sampler == "ddpm" else int(state.steps),
+        steps=_timesteps(detail) if sampler == "ddpm" else int(state.steps),
         guidance=round(float(state.guidance), 3),
         weights=WEIGHTS[state.weights],
         checkpoint=str(state.checkpoint),
@@ -207,7 +220,8 @@ def _words(row: SampleRow, detail: ExperimentDetail) -> str:
     if space is not None:
         pairs = list(zip(space.parameters, row.spec.theta, strict=False))[:2]
         first = ", ".join(f"{p.symbol} {v:.3g}" for p, v in pairs)
-    return f"{row.spec.n} maps, {first}, seed {row.spec.seed}, {row.spec.sampler.upper()} {row.spec.steps}"
+    sampler = SAMPLER_TITLES.get(row.spec.sampler, row.spec.sampler)
+    return f"{row.spec.n} maps, {first}, seed {row.spec.seed}, {sampler} {row.spec.steps}"
 
 
 def _recall(rows: dict[str, SampleRow], detail: ExperimentDetail) -> None:

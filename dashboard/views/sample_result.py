@@ -17,6 +17,7 @@ from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.spectra import nearest_simulations, sample_spectra
 from dashboard.words import DASH, decimals, duration
+from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow
@@ -79,7 +80,7 @@ def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
     space = queries.space(detail)
     assert space is not None
     spec = row.spec
-    how = f"seed {spec.seed}, {spec.sampler.upper()} {spec.steps}, {duration(row.seconds)}"
+    how = f"seed {spec.seed}, {SAMPLER_TITLES.get(spec.sampler, spec.sampler)} {spec.steps}, {duration(row.seconds)}"
     st.html(f'<div class="focus-note" data-testid="sample-theta">{theta_words(space, spec.theta)}</div>')
     maps, powers = st.columns([53, 47], gap="medium")
     with maps:

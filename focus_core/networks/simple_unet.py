@@ -150,6 +150,7 @@ class SimpleUNet(nn.Module):
         return noise
 
 
+@torch.no_grad()
 def _clear(convolution: nn.Conv2d, rows: int) -> None:
     """Zero the first output channels, weights and biases."""
     for values in (convolution.weight, convolution.bias):

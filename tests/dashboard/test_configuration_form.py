@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.form import changed_keys, edit, field, fields, scientific, setting, visible, widget_value
+from dashboard.form import changed_keys, choices, edit, field, fields, scientific, setting, visible, widget_value
 from focus_core.config import ExperimentConfig, known_keys, parse_config, to_yaml
 from focus_core.errors import UserError
 
@@ -126,3 +126,27 @@ def test_a_whole_configuration_written_out_reads_back_equal() -> None:
     config = parse_config(TEXT)
     assert parse_config(to_yaml(config)) == config
     assert isinstance(config, ExperimentConfig)
+
+
+@pytest.mark.parametrize("method", ["diffusion", "flow", "edm"])
+@pytest.mark.parametrize("start", ["", "model: {from: FlowUNet}\nmethod: flow\nsampling: {method: euler}\n"])
+def test_a_change_of_method_takes_what_no_longer_fits_along(method: str, start: str) -> None:
+    _, config = edit(TEXT + start, "method", method)
+    assert config.method == method
+    values = config.flat()
+    assert config.sampling.method in choices(field("sampling.method"), values)
+    assert config.sampling.spacing in choices(field("sampling.spacing"), values)
+    assert config.model.network in choices(field("model.from"), values)
+
+
+def test_only_the_samplers_and_settings_of_the_method_are_offered() -> None:
+    _, config = edit(TEXT, "method", "edm")
+    values = config.flat()
+    assert choices(field("sampling.method"), values) == ("heun", "dpmpp_2m", "euler", "adaptive")
+    assert visible("edm.rho", values)
+    assert not visible("diffusion.timesteps", values)
+    assert visible("sampling.num_steps", values)
+    assert not visible("sampling.tolerance", values)
+    assert not visible("edm.sigma_data", values | {"edm.spectral": True})
+    with pytest.raises(UserError, match=r"sampling\.method: ddim does not draw from method edm; choose heun"):
+        edit(to_yaml(config), "sampling.method", "ddim")
