@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         if parsed.command in RECORD_COMMANDS:
+            settings = as_it_runs(settings, lock_holder(settings))
             return RECORD_COMMANDS[parsed.command].run(settings, parsed)
         if parsed.command in ("up", "stack"):
             return up(settings, parsed.port, stack=parsed.command == "stack")

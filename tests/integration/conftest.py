@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from private_database import ServerPool
 from waiting import await_condition
 
 from focus_core.config import ExperimentConfig, validate_config
@@ -25,6 +25,7 @@ from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.session import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
+from worker import services
 from worker.processes import family, kill, running_in
 from worker.reaper import Reaper
 
@@ -42,10 +43,9 @@ IMPATIENT = {
 
 
 class RealLaboratory:
-    def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, **IMPATIENT, "FOCUS_HOME": str(home)}
-        for name in ("FOCUS_DATABASE_URL", "FOCUS_BROKER_URL"):
-            self.environment.pop(name, None)
+    def __init__(self, home: Path, database_url: str = "", broker_url: str = "") -> None:
+        where = {"FOCUS_HOME": str(home), "FOCUS_DATABASE_URL": database_url, "FOCUS_BROKER_URL": broker_url}
+        self.environment = {**os.environ, **IMPATIENT, **where}
         self.settings = Settings.from_environment(self.environment)
         migrate(self.settings.database_url)
         make_folders(self.settings)
@@ -58,16 +58,14 @@ class RealLaboratory:
         self._reaper = Reaper(self.repository, self._ended)
         self._reaper.start()
 
-    def worker(self, lane: str) -> subprocess.Popen[bytes]:
-        """Start a Celery worker as `focus-lab up` does."""
-        pool = ["--pool", "prefork", "--concurrency", "1"] if lane == TRAIN else ["--pool", "solo"]
-        command = [sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", "-Q", lane, *pool]
-        command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-n", f"{lane}@%h"]
-        log = self.settings.log_folder / f"{lane}.log"
+    def worker(self, lane: str, number: str = "", **variables: str) -> subprocess.Popen[bytes]:
+        """Start a Celery worker as `focus-lab up` does; `variables` are its own."""
+        log = self.settings.log_folder / f"{lane}{number}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**self.environment, **variables}
         with log.open("ab") as stream:
             process = subprocess.Popen(
-                command, stdout=stream, stderr=stream, env=self.environment, start_new_session=True
+                services.worker(lane, number), stdout=stream, stderr=stream, env=environment, start_new_session=True
             )
         self._processes.append(process)
         return process
@@ -99,10 +97,11 @@ class RealLaboratory:
         self.repository.close()
 
 
-@pytest.fixture
-def laboratory(tmp_path: Path) -> Iterator[RealLaboratory]:
-    """A record and its folders; workers are started by the test."""
-    found = RealLaboratory(tmp_path / "home")
+@pytest.fixture(params=["embedded", "servers"])
+def laboratory(request: pytest.FixtureRequest, tmp_path: Path, server_pool: ServerPool) -> Iterator[RealLaboratory]:
+    """A record and its folders; workers are started by the test. On SQLite and files, and on PostgreSQL and Redis."""
+    addresses = () if request.param == "embedded" else (server_pool.new_database(), server_pool.empty_broker())
+    found = RealLaboratory(tmp_path / "home", *addresses)
     yield found
     found.close()
 
