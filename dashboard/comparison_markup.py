@@ -28,7 +28,7 @@ def compare_table(
         f'<tr><th scope="row">{row.label}</th>{"".join(_cell(row, i) for i in range(len(runs)))}</tr>' for row in rows
     )
     configured = "".join(
-        f'<tr><th scope="row"><code>{escape(setting.key)}</code></th>'
+        f'<tr><th scope="row"><code>{escape(setting.key).replace(".", ".<wbr>")}</code></th>'
         + "".join(
             f"<td>{f'<b>{escape(text)}</b>' if differs else escape(text)}</td>"
             for text, differs in zip(setting.texts, setting.differs, strict=True)

@@ -59,8 +59,8 @@ def test_another_baseline_stands_in_the_address(pair: tuple[str, str]) -> None:
 
 def test_only_settings_that_differ_are_listed(pair: tuple[str, str]) -> None:
     text = html(open_page("compare", ids=",".join(pair)))
-    listed = re.findall(r"<code>([^<]*)</code>", text)
-    assert listed == ["model.base_channels", "training.batch_size"]
+    listed = re.findall(r"<code>(.*?)</code>", text)
+    assert listed == ["model.<wbr>base_channels", "training.<wbr>batch_size"]
     assert "Configuration, 2 of" in text
 
 
