@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from private_database import ServerPool, report_skipped
+from private_database import REASON, ServerPool
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,15 @@ def server_pool() -> Iterator[ServerPool]:
     pool.stop()
 
 
+# A skip's reason, and the line that the summary says of all skips for it.
+_SKIPS = {
+    REASON: "tests on PostgreSQL and Redis were skipped: install postgresql and redis-server for them.",
+    "compose plugin": "checks of docker-compose.yml were skipped: docker's compose plugin is not here.",
+}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    report_skipped(terminalreporter)
+    reports = terminalreporter.stats.get("skipped", [])
+    for reason, sentence in _SKIPS.items():
+        if n := sum(reason in str(report.longrepr) for report in reports):
+            terminalreporter.write_line(f"{n} {sentence}")

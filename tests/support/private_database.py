@@ -72,11 +72,3 @@ def require_servers() -> None:
         pytest.fail(f"CI=true, but {', '.join(missing)} cannot be found")
     if missing:
         pytest.skip(f"{REASON}: {', '.join(missing)} cannot be found")
-
-
-def report_skipped(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if REASON in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(
-            f"{len(skipped)} tests on PostgreSQL and Redis were skipped: install postgresql and redis-server for them."
-        )
