@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from focus_core.config import DataSection
+from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import open_folder
-from focus_store.contracts import JobStatus, Status
-from focus_store.queue import TRAIN
+from focus_core.data.opening import open_dataset
+from focus_core.parameters import CAMELS_LH6
+from focus_store.contracts import JobRow, JobStatus, Status
+from focus_store.queue import SAMPLE, TRAIN
 from worker.processes import running_in
 
 SUITE = {"name": "small", "simulations": 24, "grid": 16, "box": 16.0, "seed": 3}
@@ -38,6 +43,7 @@ def test_a_suite_is_cancelled_resumed_and_registered(laboratory: Any) -> None:
     assert (dataset.digest, dataset.box_size) == (opened.digest, 16.0)
     assert dataset.parameter_space == opened.space.to_dict()
     assert np.isfinite(opened.maps).all()
+    assert_measured(repository, opened)
 
     # Asked for again, it is there at once; another suite of that name is refused in one sentence.
     again = repository.request_simulation(SUITE)
@@ -45,6 +51,63 @@ def test_a_suite_is_cancelled_resumed_and_registered(laboratory: Any) -> None:
     other = repository.request_simulation(SUITE | {"seed": 4})
     laboratory.await_condition(lambda: repository.job(other).status is JobStatus.FAILED, "the refusal")
     assert "another suite" in (repository.job(other).message or "")
+
+
+def assert_measured(repository: Any, opened: MapDataset) -> None:
+    """What the record shows of a dataset, against its files."""
+    dataset = repository.dataset(opened.name)
+    survey, pixels = dataset.survey, np.asarray(opened.maps, dtype=np.float64)
+    np.testing.assert_allclose([survey["mean"], survey["std"]], [pixels.mean(), pixels.std()], rtol=1e-9)
+    arrays = repository.arrays(survey["arrays"])
+    np.testing.assert_array_equal(arrays["theta"], opened.theta)
+    assert arrays["power_mean"].shape == (opened.n_simulations, opened.grid // 2)
+    assert [simulation for simulation, _ in survey["sheets"]] == list(range(opened.n_simulations))
+    assert all(repository.artifact(digest)[8:12] == b"WEBP" for _, digest in survey["sheets"])
+    assert dataset.checked_at is not None
+    assert not any((repository.settings.home / "work").iterdir())
+
+
+def test_a_dataset_is_added_by_its_path_while_a_training_would_hold_the_other_lane(
+    laboratory: Any, tmp_path: Path
+) -> None:
+    laboratory.worker(SAMPLE)
+    repository, good, bad = laboratory.repository, tmp_path / "cmd", tmp_path / "bad"
+    rng = np.random.default_rng(2)
+    bad.mkdir()
+    good.mkdir()
+    maps = rng.lognormal(mean=27.0, size=(12, 16, 16)).astype(np.float32)
+    theta = CAMELS_LH6.from_unit(rng.uniform(-0.5, 0.5, (4, 6)))
+    for folder, rows in ((good, theta), (bad, theta[:3])):
+        np.save(folder / "Maps_Mcdm_Nbody_IllustrisTNG_LH_z=0.00.npy", maps[: len(theta) * 3 - (folder == bad)])
+        np.savetxt(folder / "params_LH_Nbody_IllustrisTNG.txt", rows)
+
+    refused = repository.request_dataset("bad", str(bad))
+    added = repository.request_dataset("tng", str(good))
+    ended = laboratory.await_condition(lambda: _ended(repository.job(refused)), "the refusal")
+    assert ended.status is JobStatus.FAILED
+    assert "holds 11 maps, which is not a whole number of maps for each of the 3 rows" in ended.message
+    ended = laboratory.await_condition(lambda: _ended(repository.job(added)), "the survey")
+    assert (ended.status, ended.message, ended.done, ended.total) == (JobStatus.SUCCEEDED, None, 4, 4), (
+        laboratory.logs()
+    )
+    # A configuration can name it: the folder in the laboratory points to the files where they lie.
+    opened = open_dataset(DataSection(dataset="tng"), laboratory.settings.home)
+    assert opened.maps_file.resolve() == (good / "Maps_Mcdm_Nbody_IllustrisTNG_LH_z=0.00.npy").resolve()
+    assert (opened.box_size, opened.space.name, opened.digest) == (25.0, "camels_lh6", repository.dataset("tng").digest)
+    np.testing.assert_allclose(opened.theta, theta)
+    assert_measured(repository, opened)
+    assert [dataset.name for dataset in repository.datasets()] == ["tng"]
+
+    # Files that changed since are refused by the next check, and what was known of them stays.
+    np.save(good / "Maps_Mcdm_Nbody_IllustrisTNG_LH_z=0.00.npy", 2 * maps)
+    again = repository.request_dataset("tng", repository.dataset("tng").path)
+    ended = laboratory.await_condition(lambda: _ended(repository.job(again)), "the second check")
+    assert "maps.npy: its sha256 is not the one in dataset.yaml" in ended.message
+    assert repository.dataset("tng").survey["mean"] > 0
+
+
+def _ended(job: JobRow) -> JobRow | None:
+    return job if job.status in (JobStatus.SUCCEEDED, JobStatus.FAILED) else None
 
 
 def test_a_training_whose_dataset_is_not_there_fails_with_the_trainers_own_sentence(
