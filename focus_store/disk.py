@@ -129,6 +129,8 @@ class Disk(Record):
                 for path in plain["artifacts"]:
                     if session.scalar(select(Artifact.sha256).where(Artifact.path == path)) is None:
                         self.artifact_folder.remove(path)
+                if self.run_copies is not None:
+                    self.run_copies.remove(plain["experiment"])
         if aside.exists():
             shutil.rmtree(aside)
         note.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile, stretch
 from focus_store.artifacts import ArtifactFolder, StoredFile
+from focus_store.remote import StoreAway
 from focus_store.results import blob
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ def read_drawing(event: Mapping[str, Any], run_folder: Path, folder: ArtifactFol
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return reader(event, arrays, folder.put(content, ".npz"), folder)
+    except StoreAway:
+        raise  # nothing is wrong with the drawing: the journal is read again from here when the store is back
     except (OSError, ValueError, KeyError, UserError) as error:
         log.warning("%s cannot be shown (%s: %s)", path, type(error).__name__, error)
         return None

@@ -109,6 +109,13 @@ class Ingestion(Record):
         size = path.stat().st_size if path.exists() else 0
         return JournalPosition(offset, line) if offset <= size else JournalPosition()
 
+    def read_again(self, experiment_id: str) -> None:
+        """The journal was replaced by the copy of another host: read it from its beginning, which changes nothing."""
+        with self.writing() as session:
+            session.execute(
+                update(Experiment).where(Experiment.id == experiment_id).values(journal_offset=0, journal_line=0)
+            )
+
     def _draw(self, event: Event, run_folder: Path) -> Drawing | None:
         return read_drawing(event, run_folder, self.artifact_folder) if event["kind"] == "figure" else None
 

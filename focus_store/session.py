@@ -23,6 +23,8 @@ from focus_core.errors import UserError
 from focus_store.artifacts import ArtifactFolder
 from focus_store.engine import make_engine
 from focus_store.queue import Publisher
+from focus_store.remote import RemoteFolder
+from focus_store.run_copies import RunCopies
 from focus_store.settings import Settings
 from focus_store.tables import REVISION, Event, UtcDateTime
 
@@ -43,7 +45,9 @@ class Record:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.artifact_folder = ArtifactFolder(settings.artifact_root)
+        remote = RemoteFolder(settings.artifact_url) if settings.artifact_url else None
+        self.artifact_folder = ArtifactFolder(settings.artifact_root, remote)
+        self.run_copies = RunCopies(remote) if remote else None
         self.publisher = Publisher(settings)
 
     @functools.cached_property

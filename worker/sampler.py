@@ -26,7 +26,9 @@ from focus_core.training.checkpoint import BEST, LAST
 from focus_core.training.truth import field_power, power_unit
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
+from focus_store.remote import StoreAway
 from focus_store.repository import Repository
+from focus_store.run_copies import fetched_folder
 
 WARM_MODELS = 2
 _PROGRESS_SECONDS = 0.3
@@ -76,7 +78,7 @@ def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], boo
     began = time.monotonic()
     with _Lease(repository, claim, shutting_down) as lease:
         try:
-            folder = repository.settings.run_folder(spec.experiment)
+            folder = run_folder(repository, spec)
             run = _WARM.get(folder, cast(Weights, spec.weights), cast(Role, spec.checkpoint))
             maps = sample_maps(
                 run, spec.theta, spec.n, spec.seed, spec.sampler, spec.steps, spec.guidance, progress=lease.report
@@ -90,15 +92,31 @@ def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], boo
             return
     value_range = stretch(maps)
     put = repository.artifact_folder.put
+    try:
+        result, tiles = put(result_file(run, spec, maps), ".npz"), _tiles(maps, value_range, put)
+    except StoreAway as error:
+        repository.release(claim, JobStatus.FAILED, "refused", f"{error} Ask again when it is back.")
+        return
     repository.finish_sample(
         claim,
         checkpoint_sha256=run.checkpoint_sha256,
-        result=put(result_file(run, spec, maps), ".npz"),
-        tiles=_tiles(maps, value_range, put),
+        result=result,
+        tiles=tiles,
         value_range=value_range,
         spectrum=_spectrum(run, maps),
         seconds=time.monotonic() - began,
     )
+
+
+def run_folder(repository: Repository, spec: SampleSpec) -> Path:
+    """Where the checkpoint lies: in the run's folder, or, of a run on another host, in a copy of that one file."""
+    settings, copies = repository.settings, repository.run_copies
+    folder = settings.run_folder(spec.experiment)
+    if copies is None or not copies.is_behind(spec.experiment, folder):
+        return folder
+    fetched = fetched_folder(settings.home, spec.experiment)
+    copies.fetch(spec.experiment, fetched, only={str(BEST if spec.checkpoint == "best" else LAST)})
+    return fetched
 
 
 def result_file(run: LoadedRun, spec: SampleSpec, maps: NDArray[np.float32]) -> bytes:

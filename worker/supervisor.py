@@ -18,6 +18,7 @@ from focus_store.queue import TRAIN
 from focus_store.repository import Repository
 from worker.gpu import devices
 from worker.processes import end, last_line, last_sentence, running_in, spawn
+from worker.run_copy import CopyKeeper, bring_here, settle, while_renewing
 from worker.watch import Stop, Watch, patiently
 
 TRAINER_LOG = Path("logs") / "trainer.log"
@@ -31,6 +32,7 @@ def supervise(repository: Repository, claim: Claim, shutting_down: Callable[[], 
     for leftover in running_in(folder, "--exp-dir"):
         log.warning("%s: process %d of an earlier attempt is still there and is ended", claim.id, leftover.pid)
         end([leftover], settings.grace_seconds)
+    bring_here(repository, claim, folder)
     config = write_config(folder, repository.configuration_file(claim.id))
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(config)]
     command += ["--exp-dir", str(folder), "--attempt", str(claim.attempt)]
@@ -48,6 +50,8 @@ def supervise(repository: Repository, claim: Claim, shutting_down: Callable[[], 
     if watch.stop in (Stop.LOST, Stop.ORPHANED):
         log.warning("%s: attempt %d is no longer ours", claim.id, claim.attempt)
         return
+    while_renewing(repository, claim, follower.copy.join)
+    settle(repository, claim, folder)
     _release(repository, claim, watch, code, folder)
 
 
@@ -86,12 +90,14 @@ class _Follower:
 
     def __init__(self, repository: Repository, claim: Claim, folder: Path) -> None:
         self._repository, self._claim, self._folder = repository, claim, folder
+        self.copy = CopyKeeper(repository.run_copies, claim.id, folder)
         self._broken = ""
 
     def look(self) -> None:
+        self.copy.look()
         try:
             self._repository.ingest(self._claim.id, self._folder)
-        except UserError as error:  # a journal that somebody edited: training goes on, the record waits
+        except UserError as error:  # an edited journal, or a store that is away: training goes on, the record waits
             if str(error) != self._broken:
                 log.error("%s: %s", self._claim.id, error)
                 self._broken = str(error)

@@ -1,0 +1,131 @@
+"""A folder elsewhere, by an fsspec address: a bucket of S3's kind, or a file system that several hosts share."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import uuid
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from focus_core.errors import UserError
+
+# A store that is away is noticed within seconds; a checkpoint of gigabytes may take its time.
+_S3_OPTIONS = {
+    "use_listings_cache": False,
+    "config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3}},
+}
+
+
+class StoreAway(UserError):
+    """The store cannot be reached, or refuses us. Whoever writes tries again; whoever reads says so."""
+
+
+class RemoteFolder:
+    """Files by their path relative to the address. Writing is atomic: a reader sees all of a file or none of it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def put_file(self, source: Path, relative: str) -> None:
+        with self._translated():
+            if self._local is None:
+                self._files.put_file(str(source), self._path(relative))
+            else:
+                self._replace_local(relative, source.read_bytes())
+
+    def put_bytes(self, content: bytes, relative: str) -> None:
+        with self._translated():
+            if self._local is None:
+                self._files.pipe_file(self._path(relative), content)
+            else:
+                self._replace_local(relative, content)
+
+    def read(self, relative: str) -> bytes | None:
+        """The content, or None when there is no such file."""
+        with self._translated():
+            try:
+                return bytes(self._files.cat_file(self._path(relative)))
+            except FileNotFoundError:
+                return None
+
+    def fetch(self, relative: str, target: Path) -> bool:
+        """Copy a file to `target`, atomically; False when there is none."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            with self._translated():
+                try:
+                    self._files.get_file(self._path(relative), str(temporary))
+                except FileNotFoundError:
+                    return False
+            temporary.replace(target)
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def exists(self, relative: str) -> bool:
+        with self._translated():
+            return bool(self._files.exists(self._path(relative)))
+
+    def names(self, relative: str) -> list[str]:
+        """Names of the files in a folder; empty when it is not there."""
+        with self._translated():
+            try:
+                return [str(path).rsplit("/", 1)[-1] for path in self._files.ls(self._path(relative), detail=False)]
+            except FileNotFoundError:
+                return []
+
+    def remove(self, relative: str) -> None:
+        """One that has gone already is no error."""
+        with self._translated(), contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._path(relative))
+
+    @functools.cached_property
+    def _opened(self) -> tuple[Any, str]:
+        options = _S3_OPTIONS if self.url.startswith(("s3://", "s3a://")) else {}
+        files, root = fsspec.url_to_fs(self.url, **options)
+        return files, str(root)
+
+    @property
+    def _files(self) -> Any:
+        return self._opened[0]
+
+    @property
+    def _local(self) -> Path | None:
+        """Where the address is a folder of a file system that this machine has mounted."""
+        return Path(self._opened[1]) if self.url.startswith(("file://", "local://")) else None
+
+    def _path(self, relative: str) -> str:
+        return f"{self._opened[1]}/{relative}"
+
+    def _replace_local(self, relative: str, content: bytes) -> None:
+        target = Path(self._path(relative))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except _failures() as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise StoreAway(f"the artifact store {self.url}: cannot be used now ({reason}).") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """How a store that is away shows: s3fs turns most into OSError, botocore keeps its own for the rest."""
+    if find_spec("botocore") is None:
+        return (OSError,)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (OSError, BotoCoreError, ClientError)
