@@ -8,11 +8,12 @@ gradients, and what the backward pass keeps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from focus_core.config import ExperimentConfig, ModelSection
+from focus_core.catalogue import evaluations
+from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
+from focus_core.network_costs import COSTS
 
 _BYTES = 4
 # Copies of the weights that live through a step: themselves, the average, and the optimiser's two moments.
@@ -23,7 +24,11 @@ _LIBRARIES = 120_000_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """`memory_bytes` is the peak of training at the configuration's batch size and `grid`."""
+    """`memory_bytes` is the peak of training at the configuration's batch size and `grid`.
+
+    `exact` is false for a network without arithmetic of its own in `focus_core.network_costs`: the numbers are then
+    those of the baseline at the same width. `flops_per_sample` of the adaptive solver supposes a hundred evaluations.
+    """
 
     parameters: int
     memory_bytes: int
@@ -34,17 +39,7 @@ class Estimate:
     checkpoint_bytes: int
     grid: int
     batch_size: int
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One layer's numbers for one image: weights, forward operations, and floats kept for the backward pass."""
-
-    weights: int
-    flops: int
-    kept: int = 0
-    # The first layers of the network need no gradient of their input, which is data.
-    on_data: bool = False
+    exact: bool = True
 
 
 def estimate(config: ExperimentConfig, grid: int) -> Estimate:
@@ -56,14 +51,15 @@ def estimate(config: ExperimentConfig, grid: int) -> Estimate:
             f"model.channel_mults: {stages} stages need maps whose side is a multiple of {2**stages}, not {grid}; "
             "use fewer stages."
         )
-    layers = list(_layers(model, grid))
+    cost = COSTS.get(model.network, COSTS["SimpleUNet"])
+    layers = list(cost.layers(model, grid))
     parameters = sum(layer.weights for layer in layers)
     forward = sum(layer.flops for layer in layers)
     backward = sum(layer.flops if layer.on_data else 2 * layer.flops for layer in layers)
     kept = _BYTES * sum(layer.kept for layer in layers)
     return Estimate(
         parameters=parameters,
-        memory_bytes=_peak(parameters, kept, batch, _passing(model, grid)),
+        memory_bytes=_peak(parameters, kept, batch, cost.passing(model, grid)),
         activation_bytes_per_image=kept,
         flops_per_image=forward + backward,
         flops_forward=forward,
@@ -71,6 +67,7 @@ def estimate(config: ExperimentConfig, grid: int) -> Estimate:
         checkpoint_bytes=_BYTES * parameters * _STANDING_COPIES,
         grid=grid,
         batch_size=batch,
+        exact=model.network in COSTS,
     )
 
 
@@ -101,84 +98,8 @@ def _peak(parameters: int, kept: int, batch: int, passing: int) -> int:
     return max(turning, ending)
 
 
-def _passing(model: ModelSection, grid: int) -> int:
-    """Floats of one image in flight while the last and widest block is differentiated.
-
-    Its convolution meets its concatenated input, that input's gradient and the gradient of its output, and the library
-    holds the first two a second time, reordered for its kernels.
-    """
-    mults = model.channel_mults
-    incoming = model.base_channels * (mults[0] + mults[min(1, len(mults) - 1)])
-    return (3 * incoming + model.base_channels * mults[0]) * (grid + 2) ** 2
-
-
 def _evaluations(config: ExperimentConfig) -> int:
     """Network evaluations of one sampled map."""
-    section = config.sampling
-    steps = {
-        "ddpm": config.diffusion.timesteps,
-        "ddim": section.ddim_timesteps,
-        "euler": section.num_steps,
-        "heun": 2 * section.num_steps,
-    }[section.method]
+    section, timesteps = config.sampling, config.diffusion.timesteps
+    steps = evaluations(config.method, section.method, config.steps()[1], timesteps) or 100
     return steps * (1 if section.cfg_scale == 1.0 else 2)
-
-
-def _layers(model: ModelSection, grid: int) -> Iterator[_Layer]:
-    """Every layer of the baseline network, in its order."""
-    embedding, base = model.time_dim, model.base_channels
-    widths = [base * mult for mult in model.channel_mults]
-    yield _linear(embedding, embedding, on_data=True)
-    yield _linear(embedding, embedding)
-    yield _linear(model.cond_dim, embedding, on_data=True)
-    yield _linear(embedding, embedding)
-    yield _convolution(model.in_channels, base, 3, grid, on_data=True)
-
-    width, side = base, grid
-    for stage in widths:
-        yield from _block(width, stage, embedding, side)
-        yield _convolution(stage, stage, 4, side // 2, kept=stage * (side + 2) ** 2)
-        width, side = stage, side // 2
-    yield from _block(width, width, embedding, side)
-    for stage in reversed(widths):
-        # A transposed convolution works on every pixel of its wrapped input.
-        yield _Layer(16 * width * width + width, 2 * 16 * width**2 * (side + 2) ** 2, width * (side + 2) ** 2)
-        side *= 2
-        yield from _block(width + stage, stage, embedding, side)
-        width = stage
-
-    yield _convolution(width, base, 3, grid)
-    # The activation keeps its input, the last convolution its own; the loss keeps the difference to the noise.
-    kept = 2 * base * grid**2 + model.out_channels * grid**2
-    yield _convolution(base, model.out_channels, 1, grid, kept=kept)
-
-
-def _block(width_in: int, width: int, embedding: int, side: int) -> Iterable[_Layer]:
-    """convolution, norm, activation; two embeddings; the same again; the shortcut where the width changes."""
-    # Each norm keeps the convolution's output and each activation the norm's.
-    norm = _Layer(2 * width, 0, 2 * width * side**2)
-    layers = [
-        _convolution(width_in, width, 3, side),
-        norm,
-        _linear(embedding, width),
-        _linear(embedding, width),
-        _convolution(width, width, 3, side),
-        norm,
-    ]
-    if width_in != width:
-        layers.append(_convolution(width_in, width, 1, side, kept=width_in * side**2))
-    return layers
-
-
-def _convolution(
-    width_in: int, width: int, kernel: int, side: int, kept: int | None = None, on_data: bool = False
-) -> _Layer:
-    """A convolution whose output has `side` pixels a side; it keeps its wrapped input unless told otherwise."""
-    weights = kernel**2 * width_in * width
-    if kept is None:
-        kept = width_in * (side + 2) ** 2
-    return _Layer(weights + width, 2 * weights * side**2, kept, on_data)
-
-
-def _linear(width_in: int, width: int, on_data: bool = False) -> _Layer:
-    return _Layer(width_in * width + width, 2 * width_in * width, width_in, on_data)

@@ -13,6 +13,8 @@ TITLES: Mapping[str, str] = {
     "quickstart": "Quickstart",
     "experiment_01": "Experiment 01",
     "experiment_02": "Experiment 02",
+    "experiment_03": "Experiment 03",
+    "experiment_04": "Experiment 04",
 }
 
 

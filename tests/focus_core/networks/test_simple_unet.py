@@ -12,7 +12,11 @@ from focus_core.networks.layers import Doubling, SinusoidalEmbedding, group_coun
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.networks.simple_unet import ResidualBlock, SimpleUNet
 
-RECIPES = sorted(Path(__file__).parents[3].glob("tasks/*/config.yaml"))
+RECIPES = [
+    path
+    for path in sorted(Path(__file__).parents[3].glob("tasks/*/config.yaml"))
+    if load_config(path).model.network in ("SimpleUNet", "FlowUNet")
+]
 
 
 @pytest.mark.parametrize(("base_channels", "expected"), [(64, 37_341_569), (128, 146_229_505)])
