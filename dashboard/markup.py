@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dashboard.figures.template import power_text
-from dashboard.theme import NIGHT, StatusLook
+from dashboard.figures.template import MINUS, power_text
+from dashboard.theme import DIVIDE, NIGHT, StatusLook
 from dashboard.words import Amount, decimals
 from focus_core.parameters import ParameterSpace
 
@@ -81,12 +81,16 @@ def tile(url: str, alt: str, *, truth: bool = False) -> str:
 
 @dataclass(frozen=True)
 class MapRow:
-    """One simulation: its θ, its map, the generated ones, and log10 Σ at the ends of their common scale."""
+    """One simulation: its θ, its map, the generated ones, and log10 Σ at the ends of their common scale.
+
+    With `limit` the generated ones are differences: log10 of their ratio to the true map, from −limit to limit.
+    """
 
     theta: Sequence[float]
     truth_url: str
     generated_urls: Sequence[str]
     value_range: tuple[float, float]
+    limit: float | None = None
 
 
 def map_grid(space: ParameterSpace, rows: Iterable[MapRow], unit: str, epoch: int) -> str:
@@ -101,12 +105,24 @@ def map_grid(space: ParameterSpace, rows: Iterable[MapRow], unit: str, epoch: in
         cells.append(theta_list(space, row.theta))
         cells.append(tile(row.truth_url, f"Simulated map {number}: {words}", truth=True) + "<span></span>")
         for i, url in enumerate(row.generated_urls, start=1):
-            cells.append(tile(url, f"Generated map {i} of row {number}, epoch {epoch}: {words}"))
-        cells.append(vertical_bar(*row.value_range))
+            what = "Generated map" if row.limit is None else "Ratio to the simulation of generated map"
+            cells.append(tile(url, f"{what} {i} of row {number}, epoch {epoch}: {words}"))
+        cells.append(vertical_bar(*row.value_range) if row.limit is None else difference_bar(row.limit))
     return (
         f'<div class="focus-maps" data-testid="maps" data-epoch="{epoch}"><div class="grid">{"".join(cells)}</div>'
         f'<div class="focus-unit">{unit}, one scale per row</div></div>'
     )
+
+
+def difference_bar(limit: float) -> str:
+    """From −limit (blue) to limit, 0 in the middle."""
+    ticks = "".join(
+        f'<span class="decade" style="bottom:{where}%">{text}</span>'
+        for where, text in ((4, f"{MINUS}{limit:.2g}"), (50, "0"), (96, f"+{limit:.2g}"))
+    )
+    gradient = f"linear-gradient(to top, {', '.join(DIVIDE)})"
+    ramp = f'<div class="ramp" style="background:{gradient}"></div>'
+    return f'<div class="focus-bar">{ramp}<div class="ticks">{ticks}</div></div>'
 
 
 def gallery(urls: Sequence[str], alts: Sequence[str], columns: int, waiting: int = 0) -> str:

@@ -37,6 +37,12 @@ NIGHT = (
     "#999c9b", "#aca397", "#c2ab90", "#dcb685", "#f7ca80", "#ffde9e", "#ffebc7", "#fff7e7",
 )  # fmt: skip
 
+# Differences and ratios: blue is negative, the middle is near white.
+DIVIDE = (
+    "#055483", "#3373a8", "#6991bc", "#97b0cf", "#c6d2e3", "#f3f3f3", "#e8cbbe", "#d6a58d", "#bf7e5e", "#a65931",
+    "#8b3503",
+)  # fmt: skip
+
 # Light token → the Streamlit CSS variable that stands for it on the page.
 CSS_VARIABLES: Mapping[str, str] = {
     INK: "--st-text-color",

@@ -62,7 +62,14 @@ def loss_panels(curves: TrainingCurves, *, revision: str = "loss", height: int =
 
 
 def _draw_losses(panels: Panels, c: TrainingCurves) -> None:
-    _line(panels, c.steps, "each step", {"color": AXIS, "width": 0.8}, 1, opacity=0.7)
+    _line(
+        panels,
+        c.steps,
+        "each step",
+        {"color": AXIS, "width": 0.8},
+        1,
+        opacity=0.35 if c.validation.value.size > 1 else 0.7,
+    )
     _line(panels, c.train, "train", {"color": ACCENT, "width": 1.2, "dash": "dot"}, 1)
     _line(panels, c.validation, "validation", {"color": ACCENT, "width": 2}, 1)
     if c.checkpoints:

@@ -98,7 +98,8 @@ def _array(value: object) -> object:
     if isinstance(value, np.ndarray):
         kind = "f4" if value.dtype == np.float32 else "f8"
         content = np.ascontiguousarray(value, dtype=f"<{kind}")
-        return {"dtype": kind, "bdata": base64.b64encode(content.tobytes()).decode("ascii")}
+        plain = {"dtype": kind, "bdata": base64.b64encode(content.tobytes()).decode("ascii")}
+        return plain if value.ndim == 1 else {**plain, "shape": ", ".join(map(str, value.shape))}
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a figure cannot carry {type(value).__name__}")

@@ -13,6 +13,7 @@ from dashboard.markup import pill, progress, readouts, section
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import follow
+from dashboard.tables import loss_table, table_asked_for
 from dashboard.views.experiment_epochs import epochs_fragment
 from dashboard.views.experiment_head import actions, numbers, state_message, status_look
 from dashboard.views.experiment_tabs import tabs
@@ -76,6 +77,9 @@ def _curves(experiment_id: str) -> None:
         height=380,
         key="loss",
     )
+    if table_asked_for("loss"):
+        curves = training_curves(detail, record().change_token(experiment_id))
+        st.html(loss_table(curves))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -7,17 +7,18 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components.chart import chart, figure_json
 from dashboard.figures.power import power_panels
-from dashboard.markup import MapRow, map_grid, unit_html
 from dashboard.record import record
-from dashboard.routes import artifact_url
 from dashboard.spectra import epoch_spectra
+from dashboard.tables import power_table, table_asked_for
+from dashboard.views.experiment_maps import epoch_maps
 from dashboard.words import per_cent
 from focus_core.errors import UserError
-from focus_core.parameters import ParameterSpace
 from focus_store.contracts import EpochFigures, ExperimentDetail
 
 PLAY_SECONDS = 0.8
 ALL_ROWS = "Mean"
+MAPS, DIFFERENCE = "Maps", "Difference"
+PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 
 
 def epochs_fragment(experiment_id: str, live: bool) -> None:
@@ -35,6 +36,7 @@ def _epochs(experiment_id: str) -> None:
         )
         return
     epoch, row = _controls(epochs, rows=4)
+    difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state.get("power-kind") == SCALED
     try:
         drawn = queries.figures(experiment_id, epoch)
     except UserError as error:
@@ -42,9 +44,9 @@ def _epochs(experiment_id: str) -> None:
         return
     maps, powers = st.columns([46, 54], gap="medium")
     with maps:
-        _maps(detail, drawn)
+        epoch_maps(detail, drawn, difference=difference)
     with powers:
-        _powers(detail, drawn, row)
+        _powers(detail, drawn, row, scaled)
 
 
 def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
@@ -64,6 +66,15 @@ def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
             label_visibility="collapsed",
             help="P(k) of all four simulations together, or of one row of maps",
         )
+        st.segmented_control(
+            "Maps", [MAPS, DIFFERENCE], default=MAPS, required=True, key="maps-kind", label_visibility="collapsed",
+            help="Maps as they are, or the logarithm of each generated one over its simulation, pixel by pixel. The "
+            "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
+        )  # fmt: skip
+        st.segmented_control(
+            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="power-kind", label_visibility="collapsed",
+            help="The power spectrum, or the variance per ln k of the two-dimensional field",
+        )  # fmt: skip
     return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1
 
 
@@ -118,38 +129,25 @@ def _next_epoch(epochs: list[int], current: int) -> int:
     return later[0] if later else epochs[-1]
 
 
-def _maps(detail: ExperimentDetail, drawn: EpochFigures) -> None:
-    space = queries.space(detail)
-    if not drawn.real_tiles or space is None:
-        st.html('<p class="focus-note">This epoch drew no maps.</p>')
-        return
-    st.html(map_grid(space, _map_rows(space, drawn), unit_html(drawn.unit or detail.unit), drawn.epoch))
-
-
-def _map_rows(space: ParameterSpace, drawn: EpochFigures) -> list[MapRow]:
-    return [
-        MapRow(theta[: len(space)], artifact_url(real), [artifact_url(d) for d in generated], shown)
-        for theta, real, generated, shown in zip(
-            drawn.theta, drawn.real_tiles, drawn.generated_tiles, drawn.ranges, strict=True
-        )
-    ]
-
-
-def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None) -> None:
+def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None, scaled: bool) -> None:
     if drawn.power_arrays is None:
         st.html('<p class="focus-note">This epoch drew no spectra.</p>')
         return
     error = f", mean error {per_cent(drawn.power_error)}" if drawn.power_error is not None else ""
     chart(
-        _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row),
+        _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row, scaled),
         name="power",
         label=f"Power spectrum of generated maps and of simulations, with their ratio, epoch {drawn.epoch}{error}",
         height=540,
         key="power",
     )
+    if table_asked_for("power"):
+        st.html(power_table(epoch_spectra(queries.arrays(drawn.power_arrays), drawn.epoch, detail.grid, row)))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _power_figure(home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None) -> str:
+def _power_figure(
+    home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None, scaled: bool
+) -> str:
     spectra = epoch_spectra(queries.arrays(digest), epoch, grid, row)
-    return figure_json(power_panels(spectra, revision=experiment_id, height=540))
+    return figure_json(power_panels(spectra, revision=experiment_id, height=540, scaled=scaled))

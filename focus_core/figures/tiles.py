@@ -39,6 +39,20 @@ def render_tile(map2d: ArrayLike, vmin: float, vmax: float) -> bytes:
     return buffer.getvalue()
 
 
+def log_ratio(map2d: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """log10 of one map over another, pixel by pixel."""
+    return _log10(np.asarray(map2d, dtype=np.float64)) - _log10(np.asarray(truth, dtype=np.float64))
+
+
+def render_ratio_tile(ratio: ArrayLike, limit: float) -> bytes:
+    """A lossless WebP of a log ratio in `DIVIDE`, from −limit to limit."""
+    share = (np.asarray(ratio, dtype=np.float64) + limit) / (2.0 * limit if limit > 0 else 1.0)
+    index = np.clip(np.rint(share * 255.0), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(DIVIDE[index]).save(buffer, format="WEBP", lossless=True)
+    return buffer.getvalue()
+
+
 def stretch(maps: ArrayLike) -> tuple[float, float]:
     """log10 Σ at the 1st and the 99.8th percentile: the ends of a colour scale for these maps."""
     low, high = np.percentile(_log10(np.asarray(maps, dtype=np.float64)), (1.0, 99.8))

@@ -207,3 +207,21 @@ def test_no_model_to_sample_leads_to_the_experiments(empty_record: Any) -> None:
     app = open_page("sample")
     assert not app.exception
     assert "No trained model yet" in html(app)
+
+
+def test_difference_scaled_spectrum_enlarged_map_and_tables_are_one_choice_away(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished)
+    choices = {group.key: group for group in app.get("button_group")}
+    choices["maps-kind"].set_value("Difference")
+    choices["power-kind"].set_value("*k*²*P*(*k*)/2π")
+    app.selectbox(key="enlarged").set_value((0, 2))
+    app.toggle(key="power-table").set_value(True)
+    app.toggle(key="loss-table").set_value(True)
+    app.run()
+    assert not app.exception
+    text = html(app)
+    assert text.count("?limit=") == 12
+    assert "Σ<sub>simulation</sub>" in text
+    assert "<i>P</i> generated [(Mpc/<i>h</i>)²]" in text
+    assert "learning rate</th>" in text
+    assert len(charts(app)) == 3
