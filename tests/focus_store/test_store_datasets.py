@@ -173,7 +173,9 @@ class TestDeleting:
         assert not repository.settings.run_folder(gone).exists()
         assert self.files(repository) == self.artifacts(repository) < before
         assert sum(sizes[path] for path in before - self.files(repository)) == said.artifacts
-        assert repository.figures(kept, 1).real_tiles
+        shown = repository.figures(kept, 1)
+        for digest in (*shown.real_tiles, *shown.generated_tiles[0], str(shown.samples_arrays)):
+            assert repository.artifact(digest), "what another run shows too is still there"
         assert repository.experiment(child).parent is None
         with pytest.raises(UserError, match="is not in this record"):
             repository.experiment(gone)
