@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
+from sqlalchemy.exc import OperationalError
 
 from dashboard.frame import page_style, status_line
 from dashboard.problems import show_record_missing
-from dashboard.record import laboratory
+from dashboard.record import laboratory, record_away
 from dashboard.state import remember_pages
 from dashboard.theme import FAVICON, LOGO
 from dashboard.views import compare, datasets, experiment, experiments, new, sample, workers
@@ -36,8 +37,12 @@ chosen = st.navigation(list(pages.values()), position="top")
 
 try:
     laboratory()
-except UserError as error:
-    show_record_missing(error)
+except UserError as problem:
+    show_record_missing(problem)
 else:
-    chosen.run()
-    status_line()
+    try:
+        chosen.run()
+    except OperationalError as error:  # the database went away in the middle of the page
+        show_record_missing(record_away(error))
+    else:
+        status_line()

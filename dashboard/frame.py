@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboard.record import laboratory
+from dashboard.record import broker_problem, laboratory
 from dashboard.theme import STYLE_SHEET
 from dashboard.words import age
 from focus_core.errors import UserError
@@ -17,6 +17,7 @@ from focus_store.contracts import LaboratoryState
 
 START_COMMAND = "focus-lab up"
 NO_WORKER = f"No worker is running, so nothing that is queued will start. Start the laboratory with `{START_COMMAND}`."
+BROKER_AWAY = "The broker does not answer, so what is queued waits until it does; nothing is lost."
 
 
 @cache
@@ -59,6 +60,8 @@ def state_markup(state: LaboratoryState) -> str:
 @st.fragment(run_every=5.0)
 def warn_without_workers() -> None:
     """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
+    if problem := broker_problem():
+        st.warning(f"{BROKER_AWAY} ({problem})", icon=":material/cloud_off:")
     if not laboratory().workers:
         st.warning(NO_WORKER, icon=":material/power_off:")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 
 import streamlit as st
+from sqlalchemy.exc import OperationalError
 
+from dashboard.record import RecordAway, laboratory, record_away
 from focus_core.errors import UserError
+from focus_store.session import RecordUnfit
 
 log = logging.getLogger("focus.dashboard")
 
@@ -16,18 +19,35 @@ def show_user_error(error: UserError) -> None:
 
 
 def show_record_missing(error: UserError) -> None:
-    """The record is not there, or belongs to another release."""
+    """The record does not answer, is not there, or belongs to another release; the page comes back with it."""
     with st.container(key="record-missing"):
         st.title("The record cannot be opened", anchor=False)
         st.error(str(error), icon=":material/error:")
-        st.write("Run this, then reload the page; it changes nothing when there is nothing to do:")
-        st.code("focus-lab migrate", language=None)
+        if isinstance(error, RecordAway):
+            st.write("Trainings go on meanwhile, and nothing is lost. This page looks again every few seconds.")
+        else:
+            st.write("Run this; the page then comes by itself, and nothing changes when there is nothing to do:")
+            st.code(error.command if isinstance(error, RecordUnfit) else "focus-lab migrate", language=None)
+    _look_again()
+
+
+@st.fragment(run_every=3.0)
+def _look_again() -> None:
+    try:
+        laboratory()
+    except UserError:
+        return
+    st.rerun()
 
 
 def show_script_error(error: Exception) -> bool:
     """Streamlit's hook for uncaught errors: a user's mistake as its sentence, a fault of ours by its name."""
     if isinstance(error, UserError):
         show_user_error(error)
+        return True
+    if isinstance(error, OperationalError):
+        log.warning("a page could not read the record (%s)", error)
+        show_user_error(record_away(error))
         return True
     log.error("a page failed", exc_info=error)
     st.error(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import functools
+import math
+import time
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from focus_core.errors import UserError
 from focus_store.contracts import LaboratoryState
 from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
+
+_BROKER_SECONDS = 5.0
 
 
 @functools.lru_cache(maxsize=8)
@@ -21,8 +29,36 @@ def record() -> Repository:
     return _open(Settings.from_environment())
 
 
+class RecordAway(UserError):
+    """The database does not answer; pages ask again by themselves."""
+
+
+def record_away(error: OperationalError) -> RecordAway:
+    settings = Settings.from_environment()
+    where = make_url(settings.database_url).render_as_string(hide_password=True)
+    lines = str(error.orig or error).strip().splitlines()
+    return RecordAway(f"The database {where} does not answer ({lines[0] if lines else 'no reason given'}).")
+
+
 def laboratory() -> LaboratoryState:
-    return record().state()
+    """UserError when there is no record of our revision; RecordAway when its database does not answer."""
+    try:
+        return record().state()
+    except OperationalError as error:
+        raise record_away(error) from error
+
+
+_broker_seen: dict[Settings, tuple[float, str | None]] = {}
+
+
+def broker_problem() -> str | None:
+    """Why the broker cannot be reached, or None; asked every five seconds at most, by all pages together."""
+    settings = Settings.from_environment()
+    asked, problem = _broker_seen.get(settings, (-math.inf, None))
+    if time.monotonic() - asked > _BROKER_SECONDS:
+        problem = record().publisher.problem()
+        _broker_seen[settings] = (time.monotonic(), problem)
+    return problem
 
 
 def artifact_file(digest: str) -> Path | None:

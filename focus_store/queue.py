@@ -55,6 +55,9 @@ def make_folders(settings: Settings, outgoing: Path | None = None) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
 
 
+_ONE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """How a broker that is away shows. Redis is imported late: the broker of most laboratories is a folder."""
     from redis.exceptions import RedisError
@@ -103,7 +106,8 @@ class Publisher:
     def _app(self) -> Celery:
         app = Celery("focus", broker=self._settings.broker_url, set_as_current=False)
         app.conf.update(
-            broker_transport_options=transport_options(self._settings, self._outbox),
+            # A page that publishes must not wait for a broker that is away: the reaper will publish again.
+            broker_transport_options={**transport_options(self._settings, self._outbox), **_ONE_TRY},
             task_serializer="json",
             accept_content=["json"],
             result_backend=None,
