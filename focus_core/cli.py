@@ -7,7 +7,6 @@ it is imported only when it is asked for, so that `focus describe` never waits f
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import os
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, StopRequested, UserError
+from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, MENDABLE, StopRequested, UserError
 
 COMMANDS = {
     "simulate": "make a suite of particle-mesh simulations and their maps",
@@ -25,18 +24,6 @@ COMMANDS = {
     "spectrum": "measure the power spectrum P(k) of maps",
     "describe": "parameters, memory and operations of a configuration, before it is trained",
 }
-
-# What the person at the keyboard can mend about a file: room, rights, and what lies at a path.
-MENDABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EISDIR,
-    errno.ENOTDIR,
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

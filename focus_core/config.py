@@ -27,6 +27,10 @@ from focus_core.yaml_text import dump_yaml, line_of, parse_yaml, read_text
 # Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
 RESUMABLE_CHANGES = frozenset({"training.num_epochs", "data.num_workers", "device"})
 
+# Keys of the data section that may hold a path; `data_dir: processed` is an older files' word for a folder.
+PATH_KEYS = ("dataset", "maps_path", "params_path", "data_dir")
+PROCESSED = "processed_data"
+
 
 class ExperimentSection(Section):
     name: Text = Field("experiment", min_length=1, title="Name", description="What lists and figures call this run.")
@@ -68,7 +72,7 @@ class DataSection(Section):
         None, title="Parameter space", description="Names and ranges of θ; known from the dataset or the CAMELS set."
     )
 
-    @field_validator("dataset", "maps_path", "params_path", "data_dir")
+    @field_validator(*PATH_KEYS)
     @classmethod
     def _not_blank(cls, value: str | None) -> str | None:
         return value if value and value.strip() else None
@@ -316,9 +320,26 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 
 def differing_keys(a: ExperimentConfig, b: ExperimentConfig) -> list[str]:
-    """Dotted keys whose values differ."""
+    """Dotted keys whose values differ. A relative path agrees with an absolute one that ends in it."""
     left, right = a.flat(), b.flat()
-    return [key for key in dict.fromkeys([*left, *right]) if left.get(key) != right.get(key)]
+    return [key for key in dict.fromkeys([*left, *right]) if not _agree(key, left.get(key), right.get(key))]
+
+
+def ends_in(path: str, relative: str) -> bool:
+    """Whether an absolute path can be what a run made of a relative one."""
+    parts = [part for part in Path(relative).parts if part not in ("..", "~")]
+    if Path(relative).is_absolute() or not Path(path).is_absolute() or not parts:
+        return False
+    return list(Path(path).parts[-len(parts) :]) == parts
+
+
+def _agree(key: str, a: Any, b: Any) -> bool:
+    if a == b:
+        return True
+    if key.removeprefix("data.") not in PATH_KEYS or a is None or b is None:
+        return False
+    a, b = (PROCESSED if (key, value) == ("data.data_dir", "processed") else value for value in (a, b))
+    return ends_in(a, b) or ends_in(b, a)
 
 
 def known_keys(model: type[BaseModel] = ExperimentConfig, prefix: str = "") -> Iterator[str]:

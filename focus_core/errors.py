@@ -1,5 +1,7 @@
 """The three ways a FOCUS command can end without having done its work."""
 
+import errno
+
 
 class UserError(Exception):
     """A mistake that the person at the keyboard can mend.
@@ -12,6 +14,19 @@ class UserError(Exception):
 class StopRequested(Exception):
     """Somebody asked a long job to stop; its state is on disk and it can be resumed. Exit code 3."""
 
+
+# What the person at the keyboard can mend about a file: room, rights, and what lies at a path.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MENDABLE = (
+    *DISK_FULL,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 
 EXIT_DONE = 0
 EXIT_FAULT = 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focus_core.errors import UserError
+from focus_core.paths import expanded
 
 if TYPE_CHECKING:
     from focus_core.data.dataset import MapDataset
@@ -32,8 +33,13 @@ def run(arguments: argparse.Namespace) -> int | None:
 
     if arguments.box is not None and not (math.isfinite(arguments.box) and arguments.box > 0):
         raise UserError(f"--box: is {arguments.box:g}; it must be a positive number of Mpc/h.")
-    path: Path = arguments.path.expanduser()
+    path = expanded(arguments.path)
+    options = [name for name in ("params", "space", "box") if getattr(arguments, name) is not None]
+    if options:
+        _check_options(path, options)
     if path.is_file() and (arguments.params or params_beside(path)) is None:
+        if options:
+            raise UserError(f"--{options[0]}: {path} has no parameters to check it with; give --params too.")
         return _report_bare_maps(path)
     dataset = open_path(path, arguments.params, arguments.space, arguments.box)
     hashes = file_hashes(dataset)
@@ -44,6 +50,16 @@ def run(arguments: argparse.Namespace) -> int | None:
     print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
     print("every check passed")
     return None
+
+
+def _check_options(path: Path, options: list[str]) -> None:
+    """What a folder says of itself is checked, not replaced; an option that would be ignored is refused."""
+    from focus_core.data.folder import DESCRIPTION, is_folder
+
+    if is_folder(path):
+        raise UserError(f"--{options[0]}: {path / DESCRIPTION} says that already; leave --{options[0]} out.")
+    if path.is_dir() and "params" in options:
+        raise UserError(f"--params: belongs to a file of maps, but {path} is a folder; name the .npy file in it.")
 
 
 def _report(dataset: MapDataset, hashes: dict[str, str]) -> None:

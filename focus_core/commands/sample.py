@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
     theta = loaded.space.parse(arguments.params)
+    _check_steps(loaded, arguments.sampler, arguments.steps)
     _warn(loaded, theta, arguments.guidance)
     with tqdm(unit="evaluation", file=sys.stderr, desc="sampling", leave=False) as bar:
 
@@ -86,6 +87,16 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out: {arguments.out} is a folder; name a file in it.")
     if not arguments.out.absolute().parent.is_dir():
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
+
+
+def _check_steps(run: LoadedRun, sampler: str | None, steps: int | None) -> None:
+    """An option that would be ignored is refused: DDPM takes every step of the schedule, adaptive ones their own."""
+    chosen = sampler or run.config.sampling.method
+    timesteps = run.config.diffusion.timesteps
+    if steps is None or chosen not in ("ddpm", "adaptive") or (chosen == "ddpm" and steps == timesteps):
+        return
+    takes = f"takes all {timesteps} steps of the run's schedule" if chosen == "ddpm" else "chooses its steps itself"
+    raise UserError(f"--steps: is {steps}, but {chosen} {takes}; leave --steps out, or take another --sampler.")
 
 
 def _warn(run: LoadedRun, theta: np.ndarray[Any, Any], guidance: float | None) -> None:

@@ -38,5 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     stop.listen()
     from focus_core.training.start import run_training
 
-    run_training(config, arguments.exp_dir, focus_home(), stop, arguments.fresh, arguments.attempt)
+    beside = arguments.config.absolute().parent
+    run_training(config, arguments.exp_dir, focus_home(), stop, arguments.fresh, arguments.attempt, beside)
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.config import DataSection
+from focus_core.config import PROCESSED, DataSection
 from focus_core.data.checks import maps_per_simulation
 from focus_core.data.cmd import open_cmd, parse_name
 from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
@@ -20,7 +20,7 @@ from focus_core.data.folder import is_folder, open_folder
 from focus_core.data.labels import check_columns, check_prior
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, Parameter, ParameterSpace, parameter_space
-from focus_core.paths import datasets_folder
+from focus_core.paths import datasets_folder, expanded
 
 NORMALISED_MAPS, NORMALISED_PARAMS = "maps_normalized.npy", "params_normalized.npy"
 
@@ -34,11 +34,11 @@ def open_dataset(data: DataSection, home: Path) -> MapDataset:
     if data.dataset is not None:
         return _checked_against(data, open_folder(_dataset_folder(data.dataset, home)))
     if data.data_dir is not None:
-        folder = Path("processed_data" if data.data_dir == "processed" else data.data_dir).expanduser()
+        folder = Path(PROCESSED) if data.data_dir == "processed" else expanded(data.data_dir)
         return open_pair(folder / NORMALISED_MAPS, folder / NORMALISED_PARAMS, data.parameter_space, data.box_size)
     if data.maps_path is None or data.params_path is None:
         raise UserError("data: names no maps; give dataset, maps_path with params_path, or data_dir.")
-    maps_file, params_file = Path(data.maps_path).expanduser(), Path(data.params_path).expanduser()
+    maps_file, params_file = expanded(data.maps_path), expanded(data.params_path)
     return open_pair(maps_file, params_file, data.parameter_space, data.box_size)
 
 
@@ -80,7 +80,7 @@ def open_pair(maps_file: Path, params_file: Path, space_name: str | None, box_si
 
 def _dataset_folder(name: str, home: Path) -> Path:
     """A dataset of the laboratory by name, or a folder by path; a missing one is told with the command to make it."""
-    named, given = datasets_folder(home) / name, Path(name).expanduser()
+    named, given = datasets_folder(home) / name, expanded(name)
     for folder in (named, given):
         if is_folder(folder):
             return folder

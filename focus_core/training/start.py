@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_key
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
+from focus_core.data.places import with_absolute_paths
 from focus_core.data.split import split_simulations
 from focus_core.data.transform import Transform, fit_transform
-from focus_core.errors import StopRequested, UserError
+from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
 from focus_core.progress import JOURNAL, Journal, read_events
@@ -39,6 +41,10 @@ from focus_core.training.stopping import StopSwitch
 from focus_core.training.truth import TRUTH, write_truth
 
 
+class _AnotherRun(UserError):
+    """The folder holds a run of another configuration: its journal is not the place for this one's failure."""
+
+
 def run_training(
     config: ExperimentConfig,
     run_folder: Path,
@@ -46,38 +52,59 @@ def run_training(
     stop: StopSwitch,
     fresh: bool = False,
     attempt: int | None = None,
+    config_folder: Path | None = None,
 ) -> None:
     """Train a run, resume it, or say that it is finished. `home` is where named datasets lie.
 
+    Relative paths of the configuration start at the current folder, or at `config_folder`, that of its file.
     Raises UserError for whatever the user can mend and StopRequested when stopped; the journal says how it ended.
     """
+    folders = [Path.cwd(), *([] if config_folder is None else [config_folder])]
     with locked(run_folder):
         # Before the log is opened, which would otherwise go on in the old run's file.
         aside = move_aside(run_folder) if fresh else None
         with logging_to(run_folder):
             if aside is not None:
                 log.info("put the earlier run aside in %s", aside)
-            _logged_run(config, run_folder, home, stop, attempt)
+            try:
+                with Journal(run_folder, attempt) as journal, _failure_told(config, run_folder, journal):
+                    _run(config, folders, run_folder, home, stop, journal)
+            except UserError as error:
+                log.error("%s", error)
+                raise
 
 
-def _logged_run(config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, attempt: int | None) -> None:
-    """However it fails, the log says so."""
+@contextmanager
+def _failure_told(config: ExperimentConfig, run_folder: Path, journal: Journal) -> Iterator[None]:
+    """However the block fails, before the first step or after it, the journal says why; the log tells a fault."""
     try:
-        _run(config, run_folder, home, stop, attempt)
-    except UserError as error:
-        log.error("%s", error)
+        yield
+    except (StopRequested, _AnotherRun):
         raise
-    except StopRequested:
-        raise
-    except Exception:
-        log.exception("ended by a fault")
-        raise
+    except Exception as error:
+        mended = _as_user_error(error, config, run_folder)
+        if mended is None:
+            log.exception("ended by a fault")
+        message = str(mended or error) or type(error).__name__
+        epoch, step = _last_position(run_folder)
+        try:
+            journal.write("run_ended", epoch=epoch, step=step, reason="failed", message=message)
+        except OSError as full:
+            log.error("the journal could not be written either (%s)", full.strerror)
+        if mended is None or mended is error:
+            raise
+        raise mended from error
 
 
-def _run(config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitch, attempt: int | None) -> None:
+def _run(
+    config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, stop: StopSwitch, journal: Journal
+) -> None:
     remove_torn_files(run_folder)
     state = previous_state(run_folder)
-    _check_same_run(config, run_folder, state)
+    old = previous_config(run_folder, state)
+    found = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
+    config = config.model_copy(update={"data": found})
+    _check_same_run(config, old, run_folder)
     device = choose_device(config.device)
     dataset = open_dataset(config.data, home)
     _check_fits(config, dataset)
@@ -92,37 +119,9 @@ def _run(config: ExperimentConfig, run_folder: Path, home: Path, stop: StopSwitc
     if _is_finished(config, run_folder, state):
         log.info("already finished: all %d epochs are done; nothing to do", config.training.num_epochs)
         return
-    with Journal(run_folder, attempt) as journal:
-        _train(config, run_folder, data, device, journal, stop, state)
-
-
-def _train(
-    config: ExperimentConfig,
-    run_folder: Path,
-    data: RunData,
-    device: torch.device,
-    journal: Journal,
-    stop: StopSwitch,
-    state: dict[str, Any] | None,
-) -> None:
-    """The loop, and an entry in the journal however it fails."""
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
-    try:
-        train(config, run_folder, data, device, journal, stop, state)
-    except StopRequested:
-        raise
-    except Exception as error:
-        mended = _as_user_error(error, config, run_folder, data.dataset.grid)
-        message = str(mended or error) or type(error).__name__
-        epoch, step = _last_position(run_folder)
-        try:
-            journal.write("run_ended", epoch=epoch, step=step, reason="failed", message=message)
-        except OSError as full:
-            log.error("the journal could not be written either (%s)", full.strerror)
-        if mended is None or mended is error:
-            raise
-        raise mended from error
+    train(config, run_folder, data, device, journal, stop, state)
 
 
 def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, state: dict[str, Any] | None) -> RunData:
@@ -144,16 +143,15 @@ def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, st
     return RunData(dataset, split, transform)
 
 
-def _check_same_run(config: ExperimentConfig, run_folder: Path, state: dict[str, Any] | None) -> None:
+def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> None:
     """A folder holds one run: with another configuration it is neither resumed nor overwritten."""
-    old = previous_config(run_folder, state)
     if old is None:
         return
     differing = [key for key in differing_keys(old, config) if key not in RESUMABLE_CHANGES]
     if differing:
         values = "; ".join(f"{key} was {old.flat().get(key)!r}, is {config.flat().get(key)!r}" for key in differing[:4])
         more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
-        raise UserError(
+        raise _AnotherRun(
             f"--exp-dir {run_folder}: holds a run of another configuration ({values}{more}); choose another folder, "
             "or put that run aside with --fresh."
         )
@@ -220,20 +218,21 @@ def _last_position(run_folder: Path) -> tuple[int, int]:
     return epoch, step
 
 
-def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path, grid: int) -> UserError | None:
+def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path) -> UserError | None:
     """The sentence for a failure that the user can mend, or None."""
     if isinstance(error, UserError):
         return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in MENDABLE:
         kept = f"{LAST} is intact" if (run_folder / LAST).exists() else "no checkpoint was written yet"
+        remedy = "make room" if error.errno in DISK_FULL else "mend that"
         return UserError(
-            f"{error.filename or run_folder}: could not be written ({error.strerror}); {kept}: make room and start "
+            f"{error.filename or run_folder}: could not be written ({error.strerror}); {kept}: {remedy} and start "
             "the same run again to resume."
         )
     out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
     if out_of_memory:
         return UserError(
-            f"training.batch_size: {config.training.batch_size} maps of {grid}² do not fit into the memory of "
+            f"training.batch_size: {config.training.batch_size} maps a step do not fit into the memory of "
             f"{config.device}; lower training.batch_size or model.base_channels."
         )
     return None

@@ -99,6 +99,10 @@ def test_progress_counts_every_evaluation_and_may_stop_the_drawing(finished_run:
         sample_maps(run, theta, 1, progress=stop)
 
 
+def test_ddpm_may_be_told_the_steps_that_it_takes_anyway(sample: Callable[..., int]) -> None:
+    assert sample("--sampler", "ddpm", "--steps", "50") == 0
+
+
 def test_theta_outside_its_range_is_a_warning_with_the_distance(
     sample: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -121,6 +125,7 @@ def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
         ((), PARAMS.replace("h=", "H0="), "'H0' is not a parameter of wcdm6"),
         ((), PARAMS.replace("0.7", "seventy"), "h=seventy is not a number"),
         (("--steps", "51"), PARAMS, "51 steps; DDIM takes between 1 and the schedule's 50"),
+        (("--sampler", "ddpm", "--steps", "20"), PARAMS, "--steps: is 20, but ddpm takes all 50 steps"),
         (("--n", "0"), PARAMS, "--n: 0 is too small"),
         (("--seed", str(2**63)), PARAMS, "--seed: 9223372036854775808 is too large"),
         (("--device", "gpu"), PARAMS, "device: 'gpu' is not known"),

@@ -77,6 +77,16 @@ def test_missing_truncated_and_unfinished_data_are_told(folder: Path, capsys: py
     assert "not a (complete) dataset folder" in mistake(capsys, folder)
 
 
+def test_an_option_that_a_folder_answers_itself_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option, value in (("--params", str(folder / "params.csv")), ("--space", "camels_lh6"), ("--box", "25")):
+        said = mistake(capsys, folder, option, value)
+        assert said.startswith(f"focus data: {option}: ")
+        assert "dataset.yaml says that already" in said
+    assert "--box: " in mistake(capsys, folder / "maps.npy", "--box", "25")
+    (folder / "dataset.yaml").unlink()
+    assert "is a folder; name the .npy file" in mistake(capsys, folder, "--params", str(folder / "params.csv"))
+
+
 def test_a_cmd_file_finds_its_parameters_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cells = (np.arange(10) + 0.5) / 10
     theta = CAMELS_LH6.from_unit(np.stack([2 * np.roll(cells, i) - 1 for i in range(6)], axis=1))
