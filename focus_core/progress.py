@@ -9,7 +9,8 @@ One JSON object a line, flushed as it is written:
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
                   train_maps, validation_maps, torch, peak_memory_estimate
     step          step, epoch, loss, lr, grad_norm
-                  (step: optimiser steps done, from 1; epoch: step / steps_per_epoch)
+                  (step: optimiser steps done, from 1; epoch: step / steps_per_epoch; where the loss or its gradient
+                  is not finite, both are words, "nan" say, and the run ends there)
     epoch         epoch, step, train_loss, val_loss, lr, seconds, images_per_second, peak_memory_bytes, elapsed,
                   best (bool)  (epoch: completed epochs, from 1; seconds: of this epoch; elapsed: of all attempts)
     lr_reduced    epoch, before, after
@@ -18,7 +19,8 @@ One JSON object a line, flushed as it is written:
     checkpoint    epoch, step, role ("best" | "last"), path, bytes, sha256, val_loss
     run_ended     epoch, step, reason ("finished" | "stopped" | "failed"), message
 
-Paths are relative to the run folder. Losses are mean squared errors (dimensionless); seconds and bytes are plain.
+Paths are relative to the run folder. Losses are the method's own weighted squared errors (dimensionless); seconds and
+bytes are plain.
 """
 
 from __future__ import annotations

@@ -40,12 +40,14 @@ class StepLog:
             return
         rows = torch.stack(self._values).double().cpu().tolist()
         for (step, n_maps, rate), (loss, norm) in zip(self._waiting, rows, strict=True):
+            epoch = round(step / self._steps_per_epoch, 6)
             if not (math.isfinite(loss) and math.isfinite(norm)):
+                # JSON has no such numbers; as words the record reads them back.
+                self._journal.write("step", step=step, epoch=epoch, loss=str(loss), lr=rate, grad_norm=str(norm))
                 raise UserError(
                     f"training.lr: the loss is not finite at step {step} (loss {loss:g}, gradient norm {norm:g}, rate "
                     f"{rate:g}); the last checkpoint is from before it: lower training.lr and start with --fresh."
                 )
-            epoch = round(step / self._steps_per_epoch, 6)
             self._journal.write("step", step=step, epoch=epoch, loss=loss, lr=rate, grad_norm=norm)
             self.loss_sum += loss * n_maps
             self.loss_count += n_maps
