@@ -114,8 +114,21 @@ def summaries(
 ) -> list[ExperimentSummary]:
     """Experiments for the list. One status is asked of the database, a group of them is chosen here."""
     only = next(iter(status)) if status and len(status) == 1 else None
-    rows = record().list_experiments(status=only, text=text or None, tag=tag, dataset=dataset, archived=archived)
-    return rows if status is None else [row for row in rows if row.status in status]
+    rows = _summaries(home(), record().record_token(), only, text or None, tag, dataset, archived)
+    return [row for row in rows if status is None or row.status in status]
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)  # frozen rows, asked for several times in one run of the list
+def _summaries(
+    home: str,
+    token: tuple[int, int, str],
+    status: Status | None,
+    text: str | None,
+    tag: str | None,
+    dataset: str | None,
+    archived: bool,
+) -> list[ExperimentSummary]:
+    return record().list_experiments(status=status, text=text, tag=tag, dataset=dataset, archived=archived)
 
 
 def active_simulations() -> list[JobRow]:
