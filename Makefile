@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up stack install install-stack install-dev check test clean
+.PHONY: help up stack install install-stack install-dev check test chaos clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: install-dev ## ruff, mypy, import contracts
 
 test: install-dev ## every test, real processes and a real browser included
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks; minutes
+	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)
 
 clean: ## remove the environment and caches; experiments in FOCUS_HOME stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""Real workers, real trainings: success, pause and resume, and a worker that is killed three times."""
+"""Real workers, real trainings: success, pause and resume, lost and doubled messages, killed workers and trainers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from sqlalchemy import func, select
 
 from focus_core.config import ExperimentConfig
@@ -18,7 +19,7 @@ from focus_store.ingest import CURVES
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.session import database_now
 from focus_store.tables import Checkpoint, Figure, MetricPoint, MetricSeries
-from worker.processes import running_in
+from worker.processes import kill, running_in
 
 MakeConfig = Callable[..., ExperimentConfig]
 
@@ -109,6 +110,8 @@ def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_c
     worker = laboratory.worker(TRAIN)
     repository = laboratory.repository
     run = repository.create_experiment(tiny_config(num_epochs=20))
+    for _ in range(3):  # messages that come more than once start nothing more than once
+        assert repository.publisher.publish(TRAIN, run)
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
     repository.request(run, DesiredState.PAUSE)
@@ -120,13 +123,18 @@ def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_c
     events = assert_record_equals_journal(laboratory, run)
     starts = [event for event in events if event["kind"] == "run_started"]
     assert [event["step"] for event in starts] == [0, stopped_at]
+    assert laboratory.summary(run).attempts == 2
     assert_one_curve(laboratory, run, 120)
 
 
-def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(laboratory: Any, tiny_config: MakeConfig) -> None:
+def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(
+    laboratory: Any, tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker = laboratory.worker(TRAIN)
     repository = laboratory.repository
-    run = repository.create_experiment(tiny_config(num_epochs=20))
+    with monkeypatch.context() as patch:  # a message that was never sent: the reaper sends it
+        patch.setattr(repository.publisher, "publish", lambda lane, row_id: False)
+        run = repository.create_experiment(tiny_config(num_epochs=20))
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
     worker.send_signal(signal.SIGTERM)
@@ -140,7 +148,7 @@ def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(laboratory: An
     assert_one_curve(laboratory, run, 120)
 
 
-def test_a_worker_killed_three_times_loses_nothing(laboratory: Any, tiny_config: MakeConfig) -> None:
+def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, tiny_config: MakeConfig) -> None:
     repository, settings = laboratory.repository, laboratory.settings
     run = repository.create_experiment(tiny_config(num_epochs=60))
     epoch = 0
@@ -157,8 +165,11 @@ def test_a_worker_killed_three_times_loses_nothing(laboratory: Any, tiny_config:
         assert epoch < 60, "the run ended before its worker could be killed"
         with repository.reading() as session:
             killed_at = database_now(session)
-        worker.kill()
-        worker.wait()
+        if kills < 3:
+            worker.kill()
+            worker.wait()
+        else:
+            kill(running_in(settings.run_folder(run), "--exp-dir"))
         laboratory.await_condition(
             lambda wanted=kills: len(crashes(laboratory, run)) >= wanted, "the crash to be shown"
         )
@@ -166,7 +177,6 @@ def test_a_worker_killed_three_times_loses_nothing(laboratory: Any, tiny_config:
         assert crash.before == Status.RUNNING
         # The promise of the record, by the database's own clock.
         assert (crash.time - killed_at).total_seconds() <= 2 * settings.lease_seconds
-    laboratory.worker(TRAIN)
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
 
     events = assert_record_equals_journal(laboratory, run)
@@ -178,6 +188,8 @@ def test_a_worker_killed_three_times_loses_nothing(laboratory: Any, tiny_config:
     assert reasons.count("crashed") >= 3
     assert reasons[-1] == "finished"
     laboratory.await_condition(lambda: running_in(settings.run_folder(run), "--exp-dir") == [], "the last trainer")
+    worker.terminate()
+    worker.wait()
     assert laboratory.left() == []
 
 
