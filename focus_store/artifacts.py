@@ -37,7 +37,8 @@ class ArtifactFolder:
         digest = hashlib.sha256(content).hexdigest()
         relative = f"{digest[:2]}/{digest}{suffix}"
         target = self.root / relative
-        if not target.exists():
+        known = target.exists()
+        if not known:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
             try:
@@ -48,7 +49,7 @@ class ArtifactFolder:
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
-        if self.remote is not None and not self.remote.exists(f"artifacts/{relative}"):
+        if self.remote is not None and not (known and self.remote.exists(f"artifacts/{relative}")):
             self.remote.put_bytes(content, f"artifacts/{relative}")
         return StoredFile(digest, suffix, len(content), relative)
 

@@ -96,11 +96,17 @@ class _Follower:
     def look(self) -> None:
         self.copy.look()
         try:
-            self._repository.ingest(self._claim.id, self._folder)
+            if self._repository.run_copies is None:
+                self._ingest()
+            else:  # a picture takes many requests to the store: not at the cost of the lease
+                while_renewing(self._repository, self._claim, self._ingest)
         except UserError as error:  # an edited journal, or a store that is away: training goes on, the record waits
             if str(error) != self._broken:
                 log.error("%s: %s", self._claim.id, error)
                 self._broken = str(error)
+
+    def _ingest(self) -> None:
+        self._repository.ingest(self._claim.id, self._folder)
 
     def show_stopping(self, stop: Stop) -> None:
         if stop in (Stop.PAUSE, Stop.CANCEL):
