@@ -10,6 +10,7 @@ spectral one E is a Wiener filter mode by mode, and the network learns only what
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ from focus_core.diffusion.guidance import guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start
 from focus_core.diffusion.noise import MapNoise
 from focus_core.diffusion.ode import (
+    Denoise,
+    Field,
+    Slope,
     adaptive,
     clamped,
     dpmpp_2m,
@@ -33,8 +37,9 @@ from focus_core.diffusion.ode import (
     noise_field,
     noise_levels_in_logarithm,
     reporting,
+    two_step,
 )
-from focus_core.diffusion.prior import Prior
+from focus_core.diffusion.prior import Gaussian, Prior
 from focus_core.diffusion.spacing import sigma_steps
 from focus_core.errors import UserError
 
@@ -93,20 +98,25 @@ class EDM:
         clamp: Interval | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
-        section = self.section
         predict = guided(lambda *arguments: self.denoise(network, *arguments), condition, guidance)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return clamped(predict(x, float(sigma)), clamp)
 
-        x = self.prior.at(condition).seen(noise.draw(), section.sigma_max)
+        if self.section.spectral:
+            x = self._solve_whitened(denoise, self.prior.at(condition), sampler, noise.draw(), progress)
+            return clamped(x, clamp)
+        return self._solve(denoise, sampler, noise.draw(), progress)
+
+    def _solve(self, denoise: Denoise, sampler: Sampler, white: Tensor, progress: Progress | None) -> Tensor:
+        """dx/dσ = (x − D)/σ from x = σ_max ε, as the paper has it: σ_data is small beside σ_max."""
+        section, x = self.section, self.section.sigma_max * white
         if sampler.method == "adaptive":
             ends = math.log(section.sigma_max), math.log(section.sigma_min)
             y = x / math.sqrt(1.0 + section.sigma_max**2)
             y = adaptive(noise_levels_in_logarithm(denoise), *ends, y, sampler.tolerance, progress)
             return denoise(y * math.sqrt(1.0 + section.sigma_min**2), section.sigma_min)
-        spacing = "karras" if sampler.spacing == "auto" else sampler.spacing
-        sigmas = sigma_steps(sampler.steps, section.sigma_min, section.sigma_max, spacing, section.rho)
+        sigmas = self._noise_levels(sampler)
         field = reporting(noise_field(denoise), self.evaluations(sampler), progress)
         if sampler.method == "heun":
             return heun(field, sigmas, x)
@@ -114,7 +124,44 @@ class EDM:
             return euler(field, sigmas, x)
         if sampler.method == "dpmpp_2m":
             return dpmpp_2m(lambda x, sigma: field(x, sigma).x0, sigmas, x)
-        raise UserError(f"sampling.method: {sampler.method} does not draw from method edm; choose heun or dpmpp_2m.")
+        raise _unfit(sampler)
+
+    def _solve_whitened(
+        self, denoise: Denoise, gaussian: Gaussian, sampler: Sampler, white: Tensor, progress: Progress | None
+    ) -> Tensor:
+        """The same equation for the whitened y = (x − μ)/√(p + σ²), mode by mode, in s = ln σ.
+
+            dy/ds = −(D − E)/√(p + σ²)
+
+        A Gaussian field does not move in y at all, so steps are spent on what the network has learned. For small σ the
+        slope goes as σ: the last step, to σ = 0, is as long as one unit of s.
+        """
+
+        def field(y: Tensor, s: float) -> Slope:
+            sigma = math.exp(s)
+            x = gaussian.seen(y, sigma)
+            x0 = denoise(x, sigma)
+            expected = gaussian.expected(x, torch.full((len(x),), sigma, device=x.device))
+            return Slope(gaussian.whitened(expected - x0, sigma), x0)
+
+        if sampler.method == "adaptive":
+            ends = math.log(self.section.sigma_max), math.log(self.section.sigma_min)
+            return gaussian.seen(adaptive(field, *ends, white, sampler.tolerance, progress), 0.0)
+        times = [math.log(sigma) for sigma in self._noise_levels(sampler)[:-1]]
+        times.append(times[-1] - 1.0)
+        solvers: dict[str, Callable[[Field, Sequence[float], Tensor], Tensor]] = {
+            "heun": heun,
+            "euler": euler,
+            "dpmpp_2m": two_step,
+        }
+        if sampler.method not in solvers:
+            raise _unfit(sampler)
+        y = solvers[sampler.method](reporting(field, self.evaluations(sampler), progress), times, white)
+        return gaussian.seen(y, 0.0)
+
+    def _noise_levels(self, sampler: Sampler) -> list[float]:
+        spacing, section = "karras" if sampler.spacing == "auto" else sampler.spacing, self.section
+        return sigma_steps(sampler.steps, section.sigma_min, section.sigma_max, spacing, section.rho)
 
     def state(self) -> dict[str, Any]:
         return {"prior": self.prior.state()}
@@ -127,3 +174,7 @@ class EDM:
         c_noise = sigma.log() / 4.0
         predicted: Tensor = network(x / spread[:, None, None, None], _NETWORK_TIME * c_noise, condition, drop)
         return predicted
+
+
+def _unfit(sampler: Sampler) -> UserError:
+    return UserError(f"sampling.method: {sampler.method} does not draw from method edm; choose heun or dpmpp_2m.")

@@ -46,7 +46,11 @@ class Gaussian(Protocol):
         ...
 
     def seen(self, white: Tensor, sigma: float) -> Tensor:
-        """Where drawing begins: x₀ + σ ε out of white noise of unit variance."""
+        """x₀ + σ ε out of white noise of unit variance: μ + √(p + σ²) white."""
+        ...
+
+    def whitened(self, x: Tensor, sigma: float) -> Tensor:
+        """The differences of two such x as differences of their white noise: x/√(p + σ²), without μ."""
         ...
 
 
@@ -75,8 +79,10 @@ class WhiteField:
         return (sigma.square() + self.sigma_data**2).sqrt()
 
     def seen(self, white: Tensor, sigma: float) -> Tensor:
-        """The paper begins from noise alone: σ_data is small beside σ_max."""
-        return sigma * white
+        return (sigma**2 + self.sigma_data**2) ** 0.5 * white
+
+    def whitened(self, x: Tensor, sigma: float) -> Tensor:
+        return x / (sigma**2 + self.sigma_data**2) ** 0.5
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,12 @@ class SpectralField:
         return (self.power @ self.share + sigma.square()).sqrt()
 
     def seen(self, white: Tensor, sigma: float) -> Tensor:
-        """Exactly what a Gaussian field with noise looks like: nothing is lost by a small σ_max."""
         mean = self.mean[:, None, None, None]
         return self._filtered(white + mean, (self.power + sigma**2).sqrt())
+
+    def whitened(self, x: Tensor, sigma: float) -> Tensor:
+        mean = self.mean[:, None, None, None]
+        return self._filtered(x + mean, (self.power + sigma**2).rsqrt()) - mean
 
     def _filtered(self, x: Tensor, transfer: Tensor) -> Tensor:
         """μ + F⁻¹ transfer F (x − μ), with `transfer` (B, n_rings)."""
