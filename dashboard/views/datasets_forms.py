@@ -21,14 +21,13 @@ def add_form(rows: list[DatasetRow]) -> None:
     st.html(section("Add by path", "read in place: nothing is copied or moved"))
     path, name, button = st.columns([6, 2.5, 1.5], vertical_alignment="bottom")
     given = path.text_input("Path", key="add-path", placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy")
-    suggested = default_name(given)
-    called = name.text_input("Name", key="add-name", placeholder=suggested or "as the folder is called")
+    name.text_input("Name", key="add-name", placeholder=default_name(given) or "as the folder is called")
     params, space, box = st.columns([5, 2.5, 2.5], vertical_alignment="bottom")
-    beside = params.text_input(
+    params.text_input(
         "Parameters file", key="add-params", placeholder="found by name beside CAMELS files; for other maps, its path"
     )
-    kind = space.selectbox("Parameter space", [*SPACES], index=None, key="add-space", placeholder="as the files say")
-    side = box.number_input("Box side [Mpc/h]", 0.0, value=None, key="add-box", placeholder="as the files say")
+    space.selectbox("Parameter space", [*SPACES], index=None, key="add-space", placeholder="as the files say")
+    box.number_input("Box side [Mpc/h]", 0.0, value=None, key="add-box", placeholder="as the files say")
     button.button(
         "Check and add",
         type="primary",
@@ -36,19 +35,23 @@ def add_form(rows: list[DatasetRow]) -> None:
         key="add-dataset",
         width="stretch",
         on_click=_add,
-        args=(given, called or suggested, beside or None, kind, side),
     )
     _error("add-error")
 
 
-def _add(path: str, name: str, params: str | None, space: str | None, box: float | None) -> None:
-    """What can be told at once is told at once; the rest is a job."""
+def _add() -> None:
+    """What can be told at once is told at once; the rest is a job.
+
+    The fields are read here: what was drawn with the button is older than a last field left by clicking it.
+    """
     state = st.session_state
+    path, params = state["add-path"].strip(), state["add-params"] or None
+    space, box = state["add-space"], state["add-box"]
     try:
-        if not path.strip():
+        if not path:
             raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
-        check_at_once(Settings.from_environment(), path.strip(), params, space, box)
-        record().request_dataset(name, path.strip(), params=params, space=space, box=box)
+        check_at_once(Settings.from_environment(), path, params, space, box)
+        record().request_dataset(state["add-name"] or default_name(path), path, params=params, space=space, box=box)
     except UserError as error:
         state["add-error"] = str(error)
         return
@@ -58,16 +61,16 @@ def _add(path: str, name: str, params: str | None, space: str | None, box: float
 def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    called = name.text_input("Name", key="suite-name", placeholder="pm-128")
+    name.text_input("Name", key="suite-name", placeholder="pm-128")
     n = simulations.number_input("Simulations", 4, 100_000, 64, key="suite-simulations", help="Points in θ.")
     each = realisations.number_input(
         "Realisations", 1, 1000, 1, key="suite-realisations", help="Initial phases at each point."
     )
-    start = seed.number_input("Seed", 0, 2**53 - 1, 0, key="suite-seed", help="Of the design and of the phases.")
+    seed.number_input("Seed", 0, 2**53 - 1, 0, key="suite-seed", help="Of the design and of the phases.")
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     cells = grid.segmented_control("Cells a side", GRIDS, default=64, required=True, key="suite-grid")
     side = box.number_input("Box side [Mpc/h]", 1.0, 10_000.0, 64.0, key="suite-box")
-    kind = space.selectbox("Parameter space", [*SPACES], key="suite-space")
+    space.selectbox("Parameter space", [*SPACES], key="suite-space")
     button.button(
         "Simulate",
         type="primary",
@@ -75,21 +78,23 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         key="simulate",
         width="stretch",
         on_click=_simulate,
-        args=(rows, called, int(n), int(each), int(start), int(cells), float(side), str(kind)),
+        args=(rows,),
     )
     measured = seconds_a_cell(record().dataset_jobs(("simulate",)))
     st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
     _error("simulate-error")
 
 
-def _simulate(
-    rows: list[DatasetRow], name: str, simulations: int, realisations: int, seed: int, grid: int, box: float, space: str
-) -> None:
+def _simulate(rows: list[DatasetRow]) -> None:
+    """Reads the fields as they are now, as `_add` does."""
     state = st.session_state
-    arguments = {"name": name.strip(), "simulations": simulations, "realisations": realisations, "seed": seed}
+    name = state["suite-name"].strip()
+    whole = {key: int(state[f"suite-{key}"]) for key in ("simulations", "realisations", "seed", "grid")}
     try:
-        free_name(name.strip(), rows)
-        record().request_simulation(arguments | {"grid": grid, "box": box, "space": space})
+        free_name(name, rows)
+        record().request_simulation(
+            {"name": name, **whole, "box": float(state["suite-box"]), "space": state["suite-space"]}
+        )
     except UserError as error:
         state["simulate-error"] = str(error)
         return
