@@ -22,6 +22,7 @@ import torch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
+from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split
@@ -60,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
     parser.add_argument("--maps", type=int, help="maps at each θ (default: as many as a simulation has)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[250, 50], help="DDIM steps to measure")
+    parser.add_argument("--steps", type=int, nargs="+", help="to measure, of the run's sampler (DDIM: 250 and 50)")
     parser.add_argument("--weights", choices=("ema", "raw"), default="ema")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--floor-seed", type=int, default=1, help="of the simulations with other phases")
@@ -88,15 +89,16 @@ def _run(arguments: argparse.Namespace) -> int:
         lines.append(Line("floor: other phases", band_ratio(again, smooth, rng)))
         lines.append(Line("floor: other phases / held-out", band_ratio(again, by_simulation[held_out], rng)))
     spectra = {}
-    for steps in arguments.steps:
+    own = [250, 50] if run.config.sampling.method == "ddim" else [run.config.steps()[1]]
+    for steps in arguments.steps or own:
         began = time.monotonic()
         spectrum = _generated(run, theta, arguments.maps or dataset.maps_per_simulation, steps, arguments.seed)
         powers = band_average(spectrum).reshape(len(theta), -1, smooth.shape[1]).mean(axis=1)
-        lines.append(Line(f"generated, DDIM-{steps}", band_ratio(powers, smooth, rng)))
+        lines.append(Line(f"generated, {_drawn(run, steps)}", band_ratio(powers, smooth, rng)))
         spectra[steps] = spectrum
-        print(f"DDIM-{steps}: {len(spectrum.power)} maps in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        print(f"{_drawn(run, steps)}: {len(spectrum.power)} maps in {time.monotonic() - began:.0f} s", file=sys.stderr)
     print(_table(run, dataset, held_out, lines, truth_error))
-    _draw(arguments.out, suite, dataset, held_out, spectra, lines, truth_error)
+    _draw(arguments.out, run, suite, dataset, held_out, spectra, lines, truth_error)
     print(f"figure: {arguments.out}")
     return 0
 
@@ -107,10 +109,14 @@ def _box(dataset: MapDataset) -> float:
     return dataset.box_size
 
 
+def _drawn(run: LoadedRun, steps: int) -> str:
+    return f"{SAMPLER_TITLES[run.config.sampling.method]}-{steps}"
+
+
 def _generated(run: LoadedRun, theta: FloatArray, n: int, steps: int, seed: int) -> PowerSpectrum:
     """Spectra of n maps at each θ, simulation by simulation, guidance 1."""
     rows = np.repeat(theta, n, axis=0)
-    maps = sample_maps(run, rows, len(rows), seed, "ddim", steps, 1.0, progress=_dots)
+    maps = sample_maps(run, rows, len(rows), seed, None, steps, 1.0, progress=_dots)
     return power_spectrum(maps, float(run.box_size or 1.0), "generated maps")
 
 
@@ -165,6 +171,7 @@ def _ring_means(spectrum: PowerSpectrum, n: int) -> FloatArray:
 
 def _draw(
     path: Path,
+    run: LoadedRun,
     suite: PowerSpectrum,
     dataset: MapDataset,
     held_out: NDArray[np.int64],
@@ -180,7 +187,7 @@ def _draw(
     upper.loglog(suite.k, true, color=INK, lw=1.8, label=f"{len(held_out)} held-out simulations")
     for (steps, spectrum), colour in zip(spectra.items(), _colours(), strict=False):
         mean = _ring_means(spectrum, len(held_out)).mean(axis=0)
-        upper.loglog(spectrum.k, mean, color=colour, lw=1.5, label=f"generated, DDIM-{steps}")
+        upper.loglog(spectrum.k, mean, color=colour, lw=1.5, label=f"generated, {_drawn(run, steps)}")
     upper.set_ylabel("mean P(k)  [(Mpc/h)²]")
     upper.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower left")
 
@@ -188,7 +195,7 @@ def _draw(
     lower.axhline(1.0, color=INK, lw=1.2)
     lower.axhspan(0.9, 1.1, color=BAND, lw=0)
     drawn = [line for line in lines if "held-out" not in line.label]
-    colours = dict(zip((f"generated, DDIM-{steps}" for steps in spectra), _colours(), strict=False))
+    colours = dict(zip((f"generated, {_drawn(run, steps)}" for steps in spectra), _colours(), strict=False))
     for number, line in enumerate(drawn):
         is_floor = line.label.startswith("floor")
         colour = colours.get(line.label, INK)

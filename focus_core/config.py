@@ -18,7 +18,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS, Method
 from focus_core.config_fields import Integer, Number, Section, Text
-from focus_core.config_methods import DiffusionSection, EDMSection, FlowMatchingSection, SamplingSection
+from focus_core.config_methods import (
+    DiffusionSection,
+    EDMSection,
+    FlowMatchingSection,
+    SamplingSection,
+    drop_later_defaults,
+)
 from focus_core.errors import UserError
 from focus_core.mistakes import shown, told
 from focus_core.parameters import SPACES
@@ -264,29 +270,12 @@ class ExperimentConfig(Section):
         """sha256 of what is learned: name, description, device and loader workers aside."""
         plain = self.to_dict()
         del plain["experiment"], plain["device"], plain["data"]["num_workers"]
-        _drop_later_defaults(plain)
+        drop_later_defaults(plain)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def flat(self) -> dict[str, Any]:
         """Dotted key → value, in the order of the file."""
         return dict(_flatten(self.to_dict()))
-
-
-# Settings that came after the first digests were recorded: at their default they leave a digest as it was.
-_LATER: Mapping[str, tuple[str, ...]] = {
-    "diffusion": ("prediction", "weighting", "min_snr_gamma"),
-    "sampling": ("spacing", "tolerance"),
-}
-
-
-def _drop_later_defaults(plain: dict[str, Any]) -> None:
-    if plain["edm"] == EDMSection().model_dump(mode="json"):
-        del plain["edm"]
-    for name, keys in _LATER.items():
-        fields = ExperimentConfig.model_fields[name].default
-        for key in keys:
-            if plain[name][key] == getattr(fields, key):
-                del plain[name][key]
 
 
 def load_config(path: Path | str) -> ExperimentConfig:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -89,3 +90,21 @@ class SamplingSection(Section):
         1.0, ge=0, le=100, title="Guidance", description="1 is unbiased; larger values sharpen maps and bias P(k)."
     )
     eta: Number = Field(0.0, ge=0, le=1, title="η", description="DDIM noise: 0 deterministic, 1 as DDPM.")
+
+
+# Settings that came after the first digests were recorded: at their default they leave a digest as it was.
+_LATER: Mapping[str, tuple[type[Section], tuple[str, ...]]] = {
+    "diffusion": (DiffusionSection, ("prediction", "weighting", "min_snr_gamma")),
+    "edm": (EDMSection, tuple(EDMSection.model_fields)),
+    "sampling": (SamplingSection, ("spacing", "tolerance")),
+}
+
+
+def drop_later_defaults(plain: dict[str, Any]) -> None:
+    """Leave these settings out of a plain configuration, where they are as they always were."""
+    for name, (section, keys) in _LATER.items():
+        for key in keys:
+            if plain[name][key] == section.model_fields[key].default:
+                del plain[name][key]
+        if not plain[name]:
+            del plain[name]
