@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        where = error.filename if error.filename is not None else "a file"
+        where = error.filename if error.filename is not None else "the output"
         print(
             f"focus {parsed.command}: {where}: {error.strerror}; mend that and run the command again.", file=sys.stderr
         )

@@ -26,13 +26,14 @@ bytes are plain.
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from focus_core.errors import UserError
 
@@ -51,14 +52,25 @@ class Journal:
         for event, _ in read_events(self.path):
             last_attempt, self._seq = max(last_attempt, int(event["attempt"])), int(event["seq"]) + 1
         self.attempt = last_attempt + 1 if attempt is None else attempt
-        self._file: BinaryIO = self.path.open("ab")
+        # Without a buffer, so that a line that found no room is not written behind a later one.
+        self._file = self.path.open("ab", buffering=0)
 
     def write(self, kind: str, **fields: Any) -> None:
-        """Append one event. Values are plain numbers, strings, booleans, lists or None."""
+        """Append one event. Values are plain numbers, strings, booleans, lists or None.
+
+        A full disk is an OSError that names the file, and leaves no part of the line behind.
+        """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
         event = {"seq": self._seq, "time": now, "attempt": self.attempt, "kind": kind, **fields}
-        self._file.write(json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
+        line = json.dumps(event, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+        if written != len(line):
+            self._file.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         self._seq += 1
 
     def close(self) -> None:

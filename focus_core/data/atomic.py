@@ -11,7 +11,10 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails."""
+    """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails.
+
+    An OSError of the writing, which Python raises without a name, names `path`.
+    """
     temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         with temporary.open("wb") as file:
@@ -19,6 +22,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -136,7 +136,8 @@ def _not_written(path: Path, error: Exception) -> Exception:
     """torch's writer says RuntimeError when the file below it fails; anything else of that kind is ours."""
     if isinstance(error, RuntimeError) and "Writer" not in str(error) and "pos" not in str(error):
         return error
-    reason = (error.strerror if isinstance(error, OSError) else None) or _first_line(error)
+    reason = "the disk took only a part of it" if isinstance(error, RuntimeError) else _first_line(error)
+    reason = (error.strerror if isinstance(error, OSError) else None) or reason
     free = shutil.disk_usage(path.parent).free / 1e6
     kept = "the last good checkpoint is untouched" if path.exists() else "there is no earlier one"
     return UserError(

@@ -21,7 +21,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def locked(run_folder: Path) -> Iterator[None]:
     path = run_folder / LOCK
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
+        file = path.open("a+b", buffering=0)
     except OSError as error:
         raise UserError(f"--exp-dir {run_folder}: cannot be written ({error.strerror}); choose another.") from error
     with file:
@@ -83,22 +83,39 @@ def locked(run_folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().decode("ascii", errors="replace").strip() or "unknown"
             raise UserError(
                 f"--exp-dir {run_folder}: a training (process {holder}) is writing there; stop it or choose another."
             ) from None
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        # The lock holds without its holder's name, for which a full disk has no room.
+        with suppress(OSError):
+            file.write(b"%d\n" % os.getpid())
         yield
+
+
+class _Quiet(logging.Handler):
+    """A full disk or a closed pipe must not bury the sentence that says so under logging's own tracebacks."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+class _LogFile(_Quiet, logging.FileHandler):
+    """training.log"""
+
+
+class _Console(_Quiet, logging.StreamHandler):
+    """Standard output."""
 
 
 @contextmanager
 def logging_to(run_folder: Path) -> Iterator[None]:
     """Log lines go to logs/training.log and, errors aside, to standard output: the command line tells those itself."""
     handlers: list[logging.Handler] = [
-        logging.FileHandler(run_folder / LOG, encoding="utf-8"),
-        logging.StreamHandler(sys.stdout),
+        _LogFile(run_folder / LOG, encoding="utf-8"),
+        _Console(sys.stdout),
     ]
     handlers[1].addFilter(lambda record: record.levelno < logging.ERROR)
     for handler in handlers:
@@ -111,7 +128,8 @@ def logging_to(run_folder: Path) -> Iterator[None]:
     finally:
         for handler in handlers:
             log.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):  # the last lines of a log on a full disk
+                handler.close()
 
 
 def previous_state(run_folder: Path) -> dict[str, Any] | None:

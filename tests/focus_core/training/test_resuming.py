@@ -1,18 +1,17 @@
 """A training that was stopped, crashed or out of disk goes on as if nothing had been."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from full_disk import files_no_larger_than
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
@@ -77,19 +76,6 @@ def test_more_epochs_continue_a_finished_run(tmp_path: Path, tiny_home: Path, ti
     assert [event["epoch"] for event in events if event["kind"] == "epoch"] == [1, 2]
     assert [event["attempt"] for event in events if event["kind"] == "run_started"] == [1, 7]
     assert events[-1]["reason"] == "finished"
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """What a full disk does, without one: a write beyond `size` fails."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_without_room_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:

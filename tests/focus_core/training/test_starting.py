@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from full_disk import files_no_larger_than
 
 from focus_core.cli import main
 from focus_core.config import DataSection, ExperimentConfig, differing_keys, load_config, to_yaml
@@ -152,3 +153,21 @@ def test_a_run_is_not_told_as_failed_because_another_was_refused_in_its_folder(
     with pytest.raises(UserError, match="another configuration"):
         run_training(tiny_config(model={"base_channels": 16}), run, tiny_home, StopSwitch())
     assert (run / JOURNAL).read_bytes() == (finished_run / JOURNAL).read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_disk_so_full_that_neither_log_nor_journal_can_be_written_is_one_sentence(
+    size: int,
+    finished_run: Path,
+    tmp_path: Path,
+    tiny_home: Path,
+    tiny_config: ConfigMaker,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    with files_no_larger_than(size), pytest.raises(UserError, match=r"run/\S+: .*(make room|could not be written)"):
+        run_training(tiny_config(training={"num_epochs": 3}), run, tiny_home, StopSwitch())
+    assert "Traceback" not in capfd.readouterr().err
+    assert (run / JOURNAL).read_bytes() == (finished_run / JOURNAL).read_bytes()
+    for name in ("checkpoint_last.pt", "checkpoint_best.pt"):
+        assert (run / "checkpoints" / name).read_bytes() == (finished_run / "checkpoints" / name).read_bytes()
