@@ -159,7 +159,7 @@ def live_ticks(page: Page, address: str, server: psutil.Process, repository: Rep
     chosen = {"xaxis.range": [200, 500], "xaxis2.range": [200, 500], "yaxis.range": [-1.5, -0.5]}
     box.evaluate("(box, ranges) => window.Plotly.relayout(box, ranges)", chosen)
     box.evaluate("box => { box.readersOwn = true; }")
-    costs, step = [], LONG_POINTS
+    costs, step = [], int(repository.series(experiment, "loss", "train").step[-1])  # an earlier call added some
     for _ in range(ticks):
         step += 1
         drawn, used, began = draws(box), processor_ms(server), time.perf_counter()
