@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+import s3fs
 from waiting import await_condition
 
 BUCKET = "laboratory"
@@ -40,6 +41,8 @@ class S3Server:
         with self._log.open("ab") as stream:
             self._process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
         await_condition(self._answers, "the S3 server to answer")
+        # fsspec keeps one client a process and address; one made for an earlier server would ask at its port.
+        s3fs.S3FileSystem.clear_instance_cache()
         if make_bucket:
             self.client().create_bucket(Bucket=BUCKET)
 
