@@ -81,8 +81,9 @@ def _start_from() -> Origin | None:
     default = CLONE if "parent" in asked else next((n for n, k in names.items() if k == asked.get("recipe")), None)
     if "new-from" not in st.session_state:
         st.session_state["new-from"] = default or next(iter(names), CLONE)
-    start, other, name, tags = st.columns([3.4, 2.4, 3, 2], vertical_alignment="bottom")
-    chosen = start.segmented_control("Start from", [*names, CLONE], key="new-from", required=True)
+    # A line of its own: with the recipes that a user adds it outgrows any column.
+    chosen = st.segmented_control("Start from", [*names, CLONE], key="new-from", required=True)
+    other, name, tags = st.columns([2.4, 3, 2], vertical_alignment="bottom")
     st.session_state["new-name-place"] = name
     tags.multiselect("Tags", record().tags(), key="new-tags", accept_new_options=True, placeholder="None")
     if chosen != CLONE:
