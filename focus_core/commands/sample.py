@@ -1,31 +1,43 @@
-"""`focus sample`: draw maps from a trained run at chosen parameters."""
+"""`focus sample`: draw maps from a trained run at chosen parameters, thousands if wanted; resumable."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from focus_core.catalogue import SAMPLER_TITLES
-from focus_core.data.atomic import replacing
-from focus_core.errors import UserError
+from focus_core.data.files import read_table
+from focus_core.errors import DISK_FULL, UserError
+from focus_core.parameters import ParameterSpace
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
+    from focus_core.drawing import Drawing
     from focus_core.sampling import LoadedRun
 
 SUMMARY = "draw maps from a trained run at chosen parameters"
+_MAPS, _MAPS_A_ROW = 16, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="the folder of a trained run")
-    parser.add_argument(
-        "--params", required=True, metavar="NAME=VALUE,…", help='every parameter of the run, e.g. "Omega_m=0.3,…"'
+    parser.epilog = (
+        "Ctrl-C keeps what is drawn, beside FILE.npz in FILE.npz.partial; the same command goes on there. The file "
+        "holds maps, params, param_names, box_size, seed and checkpoint_sha256; map i belongs to row i of params."
     )
-    parser.add_argument("--n", type=int, default=16, help="maps to draw (default 16)")
+    parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="the folder of a trained run")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--params", metavar="NAME=VALUE,…", help='every parameter of the run, e.g. "Omega_m=0.3,…"')
+    where.add_argument(
+        "--params-file", type=Path, metavar="FILE", help="a θ a row: .csv or text with a header of names, or .npy"
+    )
+    parser.add_argument(
+        "--n", type=int, help=f"maps at each θ (default {_MAPS}; with --params-file {_MAPS_A_ROW}); a file of any size"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same maps (default 0)")
     samplers = list(SAMPLER_TITLES)
     parser.add_argument("--sampler", choices=samplers, help="must fit the run's method (default: the run's own)")
@@ -35,41 +47,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which one (default best)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz", help="where the maps are written")
+    parser.add_argument(
+        "--fresh", action="store_true", help="throw away what another command left unfinished beside FILE.npz"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
-    # Only Ctrl-C and SIGTERM matter here: a drawing has nothing to resume.
     stop = StopSwitch()
     stop.listen()
-    from tqdm import tqdm
 
-    from focus_core.sampling import load_run, sample_maps
+    from focus_core.drawing import Drawing
+    from focus_core.sampling import chosen_sampler, load_run
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
-    theta = loaded.space.parse(arguments.params)
+    theta = _theta(arguments, loaded.space)
+    sampler = chosen_sampler(loaded, arguments.sampler, arguments.steps)
     _check_steps(loaded, arguments.sampler, arguments.steps)
-    _warn(loaded, theta, arguments.guidance)
-    with tqdm(unit="evaluation", file=sys.stderr, desc="sampling", leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            stop.check()
-            bar.total = total
-            bar.update(done - bar.n)
-
-        maps = sample_maps(
-            loaded,
-            theta,
-            arguments.n,
-            arguments.seed,
-            arguments.sampler,
-            arguments.steps,
-            arguments.guidance,
-            progress,
-        )
-    _write(arguments.out, loaded, maps, theta, arguments.seed)
+    scale = loaded.config.sampling.cfg_scale if arguments.guidance is None else arguments.guidance
+    _warn(loaded.space, theta, scale)
+    each = arguments.n or (_MAPS if arguments.params_file is None else _MAPS_A_ROW)
+    drawing = Drawing(np.repeat(theta, each, axis=0), arguments.seed, sampler, scale)
+    _draw(loaded, drawing, arguments.out, arguments.fresh, stop)
     print(arguments.out)
     return 0
+
+
+def _draw(run: LoadedRun, drawing: Drawing, out: Path, fresh: bool, stop: StopSwitch) -> None:
+    from tqdm import tqdm
+
+    from focus_core.drawing import draw_to_file
+
+    with tqdm(unit="evaluation", file=sys.stderr, desc="sampling", leave=False) as bar:
+
+        def progress(done: int, total: int, maps: int) -> None:
+            stop.check()
+            if bar.total is None:  # what an earlier call drew does not count into the rate
+                bar.reset(total)
+                bar.initial = bar.n = done
+            bar.set_postfix_str(f"{maps}/{len(drawing)} maps", refresh=False)
+            bar.update(done - bar.n)
+
+        try:
+            draw_to_file(run, drawing, out, fresh, progress)
+        except OSError as error:
+            kept = " (what is drawn is kept)" if error.errno in DISK_FULL else ""
+            raise UserError(
+                f"--out: {error.filename or out} could not be written ({error.strerror}){kept}; make room, or choose "
+                "another place."
+            ) from error
+
+
+def _theta(arguments: argparse.Namespace, space: ParameterSpace) -> NDArray[np.float64]:
+    """θ (rows, d) in the order of the run's space."""
+    if arguments.params_file is None:
+        return space.parse(arguments.params)[None]
+    path = arguments.params_file
+    table = read_table(path)
+    names, values = table.header or space.names, table.values
+    if values.shape[1] != len(space) or sorted(names) != sorted(space.names):
+        found = ", ".join(table.header) if table.header else f"{values.shape[1]} columns"
+        raise UserError(f"--params-file: {path} has {found}; the run needs {', '.join(space.names)}.")
+    values = values[:, [list(names).index(name) for name in space.names]]
+    for column, parameter in zip(values.T, space.parameters, strict=True):
+        if parameter.scaling == "log" and (column <= 0.0).any():
+            row = int(np.argmax(column <= 0.0))
+            raise UserError(
+                f"--params-file: {path}, row {row + 1}: {parameter.name} is {column[row]:g}; it must be positive, for "
+                "its scale is logarithmic."
+            )
+    return values
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -99,26 +146,14 @@ def _check_steps(run: LoadedRun, sampler: str | None, steps: int | None) -> None
     raise UserError(f"--steps: is {steps}, but {chosen} {takes}; leave --steps out, or take another --sampler.")
 
 
-def _warn(run: LoadedRun, theta: np.ndarray[Any, Any], guidance: float | None) -> None:
+def _warn(space: ParameterSpace, theta: NDArray[np.float64], guidance: float) -> None:
     """On standard error, so that neither stops a script."""
-    for outside in run.space.outside(theta.tolist()):
-        print(f"focus sample: warning: {outside.sentence()}", file=sys.stderr)
-    scale = run.config.sampling.cfg_scale if guidance is None else guidance
-    if scale != 1.0:
-        print(f"focus sample: warning: guidance {scale:g} is not 1, so P(k) of these maps is biased.", file=sys.stderr)
-
-
-def _write(path: Path, run: LoadedRun, maps: np.ndarray[Any, Any], theta: np.ndarray[Any, Any], seed: int) -> None:
-    try:
-        with replacing(path) as file:
-            np.savez(
-                file,
-                maps=maps,
-                params=np.broadcast_to(theta, (len(maps), len(theta))),
-                param_names=np.array(run.space.names),
-                box_size=np.float64(np.nan if run.box_size is None else run.box_size),
-                seed=np.int64(seed),
-                checkpoint_sha256=np.array(run.checkpoint_sha256),
-            )
-    except OSError as error:
-        raise UserError(f"--out: {path} could not be written ({error.strerror}); choose another place.") from error
+    outside = [found for row in theta for found in space.outside(row.tolist())]
+    # The farthest of each parameter: a file of thousands of rows is not thousands of lines.
+    farthest = {found.parameter.name: found for found in sorted(outside, key=lambda found: found.distance)}
+    for found in farthest.values():
+        print(f"focus sample: warning: {found.sentence()}", file=sys.stderr)
+    if guidance != 1.0:
+        print(
+            f"focus sample: warning: guidance {guidance:g} is not 1, so P(k) of these maps is biased.", file=sys.stderr
+        )

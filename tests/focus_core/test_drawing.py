@@ -1,0 +1,169 @@
+"""`focus sample` of more maps than one batch: pieces on disk, stops, kills, and files of θ."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from waiting import await_condition
+
+from focus_core import sampling
+from focus_core.cli import main
+from focus_core.drawing import PARTIAL
+from focus_core.sampling import load_run, sample_maps
+
+NAMES = ("Omega_m", "Omega_b", "h", "n_s", "sigma_8", "w0")
+THETA = np.array([0.3, 0.05, 0.7, 1.0, 0.8, -1.0])
+PARAMS = ",".join(f"{name}={value}" for name, value in zip(NAMES, THETA, strict=True))
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four maps of 16² a piece, so that a few maps are several pieces."""
+    monkeypatch.setattr(sampling, "_CPU_PIXELS", 4 * 16**2)
+
+
+def command(run: Path, out: Path, *extra: str) -> list[str]:
+    return ["sample", "--run", str(run), "--params", PARAMS, "--device", "cpu", "--out", str(out), *extra]
+
+
+def test_a_drawing_that_was_killed_goes_on_where_it_was_and_ends_in_the_same_file(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    """SIGKILL to a real process after its first piece of 512 maps, SIGTERM to the second after one more."""
+    out, whole = tmp_path / "maps.npz", tmp_path / "whole.npz"
+    partial, asked = Path(f"{out}{PARTIAL}"), ("--n", "2100", "--steps", "8")
+    first = interrupted(command(finished_run, out, *asked), partial, pieces=1, by=signal.SIGKILL)
+    assert first.returncode == -signal.SIGKILL
+    kept = written(partial)
+    second = interrupted(command(finished_run, out, *asked), partial, pieces=len(kept) + 1, by=signal.SIGTERM)
+    assert second.returncode == 3
+    assert f"stopped by SIGTERM; {512 * len(written(partial))} of 2100 maps are kept in {partial}" in second.stderr
+    assert kept.items() < written(partial).items()
+    assert not out.exists()
+    assert main(command(finished_run, out, *asked)) == 0
+    assert main(command(finished_run, whole, *asked)) == 0
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.npz", "whole.npz"]
+
+
+def interrupted(words: list[str], partial: Path, pieces: int, by: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """Run `focus` and send it a signal as soon as so many pieces are written."""
+    process = subprocess.Popen([sys.executable, "-m", "focus_core.cli", *words], stderr=subprocess.PIPE, text=True)
+    await_condition(lambda: process.poll() is not None or len(written(partial)) >= pieces, f"{pieces} pieces")
+    process.send_signal(by)
+    _, said = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, process.returncode, stderr=said)
+
+
+def written(partial: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in partial.glob("[0-9]*.npy")}
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_pieces_hold_the_maps_that_a_single_drawing_gives_and_the_file_is_numpy_s_own(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "maps.npz"
+    assert main(command(finished_run, out, "--n", "10", "--seed", "3")) == 0
+    run = load_run(finished_run, device="cpu")
+    again = tmp_path / "again.npz"
+    with np.load(out) as file:
+        # A piece and a batch of all differ in the last digits of single precision, through 10^x.
+        np.testing.assert_allclose(file["maps"], sample_maps(run, THETA, 10, seed=3, batch_size=10), rtol=1e-4)
+        np.savez(again, **{name: file[name] for name in file})
+    assert out.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_the_adaptive_sampler_counts_every_map_of_every_piece(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from focus_core import drawing
+    from focus_core.diffusion.method import Sampler
+
+    run = load_run(finished_run, device="cpu")
+    monkeypatch.setattr(drawing, "draw_maps", lambda model, theta, *rest: np.ones((len(theta), 16, 16), np.float32))
+    seen: list[tuple[int, int, int]] = []
+    asked = drawing.Drawing(np.tile(THETA, (6, 1)), 0, Sampler("adaptive"), 1.0)
+    drawing.draw_to_file(run, asked, tmp_path / "maps.npz", progress=lambda *told: seen.append(told))
+    assert seen == [(0, 600, 0), (400, 600, 4), (600, 600, 6)]
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_file_of_parameters_gives_n_maps_at_each_row_whatever_the_order_of_its_columns(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.array([THETA, [0.6, 0.05, 0.6, 0.9, 0.9, -0.8], [0.7, 0.06, 0.7, 1.1, 0.7, -1.2]])
+    files = [tmp_path / name for name in ("theta.csv", "theta.txt", "theta.npy")]
+    order = [5, 0, 1, 2, 3, 4]
+    header = [NAMES[i] for i in order]
+    np.savetxt(files[0], rows[:, order], delimiter=",", header=",".join(header), comments="")
+    np.savetxt(files[1], rows[:, order], header=" ".join(header))
+    np.save(files[2], rows)
+    contents = []
+    for file in files:
+        out = tmp_path / f"{file.suffix[1:]}.npz"
+        words = ["sample", "--run", str(finished_run), "--params-file", str(file), "--n", "3", "--device", "cpu"]
+        assert main([*words, "--out", str(out)]) == 0
+        contents.append(out.read_bytes())
+    assert contents[0] == contents[1] == contents[2]
+    assert capsys.readouterr().err.count("Omega_m = 0.7 is outside its training range [0.1, 0.5] by 50.0 %") == 3
+    with np.load(out) as file:
+        np.testing.assert_array_equal(file["params"], np.repeat(rows, 3, axis=0))
+        expected = sample_maps(load_run(finished_run, device="cpu"), file["params"], 9)
+        np.testing.assert_allclose(file["maps"], expected, rtol=1e-4)
+
+
+def test_pieces_of_another_command_are_refused_in_a_sentence_or_thrown_away_when_asked(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "maps.npz"
+    partial = Path(f"{out}{PARTIAL}")
+    monkeypatch.setattr(sampling, "_CPU_PIXELS", 2 * 16**2)
+    with monkeypatch.context() as patched:
+        patched.setattr("focus_core.drawing.write_maps", _full_disk)
+        assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 2
+    said = capsys.readouterr().err
+    assert "could not be written (No space left on device) (what is drawn is kept); make room" in said
+    assert sorted(path.name for path in partial.iterdir()) == ["000000.npy", "000001.npy", "lock", "plan.json"]
+    for extra, named in (
+        (("--seed", "6"), "seed 5 there, 6 here"),
+        (("--seed", "5", "--steps", "3"), "sampler.steps 4"),
+    ):
+        assert main(command(finished_run, out, "--n", "3", *extra)) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert named in said[-1]
+        assert "give --fresh to throw them away" in said[-1]
+    (partial / "000001.npy").write_bytes(b"\x93NUMPY cut short")
+    assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 0
+    first = out.read_bytes()
+    assert main(command(finished_run, out, "--n", "3", "--seed", "6", "--fresh")) == 0
+    assert out.read_bytes() != first
+    assert not partial.exists()
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device", "maps.npz")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Omega_m,sigma_8\n0.3,0.8\n", "has Omega_m, sigma_8; the run needs Omega_m, Omega_b, h"),
+        (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,0.8,nan\n", "row 0, column 6 is nan; θ must be finite"),
+        (",".join(NAMES) + "\n", "holds no rows of parameters"),
+    ],
+)
+def test_a_file_of_parameters_that_does_not_fit_the_run_is_one_sentence(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
+    (tmp_path / "theta.csv").write_text(text, encoding="utf-8")
+    words = ["sample", "--run", str(finished_run), "--params-file", str(tmp_path / "theta.csv")]
+    assert main([*words, "--out", str(tmp_path / "maps.npz")]) == 2
+    assert sentence in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["theta.csv"]
