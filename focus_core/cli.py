@@ -21,6 +21,7 @@ COMMANDS = {
     "data": "check a dataset: shapes, values, parameter columns",
     "train": "train the model of a configuration in a run folder, or resume it",
     "sample": "draw maps from a trained run at chosen parameters",
+    "benchmark": "measure samplers of a trained run against held-out simulations",
     "spectrum": "measure the power spectrum P(k) of maps",
     "describe": "parameters, memory and operations of a configuration, before it is trained",
 }
