@@ -89,7 +89,10 @@ def test_the_sum_over_modes_is_the_variance_of_a_field_without_corner_modes() ->
 def test_a_batch_equals_its_maps_one_by_one_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     maps = physical(0.1 * np.random.default_rng(5).standard_normal((5, 16, 16))).astype(np.float32)
     whole = power_spectrum(torch.from_numpy(maps), 25.0)
+    monkeypatch.setattr(power, "_CACHED_PIXELS", 2 * 16 * 16)
     monkeypatch.setattr(power, "_CHUNK_PIXELS", 2 * 16 * 16)
+    on_device = power._sums_on_device(torch.from_numpy(maps), power._rings(16), "maps")
+    np.testing.assert_allclose(on_device / whole.n_modes * 25.0**2 / 16**4, whole.power, rtol=1e-12)
     np.testing.assert_allclose(power_spectrum(maps, 25.0).power, whole.power, rtol=1e-13)
     for i in range(5):
         np.testing.assert_allclose(power_spectrum(maps[i], 25.0).power[0], whole.power[i], rtol=1e-13)
