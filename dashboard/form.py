@@ -90,6 +90,7 @@ def visible(key: str, values: Mapping[str, Any]) -> bool:
         "training.scheduler.gamma": schedule == "step",
         "training.augmentation.rotation_p": bool(values.get("training.use_augmentation")),
         "training.augmentation.flip_p": bool(values.get("training.use_augmentation")),
+        "training.keep_last": bool(values.get("training.keep_every")),
         "sampling.ddim_timesteps": sampler == "ddim",
         "sampling.eta": sampler == "ddim",
         "sampling.num_steps": sampler in ("euler", "heun", "dpmpp_2m"),

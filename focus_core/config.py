@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -25,13 +25,16 @@ from focus_core.config_methods import (
     SamplingSection,
     drop_later_defaults,
 )
+from focus_core.config_training import HOW_IT_RUNS, TrainingSection
 from focus_core.errors import UserError
 from focus_core.mistakes import shown, told
 from focus_core.parameters import SPACES
 from focus_core.yaml_text import dump_yaml, line_of, parse_yaml, read_text
 
 # Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
-RESUMABLE_CHANGES = frozenset({"training.num_epochs", "data.num_workers", "device"})
+RESUMABLE_CHANGES = frozenset(
+    {"data.num_workers", "device", *(f"training.{key}" for key in ("num_epochs", *HOW_IT_RUNS))}
+)
 
 # Keys of the data section that may hold a path; `data_dir: processed` is an older files' word for a folder.
 PATH_KEYS = ("dataset", "maps_path", "params_path", "data_dir")
@@ -130,67 +133,6 @@ class ModelSection(Section):
         return value
 
 
-class AugmentationSection(Section):
-    rotation_p: Number = Field(0.5, ge=0, le=1, title="Rotation", description="Probability of a quarter-turn rotation.")
-    flip_p: Number = Field(0.5, ge=0, le=1, title="Flip", description="Probability of a reflection, for each axis.")
-
-
-class SchedulerSection(Section):
-    name: Literal["plateau", "cosine", "linear", "step", "none"] = Field(
-        "plateau", title="Scheduler", description="What happens to the learning rate after the warm-up."
-    )
-    factor: Number = Field(0.3, gt=0, lt=1, title="Factor", description="Plateau: the rate is multiplied by this.")
-    patience: Integer = Field(
-        2, ge=0, title="Patience", description="Plateau: epochs without progress.", json_schema_extra={"unit": "epochs"}
-    )
-    min_lr: Number = Field(1e-7, ge=0, title="Lowest rate", description="Plateau: the rate never falls below this.")
-    warmup_epochs: Number = Field(
-        5,
-        ge=0,
-        title="Warm-up",
-        description="The rate rises linearly from 0 over these epochs.",
-        json_schema_extra={"unit": "epochs"},
-    )
-    T_max: Integer | None = Field(
-        None,
-        ge=1,
-        title="Half period",
-        description="Cosine and linear: epochs to reach eta_min; empty: all that follow the warm-up.",
-        json_schema_extra={"unit": "epochs"},
-    )
-    eta_min: Number = Field(0.0, ge=0, title="Last rate", description="Cosine and linear: the rate at the end.")
-    step_size: Integer = Field(
-        30, ge=1, title="Step", description="Step: epochs between cuts.", json_schema_extra={"unit": "epochs"}
-    )
-    gamma: Number = Field(0.1, gt=0, le=1, title="Gamma", description="Step: the rate is multiplied by this.")
-
-
-class TrainingSection(Section):
-    batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
-    num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
-    lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
-    weight_decay: Number = Field(1e-4, ge=0, title="Weight decay", description="Decoupled decay of AdamW.")
-    cfg_prob: Number = Field(
-        0.1, ge=0, lt=1, title="Condition drop", description="Share of maps trained without θ, for guidance."
-    )
-    sample_every: Integer = Field(
-        1, ge=1, title="Sample every", description="Epochs between figures.", json_schema_extra={"unit": "epochs"}
-    )
-    gradient_clip: Number = Field(
-        1.0, ge=0, title="Gradient clip", description="Largest gradient norm; 0 switches clipping off."
-    )
-    optimizer: Literal["adamw", "adam"] = Field("adamw", title="Optimiser", description="adamw, or adam without decay.")
-    use_augmentation: bool = Field(
-        False, title="Augmentation", description="Flips, rotations and, where the map is periodic, shifts."
-    )
-    augmentation: AugmentationSection = AugmentationSection()
-    scheduler: SchedulerSection = SchedulerSection()
-    seed: Integer = Field(0, ge=0, lt=2**63, title="Seed", description="Seeds the split, the weights and the noise.")
-    ema_decay: Number = Field(
-        0.999, ge=0, lt=1, title="EMA decay", description="Of the averaged weights used for sampling; 0 is off."
-    )
-
-
 class ExperimentConfig(Section):
     """Everything that defines an experiment. Equal configurations and equal seeds give equal runs on one device."""
 
@@ -267,9 +209,11 @@ class ExperimentConfig(Section):
         return plain
 
     def digest(self) -> str:
-        """sha256 of what is learned: name, description, device and loader workers aside."""
+        """sha256 of what is learned: name, description, and on what and how often saved aside."""
         plain = self.to_dict()
         del plain["experiment"], plain["device"], plain["data"]["num_workers"]
+        for key in HOW_IT_RUNS:
+            del plain["training"][key]
         drop_later_defaults(plain)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from focus_core.catalogue import SamplerName
 from focus_core.config_fields import Integer, Number, Section
+from focus_core.config_training import TrainingSection
 
 
 class DiffusionSection(Section):
@@ -97,6 +98,7 @@ _LATER: Mapping[str, tuple[type[Section], tuple[str, ...]]] = {
     "diffusion": (DiffusionSection, ("prediction", "weighting", "min_snr_gamma")),
     "edm": (EDMSection, tuple(EDMSection.model_fields)),
     "sampling": (SamplingSection, ("spacing", "tolerance")),
+    "training": (TrainingSection, ("init_from",)),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from focus_core.config import SchedulerSection
+from focus_core.config_training import SchedulerSection
 
 # torch's own defaults for ReduceLROnPlateau: progress smaller than this share is none, changes smaller than this none.
 _THRESHOLD, _SMALLEST_CHANGE = 1e-4, 1e-8

@@ -1,0 +1,104 @@
+"""The section that says how a network is trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from focus_core.config_fields import Integer, Number, Section, Text
+
+# Keys that say on what a training runs and what it keeps, not what is learned: no part of a digest, and free to change
+# when a run is resumed.
+HOW_IT_RUNS = ("devices", "checkpoint_minutes", "keep_every", "keep_last")
+
+
+class AugmentationSection(Section):
+    rotation_p: Number = Field(0.5, ge=0, le=1, title="Rotation", description="Probability of a quarter-turn rotation.")
+    flip_p: Number = Field(0.5, ge=0, le=1, title="Flip", description="Probability of a reflection, for each axis.")
+
+
+class SchedulerSection(Section):
+    name: Literal["plateau", "cosine", "linear", "step", "none"] = Field(
+        "plateau", title="Scheduler", description="What happens to the learning rate after the warm-up."
+    )
+    factor: Number = Field(0.3, gt=0, lt=1, title="Factor", description="Plateau: the rate is multiplied by this.")
+    patience: Integer = Field(
+        2, ge=0, title="Patience", description="Plateau: epochs without progress.", json_schema_extra={"unit": "epochs"}
+    )
+    min_lr: Number = Field(1e-7, ge=0, title="Lowest rate", description="Plateau: the rate never falls below this.")
+    warmup_epochs: Number = Field(
+        5,
+        ge=0,
+        title="Warm-up",
+        description="The rate rises linearly from 0 over these epochs.",
+        json_schema_extra={"unit": "epochs"},
+    )
+    T_max: Integer | None = Field(
+        None,
+        ge=1,
+        title="Half period",
+        description="Cosine and linear: epochs to reach eta_min; empty: all that follow the warm-up.",
+        json_schema_extra={"unit": "epochs"},
+    )
+    eta_min: Number = Field(0.0, ge=0, title="Last rate", description="Cosine and linear: the rate at the end.")
+    step_size: Integer = Field(
+        30, ge=1, title="Step", description="Step: epochs between cuts.", json_schema_extra={"unit": "epochs"}
+    )
+    gamma: Number = Field(0.1, gt=0, le=1, title="Gamma", description="Step: the rate is multiplied by this.")
+
+
+class TrainingSection(Section):
+    batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
+    num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
+    lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
+    weight_decay: Number = Field(1e-4, ge=0, title="Weight decay", description="Decoupled decay of AdamW.")
+    cfg_prob: Number = Field(
+        0.1, ge=0, lt=1, title="Condition drop", description="Share of maps trained without θ, for guidance."
+    )
+    sample_every: Integer = Field(
+        1, ge=1, title="Sample every", description="Epochs between figures.", json_schema_extra={"unit": "epochs"}
+    )
+    gradient_clip: Number = Field(
+        1.0, ge=0, title="Gradient clip", description="Largest gradient norm; 0 switches clipping off."
+    )
+    optimizer: Literal["adamw", "adam"] = Field("adamw", title="Optimiser", description="adamw, or adam without decay.")
+    use_augmentation: bool = Field(
+        False, title="Augmentation", description="Flips, rotations and, where the map is periodic, shifts."
+    )
+    augmentation: AugmentationSection = AugmentationSection()
+    scheduler: SchedulerSection = SchedulerSection()
+    seed: Integer = Field(0, ge=0, lt=2**63, title="Seed", description="Seeds the split, the weights and the noise.")
+    ema_decay: Number = Field(
+        0.999, ge=0, lt=1, title="EMA decay", description="Of the averaged weights used for sampling; 0 is off."
+    )
+    init_from: Text | None = Field(
+        None,
+        title="Start from",
+        description="Run folder, checkpoint file or experiment of the laboratory whose averaged weights are the first.",
+    )
+    devices: Integer = Field(
+        1, ge=1, le=1024, title="Devices", description="Processes of a GPU (or a core) each that share every batch."
+    )
+    checkpoint_minutes: Number = Field(
+        10.0,
+        gt=0,
+        title="Checkpoint every",
+        description="A checkpoint is written after every epoch, and within a longer one after this time.",
+        json_schema_extra={"unit": "minutes"},
+    )
+    keep_every: Integer = Field(
+        0,
+        ge=0,
+        title="Keep every",
+        description="Keep the checkpoint of every so many epochs for good; 0: only the best and the last.",
+        json_schema_extra={"unit": "epochs"},
+    )
+    keep_last: Integer = Field(
+        0, ge=0, title="Keep at most", description="Of the checkpoints of epochs, only the newest so many; 0: all."
+    )
+
+    @field_validator("init_from")
+    @classmethod
+    def _not_blank(cls, value: str | None) -> str | None:
+        return value if value and value.strip() else None
