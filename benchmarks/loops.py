@@ -1,0 +1,194 @@
+"""The training loops that are compared, each an iterator whose `next` is one step, and maps for them to learn."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from plain_loop import MapsDataset
+from torch import nn
+from torch.utils.data import DataLoader
+
+from focus_core.config import ExperimentConfig, load_config, validate_config
+from focus_core.data.folder import Description, write_folder
+from focus_core.data.opening import open_dataset
+from focus_core.data.split import split_simulations
+from focus_core.data.transform import fit_transform
+from focus_core.parameters import WCDM6
+from focus_core.paths import datasets_folder
+from focus_core.progress import Journal
+from focus_core.training.loop import RunData, train
+from focus_core.training.stopping import StopSwitch
+
+TASKS = Path(__file__).resolve().parents[1] / "tasks"
+EXPERIMENTS = {"01": "experiment_01", "02": "experiment_02"}
+
+# Blocks of UNet2DModel as in the training example of diffusers (six levels, two layers each, attention at the fifth),
+# of widths that give the parameters of each experiment within two per cent.
+DIFFUSERS_WIDTHS = {"01": (160, 160, 288, 288, 576, 576), "02": (64, 64, 160, 160, 288, 288)}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What every loop learns: a run's data for FOCUS, and its training maps as plain arrays for the others."""
+
+    home: Path
+    data: RunData
+    maps: NDArray[np.float32]
+    theta: NDArray[np.float32]
+
+
+def recipe(experiment: str, batch_size: int | None = None, **model: Any) -> ExperimentConfig:
+    """An experiment's own configuration, at another batch size. Maps are read by the loop itself, in its own time: a
+    process that reads ahead would work while another loop has its turn."""
+    plain = load_config(TASKS / EXPERIMENTS[experiment] / "config.yaml").to_dict()
+    plain["data"] = {"dataset": "lesson", "train_split": 0.9, "num_workers": 0}
+    plain["training"]["batch_size"] = batch_size or plain["training"]["batch_size"]
+    plain["model"] |= model
+    return validate_config(plain)
+
+
+def lesson(home: Path, grid: int, n_maps: int, seed: int = 0) -> Lesson:
+    """Lognormal maps of this many pixels a side, two a simulation, written as a dataset under `home`."""
+    rng, simulations = np.random.default_rng(seed), -(-n_maps // 2)
+    theta = WCDM6.from_unit(rng.uniform(-1, 1, (simulations, 6)))
+    maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid)))).astype(np.float32)
+    about = Description("lesson", "Mcdm", "(M☉/h)/(Mpc/h)²", 25.0, 0.0, 2, WCDM6)
+    write_folder(datasets_folder(home) / "lesson", [maps], grid, theta, about)
+    config = recipe("02")
+    dataset = open_dataset(config.data, home)
+    split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+    transform = fit_transform(dataset, split.train)
+    chosen = dataset.maps_of(split.train)
+    scaled = WCDM6.to_unit(dataset.theta[dataset.simulation_of(chosen)]).astype(np.float32)
+    return Lesson(home, RunData(dataset, split, transform), transform.forward(maps[chosen]), scaled)
+
+
+class FocusLoop(Iterator[None]):
+    """`focus_core.training.loop.train` itself, held at every look at its stop switch until `next` lets it go on.
+
+    A step is what lies between two looks: the batch, the step, its line in the journal. Close it to end the training.
+    """
+
+    def __init__(self, config: ExperimentConfig, lesson: Lesson, device: torch.device, folder: Path) -> None:
+        self._gate = _Gate()
+        self._failure: BaseException | None = None
+        arguments = (config, folder, lesson.data, device)
+        self._thread = threading.Thread(target=self._train, args=arguments, name="training", daemon=True)
+
+    def __next__(self) -> None:
+        if self._thread.ident is None:
+            self._thread.start()
+            self._await()  # all that comes before the first step
+        self._gate.go.release()
+        self._await()
+
+    def close(self) -> None:
+        if self._thread.ident is not None:
+            self._gate.closed = True
+            self._gate.go.release()
+            self._thread.join()
+
+    def _await(self) -> None:
+        self._gate.arrived.acquire()
+        if self._failure is not None:
+            raise self._failure
+
+    def _train(self, config: ExperimentConfig, folder: Path, data: RunData, device: torch.device) -> None:
+        try:
+            with Journal(folder) as journal:
+                train(config, folder, data, device, journal, self._gate)
+            self._failure = StopIteration()
+        except _Closed:
+            pass
+        except BaseException as failure:  # noqa: BLE001 - it is raised again in the thread that asks for a step
+            self._failure = failure
+        self._gate.arrived.release()
+
+    def __enter__(self) -> FocusLoop:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Closed(BaseException):
+    """Ends a training between two steps; nobody is to take it for a failure, or to save anything."""
+
+
+class _Gate(StopSwitch):
+    """A stop switch that holds whoever looks at it until it is told to let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go, self.arrived, self.closed = threading.Semaphore(0), threading.Semaphore(0), False
+
+    def check(self) -> None:
+        self.arrived.release()
+        self.go.acquire()
+        if self.closed:
+            raise _Closed
+
+
+def diffusers_loop(
+    experiment: str, lesson: Lesson, batch_size: int, device: torch.device
+) -> tuple[nn.Module, Iterator[float]]:
+    """diffusers' UNet2DModel, told θ in the place of a class, and the steps of a loop like its training example's."""
+    from diffusers import DDPMScheduler, UNet2DModel
+    from diffusers.optimization import get_cosine_schedule_with_warmup
+
+    network = UNetOfTheta(UNet2DModel, DIFFUSERS_WIDTHS[experiment], lesson.theta.shape[1]).to(device)
+    schedule = DDPMScheduler(num_train_timesteps=1000)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    rate = get_cosine_schedule_with_warmup(optimizer, num_warmup_steps=500, num_training_steps=100_000)
+
+    def steps() -> Iterator[float]:
+        loader = DataLoader(MapsDataset(lesson.maps, lesson.theta), batch_size, shuffle=True, drop_last=True)
+        network.train()
+        while True:
+            for clean, theta in loader:
+                clean, theta = clean.to(device), theta.to(device)
+                noise = torch.randn(clean.shape, device=device)
+                t = torch.randint(0, schedule.config.num_train_timesteps, (len(clean),), device=device)
+                loss = nn.functional.mse_loss(network(schedule.add_noise(clean, noise, t), t, theta), noise)
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimizer.step()
+                rate.step()
+                optimizer.zero_grad()
+                yield loss.detach().item()
+
+    return network, steps()
+
+
+class UNetOfTheta(nn.Module):
+    """UNet2DModel whose time embedding is joined by a linear map of θ."""
+
+    def __init__(self, unet: Any, widths: tuple[int, ...], condition_size: int) -> None:
+        super().__init__()
+        levels = len(widths)
+        down, up = ["DownBlock2D"] * levels, ["UpBlock2D"] * levels
+        down[-2], up[1] = "AttnDownBlock2D", "AttnUpBlock2D"
+        self.unet = unet(
+            in_channels=1,
+            out_channels=1,
+            block_out_channels=widths,
+            layers_per_block=2,
+            down_block_types=tuple(down),
+            up_block_types=tuple(up),
+            class_embed_type="identity",
+        )
+        self.theta = nn.Linear(condition_size, 4 * widths[0])
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
+        predicted: torch.Tensor = self.unet(x, t, class_labels=self.theta(theta), return_dict=False)[0]
+        return predicted

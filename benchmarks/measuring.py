@@ -1,0 +1,78 @@
+"""What the speed scripts share: loops that take turns step by step, medians, and the line that names the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+MINIMUM = 5
+
+
+def alternate(
+    loops: Mapping[str, Iterator[Any]], steps: int, warm_up: int = 2, finish: Callable[[], None] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of each of `steps` steps of every loop, one step of each in turn.
+
+    Whatever else the machine does then meets all of them alike. Each round begins with another loop. `finish` ends
+    what a step has only begun, on an accelerator.
+    """
+    names, times = list(loops), {name: list[float]() for name in loops}
+    for step in range(warm_up + steps):
+        turn = step % len(names)
+        for name in names[turn:] + names[:turn]:
+            began = time.perf_counter()
+            next(loops[name])
+            finish()
+            if step >= warm_up:
+                times[name].append(time.perf_counter() - began)
+    return times
+
+
+def median_ratio(slower: Sequence[float], faster: Sequence[float]) -> tuple[float, float, float]:
+    """Median, smallest and largest of slower/faster, round by round."""
+    ratios = [a / b for a, b in zip(slower, faster, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def ratio_text(slower: Sequence[float], faster: Sequence[float]) -> str:
+    return "{:.2f} ({:.2f}–{:.2f})".format(*median_ratio(slower, faster))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine(device: torch.device | None = None) -> str:
+    """Processor, threads, versions, commit and load: what stands above every table."""
+    kind = torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else _processor()
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}, commit {_commit()}{load}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """The checkout's commit, with a plus where the measured code has changed since; "unknown" outside a checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "focus_core", "benchmarks/*.py")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")

@@ -1,0 +1,128 @@
+"""How fast is a training step? FOCUS's own loop, a plain one, and that of diffusers, one step of each in turn.
+
+    python benchmarks/training_step.py [--experiment 01 02] [--grid 64 256] [--batch-size N] [--steps 5]
+
+FOCUS is `focus_core.training.loop.train` itself with the experiment's own configuration. The plain loop
+(benchmarks/plain_loop.py) trains the same network twice: FOCUS's modules, and the same layers with torch's own
+circular padding, as a tutorial would write them. diffusers' UNet2DModel has as many parameters within two per cent, and
+the loop of its training example. All loops get the same maps at the same batch size; a ratio is the median over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from loops import FocusLoop, diffusers_loop, lesson, recipe
+from measuring import alternate, machine, ratio_text, table
+from plain_loop import PlainUNet, train
+
+from focus_core.config import ExperimentConfig
+from focus_core.estimate import estimate
+from focus_core.networks.registry import build_network, parameter_count
+
+FOCUS, PLAIN, TUTORIAL, DIFFUSERS = "FOCUS", "plain loop", "plain loop and layers", "diffusers"
+# So that a step takes seconds on two cores and the largest case fits into 16 GB with all four in memory.
+BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Seconds of each step of each loop, and each network's parameters."""
+
+    experiment: str
+    grid: int
+    batch_size: int
+    times: dict[str, list[float]]
+    parameters: dict[str, int]
+    flops: int
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", nargs="+", choices=("01", "02"), default=["02", "01"])
+    parser.add_argument("--grid", nargs="+", type=int, default=[64, 256])
+    parser.add_argument("--batch-size", type=int, help="of every case (default: by experiment and grid)")
+    parser.add_argument("--channels", type=int, help="base channels, for a trial of the script")
+    parser.add_argument("--steps", type=int, default=5, help="that count, of each loop")
+    parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--without", nargs="+", default=[], choices=(TUTORIAL, DIFFUSERS), help="loops to leave out")
+    arguments = parser.parse_args()
+    if DIFFUSERS not in arguments.without and find_spec("diffusers") is None:
+        print("diffusers is not installed (the extra `bench`); its loop is left out.", file=sys.stderr)
+        arguments.without.append(DIFFUSERS)
+    print(machine(), flush=True)
+    results = []
+    for experiment in arguments.experiment:
+        for grid in arguments.grid:
+            batch = arguments.batch_size or BATCHES.get((experiment, grid), 1)
+            results.append(measure(experiment, grid, batch, arguments))
+            print(report(results[-1]), flush=True)
+    print(summary(results))
+    print(machine())
+    return 0
+
+
+def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Namespace) -> Result:
+    device, wider = torch.device("cpu"), {"base_channels": arguments.channels} if arguments.channels else {}
+    config = recipe(experiment, batch_size, **wider)
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
+        # Enough for one epoch: what FOCUS does between epochs is not part of a step.
+        maps = lesson(home, grid, round((arguments.steps + arguments.warm_up + 2) * batch_size / 0.9) + 8)
+        loops: dict[str, Iterator[Any]] = {
+            FOCUS: stack.enter_context(FocusLoop(config, maps, device, home / "run")),
+            PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
+        }
+        parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
+        if TUTORIAL not in arguments.without:
+            loops[TUTORIAL] = train(_plain_network(config), maps.maps, maps.theta, batch_size, device)
+            parameters[TUTORIAL] = parameter_count(_plain_network(config))
+        if DIFFUSERS not in arguments.without:
+            network, loops[DIFFUSERS] = diffusers_loop(experiment, maps, batch_size, device)
+            parameters[DIFFUSERS] = parameter_count(network)
+        times = alternate(loops, arguments.steps, arguments.warm_up)
+    return Result(experiment, grid, batch_size, times, parameters, estimate(config, grid).flops_per_image)
+
+
+def _plain_network(config: ExperimentConfig) -> PlainUNet:
+    model = config.model
+    return PlainUNet(model.cond_dim, model.base_channels, model.channel_mults, model.time_dim)
+
+
+def report(result: Result) -> str:
+    """One table a case, every loop a row."""
+    rows = []
+    for name, times in result.times.items():
+        image = median(times) / result.batch_size
+        own = result.flops / image / 1e9 if name != DIFFUSERS else None
+        cells = [name, f"{result.parameters[name]:,}", f"{1000 * median(times):,.0f}", f"{1 / image:.2f}"]
+        cells += ["" if own is None else f"{own:.0f}", ratio_text(times, result.times[FOCUS])]
+        rows.append(cells)
+    head = ["loop", "parameters", "ms a step", "images/s", "GFLOP/s", "time over FOCUS's"]
+    title = f"\nExperiment {result.experiment}, {result.grid}², batch {result.batch_size}\n\n"
+    return title + table(head, rows) + "\n"
+
+
+def summary(results: list[Result]) -> str:
+    """Ratios alone, every case a row."""
+    names = [name for name in results[0].times if name != FOCUS]
+    rows = []
+    for result in results:
+        first = [f"Experiment {result.experiment}, {result.grid}², batch {result.batch_size}"]
+        first.append(f"{1000 * median(result.times[FOCUS]):,.0f}")
+        rows.append(first + [ratio_text(result.times[name], result.times[FOCUS]) for name in names])
+    return table(["", "FOCUS, ms a step", *(f"{name} / FOCUS" for name in names)], rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
