@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import queries
+from dashboard.datasets import other_digest
 from dashboard.frame import NO_WORKER
 from dashboard.markup import Readout
 from dashboard.record import laboratory, record
@@ -92,6 +93,17 @@ def state_message(detail: ExperimentDetail) -> None:
         st.info(_resting_sentence(detail), icon=":material/pause_circle:")
     elif row.status is Status.QUEUED:
         _queued_sentence(detail)
+    if row.status not in ACTIVE and _learnt_other_content(detail):
+        st.warning(
+            f"The dataset {row.dataset} has changed since this experiment was trained: its curves, maps and P(k) belong "
+            "to the files as they were. Restore them to resume it; Clone trains on those of now.",
+            icon=":material/difference:",
+        )
+
+
+def _learnt_other_content(detail: ExperimentDetail) -> bool:
+    used = (detail.environment.get("dataset") or {}).get("digest")
+    return any(other_digest(used, row) for row in queries.datasets() if row.name == detail.summary.dataset)
 
 
 def failure_sentence(detail: ExperimentDetail) -> str:

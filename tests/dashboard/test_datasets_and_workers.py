@@ -266,6 +266,8 @@ class TestDatasetsPage:
         app = open_page("datasets")
         assert "1 experiment used other content of this name: [Finished one]" in app.warning[0].value
         assert "△ other" in html(app)
+        of_the_run = open_page("experiment", id=small_laboratory.finished)
+        assert "The dataset quick has changed since this experiment was trained" in of_the_run.warning[0].value
 
     def test_a_wrong_path_is_a_sentence_and_no_job(self, small_laboratory: Any) -> None:
         app = open_page("datasets")
