@@ -95,8 +95,8 @@ def state_message(detail: ExperimentDetail) -> None:
         _queued_sentence(detail)
     if row.status not in ACTIVE and _learnt_other_content(detail):
         st.warning(
-            f"The dataset {row.dataset} has changed since this experiment was trained: its curves, maps and P(k) belong "
-            "to the files as they were. Restore them to resume it; Clone trains on those of now.",
+            f"The dataset {row.dataset} has changed since this experiment was trained: its curves, maps and P(k) "
+            "belong to the files as they were. Restore them to resume it; Clone trains on those of now.",
             icon=":material/difference:",
         )
 
