@@ -73,6 +73,16 @@ def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
     return record().arrays(digest)
 
 
+def benchmark(digest: str) -> Mapping[str, Any]:
+    """What `focus benchmark samplers` found, by its hash."""
+    return _benchmark(home(), digest)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)  # only read
+def _benchmark(home: str, digest: str) -> Mapping[str, Any]:
+    return record().benchmark_found(digest)
+
+
 @dataclass(frozen=True)
 class Frame:
     """What the maps of an epoch were drawn at, without the maps: θ (rows, d), seeds (rows, n), the truth they share.

@@ -222,7 +222,8 @@ class SampleRow:
 
 @dataclass(frozen=True)
 class JobRow:
-    """Work that is neither a training nor a sample: `simulate` on the training lane, `add_dataset` on the other."""
+    """Neither a training nor a sample: `simulate` and `sampler_benchmark` on the training lane, `add_dataset` on the
+    other."""
 
     id: str
     kind: str
@@ -258,7 +259,7 @@ class EventRow:
     """One transition or remark, as it happened."""
 
     time: datetime.datetime
-    kind: str  # "status" | "wish" | "remark"
+    kind: str  # "status" | "wish" | "remark" | "sampler_benchmark", whose `after` is the result's digest
     before: str | None
     after: str | None
     message: str | None

@@ -21,10 +21,11 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
+from focus_store.benchmarks import BENCHMARK
 from focus_store.contracts import ACTIVE, JobStatus, Status
 from focus_store.requests import PERSON
 from focus_store.session import Record, add_event
-from focus_store.tables import Artifact, Dataset, Experiment, Figure, SampleRequest, Spectrum
+from focus_store.tables import Artifact, Dataset, Event, Experiment, Figure, Job, SampleRequest, Spectrum
 from focus_store.transitions import unknown
 
 log = logging.getLogger(__name__)
@@ -175,6 +176,9 @@ def _refuse_busy(session: Session, row: Experiment) -> None:
     )
     if session.scalar(drawing) is not None:
         raise UserError(f"experiment {row.id}: maps are being drawn from it; delete it when they are done.")
+    for job in session.scalars(select(Job).where(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))):
+        if job.arguments.get("experiment") == row.id:
+            raise UserError(f"experiment {row.id}: its samplers are being measured; cancel that before it is deleted.")
 
 
 def _delete_rows(session: Session, row: Experiment, artifacts: list[str]) -> None:
@@ -225,6 +229,7 @@ def _digests(session: Session, experiment_id: str, *, mine: bool) -> Iterator[st
     ):
         yield from tiles
         yield from filter(None, (result,))
+    yield from filter(None, session.scalars(select(Event.after).where(Event.kind == BENCHMARK, of(Event.subject))))
     if not mine:
         for survey in filter(None, session.scalars(select(Dataset.survey))):
             yield from filter(None, (survey.get("arrays"), *(digest for _, digest in survey.get("sheets", []))))

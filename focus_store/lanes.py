@@ -175,7 +175,10 @@ def _experiment_entry(run: Experiment, now: datetime.datetime, moment: datetime.
 
 def _job_entry(job: Job, now: datetime.datetime, moment: datetime.datetime | None) -> LaneEntry:
     seconds = _since(now, moment)
-    return LaneEntry(job.id, "job", job.title, job.status, 0, seconds, owner=job.lease_owner, job_kind=job.kind)
+    return LaneEntry(
+        job.id, "job", job.title, job.status, 0, seconds,
+        owner=job.lease_owner, experiment=job.arguments.get("experiment"), job_kind=job.kind,
+    )  # fmt: skip
 
 
 def _sample_entry(
@@ -206,7 +209,9 @@ def _failed_experiments(session: Session, since: datetime.datetime) -> list[Fail
 def _failed_jobs(session: Session, since: datetime.datetime) -> list[Failure]:
     query = select(Job).where(Job.status == JobStatus.FAILED, Job.ended_at >= since)
     return [
-        Failure(job.id, "job", job.title, job.message or "", job.ended_at or job.created_at)
+        Failure(
+            job.id, "job", job.title, job.message or "", job.ended_at or job.created_at, job.arguments.get("experiment")
+        )
         for job in session.scalars(query)
     ]
 

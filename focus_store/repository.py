@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from focus_store.benchmarks import Benchmarks
 from focus_store.datasets import Datasets
 from focus_store.disk import Disk
 from focus_store.experiments import Experiments
@@ -13,7 +14,7 @@ from focus_store.results import Results
 from focus_store.slots import Slots
 
 
-class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Laboratory, Slots, Lanes, Disk):
+class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Disk):
     """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests`, and what workers write in
     `leases`, `slots`, `laboratory` and `ingest`.
 

@@ -12,12 +12,13 @@ from focus_store.contracts import Claim
 from focus_store.queue import SAMPLE, TASKS, TRAIN
 from focus_store.repository import Repository
 from worker import presence
+from worker.benchmarker import benchmark
 from worker.celery_app import app
 from worker.simulator import simulate
 from worker.supervisor import supervise
 from worker.surveys import add_dataset
 
-JOBS = {"simulate": simulate, "add_dataset": add_dataset}
+JOBS = {"simulate": simulate, "add_dataset": add_dataset, "sampler_benchmark": benchmark}
 log = logging.getLogger(__name__)
 
 

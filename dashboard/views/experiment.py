@@ -1,4 +1,4 @@
-"""One experiment: maps and P(k) of an epoch side by side, then the curves, then everything else. Live."""
+"""One experiment: maps and P(k) of an epoch side by side, then the curves and its texts, then its samplers. Live."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dashboard.state import follow
 from dashboard.tables import loss_table, table_asked_for
 from dashboard.views.experiment_epochs import epochs_fragment
 from dashboard.views.experiment_head import actions, numbers, state_message, status_look
+from dashboard.views.experiment_samplers import samplers
 from dashboard.views.experiment_tabs import tabs
 from dashboard.words import DASH
 from focus_core.errors import UserError
@@ -43,6 +44,7 @@ def page() -> None:
         st.fragment(_curves, run_every=2.0 if live else 4.0)(experiment_id)
     with right:
         tabs(experiment_id, live)
+    st.fragment(samplers, run_every=3.0)(experiment_id)
 
 
 def _head(experiment_id: str) -> None:

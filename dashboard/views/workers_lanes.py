@@ -19,7 +19,7 @@ from focus_store.queue import SAMPLE, TRAIN
 SHOWN = 20
 HEADS = {
     SAMPLE: ("Interactive", "samples and checks of datasets, never behind a training"),
-    TRAIN: ("Training", "trainings and simulations, one at a time on a device"),
+    TRAIN: ("Training", "trainings, simulations and benchmarks, one at a time on a device"),
 }
 
 
@@ -69,7 +69,8 @@ def address(entry: LaneEntry) -> str:
     """The page that shows it."""
     if entry.kind == "sample":
         return f"{sample_link(str(entry.experiment))}&sample={entry.id}"
-    return experiment_link(entry.id) if entry.kind == "experiment" else "/datasets"
+    shown = entry.id if entry.kind == "experiment" else entry.experiment
+    return experiment_link(shown) if shown else "/datasets"
 
 
 def _cancel(entry: LaneEntry) -> None:

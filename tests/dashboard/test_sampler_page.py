@@ -1,0 +1,130 @@
+"""The Experiment page's samplers: asking for a benchmark, its progress, its chart and its table."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
+from dashboard.views.experiment_samplers import samplers_table
+from focus_core.errors import UserError
+from focus_store.contracts import JobStatus
+
+PAGE = """
+from dashboard.state import remember_pages
+from dashboard.views import experiment
+remember_pages({})
+experiment.page()
+"""
+
+
+def found() -> dict[str, Any]:
+    """As `focus benchmark samplers` writes it: two bands, DDIM low at few evaluations and right at many."""
+
+    def case(sampler: str, name: str, evaluations: float, mean: list[float | None], good: bool) -> dict[str, Any]:
+        scores = {"mean": mean, "mean_error": [0.04, 0.03], "scatter": [1.5, 0.8], "scatter_error": [0.1, 0.1]}
+        return {
+            "sampler": sampler, "name": name, "evaluations": evaluations, "seconds_a_map": 0.012 * evaluations,
+            "as_good": good, **scores,
+        }  # fmt: skip
+
+    return {
+        "kind": "sampler_benchmark", "epoch": 3, "checkpoint_sha256": "c" * 64, "maps_each": 4, "simulations": 16,
+        "bands": [{"label": "[2, 4) k_f", "low": 2, "high": 4}, {"label": "[4, 8] k_f", "low": 4, "high": 8}],
+        "truth": "smoothed", "reference": "DDPM, 1000 steps", "cases_in_all": 3,
+        "floor": {"mean": [0.94, 0.97], "mean_error": [0.05, 0.04], "scatter": [1, 1], "scatter_error": [0.1, 0.1]},
+        "cases": [
+            case("ddim", "DDIM, 50 steps", 50, [1.02, 0.96], True),
+            case("ddim", "DDIM, 5 steps", 5, [0.40, None], False),
+            case("ddpm", "DDPM, 1000 steps", 1000, [1.03, 1.01], True),
+        ],
+    }  # fmt: skip
+
+
+def test_the_chart_has_both_axes_logarithmic_with_units_and_tells_the_sign_by_its_marks() -> None:
+    plain = sampler_panels(found(), 0, MEAN).plain()
+    assert plain["layout"]["yaxis"]["title"]["text"] == "error of mean <i>P</i>(<i>k</i>) [%]"
+    assert plain["layout"]["xaxis"]["title"]["text"] == "network evaluations a map"
+    assert plain["layout"]["xaxis"]["type"] == plain["layout"]["yaxis"]["type"] == "log"
+    ddpm, ddim = plain["data"]  # in the catalogue's order
+    np.testing.assert_array_equal(ddim["x"], [5, 50])
+    np.testing.assert_allclose(ddim["y"], [60, 2])
+    np.testing.assert_allclose(ddpm["y"], [3])
+    white, colour = ddim["marker"]["color"]
+    assert (white, colour) == ("#ffffff", ddim["line"]["color"])
+    assert ddim["text"][0] == "DDIM, 5 steps<br>−60 ± 4 %"
+    low = 10 ** plain["layout"]["yaxis"]["range"][0]
+    assert (ddim["y"] - ddim["error_y"]["arrayminus"] > 0).all()
+    (floor,) = plain["layout"]["shapes"]
+    assert (floor["y0"], floor["y1"]) == (low, 5.0)
+    # In the second band one case was not measured.
+    assert len(sampler_panels(found(), 1, SCATTER).plain()["data"][1]["x"]) == 2
+    assert len(sampler_panels(found(), 1, MEAN).plain()["data"][1]["x"]) == 1
+    sampler_panels(found(), 0, MEAN).figure()  # plotly knows every key
+
+
+def test_the_table_has_a_row_a_case_and_the_floor_at_the_end() -> None:
+    table = samplers_table(found(), MEAN)
+    rows = table.split("<tr>")[2:]
+    assert len(rows) == 4
+    assert (
+        "<td>DDIM, 50 steps</td><td>50</td><td>600 ms</td><td>1.02 ± 0.04</td><td>0.96 ± 0.03</td><td>●</td>" in rows[0]
+    )
+    assert "<td>0.4 ± 0.04</td><td>– ± 0.03</td><td></td>" in rows[1]
+    assert "held-out simulations" in rows[-1]
+    assert "<td>0.94 ± 0.05</td>" in rows[-1]
+
+
+def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small_laboratory: Any) -> None:
+    repository, run = small_laboratory.repository, small_laboratory.finished
+    app = AppTest.from_string(PAGE, default_timeout=60)
+    app.query_params["id"] = run
+    app.run()
+    assert not app.exception
+    assert "at the θ of simulations it was not trained on" in html(app)
+    app.button(key="samplers-start").click().run()
+    job = repository.benchmark_job(run)
+    assert (job.kind, job.status, job.arguments["experiment"]) == ("sampler_benchmark", JobStatus.QUEUED, run)
+    assert repository.request_benchmark(run) == job.id  # it answers a second request too
+    (entry,) = [e for e in repository.lane("train") if e.kind == "job"]
+    assert (entry.experiment, entry.title) == (run, "Samplers of Finished one")
+    app.run()
+    assert 'data-testid="samplers-job" data-status="queued"' in html(app)
+    app.button(key="samplers-cancel").click().run()
+    assert repository.benchmark_job(run).status is JobStatus.CANCELLED
+    assert "The benchmark was stopped" in html(app)
+
+    file = repository.artifact_folder.put(json.dumps(found()).encode(), ".json")
+    repository.note_benchmark(run, file, "train-1")
+    repository.note_benchmark(run, file, "train-1")
+    assert [event.after for event in repository.events(run) if event.kind == "sampler_benchmark"] == [file.digest]
+    app.run()
+    assert not app.exception
+    assert 'data-testid="samplers-table"' in html(app)
+    assert "epoch 3, an older checkpoint, 4 maps at each of 16 held-out θ" in html(app)
+    assert len(app.get("bidi_component")) == 3
+    app.segmented_control(key="samplers-quantity").set_value("Scatter of *P*(*k*)").run()
+    assert "1.5 ± 0.1" in html(app)
+    freed = repository.would_free(run)
+    repository.delete_experiment(run)
+    assert repository.artifact_folder.find(file.digest) is None
+    assert freed.n_artifacts > 1
+
+
+def test_a_run_whose_samplers_are_being_measured_is_not_deleted_and_one_without_checkpoint_not_measured(
+    small_laboratory: Any,
+) -> None:
+    repository = small_laboratory.repository
+    repository.request_benchmark(small_laboratory.finished)
+    with pytest.raises(UserError, match="its samplers are being measured; cancel that before it is deleted"):
+        repository.delete_experiment(small_laboratory.finished)
+    with pytest.raises(UserError, match="has no checkpoint yet"):
+        repository.request_benchmark(small_laboratory.queued)
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
