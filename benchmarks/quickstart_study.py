@@ -47,7 +47,7 @@ from focus_core.simulation.slabs import slab_maps
 from focus_core.statistics.power import band_average, bands, power_spectrum
 from focus_core.statistics.smoothed_truth import band_ratio, design_matrix, fit_smoothed_truth, polynomial_terms
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.loop import make_optimizer
+from focus_core.training.engine import make_optimizer
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

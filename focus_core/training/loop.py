@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from focus_core.config import ExperimentConfig
 from focus_core.data.atomic import replacing
-from focus_core.data.dataset import MapDataset
-from focus_core.data.split import Split
-from focus_core.data.transform import Transform
-from focus_core.diffusion.method import Method
 from focus_core.diffusion.methods import make_method, measure
 from focus_core.errors import StopRequested, UserError
 from focus_core.estimate import estimate
@@ -25,12 +18,13 @@ from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.checkpoint import FOLDER, FORMAT, LAST, load_weights, save_checkpoint
+from focus_core.training.checkpoint import FOLDER, LAST, save_checkpoint
 from focus_core.training.device import PeakMemory, device_name
-from focus_core.training.ema import MovingAverage
+from focus_core.training.engine import Engine
 from focus_core.training.epoch_figures import EpochFigures
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.run_folder import log
+from focus_core.training.state import Position, RunData, checkpoint_state, restore_random_state
 from focus_core.training.step_log import StepLog
 from focus_core.training.stopping import StopSwitch
 from focus_core.training.validation import Validation
@@ -39,27 +33,6 @@ HISTORY = FOLDER / "training_history.png"
 
 # A run of hours loses no more than this to a crash, however long its epochs are.
 _SECONDS_BETWEEN_CHECKPOINTS = 600.0
-
-
-@dataclass(frozen=True)
-class RunData:
-    """What a run learns from: a dataset, its parts, and the transform fitted on the training part."""
-
-    dataset: MapDataset
-    split: Split
-    transform: Transform
-
-
-@dataclass
-class Position:
-    """How far a training has come. `epoch` counts completed epochs, `step` optimiser steps, `elapsed` seconds."""
-
-    epoch: int = 0
-    step: int = 0
-    elapsed: float = 0.0
-    val_loss: float | None = None
-    best_val_loss: float = math.inf
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def train(
@@ -84,9 +57,8 @@ def train(
             known = state.get("method", {})
         method = make_method(config, known, device)
         torch.manual_seed(training.seed)
-        network = build_network(config.model, data.dataset.periodic, method.start).to(device)
-        average = MovingAverage(network, training.ema_decay)
-        optimizer = make_optimizer(config, network)
+        network = build_network(config.model, data.dataset.periodic, method.start)
+        engine = Engine(config, network, method, device)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config)
@@ -100,11 +72,9 @@ def train(
         # --- where an earlier start stopped
         position, steps = Position(), StepLog(journal, steps_per_epoch)
         if state is not None:
-            load_weights(network, state["model"], run_folder / LAST)
-            load_weights(average.network, state["ema"], run_folder / LAST)
-            optimizer.load_state_dict(state["optimizer"])
+            engine.load_state(state, run_folder / LAST)
             rate.load_state_dict(state["scheduler"])
-            position = position_of(state)
+            position = Position.of(state)
             steps = StepLog(journal, steps_per_epoch, state["loss_sum"], state["loss_count"])
             restore_random_state(state["rng"], device)
         resumed, state = state is not None, None
@@ -141,9 +111,7 @@ def train(
 
         def save(best: bool = False) -> None:
             position.elapsed = elapsed_before + time.monotonic() - started
-            contents = checkpoint_state(
-                config, data, method, network, average, optimizer, rate, position, steps, device
-            )
+            contents = checkpoint_state(config, data, method, engine, rate, position, steps)
             for saved in save_checkpoint(run_folder, contents, best):
                 journal.write(
                     "checkpoint",
@@ -160,7 +128,9 @@ def train(
             if not figures.is_due(position.epoch) or figures.are_there(run_folder, position.epoch):
                 return
             began = time.monotonic()
-            for figure in figures.make(run_folder, average.network, position.epoch, lambda done, total: stop.check()):
+            for figure in figures.make(
+                run_folder, engine.average.network, position.epoch, lambda done, total: stop.check()
+            ):
                 journal.write(
                     "figure",
                     epoch=position.epoch,
@@ -181,22 +151,10 @@ def train(
                 for x0, condition in maps.epoch(position.epoch, position.step - position.epoch * steps_per_epoch):
                     stop.check()
                     now = rate.at(position.step)
-                    for group in optimizer.param_groups:
-                        group["lr"] = now
-
-                    # --- a step: noise ε at a random time, θ now and then dropped
-                    optimizer.zero_grad(set_to_none=True)
                     x0, condition = x0.to(device, non_blocking=True), condition.to(device, non_blocking=True)
-                    t = method.draw_times(len(x0), device)
-                    eps = torch.randn_like(x0)
-                    drop = torch.rand(len(x0), device=device) < training.cfg_prob
-                    loss = method.loss(network, x0, condition, t, eps, drop).mean()
-                    loss.backward()
-                    norm = nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip or math.inf)
-                    optimizer.step()
+                    done = engine.step(x0, condition, now, position.step + 1)
                     position.step += 1
-                    average.update(network, position.step)
-                    steps.add(position.step, len(x0), now, loss, norm)
+                    steps.add(position.step, len(x0), now, done.loss, done.gradient_norm)
                     images += len(x0)
                     if time.monotonic() - last_save > _SECONDS_BETWEEN_CHECKPOINTS:
                         steps.flush()
@@ -206,7 +164,7 @@ def train(
                 trained_for = time.monotonic() - epoch_began
 
                 # --- how good it is now
-                val_loss = validation.loss(average.network, device, stop.check)
+                val_loss = validation.loss(engine.average.network, device, stop.check)
                 if not math.isfinite(val_loss):
                     raise UserError(
                         f"training.lr: the validation loss is not finite after epoch {position.epoch + 1}; "
@@ -221,7 +179,7 @@ def train(
                     "step": position.step,
                     "train_loss": steps.end_epoch(),
                     "val_loss": val_loss,
-                    "lr": optimizer.param_groups[0]["lr"],
+                    "lr": engine.rate,
                     "seconds": time.monotonic() - epoch_began,
                     "images_per_second": images / trained_for if images and trained_for > 0 else None,
                     "peak_memory_bytes": memory.read(),
@@ -260,74 +218,3 @@ def train(
             raise StopRequested(message) from None
         journal.write("run_ended", epoch=position.epoch, step=position.step, reason="finished", message="")
         log.info("finished after %d epochs", position.epoch)
-
-
-def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:
-    training = config.training
-    if training.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), lr=training.lr, fused=True)
-    return torch.optim.AdamW(network.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True)
-
-
-def checkpoint_state(
-    config: ExperimentConfig,
-    data: RunData,
-    method: Method,
-    network: nn.Module,
-    average: MovingAverage,
-    optimizer: torch.optim.Optimizer,
-    rate: LearningRate,
-    position: Position,
-    steps: StepLog,
-    device: torch.device,
-) -> dict[str, Any]:
-    """The dictionary that `focus_core.training.checkpoint` describes: tensors and plain values only."""
-    dataset = data.dataset
-    return {
-        "format": FORMAT,
-        "config": config.to_dict(),
-        "model": network.state_dict(),
-        "ema": average.network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scheduler": rate.state_dict(),
-        **dataclasses.asdict(position),
-        "loss_sum": steps.loss_sum,
-        "loss_count": steps.loss_count,
-        "rng": random_state(device),
-        "parameter_space": dataset.space.to_dict(),
-        "transform": data.transform.to_dict(),
-        "method": method.state(),
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "grid": dataset.grid,
-            "box_size": dataset.box_size,
-            "unit": dataset.unit,
-            "field": dataset.field,
-            "redshift": dataset.redshift,
-            "normalised": dataset.normalised,
-            "periodic": dataset.periodic,
-        },
-    }
-
-
-def position_of(state: dict[str, Any]) -> Position:
-    return Position(**{field.name: state[field.name] for field in dataclasses.fields(Position)})
-
-
-def random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        state["mps"] = torch.mps.get_rng_state()
-    return state
-
-
-def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    """On another kind of device than before, its own generator starts from the seed again."""
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"], device)
-    elif device.type == "mps" and "mps" in state:
-        torch.mps.set_rng_state(state["mps"])

@@ -130,7 +130,7 @@ from focus_core.network_costs import COSTS
 from focus_core.networks.registry import build_network
 from focus_core.training.device import PeakMemory
 from focus_core.training.ema import MovingAverage
-from focus_core.training.loop import make_optimizer
+from focus_core.training.engine import make_optimizer
 import sys
 config, grid = load_config(sys.argv[1]), int(sys.argv[2])
 batch = config.training.batch_size
