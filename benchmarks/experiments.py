@@ -93,7 +93,7 @@ def images_a_second(grid: int, batches: dict[str, int], arguments: argparse.Name
         loops = {
             name: stack.enter_context(
                 FocusLoop(
-                    recipe(name, batch, **_width(name, arguments.channels)), maps, torch.device("cpu"), home / name
+                    recipe(name, batch, **_width(name, arguments.channels)), maps.data, torch.device("cpu"), home / name
                 )
             )
             for name, batch in batches.items()
@@ -107,7 +107,9 @@ def peak_memory(name: str, grid: int, batch: int, channels: int | None) -> int:
     with tempfile.TemporaryDirectory(prefix="focus-bench-") as home:
         maps, device = lesson(Path(home), grid, round(4 * batch / 0.9) + 8), torch.device("cpu")
         with PeakMemory(device) as memory:
-            with FocusLoop(recipe(name, batch, **_width(name, channels)), maps, device, Path(home) / "run") as loop:
+            with FocusLoop(
+                recipe(name, batch, **_width(name, channels)), maps.data, device, Path(home) / "run"
+            ) as loop:
                 next(loop)
                 next(loop)
             return memory.read()

@@ -77,10 +77,10 @@ class FocusLoop(Iterator[None]):
     A step is what lies between two looks: the batch, the step, its line in the journal. Close it to end the training.
     """
 
-    def __init__(self, config: ExperimentConfig, lesson: Lesson, device: torch.device, folder: Path) -> None:
+    def __init__(self, config: ExperimentConfig, data: RunData, device: torch.device, folder: Path) -> None:
         self._gate = _Gate()
         self._failure: BaseException | None = None
-        arguments = (config, folder, lesson.data, device)
+        arguments = (config, folder, data, device)
         self._thread = threading.Thread(target=self._train, args=arguments, name="training", daemon=True)
 
     def __next__(self) -> None:

@@ -80,7 +80,7 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
         # Enough for one epoch: what FOCUS does between epochs is not part of a step.
         maps = lesson(home, grid, round((arguments.steps + arguments.warm_up + 2) * batch_size / 0.9) + 8)
         loops: dict[str, Iterator[Any]] = {
-            FOCUS: stack.enter_context(FocusLoop(config, maps, device, home / "run")),
+            FOCUS: stack.enter_context(FocusLoop(config, maps.data, device, home / "run")),
             PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
         }
         parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
