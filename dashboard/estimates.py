@@ -72,9 +72,13 @@ def _speed(
 
 
 def _disk(config: ExperimentConfig, cost: Estimate, grid: int) -> float:
-    """Two checkpoints, and for every figure epoch 16 maps, kept twice, and two pictures of about 300 kB."""
+    """Three checkpoints and those of kept epochs; for every figure epoch 16 maps, kept twice, and two pictures of about
+    300 kB.
+    """
     figures = -(-config.training.num_epochs // config.training.sample_every)
-    return 2 * cost.checkpoint_bytes + figures * (2 * 16 * grid * grid * BYTES_A_FLOAT + 6e5)
+    kept = config.training.num_epochs // config.training.keep_every if config.training.keep_every else 0
+    checkpoints = 3 + min(kept, config.training.keep_last or kept)
+    return checkpoints * cost.checkpoint_bytes + figures * (2 * 16 * grid * grid * BYTES_A_FLOAT + 6e5)
 
 
 def readouts_of(seen: Outlook, config: ExperimentConfig, parent_parameters: int | None) -> list[Readout]:
@@ -90,7 +94,7 @@ def readouts_of(seen: Outlook, config: ExperimentConfig, parent_parameters: int 
         Readout("Work an image", gigaflops, "one training pass" ),
         Readout("Time per epoch", duration(epoch) if epoch else NOTHING, speed),
         Readout("Whole training", duration(epoch * epochs) if epoch else NOTHING, f"{epochs} epochs"),
-        Readout("Disk", size(seen.disk_bytes), "2 checkpoints, figures"),
+        Readout("Disk", size(seen.disk_bytes), "checkpoints, figures"),
     ]  # fmt: skip
 
 

@@ -16,7 +16,9 @@ One JSON object a line, flushed as it is written:
     lr_reduced    epoch, before, after
     figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
                   power_ratio (by band), bands (in units of k_f)
-    checkpoint    epoch, step, role ("best" | "last"), path, bytes, sha256, val_loss
+    checkpoint    epoch, step, role ("best" | "last" | "epoch_XXXX"), path, bytes, sha256, val_loss
+    checkpoint_removed   epoch, step, role, path  (training.keep_last: the file goes after this line)
+    checkpoint_damaged   epoch, step (of the one gone on from), path, used, message
     run_ended     epoch, step, reason ("finished" | "stopped" | "failed"), message
 
 Paths are relative to the run folder. Losses are the method's own weighted squared errors (dimensionless); seconds and

@@ -21,11 +21,10 @@ from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace
-from focus_core.training.checkpoint import BEST, LAST, load_checkpoint, load_weights, sha256_of
+from focus_core.training.checkpoint import load_checkpoint, load_weights, path_of_role, sha256_of
 from focus_core.training.device import choose_device
 
 Weights = Literal["ema", "raw"]
-Role = Literal["best", "last"]
 
 # (evaluations done, in all, the maps of this batch as they are expected to become, (n, N, N) physical)
 Preview = Callable[[int, int, NDArray[np.float32]], None]
@@ -77,10 +76,13 @@ class LoadedRun:
 
 
 def load_run(
-    run_folder: Path | str, weights: Weights = "ema", checkpoint: Role = "best", device: str = "auto"
+    run_folder: Path | str, weights: Weights = "ema", checkpoint: str = "best", device: str = "auto"
 ) -> LoadedRun:
-    """Read a run's checkpoint. UserError if there is none, or if it is not that of the network it names."""
-    path = Path(run_folder) / (BEST if checkpoint == "best" else LAST)
+    """Read a run's checkpoint: "best", "last", or a kept epoch, "epoch_0010" say.
+
+    UserError if it is not there, damaged, or not that of the network it names.
+    """
+    path = Path(run_folder) / path_of_role(checkpoint)
     state = load_checkpoint(path)
     config = validate_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.progress import JOURNAL, JournalPosition, read_events
@@ -24,7 +24,7 @@ from focus_store.artifacts import StoredFile
 from focus_store.contracts import Status
 from focus_store.drawings import Drawing, read_drawing
 from focus_store.metrics import curve
-from focus_store.session import Record, database_now, insert_ignoring, insert_replacing
+from focus_store.session import Record, add_event, database_now, insert_ignoring, insert_replacing
 from focus_store.tables import (
     Artifact,
     Attempt,
@@ -36,6 +36,7 @@ from focus_store.tables import (
     MetricSummary,
     Spectrum,
 )
+from focus_store.tables import Event as EventRow
 from focus_store.transitions import move
 
 BATCH = 1000
@@ -132,6 +133,13 @@ class Ingestion(Record):
                 _start_attempt(session, experiment_id, event)
             elif event["kind"] == "checkpoint":
                 _insert_checkpoint(session, experiment_id, event)
+            elif event["kind"] == "checkpoint_removed":
+                gone = delete(Checkpoint).where(
+                    Checkpoint.experiment == experiment_id, Checkpoint.role == event["role"]
+                )
+                session.execute(gone)
+            elif event["kind"] == "checkpoint_damaged":
+                _tell_once(session, experiment_id, event)
         for drawing in drawings:
             _insert_drawing(session, experiment_id, drawing)
         _summarise(session, experiment_id, events, drawings)
@@ -266,6 +274,14 @@ def _insert_checkpoint(session: Session, experiment_id: str, event: Event) -> No
     columns = {name: event[name] for name in ("attempt", "role", "step", "epoch", "path", "bytes", "sha256")}
     values = {"experiment": experiment_id, **columns, "val_loss": event.get("val_loss"), "written_at": _time(event)}
     session.execute(insert_ignoring(session, Checkpoint).values(**values))
+
+
+def _tell_once(session: Session, experiment_id: str, event: Event) -> None:
+    """What happened to a checkpoint stands among the experiment's events; a journal that is read again adds nothing."""
+    message = f"attempt {event['attempt']}: {event['message']}"
+    told = select(EventRow.id).where(EventRow.subject == experiment_id, EventRow.message == message).limit(1)
+    if session.scalar(told) is None:
+        add_event(session, experiment_id, event["kind"], "journal", message=message)
 
 
 def _insert_drawing(session: Session, experiment_id: str, drawing: Drawing) -> None:

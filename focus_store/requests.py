@@ -275,7 +275,8 @@ def _checkpoint_sha256(session: Session, spec: SampleSpec) -> str:
     )
     if sha256 is None:
         raise UserError(
-            f"experiment {spec.experiment}: has no '{spec.checkpoint}' checkpoint yet; the first epoch writes one."
+            f"experiment {spec.experiment}: has no '{spec.checkpoint}' checkpoint; the first epoch writes best and "
+            "last, and training.keep_every keeps those of other epochs."
         )
     return sha256
 
@@ -301,12 +302,10 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
             f"sampler: '{spec.sampler}' does not draw from experiment {experiment.id} of method {method}; choose "
             f"{' or '.join(SAMPLERS.get(method, ('another run',)))}."
         )
-    for name, value, known in (
-        ("weights", spec.weights, ("ema", "raw")),
-        ("checkpoint", spec.checkpoint, ("best", "last")),
-    ):
-        if value not in known:
-            raise UserError(f"{name}: '{value}' is not known; choose {' or '.join(known)}.")
+    if spec.weights not in ("ema", "raw"):
+        raise UserError(f"weights: '{spec.weights}' is not known; choose ema or raw.")
+    if spec.checkpoint not in ("best", "last") and not spec.checkpoint.startswith("epoch_"):
+        raise UserError(f"checkpoint: '{spec.checkpoint}' is not known; choose best, last or a kept epoch.")
 
 
 def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,12 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "figure": ("epoch", "step"),
     "checkpoint": ("epoch", "step", "bytes"),
 }
-_TEXTS: Mapping[str, tuple[str, ...]] = {"figure": ("name",), "checkpoint": ("role", "path", "sha256")}
+_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "figure": ("name",),
+    "checkpoint": ("role", "path", "sha256"),
+    "checkpoint_removed": ("role",),
+    "checkpoint_damaged": ("message",),
+}
 
 
 @dataclass(frozen=True)
@@ -219,11 +224,16 @@ def _missing_files(folder: Path, events: list[Mapping[str, Any]], status: Status
     lost = [name for name in arrays if not (folder / name).is_file()]
     if lost:
         warnings.append(f"{folder}: {len(lost)} of {len(arrays)} figures cannot be shown, {lost[0]} is not there")
-    latest = {event["role"]: event for event in events if event["kind"] == "checkpoint"}
+    latest: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        if event["kind"] == "checkpoint":
+            latest[event["role"]] = event
+        elif event["kind"] == "checkpoint_removed":
+            latest.pop(event["role"], None)
     for event in latest.values():
         file = folder / event["path"]
         if not file.is_file():
-            use = "sampled from" if event["role"] == "best" else "resumed"
+            use = "resumed" if event["role"] == "last" else "sampled from"
             warnings.append(f"{file}: is not there; the run cannot be {use}")
         elif file.stat().st_size != event["bytes"]:
             size = file.stat().st_size

@@ -21,8 +21,8 @@ from sqlalchemy.exc import OperationalError
 
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures.tiles import render_tile, stretch
-from focus_core.sampling import LoadedRun, Role, Weights, load_run, sample_maps
-from focus_core.training.checkpoint import BEST, LAST
+from focus_core.sampling import LoadedRun, Weights, load_run, sample_maps
+from focus_core.training.checkpoint import path_of_role
 from focus_core.training.truth import field_power, power_unit
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
@@ -45,8 +45,8 @@ class WarmModels:
         self._size = size
         self._runs: OrderedDict[tuple[Path, int, str], LoadedRun] = OrderedDict()
 
-    def get(self, folder: Path, weights: Weights, checkpoint: Role) -> LoadedRun:
-        path = folder / (BEST if checkpoint == "best" else LAST)
+    def get(self, folder: Path, weights: Weights, checkpoint: str) -> LoadedRun:
+        path = folder / path_of_role(checkpoint)
         if not path.exists():
             raise UserError(f"{path}: there is no such checkpoint; the first epoch writes one.")
         key = (path, path.stat().st_mtime_ns, weights)
@@ -79,7 +79,7 @@ def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], boo
     with _Lease(repository, claim, shutting_down) as lease:
         try:
             folder = run_folder(repository, spec)
-            run = _WARM.get(folder, cast(Weights, spec.weights), cast(Role, spec.checkpoint))
+            run = _WARM.get(folder, cast(Weights, spec.weights), spec.checkpoint)
             maps = sample_maps(
                 run, spec.theta, spec.n, spec.seed, spec.sampler, spec.steps, spec.guidance, progress=lease.report
             )
@@ -115,7 +115,7 @@ def run_folder(repository: Repository, spec: SampleSpec) -> Path:
     if copies is None or not copies.is_behind(spec.experiment, folder):
         return folder
     fetched = fetched_folder(settings.home, spec.experiment)
-    copies.fetch(spec.experiment, fetched, only={str(BEST if spec.checkpoint == "best" else LAST)})
+    copies.fetch(spec.experiment, fetched, only={str(path_of_role(spec.checkpoint))})
     return fetched
 
 

@@ -29,12 +29,9 @@ WEIGHTS = {"EMA": "ema", "raw": "raw"}
 def controls(detail: ExperimentDetail) -> None:
     space, truth = queries.space(detail), queries.truth(detail)
     assert space is not None  # the page offers no model without one
-    roles = [c.role for c in detail.checkpoints]
+    roles = sorted((c.role for c in detail.checkpoints), key=lambda role: role not in ("best", "last"))
     with st.container(horizontal=True, key="weights-row"):
-        st.segmented_control(
-            "Checkpoint", roles, key="checkpoint", default=roles[0], required=True, bind="query-params",
-            label_visibility="collapsed", help="best: lowest validation loss; last: the newest",
-        )  # fmt: skip
+        _checkpoint_choice(roles)
         st.segmented_control(
             "Weights", list(WEIGHTS), key="weights", default="EMA", required=True, bind="query-params",
             label_visibility="collapsed", help="EMA: averaged over the training, as in every figure; raw: as trained",
@@ -43,6 +40,19 @@ def controls(detail: ExperimentDetail) -> None:
     _nearest_note(space, truth, theta)
     _how_to_draw(detail)
     _button(detail, theta)
+
+
+def _checkpoint_choice(roles: Sequence[str]) -> None:
+    """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
+    words = "best: lowest validation loss; last: the newest"
+    if len(roles) <= 3:
+        st.segmented_control(
+            "Checkpoint", roles, key="checkpoint", default=roles[0], required=True, bind="query-params",
+            label_visibility="collapsed", help=words,
+        )  # fmt: skip
+    else:
+        st.selectbox("Checkpoint", roles, key="checkpoint", bind="query-params", label_visibility="collapsed",
+                     help=words, width=150)  # fmt: skip
 
 
 def slider_range(p: Parameter) -> tuple[float, float, float]:

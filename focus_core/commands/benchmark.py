@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     samplers.add_argument("--simulations", type=int, default=64, help="held-out θ to take at most (default 64)")
     samplers.add_argument("--seed", type=int, default=0, help="of the noise, the same in every case (default 0)")
     samplers.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or plain (default ema)")
-    samplers.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which one (default best)")
+    samplers.add_argument("--checkpoint", default="best", help="best (default), last or a kept epoch, epoch_0010 say")
     samplers.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     samplers.add_argument("--out", type=Path, metavar="DIR", help="default: sampler_benchmark in the run's folder")
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="steps (default: the run's; DDIM: 250 or more for a quoted P(k))")
     parser.add_argument("--guidance", type=float, help="1 is unbiased (default: the run's)")
     parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or plain (default ema)")
-    parser.add_argument("--checkpoint", choices=("best", "last"), default="best", help="which one (default best)")
+    parser.add_argument("--checkpoint", default="best", help="best (default), last or a kept epoch, epoch_0010 say")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz", help="where the maps are written")
     parser.add_argument(

@@ -5,7 +5,11 @@ A checkpoint is a plain dictionary that `torch.load(weights_only=True)` reads:
     format, config, model, ema, optimizer, scheduler, epoch, step, val_loss, best_val_loss, history, rng,
     loss_sum, loss_count (of the epoch under way), elapsed, parameter_space, transform, method (what it measured on
     the training maps; absent in the first version, where no method measured anything), data
-    (grid, box_size, unit, field, redshift, normalised, periodic, digest, name)
+    (grid, box_size, unit, field, redshift, normalised, periodic, digest, name), and of a fine-tuned run init_from
+    (path, sha256, epoch, step of the checkpoint whose weights were its first)
+
+The file is a zip archive in which every record carries its CRC-32: a checkpoint is verified by itself, wherever it was
+copied to, whenever it is read. The journal tells the sha256 of the whole file.
 """
 
 from __future__ import annotations
@@ -13,7 +17,11 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +37,14 @@ from focus_core.errors import UserError
 FORMAT = 1
 FOLDER = Path("checkpoints")
 BEST, LAST = FOLDER / "checkpoint_best.pt", FOLDER / "checkpoint_last.pt"
+PREVIOUS = FOLDER / "checkpoint_previous.pt"  # the last one before the last
+DAMAGED = FOLDER / "checkpoint_damaged.pt"  # a last one that could not be read, put aside
 WEIGHTS = Path("weights")
+_EPOCH_ROLE = re.compile(r"epoch_\d{4,}")
+
+
+class DamagedCheckpoint(UserError):
+    """The file is there, but not what was written: truncated, altered, or of another kind."""
 
 
 @dataclass(frozen=True)
@@ -42,39 +57,120 @@ class SavedCheckpoint:
     sha256: str
 
 
-def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool) -> list[SavedCheckpoint]:
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """What a training goes on from. `damaged` says what is wrong with each newer file, paths as in `path`."""
+
+    state: dict[str, Any]
+    path: Path
+    damaged: tuple[tuple[Path, str], ...] = ()
+
+
+def epoch_role(epoch: int) -> str:
+    return f"epoch_{epoch:04d}"
+
+
+def path_of_role(role: str) -> Path:
+    """Relative to the run folder. UserError for a role that is none."""
+    if role not in ("best", "last") and _EPOCH_ROLE.fullmatch(role) is None:
+        raise UserError(f"checkpoint: '{role}' is not known; choose best, last or a kept epoch, epoch_0010 say.")
+    return FOLDER / f"checkpoint_{role}.pt"
+
+
+def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool = False) -> list[SavedCheckpoint]:
     """Replace checkpoint_last.pt, and checkpoint_best.pt too if this is the best; both or the old ones are there.
 
-    A disk without room is a UserError; what was written before stays.
+    The last one before becomes checkpoint_previous.pt; `keep` gives this one the name of its epoch too. A disk without
+    room is a UserError; what was written before stays.
     """
     path = run_folder / LAST
     path.parent.mkdir(parents=True, exist_ok=True)
+    roles = ["last", *(["best"] if best else []), *([epoch_role(state["epoch"])] if keep else [])]
     try:
         with replacing(path) as file:
             torch.save(state, file)
+            if path.exists():
+                _take_over(path, run_folder / PREVIOUS)
+        for role in roles[1:]:
+            _take_over(path, run_folder / path_of_role(role))
         if best:
-            _take_over(path, run_folder / BEST)
             _save_weights(run_folder, state)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise _not_written(path, error) from error
-    digest = sha256_of(path)
-    roles = [("last", LAST), *([("best", BEST)] if best else [])]
-    return [SavedCheckpoint(role, name, path.stat().st_size, digest) for role, name in roles]
+    digest, size = sha256_of(path), path.stat().st_size
+    return [SavedCheckpoint(role, path_of_role(role), size, digest) for role in roles]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU. UserError if it is missing, truncated, or not one of FOCUS."""
+    """Read a checkpoint onto the CPU and verify it.
+
+    UserError if it is missing, DamagedCheckpoint if it is truncated, altered, or not one of FOCUS.
+    """
     if not path.is_file():
         raise UserError(f"{path}: there is no checkpoint here yet; train the run first.")
     try:
+        _verify(path)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: is not a readable checkpoint ({_first_line(error)}); move it away to start from another one."
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({_first_line(error)}); mend that and try again.") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        raise DamagedCheckpoint(
+            f"{path}: is not a readable checkpoint ({_first_line(error)}); choose another one, or resume its run, "
+            "which goes on from the last good one."
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError(f"{path}: is not a checkpoint of this version of FOCUS (format {FORMAT}); train the run anew.")
+        raise DamagedCheckpoint(
+            f"{path}: is not a checkpoint of this version of FOCUS (format {FORMAT}); train the run anew."
+        )
     return state
+
+
+def last_good(run_folder: Path) -> FoundCheckpoint | None:
+    """The newest checkpoint that can be read; None if there is none at all. UserError if every one is damaged."""
+    candidates = [path for path in _newest_first(run_folder) if (run_folder / path).exists()]
+    damaged = [] if not candidates or candidates[0] == LAST else [(LAST, "is not there")]
+    for path in candidates:
+        try:
+            return FoundCheckpoint(load_checkpoint(run_folder / path), path, tuple(damaged))
+        except DamagedCheckpoint as error:
+            damaged.append((path, str(error).partition(": ")[2].partition(";")[0]))
+    if damaged:
+        path, what = damaged[0]
+        raise DamagedCheckpoint(
+            f"{run_folder / path}: {what}, and there is no other checkpoint to go on from; put the run aside and start "
+            "it anew with --fresh."
+        )
+    return None
+
+
+def put_damaged_aside(run_folder: Path, found: FoundCheckpoint) -> None:
+    """What was found takes the place of the last checkpoint; the damaged one is kept beside it."""
+    if (run_folder / LAST).exists():
+        (run_folder / LAST).replace(run_folder / DAMAGED)
+    _take_over(run_folder / found.path, run_folder / LAST)
+
+
+def kept_epochs(run_folder: Path) -> list[str]:
+    """Roles of the epochs whose checkpoints are kept, the newest first."""
+    names = ((run_folder / FOLDER).glob("checkpoint_epoch_*.pt")) if (run_folder / FOLDER).is_dir() else ()
+    roles = (path.stem.removeprefix("checkpoint_") for path in names)
+    return sorted(filter(_EPOCH_ROLE.fullmatch, roles), key=lambda role: int(role.partition("_")[2]), reverse=True)
+
+
+def _newest_first(run_folder: Path) -> Iterator[Path]:
+    yield from (LAST, PREVIOUS, BEST)
+    yield from (path_of_role(role) for role in kept_epochs(run_folder))
+
+
+def _verify(path: Path) -> None:
+    """ValueError unless every record of the archive has the checksum that it was written with."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, UnicodeDecodeError) as error:
+        raise ValueError(f"{_first_line(error)}: it was cut or altered") from error
+    if wrong is not None:
+        raise ValueError(f"the checksum of its record {wrong} is wrong")
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: Path) -> None:

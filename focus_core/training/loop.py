@@ -18,21 +18,19 @@ from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.checkpoint import FOLDER, LAST, save_checkpoint
-from focus_core.training.device import PeakMemory, device_name
+from focus_core.training.checkpoint import FOLDER, LAST
+from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
 from focus_core.training.epoch_figures import EpochFigures
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.run_folder import log
+from focus_core.training.saving import CheckpointWriter
 from focus_core.training.state import Position, RunData, checkpoint_state, restore_random_state
 from focus_core.training.step_log import StepLog
 from focus_core.training.stopping import StopSwitch
 from focus_core.training.validation import Validation
 
 HISTORY = FOLDER / "training_history.png"
-
-# A run of hours loses no more than this to a crash, however long its epochs are.
-_SECONDS_BETWEEN_CHECKPOINTS = 600.0
 
 
 def train(
@@ -58,7 +56,8 @@ def train(
         method = make_method(config, known, device)
         torch.manual_seed(training.seed)
         network = build_network(config.model, data.dataset.periodic, method.start)
-        engine = Engine(config, network, method, device)
+        prepare(device, training.deterministic)
+        engine = Engine(config, network, method, device, grid, state)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config)
@@ -94,6 +93,8 @@ def train(
             validation_maps=len(validation.indices),
             torch=torch.__version__,
             peak_memory_estimate=estimate(config, grid).memory_bytes,
+            precision=engine.runner.precision.number,
+            compiled=engine.runner.compiled,
         )
         log.info(
             "%s at epoch %d of %d: %s parameters, %d training maps of %d², %d validation maps, on %s",
@@ -106,23 +107,16 @@ def train(
             len(validation.indices),
             device,
         )
+        precision = engine.runner.precision
+        log.info("computes in %s (%s)%s", precision.number, precision.reason, ", compiled" * engine.runner.compiled)
         started, elapsed_before = time.monotonic(), position.elapsed
-        last_save = started
+        checkpoints = CheckpointWriter(run_folder, journal, training)
 
-        def save(best: bool = False) -> None:
+        def save(best: bool = False, epoch_done: bool = False) -> None:
+            steps.flush()  # a loss that is not finite ends the run here, with the checkpoint from before it
             position.elapsed = elapsed_before + time.monotonic() - started
             contents = checkpoint_state(config, data, method, engine, rate, position, steps)
-            for saved in save_checkpoint(run_folder, contents, best):
-                journal.write(
-                    "checkpoint",
-                    epoch=position.epoch,
-                    step=position.step,
-                    role=saved.role,
-                    path=str(saved.path),
-                    bytes=saved.bytes,
-                    sha256=saved.sha256,
-                    val_loss=position.val_loss,
-                )
+            checkpoints.save(contents, best=best, epoch_done=epoch_done)
 
         def draw() -> None:
             if not figures.is_due(position.epoch) or figures.are_there(run_folder, position.epoch):
@@ -156,10 +150,8 @@ def train(
                     position.step += 1
                     steps.add(position.step, len(x0), now, done.loss, done.gradient_norm)
                     images += len(x0)
-                    if time.monotonic() - last_save > _SECONDS_BETWEEN_CHECKPOINTS:
-                        steps.flush()
+                    if checkpoints.is_due:
                         save()
-                        last_save = time.monotonic()
                 steps.flush()
                 trained_for = time.monotonic() - epoch_began
 
@@ -191,8 +183,7 @@ def train(
                 # --- write it down: the journal first, for an epoch without a checkpoint is trained and told again,
                 # --- but one with a checkpoint and without its line would be missing for ever
                 journal.write("epoch", **entry)
-                save(best)
-                last_save = time.monotonic()
+                save(best, epoch_done=True)
                 if reduced is not None:
                     journal.write("lr_reduced", epoch=position.epoch, before=reduced[0], after=reduced[1])
                     log.info("learning rate reduced from %.3g to %.3g", *reduced)
@@ -210,7 +201,6 @@ def train(
                     draw_history(file, position.history)
                 draw()
         except StopRequested as request:
-            steps.flush()
             save()
             journal.write("run_ended", epoch=position.epoch, step=position.step, reason="stopped", message=str(request))
             message = f"{request} at epoch {position.epoch}, step {position.step}; start it again to resume."

@@ -1,7 +1,7 @@
 """A run's folder: what lies where, who may write in it, and how an old run is put aside.
 
 config.yaml  run_model.sh  README.md                 written once, never again
-checkpoints/checkpoint_best.pt  checkpoint_last.pt  training_history.png
+checkpoints/checkpoint_{best,last,previous,epoch_XXXX}.pt  training_history.png
 figs/samples_epoch_XXXX.{png,npz}  power_spectrum_epoch_XXXX.{png,npz}
 logs/training.log  events.jsonl  trainer.lock
 environment.json  split.json  transform.json  truth.npz
@@ -23,7 +23,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -32,7 +31,7 @@ from focus_core.config import ExperimentConfig, to_yaml, validate_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
-from focus_core.training.checkpoint import LAST, load_checkpoint
+from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
 
 CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
@@ -132,15 +131,10 @@ def logging_to(run_folder: Path) -> Iterator[None]:
                 handler.close()
 
 
-def previous_state(run_folder: Path) -> dict[str, Any] | None:
-    """The last checkpoint of the folder, or None."""
-    return load_checkpoint(run_folder / LAST) if (run_folder / LAST).exists() else None
-
-
-def previous_config(run_folder: Path, state: dict[str, Any] | None) -> ExperimentConfig | None:
+def previous_config(run_folder: Path, found: FoundCheckpoint | None) -> ExperimentConfig | None:
     """What an earlier start in this folder trained, even if it reached no checkpoint."""
-    if state is not None:
-        return validate_config(state["config"], str(run_folder / LAST))
+    if found is not None:
+        return validate_config(found.state["config"], str(run_folder / found.path))
     path = run_folder / ENVIRONMENT
     if not path.exists():
         return None
@@ -157,7 +151,7 @@ def move_aside(run_folder: Path) -> Path | None:
     """
     run_folder = run_folder.resolve()  # "." has no neighbours
     try:
-        old = previous_config(run_folder, previous_state(run_folder))
+        old = previous_config(run_folder, last_good(run_folder))
     except UserError:
         damaged, old = True, None
     else:

@@ -20,7 +20,7 @@ from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
 from focus_core.progress import JOURNAL, Journal, read_events
-from focus_core.training.checkpoint import LAST, remove_torn_files
+from focus_core.training.checkpoint import LAST, FoundCheckpoint, last_good, put_damaged_aside, remove_torn_files
 from focus_core.training.device import choose_device
 from focus_core.training.epoch_figures import EpochFigures
 from focus_core.training.loop import RunData, train
@@ -33,7 +33,6 @@ from focus_core.training.run_folder import (
     logging_to,
     move_aside,
     previous_config,
-    previous_state,
     write_documents,
     write_environment,
 )
@@ -100,15 +99,18 @@ def _run(
     config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, stop: StopSwitch, journal: Journal
 ) -> None:
     remove_torn_files(run_folder)
-    state = previous_state(run_folder)
-    old = previous_config(run_folder, state)
-    found = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
-    config = config.model_copy(update={"data": found})
+    found = last_good(run_folder)
+    old = previous_config(run_folder, found)
+    places = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
+    config = config.model_copy(update={"data": places})
     _check_same_run(config, old, run_folder)
     device = choose_device(config.device)
     dataset = open_dataset(config.data, home)
     _check_fits(config, dataset)
     stop.check()
+    if found is not None and found.damaged:
+        _fall_back(run_folder, found, journal)
+    state, found = None if found is None else found.state, None
     data = _prepare(config, run_folder, dataset, state)
     stop.check()
     write_documents(run_folder, config, dataset)
@@ -122,6 +124,17 @@ def _run(
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
     train(config, run_folder, data, device, journal, stop, state)
+
+
+def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> None:
+    """Go on from the last good checkpoint, and say so; what cannot be read is put aside."""
+    epoch, step = int(found.state["epoch"]), int(found.state["step"])
+    for path, what in found.damaged:
+        message = f"{path} {what}; the training goes on from {found.path}, epoch {epoch}, step {step}"
+        log.warning("%s", message)
+        told = {"epoch": epoch, "step": step, "path": str(path), "used": str(found.path), "message": message}
+        journal.write("checkpoint_damaged", **told)
+    put_damaged_aside(run_folder, found)
 
 
 def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, state: dict[str, Any] | None) -> RunData:

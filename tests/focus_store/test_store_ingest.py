@@ -250,6 +250,25 @@ class TestOwnership:
             session.add(Attempt(experiment=row_id, number=2, worker="w", host="h", started_at=attempt.started_at))
         assert len(repository.series(row_id, "loss", "train").step) == 3
 
+    def test_a_checkpoint_that_was_removed_is_offered_no_more_and_a_damaged_one_is_an_event(
+        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+    ) -> None:
+        row_id, folder = run
+        kept = [(attempt, kind, {**fields, "role": "epoch_0001"}) for attempt, kind, fields in epoch(1, 1, 0.5)[:1]]
+        removed = {"epoch": 2, "step": 8, "role": "epoch_0001", "path": "checkpoints/checkpoint_epoch_0001.pt"}
+        damaged = {"epoch": 1, "step": 4, "message": "checkpoint_last.pt is damaged; goes on from another"}
+        write_journal(folder, [started(1), *kept, *epoch(1, 2, 0.4)])
+        repository.ingest(row_id, folder)
+        assert [c.role for c in repository.experiment(row_id).checkpoints] == ["epoch_0001", "last"]
+        events = [started(1), *kept, *epoch(1, 2, 0.4), (1, "checkpoint_removed", removed)]
+        write_journal(folder, [*events, (2, "checkpoint_damaged", damaged)])
+        for _ in range(2):
+            repository.ingest(row_id, folder)
+            assert [c.role for c in repository.experiment(row_id).checkpoints] == ["last"]
+            told = [e.message for e in repository.events(row_id) if e.kind == "checkpoint_damaged"]
+            assert told == [f"attempt 2: {damaged['message']}"]
+            repository.read_again(row_id)
+
     def test_checkpoints_of_every_attempt_stay_but_the_list_shows_the_files_that_are_there(
         self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
