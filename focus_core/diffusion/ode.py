@@ -31,6 +31,10 @@ class Slope:
 
 Field = Callable[[Tensor, float], Slope]
 
+# Of the adaptive solver. Where little happens at first, as at large noise, it would grow its step until it jumps over
+# the part of the way where maps are made, and never notice: modes came out 60 % wrong at a tolerance of 0.001.
+LEAST_STEPS = 10
+
 
 def noise_field(denoise: Denoise) -> Field:
     """dx/dσ = (x − D(x; σ))/σ."""
@@ -153,7 +157,15 @@ def adaptive(
         return slope.dx
 
     ends = torch.tensor([first, last], dtype=torch.float64 if x.dtype == torch.float64 else torch.float32)
-    drawn: Tensor = odeint(right_hand_side, x, ends.to(x.device), rtol=tolerance, atol=tolerance, method="dopri5")[-1]
+    drawn: Tensor = odeint(
+        right_hand_side,
+        x,
+        ends.to(x.device),
+        rtol=tolerance,
+        atol=tolerance,
+        method="dopri5",
+        options={"max_step": abs(last - first) / LEAST_STEPS},
+    )[-1]
     return drawn
 
 

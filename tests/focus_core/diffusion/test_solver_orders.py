@@ -70,10 +70,10 @@ def test_halving_the_steps_divides_the_error_by_two_to_the_order(solver: str, pa
 
 
 @pytest.mark.parametrize("path", ["logarithm", "flow"])  # the two in which it is used: x and its slope are of order 1
-def test_a_tighter_tolerance_of_the_adaptive_solver_is_a_smaller_error_for_more_evaluations(path: str) -> None:
+def test_the_adaptive_solver_spends_evaluations_until_it_keeps_its_tolerance(path: str) -> None:
     field, first, last, exact = PATHS[path]
     errors, counts = [], []
-    for tolerance in (1e-2, 1e-4, 1e-6):
+    for tolerance in (1e-2, 1e-7, 1e-9):
         calls = 0
 
         def counted(x: Tensor, t: float) -> Slope:
@@ -85,10 +85,9 @@ def test_a_tighter_tolerance_of_the_adaptive_solver_is_a_smaller_error_for_more_
         errors.append(abs(float(x.mean()) / exact - 1.0))
         counts.append(calls)
     # Each step may err by the tolerance, absolutely and relatively; tens of steps.
-    assert all(error < 100 * tolerance for error, tolerance in zip(errors, (1e-2, 1e-4, 1e-6), strict=True))
-    assert errors[2] < errors[0]
+    assert all(error < 100 * tolerance for error, tolerance in zip(errors, (1e-2, 1e-7, 1e-9), strict=True))
     assert counts == sorted(counts)
-    assert counts[0] < counts[2] < 400
+    assert counts[0] < counts[2] < 1000
 
 
 class ExactVelocity(nn.Module):
@@ -122,3 +121,22 @@ def test_the_flow_s_heun_multiplies_a_gaussian_by_the_product_of_its_linear_fact
     sampler = Sampler("heun", steps, spacing=spacing)
     drawn = FlowMatching(path).sample(network, torch.zeros(1, 6), 1.0, sampler, noise[0])
     torch.testing.assert_close(drawn, factor * noise[1].draw(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("known", [10.0, 0.1, 0.01])
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-3])
+def test_the_adaptive_solver_does_not_jump_over_the_part_of_the_way_where_maps_are_made(
+    known: float, tolerance: float
+) -> None:
+    """Whitened by a power that is 30 % too small, nothing moves but within a factor of a few of σ = √p."""
+    true, ends = 1.3 * known, (math.log(80.0), math.log(0.002))
+
+    def field(y: Tensor, s: float) -> Slope:
+        variance = math.exp(2 * s)
+        x = math.sqrt(known + variance) * y
+        difference = (known / (known + variance) - true / (true + variance)) * x
+        return Slope(difference / math.sqrt(known + variance), x)
+
+    exact = math.sqrt((true + 0.002**2) / (known + 0.002**2) / (true + 80.0**2) * (known + 80.0**2))
+    y = adaptive(field, *ends, torch.ones(1, 1, 2, 2), tolerance)
+    assert float(y.mean()) == pytest.approx(exact, rel=2e-3)
