@@ -39,7 +39,6 @@ DIFFUSERS_WIDTHS = {"01": (160, 160, 288, 288, 576, 576), "02": (64, 64, 160, 16
 class Lesson:
     """What every loop learns: a run's data for FOCUS, and its training maps as plain arrays for the others."""
 
-    home: Path
     data: RunData
     maps: NDArray[np.float32]
     theta: NDArray[np.float32]
@@ -55,20 +54,29 @@ def recipe(experiment: str, batch_size: int | None = None, **model: Any) -> Expe
     return validate_config(plain)
 
 
-def lesson(home: Path, grid: int, n_maps: int, seed: int = 0) -> Lesson:
+def lesson(home: Path, grid: int, n_maps: int) -> Lesson:
+    """Write and open it."""
+    write_lesson(home, grid, n_maps)
+    return opened_lesson(home)
+
+
+def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0) -> None:
     """Lognormal maps of this many pixels a side, two a simulation, written as a dataset under `home`."""
     rng, simulations = np.random.default_rng(seed), -(-n_maps // 2)
     theta = WCDM6.from_unit(rng.uniform(-1, 1, (simulations, 6)))
-    maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid)))).astype(np.float32)
+    maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid), dtype=np.float32))).astype(np.float32)
     about = Description("lesson", "Mcdm", "(M☉/h)/(Mpc/h)²", 25.0, 0.0, 2, WCDM6)
     write_folder(datasets_folder(home) / "lesson", [maps], grid, theta, about)
+
+
+def opened_lesson(home: Path) -> Lesson:
     config = recipe("02")
     dataset = open_dataset(config.data, home)
     split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
     transform = fit_transform(dataset, split.train)
     chosen = dataset.maps_of(split.train)
     scaled = WCDM6.to_unit(dataset.theta[dataset.simulation_of(chosen)]).astype(np.float32)
-    return Lesson(home, RunData(dataset, split, transform), transform.forward(maps[chosen]), scaled)
+    return Lesson(RunData(dataset, split, transform), transform.forward(maps=dataset.maps[chosen]), scaled)
 
 
 class FocusLoop(Iterator[None]):

@@ -25,6 +25,8 @@ import torch
 from loops import FocusLoop, diffusers_loop, lesson, recipe
 from measuring import alternate, machine, ratio_text, table
 from plain_loop import PlainUNet, train
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from focus_core.config import ExperimentConfig
 from focus_core.estimate import estimate
@@ -37,14 +39,14 @@ BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each step of each loop, and each network's parameters."""
+    """Seconds of each step of each loop, each network's parameters, and its operations for an image, forth and back."""
 
     experiment: str
     grid: int
     batch_size: int
     times: dict[str, list[float]]
     parameters: dict[str, int]
-    flops: int
+    flops: dict[str, int]
 
 
 def main() -> int:
@@ -84,14 +86,15 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
             PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
         }
         parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
+        flops = dict.fromkeys((*loops, TUTORIAL), estimate(config, grid).flops_per_image)
         if TUTORIAL not in arguments.without:
             loops[TUTORIAL] = train(_plain_network(config), maps.maps, maps.theta, batch_size, device)
             parameters[TUTORIAL] = parameter_count(_plain_network(config))
         if DIFFUSERS not in arguments.without:
             network, loops[DIFFUSERS] = diffusers_loop(experiment, maps, batch_size, device)
-            parameters[DIFFUSERS] = parameter_count(network)
+            parameters[DIFFUSERS], flops[DIFFUSERS] = parameter_count(network), _counted(network, grid)
         times = alternate(loops, arguments.steps, arguments.warm_up)
-    return Result(experiment, grid, batch_size, times, parameters, estimate(config, grid).flops_per_image)
+    return Result(experiment, grid, batch_size, times, parameters, flops)
 
 
 def _plain_network(config: ExperimentConfig) -> PlainUNet:
@@ -99,16 +102,30 @@ def _plain_network(config: ExperimentConfig) -> PlainUNet:
     return PlainUNet(model.cond_dim, model.base_channels, model.channel_mults, model.time_dim)
 
 
+def _counted(network: nn.Module, grid: int) -> int:
+    """Operations of one image, forward and backward, by torch's counter."""
+    with FlopCounterMode(display=False) as counter:
+        network(torch.randn(1, 1, grid, grid), torch.zeros(1), torch.zeros(1, 6)).mean().backward()
+    network.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
 def report(result: Result) -> str:
     """One table a case, every loop a row."""
     rows = []
     for name, times in result.times.items():
         image = median(times) / result.batch_size
-        own = result.flops / image / 1e9 if name != DIFFUSERS else None
-        cells = [name, f"{result.parameters[name]:,}", f"{1000 * median(times):,.0f}", f"{1 / image:.2f}"]
-        cells += ["" if own is None else f"{own:.0f}", ratio_text(times, result.times[FOCUS])]
+        work = result.flops[name] / 1e9
+        cells = [
+            name,
+            f"{result.parameters[name]:,}",
+            f"{work:.1f}",
+            f"{1000 * median(times):,.0f}",
+            f"{1 / image:.2f}",
+        ]
+        cells += [f"{work / image:.0f}", ratio_text(times, result.times[FOCUS])]
         rows.append(cells)
-    head = ["loop", "parameters", "ms a step", "images/s", "GFLOP/s", "time over FOCUS's"]
+    head = ["loop", "parameters", "GFLOP an image", "ms a step", "images/s", "GFLOP/s", "time over FOCUS's"]
     title = f"\nExperiment {result.experiment}, {result.grid}², batch {result.batch_size}\n\n"
     return title + table(head, rows) + "\n"
 

@@ -1,0 +1,241 @@
+"""Both experiments on a CUDA GPU: FOCUS's own loop in bf16 and in 32 bits, compiled and not, and the plain loop.
+
+    python benchmarks/gpu.py [--minutes 9] [--out results.jsonl]
+
+Needs no network and no data, and ends within ten minutes: the cases stand in the order of their worth, each is a
+process of its own that ends when its time is over, and what was not reached is named. Every experiment trains at its
+recipe's batch, halved until it fits into memory. Prints images a second, peak memory and the share of the bf16
+matrix-product rate of the same GPU, measured first; `--out` keeps every case as a line of JSON.
+
+`--device cpu --tiny` walks the same path on a processor with narrow networks: a trial of the script, and no result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from loops import FocusLoop, Lesson, opened_lesson, recipe, write_lesson
+from measuring import machine, table
+from plain_loop import train
+
+from focus_core.config import ExperimentConfig, validate_config
+from focus_core.estimate import estimate
+from focus_core.networks.registry import build_network
+
+# What each way of training asks of FOCUS's configuration; None is the plain loop. In the order of their worth.
+WAYS: dict[str, dict[str, Any] | None] = {
+    "bf16, compiled": {"precision": "bf16", "compile": True},
+    "plain": None,
+    "bf16": {"precision": "bf16", "compile": False},
+    "32 bits": {"precision": "fp32", "compile": False},
+    "32 bits, compiled": {"precision": "fp32", "compile": True},
+}
+# Maps that are enough for one epoch of every measurement; what comes between epochs is no part of a step.
+MAPS = {64: 12_000, 256: 1_600}
+_BLOCKS, _BLOCK_SECONDS, _WARM_UP = 7, 0.4, 4
+_LONGEST_CASE = 150.0
+
+
+@dataclass(frozen=True)
+class Case:
+    experiment: str
+    grid: int
+    way: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`images` a second in each block of steps; `peak_bytes` of the device's memory; `failure`: why there are none."""
+
+    case: Case
+    batch_size: int = 0
+    images: tuple[float, ...] = ()
+    flops_per_image: int = 0
+    peak_bytes: int = 0
+    failure: str = ""
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        print("benchmarks/gpu.py: there is no CUDA GPU here; run it on a machine that has one.", file=sys.stderr)
+        return 2
+    if arguments.case:
+        case = Case(**json.loads(arguments.case))
+        print(json.dumps(asdict(measured(case, Path(arguments.home), arguments))))
+        return 0
+    return run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=9.0, help="after which no case goes on")
+    parser.add_argument("--experiment", nargs="+", choices=("01", "02"), default=["01", "02"])
+    parser.add_argument("--grid", nargs="+", type=int, default=[256, 64])
+    parser.add_argument("--way", nargs="+", choices=tuple(WAYS), default=list(WAYS))
+    parser.add_argument("--out", type=Path, help="a file for one line of JSON a case")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="8 channels, batch 2, three blocks of one step")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--home", help=argparse.SUPPRESS)
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Every case in a process of its own, until the time is over."""
+    ends = time.monotonic() + 60 * arguments.minutes
+    device = torch.device(arguments.device)
+    print(machine(device), flush=True)
+    peak = matrix_product_rate(device, 256 if arguments.tiny else 8192)
+    print(f"bf16 matrix products: {peak / 1e12:.3g} TFLOP/s", flush=True)
+    outcomes = []
+    with ExitStack() as stack:
+        homes = {}
+        for grid in arguments.grid:
+            homes[grid] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
+            write_lesson(homes[grid], grid, 40 if arguments.tiny else MAPS.get(grid, 1_600))
+        for case in _cases(arguments):
+            outcomes.append(_in_a_process(case, homes[case.grid], ends - time.monotonic(), arguments))
+            print(table(HEAD, [_row(outcomes[-1], peak)]), flush=True)
+            if arguments.out:
+                with arguments.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(outcomes[-1]) | {"bf16_peak": peak}) + "\n")
+    print("\n" + report(outcomes, peak))
+    return 0
+
+
+def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    for way in arguments.way:
+        for experiment in arguments.experiment:
+            for grid in arguments.grid:
+                yield Case(experiment, grid, way)
+
+
+def _in_a_process(case: Case, home: Path, seconds_left: float, arguments: argparse.Namespace) -> Outcome:
+    if seconds_left < 15:
+        return Outcome(case, failure="not reached")
+    command = [sys.executable, __file__, "--case", json.dumps(asdict(case)), "--home", str(home)]
+    command += ["--device", arguments.device, *(["--tiny"] if arguments.tiny else [])]
+    try:
+        limit = min(seconds_left, _LONGEST_CASE)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        return Outcome(case, failure="longer than its time")
+    if done.returncode != 0:
+        print(done.stderr, file=sys.stderr)
+        return Outcome(case, failure=f"ended with exit code {done.returncode}")
+    plain = json.loads(done.stdout.splitlines()[-1])
+    plain["case"], plain["images"] = Case(**plain["case"]), tuple(plain["images"])
+    return Outcome(**plain)
+
+
+def measured(case: Case, home: Path, arguments: argparse.Namespace) -> Outcome:
+    """One case in this process, at the largest batch that fits."""
+    device, lesson = torch.device(arguments.device), opened_lesson(home)
+    batch = 2 if arguments.tiny else recipe(case.experiment).training.batch_size
+    while True:
+        config = _config(case, batch, arguments.tiny)
+        try:
+            images, peak = _images_a_second(config, case, lesson, home, device, arguments.tiny)
+        except torch.OutOfMemoryError:
+            if batch == 1:
+                return Outcome(case, failure="one map does not fit into memory")
+        else:
+            return Outcome(case, batch, images, estimate(config, case.grid).flops_per_image, peak)
+        # Outside the handler, whose exception holds the tensors of the failed step.
+        batch //= 2
+        torch.cuda.empty_cache()
+
+
+def _config(case: Case, batch: int, tiny: bool) -> ExperimentConfig:
+    narrow = {"base_channels": 8, "channel_mults": [1, 2]} if tiny else {}
+    plain = recipe(case.experiment, batch, **narrow).to_dict()
+    plain["training"] |= WAYS[case.way] or {}
+    return validate_config(plain)
+
+
+def _images_a_second(
+    config: ExperimentConfig, case: Case, lesson: Lesson, home: Path, device: torch.device, tiny: bool
+) -> tuple[tuple[float, ...], int]:
+    """Blocks of steps, each ended by a synchronisation: within a block the loop may run ahead of the device."""
+    batch, cuda = config.training.batch_size, device.type == "cuda"
+    finish = torch.cuda.synchronize if cuda else lambda: None
+    with ExitStack() as stack:
+        steps: Iterator[Any]
+        if WAYS[case.way] is None:
+            network = build_network(config.model, periodic=True)
+            steps = train(network, lesson.maps, lesson.theta, batch, device, num_workers=0 if tiny else 4)
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=home)))
+            steps = stack.enter_context(FocusLoop(config, lesson.data, device, folder))
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
+        for _ in range(_WARM_UP):
+            next(steps)
+        finish()
+        seconds = _seconds_of(steps, 1, finish)
+        blocks = 3 if tiny else _BLOCKS
+        room = (len(lesson.maps) // batch - _WARM_UP - 2) // blocks
+        length = 1 if tiny else max(1, min(round(_BLOCK_SECONDS / seconds), room))
+        images = tuple(batch * length / _seconds_of(steps, length, finish) for _ in range(blocks))
+        return images, torch.cuda.max_memory_allocated() if cuda else 0
+
+
+def _seconds_of(steps: Iterator[Any], n: int, finish: Any) -> float:
+    began = time.perf_counter()
+    for _ in range(n):
+        next(steps)
+    finish()
+    return time.perf_counter() - began
+
+
+def matrix_product_rate(device: torch.device, size: int) -> float:
+    """Operations a second of bf16 products of square matrices, the median of five rounds."""
+    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    rates = []
+    for turn in range(6):
+        began = time.perf_counter()
+        for _ in range(10):
+            a @ b
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        if turn:
+            rates.append(10 * 2 * size**3 / (time.perf_counter() - began))
+    return median(rates)
+
+
+HEAD = ["", "way", "batch", "images/s", "over the plain loop", "peak memory, GB", "TFLOP/s", "share of bf16 peak"]
+
+
+def _row(outcome: Outcome, peak: float, plain: Outcome | None = None) -> list[str]:
+    label = [f"Experiment {outcome.case.experiment}, {outcome.case.grid}²", outcome.case.way]
+    if outcome.failure:
+        return [*label, outcome.failure, "", "", "", "", ""]
+    rate = median(outcome.images)
+    work = rate * outcome.flops_per_image
+    over = "" if plain is None or plain.failure else f"{rate / median(plain.images):.2f}"
+    cells = [str(outcome.batch_size), f"{rate:,.1f}", over, f"{outcome.peak_bytes / 1e9:.1f}", f"{work / 1e12:.3g}"]
+    return [*label, *cells, f"{100 * work / peak:.0f} %"]
+
+
+def report(outcomes: list[Outcome], peak: float) -> str:
+    """All cases, those of one experiment and size together."""
+    plain = {(o.case.experiment, o.case.grid): o for o in outcomes if o.case.way == "plain"}
+    order = sorted(outcomes, key=lambda o: (o.case.experiment, o.case.grid))
+    return table(HEAD, [_row(o, peak, plain.get((o.case.experiment, o.case.grid))) for o in order])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
