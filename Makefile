@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up stack install install-stack install-dev check test chaos clean
+.PHONY: help up stack install install-stack install-dev install-bench check test chaos bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,8 @@ install-stack: $(VENV)/.installed-stack
 
 install-dev: $(VENV)/.installed-dev
 
+install-bench: $(VENV)/.installed-bench
+
 check: install-dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +37,12 @@ test: install-dev ## every test, real processes and a real browser included
 
 chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks; minutes
 	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)
+
+bench: install-bench ## the speed of training, P(k) and the data path on this machine's processor; an hour on two quiet cores
+	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/spectra.py
+	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/data_path.py
+	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/training_step.py
+	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/experiments.py
 
 clean: ## remove the environment and caches; experiments in FOCUS_HOME stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -56,3 +64,7 @@ $(VENV)/.installed-stack: $(INPUTS) | $(VENV)/bin/python
 $(VENV)/.installed-dev: $(INPUTS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,postgresql,s3,dev]"
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-stack
+
+$(VENV)/.installed-bench: $(INPUTS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[science,bench]"
+	@touch $@ $(VENV)/.installed
