@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.bands import BandError, band_errors
+from dashboard.datasets import learnt_other_content
 from dashboard.figures.power import Spectra
 from dashboard.queries import Frame
 from dashboard.spectra import epoch_spectra
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS
 from focus_core.parameters import ParameterSpace
-from focus_store.contracts import EpochFigures, ExperimentDetail
+from focus_store.contracts import DatasetRow, EpochFigures, ExperimentDetail
 
 Slots = tuple[str | None, ...]
 
@@ -147,6 +148,15 @@ def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
             content = np.concatenate([run.spectra.k, run.spectra.truth]).tobytes()
             groups.setdefault(hashlib.sha256(content).hexdigest(), []).append(run)
     return list(groups.values())
+
+
+def changed_sentence(runs: Sequence[Compared], datasets: Sequence[DatasetRow]) -> str | None:
+    """Said when a run learnt other content than the record now has under the name of its dataset."""
+    names = [run.name for run in runs if learnt_other_content(run.detail, datasets)]
+    if not names:
+        return None
+    whose = "its curves, maps and P(k) belong" if len(names) == 1 else "their curves, maps and P(k) belong"
+    return f"Since {' and '.join(names)} trained, the files of the dataset changed: {whose} to the files as they were."
 
 
 def difference_sentence(runs: Sequence[Compared]) -> str | None:

@@ -11,7 +11,7 @@ from dashboard.words import NOTHING, Amount, duration, size
 from focus_core.data.checking import open_path
 from focus_core.errors import UserError
 from focus_core.suites import suite_bytes, suite_maps
-from focus_store.contracts import DatasetRow, JobRow, JobStatus
+from focus_store.contracts import DatasetRow, ExperimentDetail, JobRow, JobStatus
 from focus_store.settings import Settings
 
 # A job that only found its suite there already measures nothing.
@@ -37,10 +37,11 @@ def default_name(path: str) -> str:
     return cleaned.lstrip("._-")[:64]
 
 
-def changed_files(dataset: DatasetRow) -> list[str]:
+def changed_files(dataset: DatasetRow, *, missing: bool = True) -> list[str]:
     """Files that are not as they were when the dataset was checked, each with what is different; [] when all is well.
 
-    By size and time alone, which costs nothing; a new check reads every byte.
+    By size and time alone, which costs nothing; a new check reads every byte. Without `missing` a file that is not
+    here is passed over: the pages may run on a host without the datasets.
     """
     stamps: Mapping[str, Any] = (dataset.survey or {}).get("files", {})
     changed = []
@@ -48,7 +49,8 @@ def changed_files(dataset: DatasetRow) -> list[str]:
         try:
             now = Path(file).stat()
         except OSError as error:
-            changed.append(f"{file} ({error.strerror})")
+            if missing:
+                changed.append(f"{file} ({error.strerror})")
             continue
         if now.st_size != bytes_then:
             changed.append(f"{file} ({bytes_then:,} bytes then, {now.st_size:,} now)")
@@ -60,6 +62,12 @@ def changed_files(dataset: DatasetRow) -> list[str]:
 def other_digest(used: str | None, dataset: DatasetRow) -> bool:
     """Whether a run used other content. A fingerprint of sampled maps and a whole sha256 cannot be compared."""
     return used is not None and used.split(":")[0] == dataset.digest.split(":")[0] and used != dataset.digest
+
+
+def learnt_other_content(detail: ExperimentDetail, datasets: Sequence[DatasetRow]) -> bool:
+    """Whether the record has another digest under the name of this run's dataset than its trainer found."""
+    used = (detail.environment.get("dataset") or {}).get("digest")
+    return any(other_digest(used, row) for row in datasets if row.name == detail.summary.dataset)
 
 
 def seconds_a_cell(jobs: Sequence[JobRow]) -> tuple[float, str] | None:

@@ -40,12 +40,19 @@ class TruthGroup:
 
 @dataclass(frozen=True)
 class _Scale:
-    """k as drawn: in h/Mpc, or in units of each box's own k_f where one of the boxes has no known side."""
+    """k as drawn: in h/Mpc, or in units of each box's own k_f where one of the boxes has no known side.
+
+    `variance`: the upper panel shows k²P(k)/2π, the variance per ln k of a two-dimensional field.
+    """
 
     in_fundamentals: bool
+    variance: bool = False
 
     def k(self, spectra: Spectra) -> FloatArray:
         return spectra.k / spectra.k[0] if self.in_fundamentals else spectra.k
+
+    def factor(self, spectra: Spectra) -> FloatArray:
+        return np.square(spectra.k) / (2.0 * np.pi) if self.variance else np.ones_like(spectra.k)
 
     def marks(self, spectra: Spectra) -> tuple[float | None, float | None]:
         if self.in_fundamentals:
@@ -53,13 +60,15 @@ class _Scale:
         return spectra.fundamental(), spectra.nyquist()
 
 
-def compare_powers(groups: Sequence[TruthGroup], *, height: int = 470) -> go.Figure:
+def compare_powers(groups: Sequence[TruthGroup], *, height: int = 470, scaled: bool = False) -> go.Figure:
     """Upper panel: scatter of single true maps, truth, every run. Lower: ratio of each run to its own truth.
 
     Where physical and normalised fields meet, only the physical ones have a common unit: the rest have their ratio.
+    `scaled` draws k²P(k)/2π in the upper panel.
     """
     boxes = [group.truth.box_size for group in groups]
-    scale = _Scale(in_fundamentals=any(box is None for box in boxes) and any(box is not None for box in boxes))
+    mixed = any(box is None for box in boxes) and any(box is not None for box in boxes)
+    scale = _Scale(in_fundamentals=mixed, variance=scaled)
     physical = any(group.truth.physical for group in groups)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.035)
     for i, group in enumerate(groups):
@@ -72,29 +81,35 @@ def compare_powers(groups: Sequence[TruthGroup], *, height: int = 470) -> go.Fig
     figure.update_layout(
         template=template(),
         height=height,
-        uirevision="compare-power",
+        uirevision="compare-power-scaled" if scaled else "compare-power",
         margin={"t": 12},
-        legend={"x": 0.02, "y": 0.47, "yanchor": "bottom"},
+        legend={
+            "x": 0.98 if scaled else 0.02,
+            "xanchor": "right" if scaled else "left",
+            "y": 0.47,
+            "yanchor": "bottom",
+        },
     )
     return figure
 
 
 def _draw_powers(figure: go.Figure, group: TruthGroup, scale: _Scale, dash: str) -> None:
-    truth, k = group.truth, scale.k(group.truth)
+    truth, k, factor = group.truth, scale.k(group.truth), scale.factor(group.truth)
     prefix = f"{group.name}: " if group.name else ""
     if truth.scatter is not None:
         low = np.maximum(truth.truth - truth.scatter, 0.02 * truth.truth)
-        band(figure, k, low, truth.truth + truth.scatter, SCATTER_BAND, 1, f"{prefix}scatter of single maps, ±1σ")
-    unit = " (Mpc/<i>h</i>)²" if truth.physical else ""
+        high = truth.truth + truth.scatter
+        band(figure, k, low * factor, high * factor, SCATTER_BAND, 1, f"{prefix}scatter of single maps, ±1σ")
+    unit = " (Mpc/<i>h</i>)²" if truth.physical and not scale.variance else ""
     hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
     figure.add_scatter(
-        x=k, y=truth.truth, name=prefix + truth.truth_name, mode="lines",
+        x=k, y=truth.truth * factor, name=prefix + truth.truth_name, mode="lines",
         line={"color": INK, "width": 1.8, "dash": dash}, hovertemplate=hover, row=1, col=1,
     )  # fmt: skip
     for run in group.runs:
         figure.add_scatter(
-            x=k, y=run.spectra.generated, name=run.name, mode="lines", line={"color": run.colour, "width": 2},
-            hovertemplate=hover, showlegend=False, row=1, col=1,
+            x=k, y=run.spectra.generated * factor, name=run.name, mode="lines",
+            line={"color": run.colour, "width": 2}, hovertemplate=hover, showlegend=False, row=1, col=1,
         )  # fmt: skip
 
 
@@ -149,24 +164,27 @@ def _style(figure: go.Figure, groups: Sequence[TruthGroup], scale: _Scale, physi
     figure.update_xaxes(
         title_text="<i>k</i> [<i>h</i>/Mpc]" if known else "<i>k</i> / <i>k</i><sub>f</sub>", row=2, col=1
     )
-    p_low, p_high = _power_range([group for group in groups if group.truth.physical == physical])
+    p_low, p_high = _power_range([group for group in groups if group.truth.physical == physical], scale)
     ticks = log_ticks(p_low, p_high, powers=True)
     figure.update_yaxes({**ticks.axis(), "range": [math.log10(p_low), math.log10(p_high)]}, row=1, col=1)
-    title = "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]" if physical else "<i>P</i>(<i>k</i>) of the normalised field"
+    power = "<i>k</i>²<i>P</i>(<i>k</i>)/2π" if scale.variance else "<i>P</i>(<i>k</i>)"
+    unit = "" if scale.variance else "  [(Mpc/<i>h</i>)²]"
+    title = power + unit if physical else f"{power} of the normalised field"
     figure.update_yaxes(title_text=title, row=1, col=1)
     figure.update_yaxes(_ratio_axis(groups), title_text="ratio to sim.", row=2, col=1)
 
 
-def _power_range(groups: Sequence[TruthGroup]) -> tuple[float, float]:
+def _power_range(groups: Sequence[TruthGroup], scale: _Scale) -> tuple[float, float]:
     """The truths with their scatter decide, as far as they go; a wild run may widen it by two decades."""
     tops, bottoms = [], []
     for group in groups:
-        truth = group.truth
-        top = truth.truth if truth.scatter is None else truth.truth + truth.scatter
+        truth, factor = group.truth, scale.factor(group.truth)
+        top = factor * (truth.truth if truth.scatter is None else truth.truth + truth.scatter)
         tops.append(top[np.isfinite(top)])
-        bottoms.append(truth.truth[np.isfinite(truth.truth) & (truth.truth > 0)])
+        bottoms.append((factor * truth.truth)[np.isfinite(truth.truth) & (truth.truth > 0)])
     high, low = float(np.max(np.concatenate(tops))), float(np.min(np.concatenate(bottoms)))
-    drawn = np.concatenate([run.spectra.generated for group in groups for run in group.runs])
+    runs = [run.spectra for group in groups for run in group.runs]
+    drawn = np.concatenate([scale.factor(spectra) * spectra.generated for spectra in runs])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     if drawn.size:
         high, low = max(high, min(float(drawn.max()), 100 * high)), min(low, max(float(drawn.min()), low / 100))

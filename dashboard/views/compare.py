@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import queries
-from dashboard.comparison import Slots, choose, difference_sentence, read_slots, write_slots
+from dashboard.comparison import Slots, changed_sentence, choose, difference_sentence, read_slots, write_slots
 from dashboard.frame import page_head
 from dashboard.problems import show_user_error
 from dashboard.state import follow
@@ -52,9 +52,10 @@ def page() -> None:
 
 def _top(slots: Slots, baseline: str) -> None:
     runs = compared(slots)
-    said = difference_sentence(runs)
-    if said:
-        st.html(f'<p class="focus-warn" data-testid="compare-difference">△ {escape(said)}</p>')
+    changed = changed_sentence(runs, queries.datasets())
+    for said, hook in ((difference_sentence(runs), "compare-difference"), (changed, "compare-changed")):
+        if said:
+            st.html(f'<p class="focus-warn" data-testid="{hook}">△ {escape(said)}</p>')
     table(runs, next(i for i, run in enumerate(runs) if run.id == baseline))
 
 

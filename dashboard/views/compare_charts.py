@@ -19,6 +19,7 @@ from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared
 
 HEIGHT = 470
+PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 
 
 def charts(slots: Slots) -> None:
@@ -82,6 +83,10 @@ def _powers(runs: Sequence[Compared]) -> None:
     epochs = sorted({run.drawn.epoch for run in runs if run.drawn and run.spectra})
     where = f"best checkpoint of each, epoch {', '.join(map(str, epochs))}" if epochs else ""
     with section_head("Power spectrum", "power", where):
+        kind = st.segmented_control(
+            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="compare-power-kind",
+            label_visibility="collapsed", help="P(k), or the variance per ln k of the two-dimensional field",
+        )  # fmt: skip
         download("power", partial(powers_csv, runs))
     if not groups:
         st.html('<p class="focus-note">No spectrum was measured yet: the first drawn epoch brings one.</p>')
@@ -95,7 +100,7 @@ def _powers(runs: Sequence[Compared]) -> None:
     ]
     errors = [f"{run.name} {100 * run.drawn.power_error:.2g} %" for run in runs if run.drawn and run.drawn.power_error]
     chart(
-        compare_powers(drawn, height=HEIGHT),
+        compare_powers(drawn, height=HEIGHT, scaled=kind == SCALED),
         name="compare-power",
         label=f"Power spectra over those of the simulations, and their ratios; mean errors: {', '.join(errors)}",
         height=HEIGHT,

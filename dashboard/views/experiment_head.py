@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import queries
-from dashboard.datasets import other_digest
+from dashboard.datasets import changed_files, learnt_other_content
 from dashboard.frame import NO_WORKER
 from dashboard.markup import Readout
 from dashboard.record import laboratory, record
@@ -93,17 +93,26 @@ def state_message(detail: ExperimentDetail) -> None:
         st.info(_resting_sentence(detail), icon=":material/pause_circle:")
     elif row.status is Status.QUEUED:
         _queued_sentence(detail)
-    if row.status not in ACTIVE and _learnt_other_content(detail):
+    if row.status not in ACTIVE:
+        _changed_dataset(detail)
+
+
+def _changed_dataset(detail: ExperimentDetail) -> None:
+    """Another digest than the trainer found; or files that look touched, whose pixels nobody has read since."""
+    name, known = detail.summary.dataset, queries.datasets()
+    touched = [file for row in known if row.name == name for file in changed_files(row, missing=False)]
+    if learnt_other_content(detail, known):
         st.warning(
-            f"The dataset {row.dataset} has changed since this experiment was trained: its curves, maps and P(k) "
-            "belong to the files as they were. Restore them to resume it; Clone trains on those of now.",
+            f"The dataset {name} has changed since this experiment was trained: its curves, maps and P(k) belong "
+            "to the files as they were. Restore them to resume it; Clone trains on those of now.",
             icon=":material/difference:",
         )
-
-
-def _learnt_other_content(detail: ExperimentDetail) -> bool:
-    used = (detail.environment.get("dataset") or {}).get("digest")
-    return any(other_digest(used, row) for row in queries.datasets() if row.name == detail.summary.dataset)
+    elif touched and detail.attempts:
+        st.warning(
+            f"Files of the dataset {name} are not as they were when it was checked: {'; '.join(touched)}. Check it "
+            "again on the page Datasets before you resume or sample: its pixels may be others.",
+            icon=":material/difference:",
+        )
 
 
 def failure_sentence(detail: ExperimentDetail) -> str:

@@ -134,6 +134,16 @@ def test_a_box_of_unknown_size_brings_all_to_units_of_their_fundamental_mode() -
     assert "two" not in upper  # another unit has no place on this axis
 
 
+def test_the_variance_per_ln_k_scales_truth_and_runs_alike_and_leaves_the_ratios_alone() -> None:
+    s = spectra(1.1)
+    figure = compare_powers([TruthGroup("", [RunPower("one", "#2959f2", s)])], scaled=True)
+    curves = {(t.name, t.meta): t.y for t in figure.data}
+    np.testing.assert_allclose(curves["simulations", None], 10.0 / (2 * np.pi))  # k² · 10/k² / 2π
+    np.testing.assert_allclose(curves["one", None], 11.0 / (2 * np.pi))
+    np.testing.assert_allclose(curves["one", "ratio"], 1.1)
+    assert figure.layout.yaxis.title.text == "<i>k</i>²<i>P</i>(<i>k</i>)/2π"
+
+
 def test_a_run_far_off_is_drawn_on_a_logarithmic_ratio() -> None:
     runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("wild", "#de701f", spectra(15.0))]
     assert compare_powers([TruthGroup("", runs)]).layout.yaxis2.type == "log"

@@ -268,6 +268,20 @@ class TestDatasetsPage:
         assert "△ other" in html(app)
         of_the_run = open_page("experiment", id=small_laboratory.finished)
         assert "The dataset quick has changed since this experiment was trained" in of_the_run.warning[0].value
+        compared = html(open_page("compare", ids=small_laboratory.finished))
+        assert "Since Finished one trained, the files of the dataset changed" in compared
+
+    def test_pixels_altered_behind_an_unchanged_digest_are_said_beside_resume(self, small_laboratory: Any) -> None:
+        repository = small_laboratory.repository
+        survey_quick(repository)
+        page = ("experiment", {"id": small_laboratory.finished})
+        assert not open_page(page[0], **page[1]).warning
+        maps = repository.settings.datasets / "quick" / "maps.npy"
+        content = bytearray(maps.read_bytes())
+        content[-1] ^= 1
+        maps.write_bytes(bytes(content))
+        (said,) = open_page(page[0], **page[1]).warning
+        assert f"are not as they were when it was checked: {maps} (written again). Check it again" in said.value
 
     def test_a_wrong_path_is_a_sentence_and_no_job(self, small_laboratory: Any) -> None:
         app = open_page("datasets")
