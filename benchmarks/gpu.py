@@ -43,7 +43,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "32 bits, compiled": {"precision": "fp32", "compile": True},
 }
 # Maps that are enough for one epoch of every measurement; what comes between epochs is no part of a step.
-MAPS = {64: 12_000, 256: 1_600}
+MAPS = {64: 12_000, 256: 1_000}
 _BLOCKS, _BLOCK_SECONDS, _WARM_UP = 7, 0.4, 4
 _LONGEST_CASE = 150.0
 
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         homes = {}
         for grid in arguments.grid:
             homes[grid] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
-            write_lesson(homes[grid], grid, 40 if arguments.tiny else MAPS.get(grid, 1_600))
+            write_lesson(homes[grid], grid, 40 if arguments.tiny else MAPS.get(grid, 1_000))
         for case in _cases(arguments):
             outcomes.append(_in_a_process(case, homes[case.grid], ends - time.monotonic(), arguments))
             print(table(HEAD, [_row(outcomes[-1], peak)]), flush=True)
