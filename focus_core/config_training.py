@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from focus_core.config_fields import Integer, Number, Section, Text
 
 # Keys that say on what a training runs and what it keeps, not what is learned: no part of a digest, and free to change
 # when a run is resumed.
-HOW_IT_RUNS = ("devices", "checkpoint_minutes", "keep_every", "keep_last")
+HOW_IT_RUNS = (
+    *("devices", "checkpoint_minutes", "keep_every", "keep_last"),
+    *("precision", "compile", "deterministic", "accumulation", "activation_checkpointing"),
+)
+
+
+def _switch(value: Any) -> Any:
+    """YAML reads `compile: true` as a truth value; here it is one of three words."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 class AugmentationSection(Section):
@@ -96,6 +104,21 @@ class TrainingSection(Section):
     )
     keep_last: Integer = Field(
         0, ge=0, title="Keep at most", description="Of the checkpoints of epochs, only the newest so many; 0: all."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", title="Precision", description="Numbers of a step; auto takes bf16 where the device gains from it."
+    )
+    compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_switch)] = Field(
+        "auto", title="Compile", description="Compile the network at its first step (minutes); auto: on CUDA alone."
+    )
+    deterministic: bool = Field(
+        False, title="Deterministic", description="CUDA: equal runs are equal to the last bit, at some cost of speed."
+    )
+    accumulation: Integer = Field(
+        1, ge=1, le=65_536, title="Parts of a batch", description="Computed one after another, to save memory."
+    )
+    activation_checkpointing: bool = Field(
+        False, title="Compute again", description="Blocks forget and recompute: less memory, about a third more work."
     )
 
     @field_validator("init_from")

@@ -3,17 +3,18 @@
 Conventions. A multiplication and an addition are two operations. `flops_per_image` is a training step's share of one
 map, forward and backward; normalisations and activations are left out, as they are memory traffic rather than work.
 Memory is the peak of a training step in 32-bit numbers on a periodic map: weights, their average, AdamW's two moments,
-gradients, and what the backward pass keeps.
+gradients, and what the backward pass keeps of the part of a batch that is computed at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from focus_core.catalogue import evaluations
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
-from focus_core.network_costs import COSTS
+from focus_core.network_costs import COSTS, Layer
 
 _BYTES = 4
 # Copies of the weights that live through a step: themselves, the average, and the optimiser's two moments.
@@ -44,7 +45,7 @@ class Estimate:
 
 def estimate(config: ExperimentConfig, grid: int) -> Estimate:
     """Cost of a configuration on maps of grid × grid pixels; UserError if the stages cannot halve them."""
-    model, batch = config.model, config.training.batch_size
+    model, batch, parts = config.model, config.training.batch_size, config.training.accumulation
     stages = len(model.channel_mults)
     if grid < 2**stages or grid % 2**stages:
         raise UserError(
@@ -56,12 +57,14 @@ def estimate(config: ExperimentConfig, grid: int) -> Estimate:
     parameters = sum(layer.weights for layer in layers)
     forward = sum(layer.flops for layer in layers)
     backward = sum(layer.flops if layer.on_data else 2 * layer.flops for layer in layers)
-    kept = _BYTES * sum(layer.kept for layer in layers)
+    again, kept = 0, _BYTES * sum(layer.kept for layer in layers)
+    if config.training.activation_checkpointing:
+        again, kept = _computed_again(layers)
     return Estimate(
         parameters=parameters,
-        memory_bytes=_peak(parameters, kept, batch, cost.passing(model, grid)),
+        memory_bytes=_peak(parameters, kept, -(-batch // parts), parts > 1, cost.passing(model, grid)),
         activation_bytes_per_image=kept,
-        flops_per_image=forward + backward,
+        flops_per_image=forward + backward + again,
         flops_forward=forward,
         flops_per_sample=forward * _evaluations(config),
         checkpoint_bytes=_BYTES * parameters * _STANDING_COPIES,
@@ -89,11 +92,22 @@ def seconds_per_epoch(
     return None
 
 
-def _peak(parameters: int, kept: int, batch: int, passing: int) -> int:
+def _computed_again(layers: Sequence[Layer]) -> tuple[int, int]:
+    """With blocks that forget: the operations done twice, and the bytes kept, at the block that needs most of them."""
+    outside = sum(layer.entering if layer.in_block else layer.kept for layer in layers)
+    within, largest = 0, 0
+    for layer in layers:
+        within = (0 if layer.entering else within) + (layer.kept if layer.in_block else 0)
+        largest = max(largest, within)
+    return sum(layer.flops for layer in layers if layer.in_block), _BYTES * (outside + largest)
+
+
+def _peak(parameters: int, kept: int, batch: int, in_parts: bool, passing: int) -> int:
     """The larger of two moments: the turn from forward to backward, with everything kept and the first gradients of
-    maps in flight; and the end of the backward pass, when a gradient of every weight is there."""
+    maps in flight (and those of weights from an earlier part of the batch); and the end of the backward pass, when a
+    gradient of every weight is there."""
     standing = _LIBRARIES + _BYTES * parameters * _STANDING_COPIES
-    turning = standing + batch * (kept + _BYTES * passing)
+    turning = standing + batch * (kept + _BYTES * passing) + (_BYTES * parameters if in_parts else 0)
     ending = standing + _BYTES * parameters + batch * _BYTES * passing
     return max(turning, ending)
 

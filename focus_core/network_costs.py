@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from focus_core.config import ModelSection
 
@@ -17,6 +17,9 @@ class Layer:
     kept: int = 0
     # The first layers of the network need no gradient of their input, which is data.
     on_data: bool = False
+    # Of a block that can be computed again: then it keeps nothing but, at its first layer, what enters it.
+    in_block: bool = False
+    entering: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,35 +120,35 @@ def _residual_block(width_in: int, width: int, embedding: int, side: int) -> Ite
     """convolution, norm, activation; two embeddings; the same again; the shortcut where the width changes."""
     # Each norm keeps the convolution's output and each activation the norm's.
     norm = Layer(2 * width, 0, 2 * width * side**2)
-    yield _convolution(width_in, width, 3, side)
-    yield norm
-    yield _linear(embedding, width)
-    yield _linear(embedding, width)
-    yield _convolution(width, width, 3, side)
-    yield norm
+    layers = [_convolution(width_in, width, 3, side), norm, _linear(embedding, width), _linear(embedding, width)]
+    layers += [_convolution(width, width, 3, side), norm]
     if width_in != width:
-        yield _convolution(width_in, width, 1, side, kept=width_in * side**2)
+        layers.append(_convolution(width_in, width, 1, side, kept=width_in * side**2))
+    yield from _block(layers, width_in * side**2)
 
 
 def _adaptive_block(width_in: int, width: int, embedding: int, side: int) -> Iterator[Layer]:
     """norm, activation, convolution; norm, scale and shift, activation, convolution; the shortcut."""
-    yield Layer(2 * width_in, 0, 2 * width_in * side**2)
-    yield _convolution(width_in, width, 3, side)
-    yield _linear(embedding, 2 * width)
+    layers = [Layer(2 * width_in, 0, 2 * width_in * side**2), _convolution(width_in, width, 3, side)]
     # The second norm keeps its input, the scaling what it scales, the activation what comes of it.
-    yield Layer(0, 0, 3 * width * side**2)
-    yield _convolution(width, width, 3, side)
+    layers += [_linear(embedding, 2 * width), Layer(0, 0, 3 * width * side**2), _convolution(width, width, 3, side)]
     if width_in != width:
-        yield _convolution(width_in, width, 1, side, kept=0)  # its input is the first norm's
+        layers.append(_convolution(width_in, width, 1, side, kept=0))  # its input is the first norm's
+    yield from _block(layers, width_in * side**2)
 
 
 def _attention(width: int, side: int) -> Iterator[Layer]:
     """norm; queries, keys and values; every pixel with every other; outward."""
     pixels = side**2
-    yield Layer(2 * width, 0, width * pixels)
-    yield _convolution(width, 3 * width, 1, side, kept=width * pixels)
-    yield Layer(0, 4 * pixels**2 * width, 4 * width * pixels)  # three factors and the result
-    yield _convolution(width, width, 1, side, kept=width * pixels)
+    layers = [Layer(2 * width, 0, width * pixels), _convolution(width, 3 * width, 1, side, kept=width * pixels)]
+    layers.append(Layer(0, 4 * pixels**2 * width, 4 * width * pixels))  # three factors and the result
+    layers.append(_convolution(width, width, 1, side, kept=width * pixels))
+    yield from _block(layers, width * pixels)
+
+
+def _block(layers: list[Layer], entering: int) -> Iterator[Layer]:
+    for number, layer in enumerate(layers):
+        yield replace(layer, in_block=True, entering=0 if number else entering)
 
 
 def _convolution(

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from focus_core.errors import UserError
 
 
 def group_count(channels: int) -> int:
@@ -31,7 +34,8 @@ class _Wrap(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
-        padded = x.new_empty(*x.shape[:2], x.shape[2] + 2, x.shape[3] + 2)
+        side = x.shape[2] + 2, x.shape[3] + 2
+        padded = torch.empty(*x.shape[:2], *side, dtype=x.dtype, device=x.device, memory_format=_layout(x))
         padded[:, :, 1:-1, 1:-1] = x
         padded[:, :, 1:-1, 0] = x[:, :, :, -1]
         padded[:, :, 1:-1, -1] = x[:, :, :, 0]
@@ -45,10 +49,46 @@ class _Wrap(torch.autograd.Function):
         rows = gradients[0][:, :, 1:-1].clone()
         rows[:, :, -1] += gradients[0][:, :, 0]
         rows[:, :, 0] += gradients[0][:, :, -1]
-        gradient = rows[:, :, :, 1:-1].contiguous()
+        gradient = rows[:, :, :, 1:-1].contiguous(memory_format=_layout(rows))
         gradient[:, :, :, -1] += rows[:, :, :, 0]
         gradient[:, :, :, 0] += rows[:, :, :, -1]
         return gradient
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    """That of x: channels last or as usual. Maps of one channel are both, and count as usual."""
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
+def laid_out(network: nn.Module) -> nn.Module:
+    """Channels last: the shipped networks took 5 to 20 % less time on two cores, and GPUs multiply nothing else."""
+    network._apply(lambda tensor: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)
+    return network
+
+
+class Block(nn.Module):
+    """A part of a network that can forget what it computed and compute it again in the backward pass."""
+
+    recomputed = False
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        if self.recomputed and torch.is_grad_enabled():
+            answer: Tensor = checkpoint(self.compute, *inputs, use_reentrant=False, preserve_rng_state=False)
+            return answer
+        return self.compute(*inputs)
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+def recompute_blocks(network: nn.Module, name: str) -> None:
+    """Every `Block` of the network keeps its input alone for the backward pass. UserError for one without any."""
+    blocks = [module for module in network.modules() if isinstance(module, Block)]
+    if not blocks:
+        raise UserError(f"training.activation_checkpointing: {name} has no blocks to compute again; set it to false.")
+    for block in blocks:
+        block.recomputed = True
 
 
 def wrap(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
-from focus_core.networks.layers import Convolution, SinusoidalEmbedding, group_count, group_norm
+from focus_core.networks.layers import Block, Convolution, SinusoidalEmbedding, group_count, group_norm
 from focus_core.networks.simple_unet import check_grid
 
 # √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.
@@ -38,7 +38,7 @@ def build(model: ModelSection, periodic: bool, start: Start) -> ModernUNet:
     )
 
 
-class AdaptiveBlock(nn.Module):
+class AdaptiveBlock(Block):
     """norm, activation, convolution; norm with scale and shift of t and θ; activation, convolution; plus the input."""
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, periodic: bool) -> None:
@@ -55,7 +55,7 @@ class AdaptiveBlock(nn.Module):
         if isinstance(self.shortcut, nn.Conv2d):
             keep_magnitude(self.shortcut)
 
-    def forward(self, x: Tensor, embedded: Tensor) -> Tensor:
+    def compute(self, x: Tensor, embedded: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, channels_in, n, n); embedded (B, embedding), of t and θ together."""
         hidden = self.first(functional.silu(self.first_norm(x)))
         scale, shift = self.adapt(embedded)[:, :, None, None].chunk(2, dim=1)
@@ -64,7 +64,7 @@ class AdaptiveBlock(nn.Module):
         return (self.shortcut(x) + hidden) / math.sqrt(2.0)
 
 
-class Attention(nn.Module):
+class Attention(Block):
     """Every pixel sees every other. No positions are told: on a periodic map none is special."""
 
     def __init__(self, channels: int) -> None:
@@ -76,7 +76,7 @@ class Attention(nn.Module):
         keep_magnitude(self.queries_keys_values)
         keep_magnitude(self.outward)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, C, n, n)."""
         batch, channels, side, _ = x.shape
         mixed = self.queries_keys_values(self.norm(x))

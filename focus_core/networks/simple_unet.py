@@ -14,7 +14,7 @@ from torch.nn import functional
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
-from focus_core.networks.layers import Convolution, Doubling, SinusoidalEmbedding, group_norm
+from focus_core.networks.layers import Block, Convolution, Doubling, SinusoidalEmbedding, group_norm
 
 
 def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:
@@ -30,7 +30,7 @@ def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:
     )
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """convolution, norm, activation; plus the embeddings of t and θ; the same again; plus the input."""
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, periodic: bool) -> None:
@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
         self.second_norm = group_norm(channels_out)
         self.shortcut = nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
 
-    def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
+    def compute(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, channels_in, n, n); time and condition (B, embedding), both already through their MLPs."""
         hidden = functional.silu(self.first_norm(self.first(x)))
         hidden = hidden + (self.from_time(time) + self.from_condition(condition))[:, :, None, None]

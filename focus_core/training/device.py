@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import threading
@@ -35,6 +36,18 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
+
+
+def prepare(device: torch.device, deterministic: bool) -> None:
+    """How a GPU computes from now on: the fastest kernels, or those that give the same numbers every time."""
+    if device.type != "cuda":
+        return
+    if deterministic:
+        # cuBLAS reads it when it is first used; without it torch refuses products that could differ.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = not deterministic
 
 
 class PeakMemory:

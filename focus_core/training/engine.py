@@ -11,8 +11,16 @@ from torch import Tensor, nn
 
 from focus_core.config import ExperimentConfig
 from focus_core.diffusion.method import Method
+from focus_core.networks.layers import laid_out, recompute_blocks
 from focus_core.training.checkpoint import load_weights
 from focus_core.training.ema import MovingAverage
+from focus_core.training.precision import Precision, choose_precision
+from focus_core.training.ranks import ALONE, Ranks
+from focus_core.training.run_folder import log
+
+
+# Base channels up to which channels last gain on a processor.
+_NARROW = 32
 
 
 class Step(NamedTuple):
@@ -22,29 +30,89 @@ class Step(NamedTuple):
     gradient_norm: Tensor
 
 
-class Engine:
-    """Owns every tensor that a step changes. `network` and `average` are the bare modules, whatever runs them."""
+class Runner(nn.Module):
+    """The network as a step runs it: in its precision, compiled where that works. The network itself stays as it is,
+    so no checkpoint ever tells how it was run."""
 
-    def __init__(self, config: ExperimentConfig, network: nn.Module, method: Method, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, precision: Precision, compiled: bool) -> None:
+        super().__init__()
+        self.network, self.precision, self.compiled = network, precision, compiled
+        self._called = torch.compile(network) if compiled else network
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
+        return self.precision.run(self._called, x, t, condition, drop)
+
+    def stop_compiling(self, error: RuntimeError) -> bool:
+        """Whether that was a failure of the compiler; then the next call does without it."""
+        if not self.compiled:
+            return False
+        from torch._dynamo.exc import TorchDynamoException  # seconds of import, where nothing is compiled
+
+        if not isinstance(error, TorchDynamoException):
+            return False
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        reason = " ".join(lines[:2])  # the first may be no more than whose error the second one is
+        log.warning("training.compile: the network could not be compiled (%s); it is trained without", reason)
+        self._called, self.compiled = self.network, False
+        return True
+
+
+class Engine:
+    """Owns every tensor that a step changes. `network` and `average` are the bare modules, whatever runs them.
+
+    `grid` is the side of the maps, `saved` what `state` gave an earlier start of this run.
+    """
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        network: nn.Module,
+        method: Method,
+        device: torch.device,
+        grid: int,
+        saved: dict[str, Any] | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self._ranks = ranks
         self._training, self._method, self.device = config.training, method, device
-        self.network = network.to(device)
+        self.network = _laid_out_where_it_gains(network.to(device), config)
         self.average = MovingAverage(self.network, config.training.ema_decay)
         self.optimizer = make_optimizer(config, self.network)
+        if config.training.activation_checkpointing:
+            recompute_blocks(self.network, config.model.network)
+        precision = choose_precision(config, self.network, device, grid, None if saved is None else saved.get("engine"))
+        asked = config.training.compile
+        self.runner = Runner(self.network, precision, asked == "true" or (asked == "auto" and device.type == "cuda"))
 
     def step(self, x0: Tensor, condition: Tensor, rate: float, number: int) -> Step:
         """Optimiser step `number` (from 1): noise ε at a random time, θ now and then dropped."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
         t = self._method.draw_times(len(x0), self.device)
         eps = torch.randn_like(x0)
         drop = torch.rand(len(x0), device=self.device) < self._training.cfg_prob
-        loss = self._method.loss(self.network, x0, condition, t, eps, drop).mean()
-        loss.backward()
+        try:
+            loss = self._differentiate(x0, condition, t, eps, drop)
+        except RuntimeError as error:
+            if not self.runner.stop_compiling(error):
+                raise
+            loss = self._differentiate(x0, condition, t, eps, drop)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._training.gradient_clip or math.inf)
         self.optimizer.step()
         self.average.update(self.network, number)
-        return Step(loss.detach(), norm)
+        return Step(loss, norm)
+
+    def _differentiate(self, *batch: Tensor) -> Tensor:
+        """Gradients of the mean loss over the batch, part by part; the loss itself."""
+        self.optimizer.zero_grad(set_to_none=True)
+        n, total = len(batch[0]), torch.zeros((), device=self.device)
+        own = self._ranks.own(n)
+        parts = zip(*(tensor[own].chunk(self._training.accumulation) for tensor in batch), strict=True)
+        for part in parts if own.start < own.stop else ():
+            loss = self._method.loss(self.runner, *part).sum() / n
+            loss.backward()
+            total = total + loss.detach()
+        return self._ranks.add_up(total, self.network.parameters())
 
     @property
     def rate(self) -> float:
@@ -56,6 +124,7 @@ class Engine:
             "model": self.network.state_dict(),
             "ema": self.average.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "engine": {"precision": self.runner.precision.number, "device": self.device.type},
         }
 
     def load_state(self, state: dict[str, Any], source: Path) -> None:
@@ -63,6 +132,19 @@ class Engine:
         load_weights(self.network, state["model"], source)
         load_weights(self.average.network, state["ema"], source)
         self.optimizer.load_state_dict(state["optimizer"])
+        # Fused optimisers walk through memory: the moments of a weight must be laid out as the weight is.
+        for weight, moments in self.optimizer.state.items():
+            for name, moment in moments.items():
+                if moment.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(moment)
+
+
+def _laid_out_where_it_gains(network: nn.Module, config: ExperimentConfig) -> nn.Module:
+    """Channels last on CUDA, and for narrow networks on a processor (a step of the baseline took 1/1.23 of the time
+    with 16 base channels and 1/0.95 with 64). The rule is fixed, for a run must go on as it began."""
+    kind = next(network.parameters()).device.type
+    narrow = config.model.base_channels <= _NARROW
+    return laid_out(network) if kind == "cuda" or (kind == "cpu" and narrow) else network
 
 
 def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:

@@ -15,6 +15,7 @@ from focus_core.config import ExperimentConfig, validate_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate, seconds_per_epoch
 from focus_core.network_costs import COSTS
+from focus_core.networks.layers import Block
 from focus_core.networks.registry import build_network, parameter_count
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +117,58 @@ def test_the_memory_kept_for_the_backward_pass_is_what_autograd_saves(
         (built(x, t, theta) - x).square().mean()
     # Embeddings and statistics of norms and attention are left out of the estimate: less than 3 % of small networks.
     assert estimate(config, 64).activation_bytes_per_image * 4 == pytest.approx(sum(saved.values()), rel=0.03)
+
+
+@pytest.mark.parametrize("network", ["SimpleUNet", "ModernUNet"])
+def test_blocks_computed_again_keep_what_enters_them(network: str) -> None:
+    """Counted on the network: what is saved outside its blocks, what enters them, and the block that saves most."""
+    config = configuration(16, (1, 2, 4), **{"from": network})
+    again = config.model_copy(
+        update={"training": config.training.model_copy(update={"activation_checkpointing": True})}
+    )
+    built = build_network(config.model, periodic=True)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in built.parameters()}
+    held: list[Tensor] = []
+    outside: dict[int, int] = {}
+    inside: list[dict[int, int]] = []
+    within = [outside]
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            within[-1][storage.data_ptr()] = storage.nbytes()
+            held.append(tensor)
+        return tensor
+
+    for block in (module for module in built.modules() if isinstance(module, Block)):
+
+        def enter(module: Block, inputs: tuple[Tensor, ...]) -> None:
+            pack(inputs[0])
+            inside.append({})
+            within.append(inside[-1])
+
+        block.register_forward_pre_hook(enter)
+        block.register_forward_hook(lambda module, inputs, output: within.pop() and None)
+
+    x, t, theta = torch.randn(4, 1, 64, 64), torch.arange(4), torch.rand(4, 6)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), FlopCounterMode(display=False) as count:
+        (built(x, t, theta) - x).square().mean()
+    expected = sum(outside.values()) + max(sum(block.values()) for block in inside)
+    # Embeddings and statistics of norms and attention are left out; two blocks side by side may share a map.
+    assert estimate(again, 64).activation_bytes_per_image * 4 == pytest.approx(expected, rel=0.05)
+    assert estimate(again, 64).activation_bytes_per_image < 0.7 * estimate(config, 64).activation_bytes_per_image
+    extra = estimate(again, 64).flops_per_image - estimate(config, 64).flops_per_image
+    assert 0.6 * count.get_total_flops() / 4 < extra <= estimate(config, 64).flops_forward
+
+
+def test_a_batch_in_parts_needs_the_memory_of_a_part_and_the_gradients() -> None:
+    def of(batch: int, parts: int) -> int:
+        config = configuration(64, (1, 2, 4, 8), batch)
+        training = config.training.model_copy(update={"accumulation": parts})
+        return estimate(config.model_copy(update={"training": training}), 256).memory_bytes
+
+    assert of(32, 4) == of(8, 1) + 4 * estimate(configuration(64, (1, 2, 4, 8)), 256).parameters
+    assert of(30, 4) == of(32, 4)
 
 
 def test_the_baseline_keeps_the_measured_memory_for_each_map_of_256_pixels() -> None:

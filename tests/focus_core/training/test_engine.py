@@ -1,0 +1,209 @@
+"""How a step is computed changes its speed and its memory, and nothing that is learned."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from focus_core.config import ExperimentConfig, parse_config, to_yaml
+from focus_core.diffusion.methods import make_method
+from focus_core.errors import UserError
+from focus_core.networks.layers import recompute_blocks, wrap
+from focus_core.networks.registry import build_network
+from focus_core.training.engine import Engine
+from focus_core.training.precision import Precision, choose_precision
+
+ConfigMaker = Callable[..., ExperimentConfig]
+CPU = torch.device("cpu")
+
+
+def make_engine(config: ExperimentConfig, saved: dict[str, Any] | None = None) -> Engine:
+    torch.manual_seed(0)
+    method = make_method(config, {"prior": {"kind": "white", "sigma_data": 1.0}} if config.method == "edm" else {})
+    return Engine(config, build_network(config.model, True, method.start), method, CPU, 16, saved)
+
+
+def take_step(engine: Engine, number: int = 1) -> tuple[float, dict[str, Tensor]]:
+    """Loss and clipped gradients of a step on seven maps; noise and maps follow from `number`."""
+    torch.manual_seed(number)
+    done = engine.step(torch.randn(7, 1, 16, 16), torch.rand(7, 6), 1e-3, number)
+    return done.loss.item(), {name: weight.grad.clone() for name, weight in engine.network.named_parameters()}
+
+
+@pytest.fixture(params=["SimpleUNet", "ModernUNet"])
+def model(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    return {"from": request.param, "base_channels": 16, "channel_mults": [1, 2], "time_dim": 16}
+
+
+@pytest.mark.parametrize("parts", [2, 3, 100])
+def test_a_batch_in_parts_has_the_loss_and_gradients_of_the_whole(tiny_config: ConfigMaker, parts: int) -> None:
+    loss, gradients = take_step(make_engine(tiny_config()))
+    in_parts, of_parts = take_step(make_engine(tiny_config(training={"accumulation": parts})))
+    assert in_parts == pytest.approx(loss, rel=1e-6)
+    # The same sums in another order; the gradient's norm is one.
+    torch.testing.assert_close(of_parts, gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_blocks_that_are_computed_again_give_the_same_gradients(tiny_config: ConfigMaker, model: dict) -> None:
+    loss, gradients = take_step(make_engine(tiny_config(model=model)))
+    engine = make_engine(tiny_config(model=model, training={"activation_checkpointing": True}))
+    counted = [0]
+    block = engine.network.down[0]
+    compute = block.compute
+    block.compute = lambda *inputs: (counted.__setitem__(0, counted[0] + 1), compute(*inputs))[1]  # type: ignore[method-assign]
+    again, of_again = take_step(engine)
+    assert counted == [2]
+    assert again == loss
+    torch.testing.assert_close(of_again, gradients, rtol=0, atol=0)
+
+
+def test_a_network_without_blocks_cannot_be_computed_again() -> None:
+    with pytest.raises(UserError, match=r"activation_checkpointing: Other has no blocks"):
+        recompute_blocks(nn.Linear(2, 2), "Other")
+
+
+def test_wrapping_keeps_the_layout_and_its_numbers() -> None:
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    laid = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    weights = torch.randn(2, 3, 6, 8, dtype=torch.float64)
+    wrapped = wrap(laid)
+    assert wrapped.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(wrapped, nn.functional.pad(x, (1, 1, 1, 1), mode="circular"))
+    (wrap(x) * weights).sum().backward()
+    (wrapped * weights).sum().backward()
+    torch.testing.assert_close(laid.grad, x.grad)
+    assert torch.autograd.gradcheck(wrap, (laid,))
+
+
+def test_moments_that_were_saved_in_another_layout_go_to_their_weights(tiny_config: ConfigMaker) -> None:
+    """Checkpoints of the first version hold every tensor in torch's own order."""
+    engine, again = make_engine(tiny_config()), make_engine(tiny_config())
+    take_step(engine)
+    state = engine.state()
+    state["optimizer"] = {
+        "param_groups": state["optimizer"]["param_groups"],
+        "state": {
+            number: {name: moment.clone(memory_format=torch.contiguous_format) for name, moment in moments.items()}
+            for number, moments in state["optimizer"]["state"].items()
+        },
+    }
+    state["model"] = {
+        name: weight.clone(memory_format=torch.contiguous_format) for name, weight in state["model"].items()
+    }
+    del state["engine"]
+    again.load_state(state, Path("checkpoint"))
+    assert again.network.state_dict()["down.0.first.weight"].is_contiguous(memory_format=torch.channels_last)
+    take_step(engine, 2)
+    take_step(again, 2)
+    torch.testing.assert_close(again.state()["model"], engine.state()["model"], rtol=0, atol=0)
+
+
+def test_bf16_rounds_the_step_and_not_the_weights(tiny_config: ConfigMaker, model: dict) -> None:
+    loss, _ = take_step(make_engine(tiny_config(model=model)))
+    engine = make_engine(tiny_config(model=model, training={"precision": "bf16"}))
+    seen: list[torch.dtype] = []
+    engine.network.middle.register_forward_hook(  # type: ignore[union-attr]
+        lambda module, inputs, output: seen.append(output.dtype)
+    ) if model["from"] == "SimpleUNet" else seen.append(torch.bfloat16)
+    rounded, _ = take_step(engine)
+    assert seen == [torch.bfloat16]
+    assert rounded != loss
+    # Eight bits of mantissa: 2⁻⁸ a number, and a mean over thousands of them.
+    assert rounded == pytest.approx(loss, rel=0.02)
+    everything = [*engine.state()["model"].values(), *engine.state()["ema"].values()]
+    everything += [m for moments in engine.optimizer.state.values() for m in moments.values()]
+    assert {tensor.dtype for tensor in everything} == {torch.float32}
+
+
+def test_auto_keeps_what_a_run_began_with_and_tells_its_reason(tiny_config: ConfigMaker) -> None:
+    config = tiny_config()
+    network = build_network(config.model, True)
+    first = choose_precision(config, network, CPU, 16)
+    assert first.number == "fp32"
+    assert first.reason in ("a step is too small to gain", "the processor has no bf16")
+    assert choose_precision(config, network, CPU, 16, {"precision": "bf16", "device": "cpu"}).number == "bf16"
+    assert choose_precision(config, network, CPU, 16, {"precision": "bf16", "device": "cuda"}).number == "fp32"
+    with pytest.raises(UserError, match=r"training\.precision: bf16 is for CUDA"):
+        choose_precision(tiny_config(training={"precision": "bf16"}), network, torch.device("mps"), 16)
+
+
+def test_a_trial_decides_for_bf16_where_it_gains_and_leaves_no_trace(
+    tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(model={"base_channels": 32, "channel_mults": [1, 2]}, training={"batch_size": 64})
+    network = build_network(config.model, True)
+    monkeypatch.setattr("focus_core.training.precision._processor_has_bf16", lambda: True)
+    clock = iter(range(1000))
+    took = {"fp32": 3, "bf16": 2}
+    times: list[float] = [0.0]
+
+    def run(self: Precision, network: nn.Module, x: Tensor, *arguments: Tensor | None) -> Tensor:
+        times[0] += took[self.number]
+        next(clock)
+        answer: Tensor = network(x, *arguments)
+        return answer
+
+    monkeypatch.setattr(Precision, "run", run)
+    monkeypatch.setattr("focus_core.training.precision.time.perf_counter", lambda: times[0])
+    before = torch.get_rng_state()
+    chosen = choose_precision(config, network, CPU, 64)
+    assert (chosen.number, chosen.reason) == ("bf16", "bf16 was 1.50 times as fast in a trial")
+    assert next(clock) == 8
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(weight.grad is None for weight in network.parameters())
+
+
+def test_a_compiler_that_fails_is_told_once_and_the_step_is_taken_without(
+    tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    def broken(graph: object, inputs: object) -> Callable[..., object]:
+        raise RuntimeError("no compiler here")
+
+    loss, gradients = take_step(make_engine(tiny_config()))
+    compile_with = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network: compile_with(network, backend=broken))
+    engine = make_engine(tiny_config(training={"compile": True}))
+    assert engine.runner.compiled
+    assert issubclass(BackendCompilerFailed, RuntimeError)
+    focus = logging.getLogger("focus")
+    monkeypatch.setattr(focus, "propagate", True)
+    with caplog.at_level(logging.WARNING):
+        in_spite, of_spite = take_step(engine)
+        take_step(engine, 2)
+    told = [record.getMessage() for record in caplog.records if "training.compile" in record.getMessage()]
+    assert len(told) == 1
+    assert "no compiler here" in told[0]
+    assert not engine.runner.compiled
+    assert in_spite == loss
+    torch.testing.assert_close(of_spite, gradients, rtol=0, atol=0)
+    assert engine.state()["model"].keys() == make_engine(tiny_config()).state()["model"].keys()
+
+
+def test_a_compiled_network_keeps_its_names_and_learns_the_same(
+    tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {"channel_mults": [1]}
+    loss, gradients = take_step(make_engine(tiny_config(model=small)))
+    compile_with = torch.compile
+    # The graph is found and guarded as ever; turning it into machine code takes minutes.
+    monkeypatch.setattr(torch, "compile", lambda network: compile_with(network, backend="eager"))
+    engine = make_engine(tiny_config(model=small, training={"compile": True}))
+    compiled, of_compiled = take_step(engine)
+    assert engine.runner.compiled
+    assert compiled == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(of_compiled, gradients, rtol=1e-3, atol=1e-5)
+    assert not [name for part in ("model", "ema") for name in engine.state()[part] if "_orig_mod" in name]
+
+
+def test_compile_is_one_of_three_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
+    text = to_yaml(tiny_config())
+    for written, word in (("true", "true"), ("false", "false"), ("'true'", "true"), ("auto", "auto")):
+        assert parse_config(text.replace("compile: auto", f"compile: {written}")).training.compile == word
+    with pytest.raises(UserError, match=r"training\.compile"):
+        parse_config(text.replace("compile: auto", "compile: sometimes"))
