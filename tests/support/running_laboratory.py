@@ -46,13 +46,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def start_laboratory(home: Path, *options: str) -> Laboratory:
-    """`focus-lab up` as `make up` starts it, on a free port and a home of its own; returns once the page answers."""
+def start_laboratory(home: Path, *options: str, command: str = "up") -> Laboratory:
+    """`focus-lab up` (or `stack`) as make starts it, on a free port and a home of its own; once the page answers."""
     port = free_port()
     environment = {**os.environ, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
-    command = [sys.executable, "-m", "worker.laboratory", "up", *options]
+    words = [sys.executable, "-m", "worker.laboratory", command, *options]
     with (home / "up.txt").open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
     laboratory = Laboratory(home, port, process)
     try:
         await_condition(
