@@ -30,7 +30,7 @@ from loops import FocusLoop, Lesson, opened_lesson, recipe, write_lesson
 from measuring import machine, table
 from plain_loop import train
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config import ExperimentConfig
 from focus_core.estimate import estimate
 from focus_core.networks.registry import build_network
 
@@ -161,9 +161,7 @@ def measured(case: Case, home: Path, arguments: argparse.Namespace) -> Outcome:
 
 def _config(case: Case, batch: int, tiny: bool) -> ExperimentConfig:
     narrow = {"base_channels": 8, "channel_mults": [1, 2]} if tiny else {}
-    plain = recipe(case.experiment, batch, **narrow).to_dict()
-    plain["training"] |= WAYS[case.way] or {}
-    return validate_config(plain)
+    return recipe(case.experiment, batch, WAYS[case.way], **narrow)
 
 
 def _images_a_second(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,8 @@ from focus_core.data.transform import fit_transform
 from focus_core.parameters import WCDM6
 from focus_core.paths import datasets_folder
 from focus_core.progress import Journal
-from focus_core.training.loop import RunData, train
+from focus_core.training.loop import train
+from focus_core.training.state import RunData
 from focus_core.training.stopping import StopSwitch
 
 TASKS = Path(__file__).resolve().parents[1] / "tasks"
@@ -44,12 +45,15 @@ class Lesson:
     theta: NDArray[np.float32]
 
 
-def recipe(experiment: str, batch_size: int | None = None, **model: Any) -> ExperimentConfig:
+def recipe(
+    experiment: str, batch_size: int | None = None, training: Mapping[str, Any] | None = None, **model: Any
+) -> ExperimentConfig:
     """An experiment's own configuration, at another batch size. Maps are read by the loop itself, in its own time: a
     process that reads ahead would work while another loop has its turn."""
     plain = load_config(TASKS / EXPERIMENTS[experiment] / "config.yaml").to_dict()
     plain["data"] = {"dataset": "lesson", "train_split": 0.9, "num_workers": 0}
     plain["training"]["batch_size"] = batch_size or plain["training"]["batch_size"]
+    plain["training"] |= training or {}
     plain["model"] |= model
     return validate_config(plain)
 

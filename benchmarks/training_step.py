@@ -32,7 +32,8 @@ from focus_core.config import ExperimentConfig
 from focus_core.estimate import estimate
 from focus_core.networks.registry import build_network, parameter_count
 
-FOCUS, PLAIN, TUTORIAL, DIFFUSERS = "FOCUS", "plain loop", "plain loop and layers", "diffusers"
+FOCUS, COMPILED, PLAIN = "FOCUS", "FOCUS, compiled", "plain loop"
+TUTORIAL, DIFFUSERS = "plain loop and layers", "diffusers"
 # So that a step takes seconds on two cores and the largest case fits into 16 GB with all four in memory.
 BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
 
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument("--channels", type=int, help="base channels, for a trial of the script")
     parser.add_argument("--steps", type=int, default=5, help="that count, of each loop")
     parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--compiled", action="store_true", help="FOCUS once more with training.compile: true; minutes")
     parser.add_argument("--without", nargs="+", default=[], choices=(TUTORIAL, DIFFUSERS), help="loops to leave out")
     arguments = parser.parse_args()
     if DIFFUSERS not in arguments.without and find_spec("diffusers") is None:
@@ -85,6 +87,9 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
             FOCUS: stack.enter_context(FocusLoop(config, maps.data, device, home / "run")),
             PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
         }
+        if arguments.compiled:
+            compiled = recipe(experiment, batch_size, {"compile": True}, **wider)
+            loops[COMPILED] = stack.enter_context(FocusLoop(compiled, maps.data, device, home / "compiled"))
         parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
         flops = dict.fromkeys((*loops, TUTORIAL), estimate(config, grid).flops_per_image)
         if TUTORIAL not in arguments.without:
