@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.sampler_benchmark import Case, Finished, reference_of
 from focus_core.sampling import LoadedRun
 from focus_core.statistics.held_out import SMOOTHED, HeldOut, Scores, as_list
@@ -51,7 +50,7 @@ def _case(truth: HeldOut, done: Finished, reference: Finished | None) -> Plain:
     n = len(truth.theta) * done.moments.n_maps
     plain = {
         "sampler": sampler.method,
-        "title": SAMPLER_TITLES[sampler.method],
+        "line": done.case.line,
         "name": name_of(done.case),
         "steps": None if adaptive else sampler.steps,
         "tolerance": sampler.tolerance if adaptive else None,
@@ -79,7 +78,7 @@ def as_good(found: Scores, reference: Scores, beside: Scores) -> bool:
 
 def name_of(case: Case) -> str:
     """ "DDIM, 50 steps", "adaptive ODE, tolerance 0.01"."""
-    title, sampler = SAMPLER_TITLES[case.sampler.method], case.sampler
+    title, sampler = case.line, case.sampler
     if sampler.method == "adaptive":
         return f"{title}, tolerance {sampler.tolerance:g}"
     return f"{title}, {sampler.steps} step{'' if sampler.steps == 1 else 's'}"

@@ -103,5 +103,5 @@ def _outcome(watch: Watch, code: int, job_log: Path) -> tuple[JobStatus, str | N
     if watch.stop is Stop.SHUTDOWN:
         return JobStatus.QUEUED, None
     if watch.stop is Stop.CANCEL or code == EXIT_STOPPED:
-        return JobStatus.CANCELLED, "stopped; what was measured stays, and the next benchmark goes on from there"
+        return JobStatus.CANCELLED, "what was measured stays, and the next benchmark goes on from there"
     return JobStatus.FAILED, f"the benchmark ended with code {code}: {last_line(job_log)} (see {job_log})"

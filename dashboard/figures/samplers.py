@@ -15,7 +15,7 @@ from focus_core.catalogue import SAMPLER_TITLES
 
 MEAN, SCATTER = "mean", "scatter"
 _TITLES = {MEAN: "error of mean <i>P</i>(<i>k</i>) [%]", SCATTER: "error of the scatter of <i>P</i>(<i>k</i>) [%]"}
-COLOURS: Mapping[str, str] = dict(zip(SAMPLER_TITLES, EXPERIMENT_COLOURS, strict=False))
+COLOURS: Mapping[str, str] = dict(zip((*SAMPLER_TITLES.values(), "DDIM, η = 1"), EXPERIMENT_COLOURS, strict=False))
 
 
 def sampler_panels(found: Mapping[str, Any], band: int, quantity: str, *, height: int = 380) -> Panels:
@@ -28,8 +28,8 @@ def sampler_panels(found: Mapping[str, Any], band: int, quantity: str, *, height
     sizes = [abs(_per_cent(case[quantity][band])) for case in found["cases"] if case[quantity][band] is not None]
     low = max(floor, 1e-2) / 20.0
     high = 1.6 * max([*sizes, floor, 2.0 * low])
-    for sampler, colour in COLOURS.items():
-        cases = [c for c in found["cases"] if c["sampler"] == sampler and c[quantity][band] is not None]
+    for line, colour in COLOURS.items():
+        cases = [c for c in found["cases"] if c["line"] == line and c[quantity][band] is not None]
         if cases:
             _line(panels, sorted(cases, key=lambda c: float(c["evaluations"])), band, quantity, colour, low)
     panels.shapes.append(
@@ -72,7 +72,7 @@ def _line(
             "type": "data", "array": spread, "arrayminus": np.minimum(spread, 0.999 * size), "color": colour,
             "thickness": 1, "width": 3,
         },
-        name=SAMPLER_TITLES[cases[0]["sampler"]],
+        name=cases[0]["line"],
         mode="lines+markers",
         line={"color": colour, "width": 2},
         marker={

@@ -13,7 +13,7 @@ from dashboard.components.chart import chart
 from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
 from dashboard.markup import progress, section
 from dashboard.record import record
-from dashboard.words import duration, number
+from dashboard.words import DASH, decimals, duration
 from focus_core.errors import UserError
 from focus_store.benchmarks import UNDER_WAY
 from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
@@ -114,7 +114,8 @@ def caption(found: Mapping[str, Any]) -> str:
     truth = "the truth smoothed over θ" if found["truth"] == "smoothed" else "the held-out simulations"
     return (
         f"Generated over {truth}, by band; filled marks are too large, open ones too small. ● marks what is as near to "
-        f"the truth as {found['reference']} in every band, mean and scatter, within the errors."
+        f"the truth as {found['reference']} in every band, mean and scatter, within the errors. An error of few "
+        "evaluations can hide one of the network: trust the right ends of the lines."
     )
 
 
@@ -142,4 +143,8 @@ def samplers_table(found: Mapping[str, Any], quantity: str) -> str:
 
 def _cells(values: Mapping[str, Any], quantity: str) -> str:
     pairs = zip(values[quantity], values[f"{quantity}_error"], strict=True)
-    return "".join(f"<td>{number(ratio, 3)} ± {number(error, 2)}</td>" for ratio, error in pairs)
+    return "".join(f"<td>{_two(ratio)} ± {_two(error)}</td>" for ratio, error in pairs)
+
+
+def _two(value: float | None) -> str:
+    return DASH if value is None else decimals(value, 2)

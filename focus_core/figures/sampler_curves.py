@@ -13,8 +13,9 @@ from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.figures.style import BAND, INK, new_figure, plain_axes, save_png
 from focus_core.sampler_benchmark import EVALUATIONS
 
-# One for each of the catalogue, the same in every figure.
-COLOURS = dict(zip(SAMPLER_TITLES, ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519"), strict=True))
+# One for each line, the same in every figure.
+_LINES = (*SAMPLER_TITLES.values(), "DDIM, η = 1")
+COLOURS = dict(zip(_LINES, ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519", "#83956b"), strict=True))
 _QUANTITIES = {"mean": "error of mean P(k)  [%]", "scatter": "error of the scatter of P(k)  [%]"}
 
 
@@ -42,9 +43,9 @@ def draw_sampler_curves(file: BinaryIO, found: Mapping[str, Any]) -> None:
 def _draw_panel(panel: Axes, found: Mapping[str, Any], key: str, column: int) -> None:
     floor = found["floor"][f"{key}_error"][column]
     panel.axhspan(1e-9, 100.0 * floor, color=BAND, lw=0, label="error of the simulations" if key == "mean" else None)
-    smallest = 100.0 * floor / 30.0
-    for sampler, colour in COLOURS.items():
-        cases = sorted((c for c in found["cases"] if c["sampler"] == sampler), key=lambda c: c["evaluations"])
+    smallest = 100.0 * max(floor, 1e-3) / 30.0
+    for line, colour in COLOURS.items():
+        cases = sorted((c for c in found["cases"] if c["line"] == line), key=lambda c: c["evaluations"])
         if not cases:
             continue
         x = np.array([case["evaluations"] for case in cases])
@@ -53,7 +54,7 @@ def _draw_panel(panel: Axes, found: Mapping[str, Any], key: str, column: int) ->
         size = np.maximum(np.abs(error), smallest)
         # A logarithmic axis has no room below: the bar ends where the axis does.
         bars = np.stack([np.minimum(spread, size - smallest), spread])
-        panel.errorbar(x, size, bars, color=colour, lw=1.4, elinewidth=0.8, label=SAMPLER_TITLES[sampler])
+        panel.errorbar(x, size, bars, color=colour, lw=1.4, elinewidth=0.8, label=line)
         above = error > 0
         panel.plot(x[above], size[above], "o", color=colour, ms=5)
         panel.plot(x[~above], size[~above], "o", color=colour, mfc="white", ms=5)

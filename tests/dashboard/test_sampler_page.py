@@ -28,7 +28,8 @@ def found() -> dict[str, Any]:
     def case(sampler: str, name: str, evaluations: float, mean: list[float | None], good: bool) -> dict[str, Any]:
         scores = {"mean": mean, "mean_error": [0.04, 0.03], "scatter": [1.5, 0.8], "scatter_error": [0.1, 0.1]}
         return {
-            "sampler": sampler, "name": name, "evaluations": evaluations, "seconds_a_map": 0.012 * evaluations,
+            "sampler": sampler, "line": sampler.upper(), "name": name, "evaluations": evaluations,
+            "seconds_a_map": 0.012 * evaluations,
             "as_good": good, **scores,
         }  # fmt: skip
 
@@ -74,7 +75,7 @@ def test_the_table_has_a_row_a_case_and_the_floor_at_the_end() -> None:
     assert (
         "<td>DDIM, 50 steps</td><td>50</td><td>600 ms</td><td>1.02 ± 0.04</td><td>0.96 ± 0.03</td><td>●</td>" in rows[0]
     )
-    assert "<td>0.4 ± 0.04</td><td>– ± 0.03</td><td></td>" in rows[1]
+    assert "<td>0.40 ± 0.04</td><td>– ± 0.03</td><td></td>" in rows[1]
     assert "held-out simulations" in rows[-1]
     assert "<td>0.94 ± 0.05</td>" in rows[-1]
 
@@ -108,7 +109,7 @@ def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small
     assert "epoch 3, an older checkpoint, 4 maps at each of 16 held-out θ" in html(app)
     assert len(app.get("bidi_component")) == 3
     app.segmented_control(key="samplers-quantity").set_value("Scatter of *P*(*k*)").run()
-    assert "1.5 ± 0.1" in html(app)
+    assert "1.50 ± 0.10" in html(app)
     freed = repository.would_free(run)
     repository.delete_experiment(run)
     assert repository.artifact_folder.find(file.digest) is None

@@ -35,12 +35,12 @@ def test_every_sampler_takes_the_steps_that_cost_so_many_evaluations(
         return [(case.key, case.evaluations) for case in make_cases(run, evaluations)]  # type: ignore[arg-type]
 
     assert cases((5, 50, 1000), "diffusion") == [
-        *[("ddim 5", 5), ("heun 3", 5), ("dpmpp_2m 5", 5)],
-        *[("heun 25", 49), ("ddim 50", 50), ("ddpm 50", 50), ("dpmpp_2m 50", 50)],
+        *[("ddim 5", 5), ("ddim 5 eta 1", 5), ("heun 3", 5), ("dpmpp_2m 5", 5), ("heun 25", 49)],
+        *[("ddim 50", 50), ("ddim 50 eta 1", 50), ("ddpm 50", 50), ("dpmpp_2m 50", 50)],
     ]
     assert cases((1, 5), "flow") == [("euler 1", 1), ("heun 2", 4), ("euler 5", 5)]
     assert cases((5,), "edm") == [("heun 3", 5), ("dpmpp_2m 5", 5), ("euler 5", 5)]
-    assert [key for key, _ in cases((100,), "edm")][-3:] == ["adaptive 0.1", "adaptive 0.01", "adaptive 0.001"]
+    assert [key for key, _ in cases((100,), "edm")][-2:] == ["adaptive 0.01", "adaptive 0.0001"]
 
 
 def test_the_command_scores_every_case_writes_three_files_and_says_what_it_took(
@@ -56,7 +56,8 @@ def test_the_command_scores_every_case_writes_three_files_and_says_what_it_took(
     assert {name: case["evaluations"] for name, case in cases.items()} == {
         "Heun, 1 step": 1, "DDIM, 2 steps": 2, "DPM-Solver++(2M), 2 steps": 2, "DDIM, 5 steps": 5, "Heun, 3 steps": 5,
         "DPM-Solver++(2M), 5 steps": 5, "Heun, 25 steps": 49, "DDIM, 50 steps": 50, "DDPM, 50 steps": 50,
-        "DPM-Solver++(2M), 50 steps": 50,
+        "DPM-Solver++(2M), 50 steps": 50, "DDIM, η = 1, 2 steps": 2, "DDIM, η = 1, 5 steps": 5,
+        "DDIM, η = 1, 50 steps": 50,
     }  # fmt: skip
     assert all(name in said for name in cases)
     assert found["reference"] == "DDPM, 50 steps"
@@ -64,7 +65,7 @@ def test_the_command_scores_every_case_writes_three_files_and_says_what_it_took(
     assert (tmp_path / "sampler_benchmark.png").read_bytes().startswith(b"\x89PNG")
     with (tmp_path / "sampler_benchmark.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 10  # one band of 16² maps
+    assert len(rows) == 13  # one band of 16² maps
     assert {row["sampler"]: float(row["mean"]) for row in rows}["dpmpp_2m"] == found["cases"][-1]["mean"][0]
 
     run = load_run(finished_run, device="cpu")
@@ -121,9 +122,9 @@ def test_a_stop_ends_with_code_3_and_says_what_is_kept(
     monkeypatch.setattr(StopSwitch, "check", check)
     words = ["benchmark", "samplers", "--run", str(finished_run), "--samplers", "ddim", "--evaluations", "2,9"]
     assert main([*words, "--maps", "1", "--out", str(tmp_path)]) == 3
-    assert f"stopped by SIGTERM; 1 of 2 cases are kept in {tmp_path}, and the same" in capsys.readouterr().err
+    assert f"stopped by SIGTERM; 2 of 4 cases are kept in {tmp_path}, and the same" in capsys.readouterr().err
     assert not (tmp_path / "progress").exists()
-    assert len(json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["cases"]) == 1
+    assert len(json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["cases"]) == 2
 
 
 @pytest.mark.parametrize(
