@@ -33,6 +33,9 @@ Maps = np.ndarray | torch.Tensor
 _CACHED_PIXELS = 2**18
 _CHUNK_PIXELS = 2**22
 
+# Standard deviation of Σ/Σ̄ − 1. A single bright pixel of N × N gives N; an overdensity in float32 10⁷ and more.
+_LARGEST_CONTRAST = 1e5
+
 
 @dataclass(frozen=True)
 class PowerSpectrum:
@@ -91,6 +94,7 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
         sums = _sums_on_device(maps, rings, source)
     else:
         sums = _sums_on_processor(maps, rings, source)
+    _check_contrast(sums.sum(axis=1) / grid**4, source)
     power = sums / rings.n_modes * box_size**2 / grid**4
     k = 2 * math.pi / box_size * rings.mean_mode
     return PowerSpectrum(k, power, rings.n_modes.astype(np.int64), float(box_size), grid)
@@ -222,4 +226,14 @@ def _check_means(mean: FloatArray, first: int, source: str) -> None:
         raise UserError(
             f"{source}: map {first + worst} has mean {float(mean[worst]):g}, but a spectrum needs physical maps of "
             "positive mean (not overdensities or normalised maps)."
+        )
+
+
+def _check_contrast(variance: FloatArray, source: str) -> None:
+    """`variance` (B,) of Σ/Σ̄ − 1. An overdensity has the mean that rounding left it, half the time above zero."""
+    if (variance > _LARGEST_CONTRAST**2).any():
+        worst = int(np.argmax(variance))
+        raise UserError(
+            f"{source}: map {worst} scatters by {float(variance[worst]) ** 0.5:.1g} times its mean, so it is an "
+            "overdensity or a normalised map; a spectrum needs physical maps."
         )

@@ -11,6 +11,10 @@ import pytest
 from focus_core.cli import main
 from focus_core.statistics.power import power_spectrum
 
+# Σ/Σ̄ − 1 in single precision, whose mean is what rounding left: here above zero.
+_ROWS = np.random.default_rng(1).normal(size=(8, 8)).astype(np.float32)
+OVERDENSITY = np.stack([np.ones((8, 8), np.float32), _ROWS - _ROWS.mean() + np.float32(1e-7)])
+
 
 @pytest.fixture
 def maps_file(tmp_path: Path) -> Path:
@@ -59,6 +63,7 @@ def test_the_help_says_that_the_mean_takes_maps_as_independent(capsys: pytest.Ca
         (np.zeros((2, 8, 8)), [], "maps.npy: map 0 has mean 0"),
         (np.full((2, 8, 8), np.nan), [], "maps.npy: map 0 has pixels that are not finite"),
         (-np.ones((2, 8, 8)), [], "maps.npy: map 0 has mean -1"),
+        (OVERDENSITY, [], "maps.npy: map 1 scatters by"),
         (np.ones((2, 8, 9)), [], "maps.npy: have shape (2, 8, 9)"),
         (np.ones(8), [], "maps.npy: have shape (8,)"),
         (np.array(1.0), [], "maps.npy: have shape ()"),
