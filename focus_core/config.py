@@ -67,7 +67,7 @@ class DataSection(Section):
         0.9, gt=0, lt=1, title="Train split", description="Share of simulations to train on; the rest is halved."
     )
     num_workers: Integer = Field(
-        0, ge=0, le=64, title="Loader workers", description="Processes that read maps ahead of training."
+        0, ge=0, le=64, title="Loader threads", description="Read maps ahead of training where memory cannot hold them."
     )
     shuffle: bool = Field(True, title="Shuffle", description="Draw training maps in a new order every epoch.")
     box_size: Number | None = Field(
@@ -269,7 +269,8 @@ def ends_in(path: str, relative: str) -> bool:
 def _agree(key: str, a: Any, b: Any) -> bool:
     if a == b:
         return True
-    if key.removeprefix("data.") not in PATH_KEYS or a is None or b is None:
+    is_path = key == "training.init_from" or key.removeprefix("data.") in PATH_KEYS
+    if not is_path or a is None or b is None:
         return False
     a, b = (PROCESSED if (key, value) == ("data.data_dir", "processed") else value for value in (a, b))
     return ends_in(a, b) or ends_in(b, a)

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from focus_core.config import ExperimentConfig
+from focus_core.config_training import AugmentationSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
+from focus_core.training.feed import Storage, WaitingMaps
 
 Batch = tuple[Tensor, Tensor]
 
@@ -25,18 +26,34 @@ _ORDER, _AUGMENTATION = 1, 2
 
 
 class TrainingMaps:
-    """The training maps of a run: x (B, 1, N, N) and θ scaled to [−1, 1], (B, d), batch by batch."""
+    """The training maps of a run: x (B, 1, N, N) and θ scaled to [−1, 1], (B, d), batch by batch, on the device.
+
+    `copies` is the number of processes that keep the maps in the same memory.
+    """
 
     def __init__(
-        self, dataset: MapDataset, transform: Transform, simulations: Sequence[int], config: ExperimentConfig
+        self,
+        dataset: MapDataset,
+        transform: Transform,
+        simulations: Sequence[int],
+        config: ExperimentConfig,
+        device: torch.device | None = None,
+        copies: int = 1,
     ) -> None:
         self.dataset, self.transform = dataset, transform
         self.indices = dataset.maps_of(simulations)
-        self._condition = scaled_conditions(dataset)
-        self._training, self._shuffle, self._workers = config.training, config.data.shuffle, config.data.num_workers
+        self._device = device or torch.device("cpu")
+        self._condition = scaled_conditions(dataset)[dataset.simulation_of(self.indices)].to(self._device)
+        self._training, self._shuffle = config.training, config.data.shuffle
+        self._threads = max(1, min(config.data.num_workers, os.cpu_count() or 1))
+        self._waiting = WaitingMaps(dataset, transform, self.indices, self._device, copies)
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def storage(self) -> Storage:
+        return self._waiting.storage
 
     @property
     def steps_per_epoch(self) -> int:
@@ -45,55 +62,62 @@ class TrainingMaps:
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch (counted from 0), the first `skip` left out."""
-        batches = _EpochBatches(self, epoch, skip)
-        workers = min(self._workers, os.cpu_count() or 1)
-        # Only forked processes share the memory-mapped file; others would be sent a copy of it.
-        if workers == 0 or sys.platform != "linux":
-            return (batches[i] for i in range(len(batches)))
-        return iter(
-            DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=4, multiprocessing_context="fork")
-        )
-
-    def load(self, epoch: int, batch: int) -> Batch:
-        """Batch number `batch` of an epoch, augmented if the configuration says so."""
-        size = self._training.batch_size
-        chosen = self._order(epoch)[batch * size : (batch + 1) * size]
-        x = self.transform.forward(self.dataset.maps[chosen])
-        if self._training.use_augmentation:
-            rng = np.random.default_rng((self._training.seed, _AUGMENTATION, epoch, batch))
-            x = np.stack([self._augmented(one, rng) for one in x])
-        return torch.from_numpy(x)[:, None], self._condition[self.dataset.simulation_of(chosen)]
+        order, size = self._order(epoch), self._training.batch_size
+        numbers = range(skip, self.steps_per_epoch)
+        chosen = [order[number * size : (number + 1) * size] for number in numbers]
+        for number, maps, x in zip(numbers, chosen, self._waiting.batches(chosen, self._threads), strict=True):
+            if self._training.use_augmentation:
+                x = moved(x, self._moves(epoch, number, len(maps)))
+            yield x[:, None], self._condition[torch.from_numpy(maps).to(self._device, non_blocking=True)]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Numbers of the training maps, those of `indices`."""
         if not self._shuffle:
-            return self.indices
-        return np.random.default_rng((self._training.seed, _ORDER, epoch)).permutation(self.indices)
+            return np.arange(len(self.indices))
+        return np.random.default_rng((self._training.seed, _ORDER, epoch)).permutation(len(self.indices))
 
-    def _augmented(self, x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """One of the square's eight symmetries, and a shift where the box is periodic: all exact for the data."""
-        chances = self._training.augmentation
-        if rng.random() < chances.rotation_p:
-            x = np.rot90(x, int(rng.integers(1, 4)))
-        for axis in (0, 1):
-            if rng.random() < chances.flip_p:
-                x = np.flip(x, axis)
-        if self.dataset.periodic:
-            rows, columns = rng.integers(0, len(x), 2)
-            x = np.roll(x, (int(rows), int(columns)), (0, 1))
-        return x
+    def _moves(self, epoch: int, batch: int, n: int) -> Moves:
+        rng = np.random.default_rng((self._training.seed, _AUGMENTATION, epoch, batch))
+        return draw_moves(rng, n, self.dataset.grid, self._training.augmentation, self.dataset.periodic)
 
 
-class _EpochBatches(Dataset[Batch]):
-    """The batches of one epoch as a torch dataset, for worker processes that read ahead."""
+class Moves(NamedTuple):
+    """For each map of a batch, whether its axes are exchanged (B,), and then where rows and columns come from (B, N).
 
-    def __init__(self, maps: TrainingMaps, epoch: int, skip: int) -> None:
-        self._maps, self._epoch, self._skip = maps, epoch, skip
+    Pixel (i, j) becomes that at (rows[i], columns[j]): every symmetry of the square and every shift is of this form.
+    """
 
-    def __len__(self) -> int:
-        return self._maps.steps_per_epoch - self._skip
+    exchanged: Tensor
+    rows: Tensor
+    columns: Tensor
 
-    def __getitem__(self, index: int) -> Batch:
-        return self._maps.load(self._epoch, self._skip + index)
+
+def draw_moves(rng: np.random.Generator, n: int, grid: int, chances: AugmentationSection, periodic: bool) -> Moves:
+    """One of the square's eight symmetries each, and a shift where the box is periodic: all exact for the data.
+
+    A map is turned by one to three quarters, then each axis is perhaps reversed, then it is shifted.
+    """
+    exchanged = np.zeros(n, dtype=bool)
+    reversed_, shift = np.zeros((n, 2), dtype=bool), np.zeros((n, 2), dtype=np.int64)
+    for one in range(n):
+        turns = int(rng.integers(1, 4)) if rng.random() < chances.rotation_p else 0
+        # A quarter turn exchanges the axes and reverses the first one, three quarters the second one, a half both.
+        exchanged[one] = turns % 2
+        reversed_[one] = turns in (1, 2), turns in (2, 3)
+        reversed_[one] ^= [rng.random() < chances.flip_p for _ in range(2)]
+        if periodic:
+            shift[one] = rng.integers(0, grid, 2)
+    source = (np.arange(grid) - shift[:, :, None]) % grid
+    source = np.where(reversed_[:, :, None], grid - 1 - source, source)
+    return Moves(torch.from_numpy(exchanged), torch.from_numpy(source[:, 0]), torch.from_numpy(source[:, 1]))
+
+
+def moved(x: Tensor, moves: Moves) -> Tensor:
+    """x (B, N, N), each map moved by its own move, in one pass on the device of x."""
+    exchanged, rows, columns = (one.to(x.device, non_blocking=True) for one in moves)
+    rows, columns, exchanged = rows[:, :, None], columns[:, None, :], exchanged[:, None, None]
+    maps = torch.arange(len(x), device=x.device)[:, None, None]
+    return x[maps, torch.where(exchanged, columns, rows), torch.where(exchanged, rows, columns)]
 
 
 def scaled_conditions(dataset: MapDataset) -> Tensor:

@@ -144,7 +144,7 @@ def test_order_and_augmentation_follow_from_seed_and_epoch_alone(tiny_home: Path
     assert not torch.equal(first[0][0], next(iter(maps.epoch(4)))[0])
 
 
-def test_worker_processes_read_the_same_batches(tiny_home: Path, tiny_config: ConfigMaker) -> None:
+def test_threads_that_read_ahead_change_no_batch(tiny_home: Path, tiny_config: ConfigMaker) -> None:
     alone = list(training_maps(tiny_home, tiny_config()).epoch(0))
     ahead = list(training_maps(tiny_home, tiny_config(data={"num_workers": 2})).epoch(0))
     assert all(
