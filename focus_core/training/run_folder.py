@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ from focus_core.training.device import device_name
 CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
 ENVIRONMENT, SPLIT, TRANSFORM = "environment.json", "split.json", "transform.json"
 LOG, LOCK = Path("logs") / "training.log", Path("logs") / "trainer.lock"
-WRITTEN = ("checkpoints", "figs", "logs", "weights", ENVIRONMENT, SPLIT, TRANSFORM, "truth.npz")
+WRITTEN = ("checkpoints", "figs", "logs", "weights", "sampler_benchmark", ENVIRONMENT, SPLIT, TRANSFORM, "truth.npz")
 
 log = logging.getLogger("focus.training")
 
@@ -218,7 +219,13 @@ def method_in_words(config: ExperimentConfig) -> str:
     )
 
 
-def write_environment(run_folder: Path, config: ExperimentConfig, dataset: MapDataset, device: torch.device) -> None:
+def write_environment(
+    run_folder: Path,
+    config: ExperimentConfig,
+    dataset: MapDataset,
+    device: torch.device,
+    parent: dict[str, Any] | None = None,
+) -> None:
     """environment.json: what this start runs on, and exactly which configuration and data."""
     versions = {name: importlib.metadata.version(name) for name in ("focus-lab", "torch", "numpy", "scipy", "pydantic")}
     environment = {
@@ -245,6 +252,7 @@ def write_environment(run_folder: Path, config: ExperimentConfig, dataset: MapDa
             "box_size": dataset.box_size,
             "unit": dataset.unit,
         },
+        "init_from": parent,
         "config": config.to_dict(),
         "config_digest": config.digest(),
     }
