@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
-    parser = _parser(load=name)
-    parsed = parser.parse_args(arguments)
+    parsed = _parser(load=name).parse_args(arguments)
     try:
         result = _module(parsed.command).run(parsed)
         return EXIT_DONE if result is None else int(result)
@@ -58,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"focus {parsed.command}: {where}: {error.strerror}; mend that and run the command again.", file=sys.stderr
         )
         return EXIT_USER_MISTAKE
+
+
+def run_command(name: str, words: Sequence[str]) -> int | None:
+    """One subcommand, for a process that tells its end in another way: what it raises goes to the caller."""
+    result: int | None = _module(name).run(_parser(load=name).parse_args([name, *words]))
+    return result
 
 
 class _Parser(argparse.ArgumentParser):

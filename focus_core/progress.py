@@ -7,7 +7,8 @@ One JSON object a line, flushed as it is written:
 `seq` counts lines from 0 over the whole file. `attempt` counts starts of the training from 1. Kinds and their fields:
 
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
-                  train_maps, validation_maps, torch, peak_memory_estimate
+                  train_maps, validation_maps, torch, peak_memory_estimate, devices,
+                  init_from, init_from_sha256 (the checkpoint whose weights were the first, or null)
     step          step, epoch, loss, lr, grad_norm
                   (step: optimiser steps done, from 1; epoch: step / steps_per_epoch; where the loss or its gradient
                   is not finite, both are words, "nan" say, and the run ends there)
@@ -87,6 +88,19 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Unwritten(Journal):
+    """The journal of a process that helps another: nothing is written."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, kind: str, **fields: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ class Requests(Record):
         """
         with self.writing() as session:
             experiment_id, now = free_id(session, Experiment), database_now(session)
+            if parent is None and session.get(Experiment, config.training.init_from or "") is not None:
+                parent = config.training.init_from
             status = Status.DRAFT if draft else Status.QUEUED
             session.add(
                 Experiment(

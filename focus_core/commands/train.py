@@ -7,6 +7,7 @@ from pathlib import Path
 
 from focus_core.config import load_config
 from focus_core.paths import focus_home
+from focus_core.training.launch import is_rank, train_on
 from focus_core.training.stopping import StopSwitch
 
 SUMMARY = "train the model of a configuration in a run folder, or resume it"
@@ -36,8 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     stop = StopSwitch()
     stop.listen()
+    if config.training.devices > 1 and not is_rank():
+        from focus_core.training.ranks import cores, enough_devices
+
+        if enough_devices(config):  # otherwise the start below refuses, and the journal says why
+            return train_on(config.training.devices, cores(), _words(arguments), stop)
     from focus_core.training.start import run_training
 
     beside = arguments.config.absolute().parent
     run_training(config, arguments.exp_dir, focus_home(), stop, arguments.fresh, arguments.attempt, beside)
     return 0
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    """The command's own words again, for its ranks."""
+    words = ["--config", str(arguments.config), "--exp-dir", str(arguments.exp_dir)]
+    words += ["--fresh"] if arguments.fresh else []
+    return words + ([] if arguments.attempt is None else ["--attempt", str(arguments.attempt)])

@@ -18,7 +18,6 @@ from focus_core.training.precision import Precision, choose_precision
 from focus_core.training.ranks import ALONE, Ranks
 from focus_core.training.run_folder import log
 
-
 # Base channels up to which channels last gain on a processor.
 _NARROW = 32
 

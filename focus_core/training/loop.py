@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from focus_core.training.checkpoint import FOLDER, LAST
 from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
 from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.initial_weights import take_weights
 from focus_core.training.learning_rate import LearningRate
+from focus_core.training.ranks import ALONE, Ranks
 from focus_core.training.run_folder import log
 from focus_core.training.saving import CheckpointWriter
 from focus_core.training.state import Position, RunData, checkpoint_state, restore_random_state
@@ -41,6 +44,7 @@ def train(
     journal: Journal,
     stop: StopSwitch,
     state: dict[str, Any] | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train to `num_epochs`, from the beginning or from a checkpoint's `state`.
 
@@ -57,10 +61,10 @@ def train(
         torch.manual_seed(training.seed)
         network = build_network(config.model, data.dataset.periodic, method.start)
         prepare(device, training.deterministic)
-        engine = Engine(config, network, method, device, grid, state)
+        engine = Engine(config, network, method, device, grid, state, ranks)
 
         # --- the maps
-        maps = TrainingMaps(data.dataset, data.transform, data.split.train, config)
+        maps = TrainingMaps(data.dataset, data.transform, data.split.train, config, device, ranks.count)
         validation = Validation(
             data.dataset, data.transform, data.split.validation, method, training.seed, training.batch_size
         )
@@ -76,6 +80,8 @@ def train(
             position = Position.of(state)
             steps = StepLog(journal, steps_per_epoch, state["loss_sum"], state["loss_count"])
             restore_random_state(state["rng"], device)
+        elif data.parent is not None:
+            take_weights(data.parent, engine.network, engine.average.network)
         resumed, state = state is not None, None
 
         # --- say what begins
@@ -92,7 +98,10 @@ def train(
             train_maps=len(maps),
             validation_maps=len(validation.indices),
             torch=torch.__version__,
-            peak_memory_estimate=estimate(config, grid).memory_bytes,
+            devices=ranks.count,
+            init_from=None if data.parent is None else data.parent.path,
+            init_from_sha256=None if data.parent is None else data.parent.sha256,
+            peak_memory_estimate=estimate(config, grid).memory_bytes + maps.storage.bytes * maps.storage.resident,
             precision=engine.runner.precision.number,
             compiled=engine.runner.compiled,
         )
@@ -109,18 +118,27 @@ def train(
         )
         precision = engine.runner.precision
         log.info("computes in %s (%s)%s", precision.number, precision.reason, ", compiled" * engine.runner.compiled)
+        log.info("training maps are %s", maps.storage)
         started, elapsed_before = time.monotonic(), position.elapsed
         checkpoints = CheckpointWriter(run_folder, journal, training)
 
         def save(best: bool = False, epoch_done: bool = False) -> None:
             steps.flush()  # a loss that is not finite ends the run here, with the checkpoint from before it
             position.elapsed = elapsed_before + time.monotonic() - started
-            contents = checkpoint_state(config, data, method, engine, rate, position, steps)
-            checkpoints.save(contents, best=best, epoch_done=epoch_done)
+            if ranks.first:
+                contents = checkpoint_state(config, data, method, engine, rate, position, steps)
+                checkpoints.save(contents, best=best, epoch_done=epoch_done)
 
         def draw() -> None:
-            if not figures.is_due(position.epoch) or figures.are_there(run_folder, position.epoch):
+            """By the first rank, for whom the others wait."""
+            if not figures.is_due(position.epoch):
                 return
+            if ranks.first and not figures.are_there(run_folder, position.epoch):
+                with suppress(StopRequested):
+                    draw_now()
+            ranks.check(stop)
+
+        def draw_now() -> None:
             began = time.monotonic()
             for figure in figures.make(
                 run_folder, engine.average.network, position.epoch, lambda done, total: stop.check()
@@ -143,9 +161,8 @@ def train(
                 epoch_began, images = time.monotonic(), 0
                 network.train()
                 for x0, condition in maps.epoch(position.epoch, position.step - position.epoch * steps_per_epoch):
-                    stop.check()
+                    ranks.check(stop)
                     now = rate.at(position.step)
-                    x0, condition = x0.to(device, non_blocking=True), condition.to(device, non_blocking=True)
                     done = engine.step(x0, condition, now, position.step + 1)
                     position.step += 1
                     steps.add(position.step, len(x0), now, done.loss, done.gradient_norm)
@@ -156,7 +173,7 @@ def train(
                 trained_for = time.monotonic() - epoch_began
 
                 # --- how good it is now
-                val_loss = validation.loss(engine.average.network, device, stop.check)
+                val_loss = validation.loss(engine.average.network, device, lambda: ranks.check(stop), ranks)
                 if not math.isfinite(val_loss):
                     raise UserError(
                         f"training.lr: the validation loss is not finite after epoch {position.epoch + 1}; "
@@ -197,8 +214,9 @@ def train(
                     entry["lr"],
                     entry["seconds"],
                 )
-                with replacing(run_folder / HISTORY) as file:
-                    draw_history(file, position.history)
+                if ranks.first:
+                    with replacing(run_folder / HISTORY) as file:
+                        draw_history(file, position.history)
                 draw()
         except StopRequested as request:
             save()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config
+from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config, validate_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
@@ -19,11 +20,20 @@ from focus_core.data.transform import Transform, fit_transform
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
-from focus_core.progress import JOURNAL, Journal, read_events
-from focus_core.training.checkpoint import LAST, FoundCheckpoint, last_good, put_damaged_aside, remove_torn_files
+from focus_core.progress import JOURNAL, Journal, Unwritten, read_events
+from focus_core.training.checkpoint import (
+    LAST,
+    FoundCheckpoint,
+    last_good,
+    load_checkpoint,
+    put_damaged_aside,
+    remove_torn_files,
+)
 from focus_core.training.device import choose_device
 from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.initial_weights import Parent, check_parent, parent_of, with_absolute_parent
 from focus_core.training.loop import RunData, train
+from focus_core.training.ranks import Ranks, check_devices, joined, plan_told
 from focus_core.training.run_folder import (
     CONFIG,
     SPLIT,
@@ -59,7 +69,25 @@ def run_training(
     Raises UserError for whatever the user can mend and StopRequested when stopped; the journal says how it ended.
     """
     folders = [Path.cwd(), *([] if config_folder is None else [config_folder])]
-    with locked(run_folder):
+    with joined() as ranks:
+        if ranks.first:
+            _lead(config, run_folder, home, stop, fresh, attempt, folders, ranks)
+        else:
+            _assist(run_folder, home, stop, ranks)
+
+
+def _lead(
+    config: ExperimentConfig,
+    run_folder: Path,
+    home: Path,
+    stop: StopSwitch,
+    fresh: bool,
+    attempt: int | None,
+    folders: Sequence[Path],
+    ranks: Ranks,
+) -> None:
+    """The first rank, or the only process."""
+    with plan_told(ranks) as tell, locked(run_folder):
         # Before the log is opened, which would otherwise go on in the old run's file.
         aside = move_aside(run_folder) if fresh else None
         with logging_to(run_folder):
@@ -67,7 +95,7 @@ def run_training(
                 log.info("put the earlier run aside in %s", aside)
             try:
                 with Journal(run_folder, attempt) as journal, _failure_told(config, run_folder, journal):
-                    _run(config, folders, run_folder, home, stop, journal)
+                    _run(config, folders, run_folder, home, stop, journal, ranks, tell)
             except UserError as error:
                 log.error("%s", error)
                 raise
@@ -96,34 +124,67 @@ def _failure_told(config: ExperimentConfig, run_folder: Path, journal: Journal) 
 
 
 def _run(
-    config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, stop: StopSwitch, journal: Journal
+    config: ExperimentConfig,
+    folders: Sequence[Path],
+    run_folder: Path,
+    home: Path,
+    stop: StopSwitch,
+    journal: Journal,
+    ranks: Ranks,
+    tell: Callable[[Any], None],
 ) -> None:
     remove_torn_files(run_folder)
     found = last_good(run_folder)
     old = previous_config(run_folder, found)
     places = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
-    config = config.model_copy(update={"data": places})
+    config = with_absolute_parent(config.model_copy(update={"data": places}), home, folders, old)
     _check_same_run(config, old, run_folder)
-    device = choose_device(config.device)
+    device = ranks.device(choose_device(config.device))
+    if ranks.count == 1:
+        check_devices(config.training.devices, device)
     dataset = open_dataset(config.data, home)
     _check_fits(config, dataset)
     stop.check()
     if found is not None and found.damaged:
         _fall_back(run_folder, found, journal)
     state, found = None if found is None else found.state, None
-    data = _prepare(config, run_folder, dataset, state)
+    parent = check_parent(config, home, dataset) if state is None else parent_of(state)
+    data = _prepare(config, run_folder, dataset, state, parent)
     stop.check()
     write_documents(run_folder, config, dataset)
-    write_environment(run_folder, config, dataset, device)
+    write_environment(run_folder, config, dataset, device, None if parent is None else parent.to_dict())
     for warning in dataset.warnings:
         log.warning("%s", warning)
     _warn(config, run_folder, dataset)
     if _is_finished(config, run_folder, state):
         log.info("already finished: all %d epochs are done; nothing to do", config.training.num_epochs)
         return
-    if device.type == "cuda":
-        torch.backends.cudnn.deterministic = True
-    train(config, run_folder, data, device, journal, stop, state)
+    told = {"config": config.to_dict(), "transform": data.transform.to_dict(), "resumed": state is not None}
+    tell({**told, "parent": None if parent is None else parent.to_dict()})
+    train(config, run_folder, data, device, journal, stop, state, ranks)
+
+
+def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> None:
+    """Another rank: it trains what the first one has prepared, and writes nothing."""
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    plan = ranks.tell(None)
+    if plan is None:  # the first one has told why
+        return
+    config = validate_config(plan["config"])
+    try:
+        dataset = open_dataset(config.data, home)
+        split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+        parent = None if plan["parent"] is None else Parent(**plan["parent"])
+        data = RunData(dataset, split, Transform.from_dict(plan["transform"]), parent)
+        state = load_checkpoint(run_folder / LAST) if plan["resumed"] else None
+        device = ranks.device(choose_device(config.device))
+        train(config, run_folder, data, device, Unwritten(), stop, state, ranks)
+    except (OSError, RuntimeError) as error:
+        mended = _as_user_error(error, config, run_folder)
+        if mended is None:
+            raise
+        raise mended from error
 
 
 def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> None:
@@ -137,7 +198,13 @@ def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> No
     put_damaged_aside(run_folder, found)
 
 
-def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, state: dict[str, Any] | None) -> RunData:
+def _prepare(
+    config: ExperimentConfig,
+    run_folder: Path,
+    dataset: MapDataset,
+    state: dict[str, Any] | None,
+    parent: Parent | None,
+) -> RunData:
     """Split, transform and truth: measured at the first start, read again at a resumption."""
     split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
     if state is not None:
@@ -153,7 +220,7 @@ def _prepare(config: ExperimentConfig, run_folder: Path, dataset: MapDataset, st
     write_text(run_folder / TRANSFORM, transform.to_json())
     if state is None or not (run_folder / TRUTH).exists():
         write_truth(run_folder / TRUTH, dataset, split)
-    return RunData(dataset, split, transform)
+    return RunData(dataset, split, transform, parent)
 
 
 def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> None:

@@ -16,17 +16,19 @@ from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method
 from focus_core.training.checkpoint import FORMAT
 from focus_core.training.engine import Engine
+from focus_core.training.initial_weights import Parent
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.step_log import StepLog
 
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run learns from: a dataset, its parts, and the transform fitted on the training part."""
+    """What a run learns from: a dataset, its parts, the transform fitted on the training part; and its parent."""
 
     dataset: MapDataset
     split: Split
     transform: Transform
+    parent: Parent | None = None
 
 
 @dataclass
@@ -69,6 +71,7 @@ def checkpoint_state(
         "parameter_space": dataset.space.to_dict(),
         "transform": data.transform.to_dict(),
         "method": method.state(),
+        "init_from": None if data.parent is None else data.parent.to_dict(),
         "data": {
             "name": dataset.name,
             "digest": dataset.digest,

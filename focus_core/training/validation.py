@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.training.batches import scaled_conditions
+from focus_core.training.ranks import ALONE, Ranks
 
 _NOISE, _TIMES = 3, 4
 
@@ -38,19 +39,27 @@ class Validation:
         self.times = np.random.default_rng((seed, _TIMES)).permutation(even)
 
     @torch.no_grad()
-    def loss(self, network: nn.Module, device: torch.device, check: Callable[[], None] = lambda: None) -> float:
-        """`check` is called between batches and may raise to stop."""
+    def loss(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        check: Callable[[], None] = lambda: None,
+        ranks: Ranks = ALONE,
+    ) -> float:
+        """`check` is called between batches and may raise to stop. Ranks take the batches in turn."""
         total = torch.zeros((), dtype=torch.float64)
-        for x0, condition, t, eps in self._batches():
+        firsts = range(0, len(self.indices), self._batch_size)
+        for turn in range(0, len(firsts), ranks.count):
             check()
-            maps = [tensor.to(device) for tensor in (x0, condition, t, eps)]
-            total += self._method.loss(network, *maps).sum().double().cpu()
-        return float(total) / len(self.indices)
+            for first in firsts[turn : turn + ranks.count][ranks.number : ranks.number + 1]:
+                maps = [tensor.to(device) for tensor in self._batch(first)]
+                total += self._method.loss(network, *maps).sum().double().cpu()
+        return ranks.add(float(total)) / len(self.indices)
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for first in range(0, len(self.indices), self._batch_size):
-            chosen = self.indices[first : first + self._batch_size]
-            x0 = torch.from_numpy(self._transform.forward(self._dataset.maps[chosen]))[:, None]
-            noise = MapNoise([map_seed(self._seed, _NOISE, int(i)) for i in chosen], tuple(x0.shape[1:]))
-            t = torch.from_numpy(self.times[first : first + self._batch_size])
-            yield x0, self._condition[self._dataset.simulation_of(chosen)], t, noise.draw()
+    def _batch(self, first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x₀, θ, t and ε of the maps from number `first` on."""
+        chosen = self.indices[first : first + self._batch_size]
+        x0 = torch.from_numpy(self._transform.forward(self._dataset.maps[chosen]))[:, None]
+        noise = MapNoise([map_seed(self._seed, _NOISE, int(i)) for i in chosen], tuple(x0.shape[1:]))
+        t = torch.from_numpy(self.times[first : first + self._batch_size])
+        return x0, self._condition[self._dataset.simulation_of(chosen)], t, noise.draw()

@@ -1,0 +1,117 @@
+"""Fine-tuning: the first weights of a run are the averaged ones of another, its parent.
+
+The parent's parameters, ranges and scalings included, must be this run's own, or θ would mean something else; its
+network must have the same tensors, whatever the side of the maps (the networks are fully convolutional). The transform
+is fitted on this run's own training maps, as for any run: a network works in standardised pixels, which is what other
+maps, of another side, field or unit, have in common; the parent's floor, mean and clamp would be wrong for them. What a
+method measures is measured anew for the same reason. Optimiser, schedule and averages begin anew too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from focus_core.config import ExperimentConfig, ends_in, validate_config
+from focus_core.data.dataset import MapDataset
+from focus_core.errors import UserError
+from focus_core.parameters import ParameterSpace
+from focus_core.paths import expanded, runs_folder
+from focus_core.training.checkpoint import BEST, load_checkpoint, load_weights, sha256_of
+from focus_core.training.run_folder import log
+
+KEY = "training.init_from"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The checkpoint that a run began with: where it lay, its content, and how far it had come."""
+
+    path: str
+    sha256: str
+    epoch: int
+    step: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def with_absolute_parent(
+    config: ExperimentConfig, home: Path, folders: Sequence[Path], recorded: ExperimentConfig | None
+) -> ExperimentConfig:
+    """The configuration with `init_from` as an absolute path; the id of an experiment of the laboratory stays.
+
+    Once a run is under way (`recorded`) its parent may be gone.
+    """
+    value = config.training.init_from
+    if value is None or _is_run(runs_folder(home) / value):
+        return config
+    earlier = None if recorded is None else recorded.training.init_from
+    candidates = [Path(os.path.abspath(folder.resolve() / expanded(value))) for folder in folders]  # noqa: PTH100
+    found = next((str(path) for path in candidates if path.is_file() or _is_run(path)), None)
+    if found is None and earlier is not None and (earlier == value or ends_in(earlier, value)):
+        found = earlier
+    if found is None:
+        raise UserError(
+            f"{KEY}: there is no run, checkpoint or experiment {value}; give a run's folder, a checkpoint file or the "
+            "id of an experiment that has a best checkpoint."
+        )
+    return config.model_copy(update={"training": config.training.model_copy(update={"init_from": found})})
+
+
+def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> Parent | None:
+    """The parent of a run that begins, None if it has none. UserError if its weights cannot be this run's first."""
+    if config.training.init_from is None:
+        return None
+    path = _checkpoint(config.training.init_from, home)
+    state = load_checkpoint(path)
+    _check_space(ParameterSpace.from_dict(state["parameter_space"]), dataset.space, path)
+    theirs = validate_config(state["config"], f"{path} (configuration inside)")
+    if theirs.method != config.method:
+        log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs.method, config.method)
+    return Parent(str(path), sha256_of(path), int(state["epoch"]), int(state["step"]))
+
+
+def parent_of(state: dict[str, Any]) -> Parent | None:
+    """As a checkpoint of the run itself tells it."""
+    return None if state.get("init_from") is None else Parent(**state["init_from"])
+
+
+def take_weights(parent: Parent, *networks: nn.Module) -> None:
+    """Copy the parent's averaged weights. UserError names the tensors of another architecture."""
+    path = Path(parent.path)
+    weights = load_checkpoint(path)["ema"]
+    try:
+        for network in networks:
+            load_weights(network, weights, path)
+    except UserError as error:
+        raise UserError(f"{KEY}: {error}") from error
+    log.info("begins with the averaged weights of %s, epoch %d", path, parent.epoch)
+
+
+def _checkpoint(value: str, home: Path) -> Path:
+    run = runs_folder(home) / value  # of an absolute path, the path itself
+    return run if run.is_file() else run / BEST
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / BEST).is_file()
+
+
+def _check_space(theirs: ParameterSpace, ours: ParameterSpace, path: Path) -> None:
+    if theirs.names != ours.names:
+        raise UserError(
+            f"{KEY}: {path} was trained on the parameters {', '.join(theirs.names)}, but this run's data have "
+            f"{', '.join(ours.names)}; choose a parent with these."
+        )
+    for a, b in zip(theirs.parameters, ours.parameters, strict=True):
+        if (a.minimum, a.maximum, a.scaling) != (b.minimum, b.maximum, b.scaling):
+            raise UserError(
+                f"{KEY}: {path} knows {a.name} in [{a.minimum:g}, {a.maximum:g}] ({a.scaling}), but this run's data "
+                f"have it in [{b.minimum:g}, {b.maximum:g}] ({b.scaling}); choose a parent with this range."
+            )
