@@ -104,7 +104,7 @@ def _block(block: MatrixBlock, epoch: int) -> str:
     cells.append(f'<span class="name"><b>{escape(block.title)}</b></span>')
     for i, (theta, url) in enumerate(zip(block.theta, block.truth_urls, strict=True), start=1):
         words = theta_words(block.space, theta)
-        cells.append(tile(url, f"{block.title}, map {i}: {words}", truth=True))
+        cells.append(_cell_of(tile(url, f"{block.title}, map {i}: {words}"), " truth"))
         if seeds > 1:
             cells.append(
                 f'<div class="theta" style="grid-column:span {seeds - 1}">{theta_list(block.space, theta)}</div>'
@@ -125,8 +125,13 @@ def _row(row: MatrixRow, block: MatrixBlock, seeds: int, epoch: int) -> list[str
                 cells.append('<div class="waiting"></div>')
             else:
                 alt = f"{row.name}, epoch {row.epoch}, seed {seed + 1}: {words}"
-                cells.append(tile(row.urls[i][seed], alt))
+                cells.append(_cell_of(tile(row.urls[i][seed], alt)))
     return cells
+
+
+def _cell_of(image: str, kind: str = "") -> str:
+    """A window onto the map, which the linked zoom magnifies behind it."""
+    return f'<span class="cell{kind}">{image}</span>'
 
 
 def _short_theta(space: ParameterSpace, theta: Sequence[float]) -> str:

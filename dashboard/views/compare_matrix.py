@@ -11,6 +11,7 @@ from dashboard import queries
 from dashboard.comparison import Compared, DrawnMaps, Slots, at_or_before
 from dashboard.comparison_files import matrix_csv
 from dashboard.comparison_markup import MatrixBlock, MatrixRow, image_matrix
+from dashboard.components.linked_zoom import linked_zoom
 from dashboard.markup import horizontal_bar, unit_html
 from dashboard.record import record
 from dashboard.tiles import tile_url
@@ -24,7 +25,7 @@ def matrix(slots: Slots) -> None:
     runs = compared(slots)
     epochs = {run.id: queries.epochs_with_figures(run.id, record().change_token(run.id)) for run in runs}
     union = sorted({epoch for drawn in epochs.values() for epoch in drawn})
-    with section_head("Same θ, same seed", "matrix"):
+    with section_head("Same θ, same seed", "matrix", "click to zoom into all, drag to move"):
         if not union:
             st.html('<span class="focus-note">The first epoch of a run draws its maps.</span>', width="content")
             return
@@ -37,6 +38,7 @@ def matrix(slots: Slots) -> None:
     undrawn = [run for run in runs if found[run.id] is None]
     blocks = [_block(group, undrawn if i == 0 else [], scales, len(groups) > 1) for i, group in enumerate(groups)]
     st.html(image_matrix(blocks, epoch))
+    linked_zoom()
     with st.container(key="matrix-bar"):
         for unit, scale in scales.items():
             st.html(horizontal_bar(*scale, unit_html(unit)))

@@ -280,6 +280,10 @@ class TestSeveralExperiments:
         assert earlier[:truths] == newest[:truths], "the truth is the same at every epoch"
         assert not set(earlier[truths:]) & set(newest[truths:])
         assert "epoch=1" in page.url
+        widths = "box => [...box.querySelectorAll('img')].map(i => i.getBoundingClientRect().width)"
+        whole = matrix.evaluate(widths)
+        matrix.locator(".cell").nth(5).click()
+        assert matrix.evaluate(widths) == pytest.approx([2 * width for width in whole]), "one zoom for all maps"
 
     def test_a_suite_of_ones_own_is_cancelled_in_the_middle(self, visit: Visit) -> None:
         page = visit.open("datasets")

@@ -46,7 +46,7 @@ def test_the_table_holds_measured_values_and_ratios_to_the_baseline(pair: tuple[
     assert "<b>+10 %</b>" in html(app)  # the best of its row
     for hook in ("compare-table", "compare-config", "image-matrix", "epoch"):
         assert f'data-testid="{hook}"' in html(app)
-    assert len(app.get("bidi_component")) == 3  # cost, losses, spectra
+    assert len(app.get("bidi_component")) == 4  # cost, losses, spectra, the linked zoom of the maps
 
 
 def test_another_baseline_stands_in_the_address(pair: tuple[str, str]) -> None:
