@@ -4,7 +4,7 @@
 
 Both recipes train in FOCUS's own loop, one step of each in turn: at an equal batch, and with --own-batch at that of
 each recipe (64 and 32), which takes minutes a step on a processor and is left out where it would not fit into memory.
-Memory is the peak of two steps in a process of their own, or the estimate (`focus describe`) where that would not fit.
+Memory is the peak of two steps in a process of their own, or the estimate (`focus describe`) of what was not timed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def compared(grid: int, batches: dict[str, int], timed: bool, arguments: argpars
     if timed and sum(cost.memory_bytes for cost in costs.values()) < free:
         rates = images_a_second(grid, batches, arguments)
         cells = [f"{median(rates[name]):.2f}" for name in ("01", "02")] + [ratio_text(rates["02"], rates["01"])]
-    measured = all(cost.memory_bytes < free for cost in costs.values())
+    measured = timed and all(cost.memory_bytes < free for cost in costs.values())
     peaks = [
         peak_in_a_process(name, grid, batches[name], arguments.channels) if measured else cost.memory_bytes
         for name, cost in costs.items()
