@@ -93,7 +93,7 @@ def _powers(runs: Sequence[Compared]) -> None:
         return
     drawn = [
         TruthGroup(
-            _group_name(group) if len(groups) > 1 else "",
+            _group_name(group, groups) if len(groups) > 1 else "",
             [RunPower(run.name, run.colour, run.spectra) for run in group if run.spectra],
         )
         for group in groups
@@ -108,6 +108,8 @@ def _powers(runs: Sequence[Compared]) -> None:
     )
 
 
-def _group_name(group: Sequence[Compared]) -> str:
-    """The data, and the run itself where several truths come from one dataset."""
-    return f"{group[0].detail.summary.dataset}, {group[0].name}" if len(group) == 1 else group[0].detail.summary.dataset
+def _group_name(group: Sequence[Compared], groups: Sequence[Sequence[Compared]]) -> str:
+    """The data, and the first of its runs where several truths come from one dataset."""
+    dataset = group[0].detail.summary.dataset
+    alike = sum(other[0].detail.summary.dataset == dataset for other in groups)
+    return f"{dataset}, {group[0].name}" if alike > 1 else dataset
