@@ -52,6 +52,11 @@ EPOCH_CURVES = {
     "images_per_second": ("images_per_second", "train"),
     "seconds": ("seconds", "train"),
     "elapsed": ("elapsed", "train"),
+    **{
+        name: (name, "train")
+        for name in ("step_ms_p50", "step_ms_p90", "step_ms_p99", "data_wait_share", "peak_share", "flops_per_step")
+    },
+    "peak_memory_bytes": ("peak_memory_bytes", "train"),
 }
 FIGURE_CURVES = {"power_error": ("power_error", "train")}
 CURVES = {"step": STEP_CURVES, "epoch": EPOCH_CURVES, "figure": FIGURE_CURVES}

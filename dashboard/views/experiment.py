@@ -14,6 +14,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import follow
 from dashboard.tables import loss_table, table_asked_for
+from dashboard.views.experiment_accounting import accounting
 from dashboard.views.experiment_epochs import epochs_fragment
 from dashboard.views.experiment_head import actions, numbers, state_message, status_look
 from dashboard.views.experiment_samplers import samplers
@@ -42,6 +43,7 @@ def page() -> None:
     left, right = st.columns([64, 36], gap="medium")
     with left:
         st.fragment(_curves, run_every=2.0 if live else 4.0)(experiment_id)
+        st.fragment(accounting, run_every=5.0)(experiment_id)
     with right:
         tabs(experiment_id, live)
     st.fragment(samplers, run_every=3.0)(experiment_id)

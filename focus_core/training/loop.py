@@ -18,6 +18,7 @@ from focus_core.estimate import estimate
 from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal
+from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.checkpoint import FOLDER, LAST
 from focus_core.training.device import PeakMemory, device_name, prepare
@@ -85,6 +86,8 @@ def train(
         resumed, state = state is not None, None
 
         # --- say what begins
+        work, clock = work_of_a_map(config, grid, data.dataset.periodic), StepClock(device)
+        peak = measured_peak(device, engine.runner.precision.number) * ranks.count
         journal.write(
             "run_started",
             epoch=position.epoch,
@@ -104,6 +107,8 @@ def train(
             peak_memory_estimate=estimate(config, grid).memory_bytes + maps.storage.bytes * maps.storage.resident,
             precision=engine.runner.precision.number,
             compiled=engine.runner.compiled,
+            data=str(maps.storage),
+            peak_flops=peak,
         )
         log.info(
             "%s at epoch %d of %d: %s parameters, %d training maps of %d², %d validation maps, on %s",
@@ -160,17 +165,21 @@ def train(
                 # --- an epoch: every training map once
                 epoch_began, images = time.monotonic(), 0
                 network.train()
-                for x0, condition in maps.epoch(position.epoch, position.step - position.epoch * steps_per_epoch):
+                batches = maps.epoch(position.epoch, position.step - position.epoch * steps_per_epoch)
+                clock.restart()
+                for x0, condition in clock.waiting(batches):
                     ranks.check(stop)
                     now = rate.at(position.step)
                     done = engine.step(x0, condition, now, position.step + 1)
                     position.step += 1
                     steps.add(position.step, len(x0), now, done.loss, done.gradient_norm)
+                    clock.step_done()
                     images += len(x0)
                     if checkpoints.is_due:
                         save()
+                        clock.restart()
                 steps.flush()
-                trained_for = time.monotonic() - epoch_began
+                trained_for, accounts = time.monotonic() - epoch_began, clock.epoch_done()
 
                 # --- how good it is now
                 val_loss = validation.loss(engine.average.network, device, lambda: ranks.check(stop), ranks)
@@ -192,6 +201,9 @@ def train(
                     "seconds": time.monotonic() - epoch_began,
                     "images_per_second": images / trained_for if images and trained_for > 0 else None,
                     "peak_memory_bytes": memory.read(),
+                    **accounts,
+                    "flops_per_step": work * training.batch_size,
+                    "peak_share": work * images / trained_for / peak if images and trained_for > 0 else None,
                     "elapsed": elapsed_before + time.monotonic() - started,
                     "best": best,
                 }

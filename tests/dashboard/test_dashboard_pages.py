@@ -83,6 +83,17 @@ def test_the_experiment_page_shows_maps_spectra_and_curves(small_laboratory: Any
     assert "Ω<sub>m</sub>" in text
     assert 'data-status="done"' in text
     assert len(charts(app)) == 2
+    accounts = text.split('data-testid="accounting"')[1].split("</table>")[0]
+    for cells in (
+        "Speed</td><td>13.5 images/s</td>",
+        "Step, median</td><td>253 ms</td><td>252 ms</td>",  # the last of three epochs, and the middle one
+        "99th percentile</td><td>1.4 s</td>",
+        "Waiting for maps</td><td>1.2 %</td>",
+        "Peak memory</td><td>200 MB</td>",
+        "Work of a step</td><td>0.05 TFLOP</td>",
+        "peak</td><td>54 %</td>",
+    ):
+        assert cells in accounts
     assert [tab.label for tab in app.tabs] == ["Log", "Checkpoints", "Configuration", "Environment", "Notes"]
 
 

@@ -42,6 +42,7 @@ def steps(attempt: int, first: int, last: int) -> list[Event]:
 def epoch(attempt: int, number: int, val_loss: float) -> list[Event]:
     entry = {"epoch": number, "step": 4 * number, "train_loss": 0.9, "val_loss": val_loss, "lr": 1e-4, "seconds": 2.0}
     entry |= {"images_per_second": 50.0, "peak_memory_bytes": 7, "elapsed": 2.0 * number, "best": True}
+    entry |= {"step_ms_p50": 80.0, "data_wait_share": 0.01, "flops_per_step": 1e9, "peak_share": 0.5}
     saved = {"epoch": number, "step": 4 * number, "path": "checkpoints/checkpoint_last.pt", "bytes": 10}
     saved |= {"role": "last", "sha256": f"{number}" * 64, "val_loss": val_loss}
     return [(attempt, "checkpoint", saved), (attempt, "epoch", entry)]
@@ -88,6 +89,8 @@ class TestIngestion:
         np.testing.assert_array_equal(validation.value, [0.8, 0.6])
         for key in ("images_per_second", "seconds", "elapsed", "power_error"):
             assert len(repository.series(row_id, key, "whatever").step) == 2
+        for key, value in {"step_ms_p50": 80.0, "data_wait_share": 0.01, "flops_per_step": 1e9}.items():
+            assert repository.series(row_id, key, "train").value.tolist() == [value, value]
 
         detail = repository.experiment(row_id)
         seen = detail.summary

@@ -1,0 +1,128 @@
+"""Where the time of an epoch went: how long steps took, how long they waited for maps, how hard the device worked.
+
+Nothing here waits for a GPU: it marks its own time, which is read when the epoch has ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from focus_core.config import ExperimentConfig
+from focus_core.estimate import estimate
+from focus_core.networks.registry import build_network
+from focus_core.training.precision import Number
+
+T = TypeVar("T")
+Mark = Any  # of a clock: seconds, or an event of CUDA
+
+# A product of matrices of this side is repeated for a moment: large enough for full speed, short enough not to matter.
+_PRODUCT = {"cpu": (768, 0.06), "cuda": (8192, 0.2), "mps": (2048, 0.1)}
+
+
+class StepClock:
+    """Times the steps of an epoch on the device that takes them."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._steps: list[tuple[Mark, Mark]] = []
+        self._last: Mark = None
+        self._waited = self._looped = 0.0
+        self._since = 0.0
+
+    def restart(self) -> None:
+        """Something that is no step has just ended: a checkpoint, a validation."""
+        self._last, self._since = self._mark(), time.perf_counter()
+
+    def waiting(self, batches: Iterator[T]) -> Iterator[T]:
+        """The same batches; the time until each of them is there counts as waiting."""
+        while True:
+            began = time.perf_counter()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            self._waited += time.perf_counter() - began
+            yield batch
+
+    def step_done(self) -> None:
+        mark, now = self._mark(), time.perf_counter()
+        self._steps.append((self._last, mark))
+        self._looped += now - self._since
+        self._last, self._since = mark, now
+
+    def epoch_done(self) -> dict[str, float]:
+        """`step_ms_p50`, `_p90`, `_p99` and `data_wait_share` of the steps since the last call; {} without any.
+
+        On a GPU every step must have ended: read a loss before.
+        """
+        steps, self._steps = self._steps, []
+        waited, looped = self._waited, self._looped
+        self._waited = self._looped = 0.0
+        if not steps:
+            return {}
+        p50, p90, p99 = np.percentile([self._milliseconds(*step) for step in steps], [50, 90, 99])
+        return {
+            "step_ms_p50": float(p50),
+            "step_ms_p90": float(p90),
+            "step_ms_p99": float(p99),
+            "data_wait_share": min(1.0, waited / looped) if looped > 0 else 0.0,
+        }
+
+    def _mark(self) -> Mark:
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+    def _milliseconds(self, began: Mark, ended: Mark) -> float:
+        return float(began.elapsed_time(ended)) if self._device.type == "cuda" else 1e3 * (ended - began)
+
+
+def work_of_a_map(config: ExperimentConfig, grid: int, periodic: bool) -> int:
+    """Operations of a training step for each map, forward and backward.
+
+    By the arithmetic of `focus_core.network_costs`, which agrees with torch's counter; a network without its own is
+    counted, on tensors that have a shape and no numbers.
+    """
+    cost = estimate(config, grid)
+    if cost.exact:
+        return cost.flops_per_image
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = config.model
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = build_network(model, periodic)
+        x, t = torch.empty(1, model.in_channels, grid, grid), torch.empty(1)
+        network(x, t, torch.empty(1, model.cond_dim)).sum().backward()
+    return int(counter.get_total_flops())
+
+
+def measured_peak(device: torch.device, number: Number) -> float:
+    """Operations a second of a product of matrices on this device, in 32 bits or bf16; measured once a process."""
+    return _measured_peak(device, number, torch.get_num_threads())
+
+
+@functools.cache
+def _measured_peak(device: torch.device, number: Number, threads: int) -> float:
+    side, moment = _PRODUCT[device.type]
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(side, side, generator=generator).to(device, torch.bfloat16 if number == "bf16" else torch.float32)
+    least, ends = float("inf"), time.perf_counter() + moment
+    while True:
+        began = time.perf_counter()
+        _wait(torch.mm(a, a))
+        least = min(least, time.perf_counter() - began)
+        if time.perf_counter() > ends:
+            return 2 * side**3 / least
+
+
+def _wait(x: torch.Tensor) -> None:
+    """Until it is computed."""
+    x[0, 0].item()
