@@ -7,7 +7,7 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,26 @@ ROOT = Path(__file__).resolve().parents[1]
 MINIMUM = 5
 
 
-def alternate(
-    loops: Mapping[str, Iterator[Any]], steps: int, warm_up: int = 2, finish: Callable[[], None] = lambda: None
-) -> dict[str, list[float]]:
-    """Seconds of each of `steps` steps of every loop, one step of each in turn.
+Times = dict[str, list[float]]
 
-    Whatever else the machine does then meets all of them alike. Each round begins with another loop. `finish` ends
-    what a step has only begun, on an accelerator.
+
+def alternate(loops: Mapping[str, Iterator[Any]], steps: int, warm_up: int = 2) -> tuple[Times, Times]:
+    """Seconds of each of `steps` steps of every loop, one step of each in turn: of the clock, and of the processor.
+
+    Whatever else the machine does then meets all of them alike. Each round begins with another loop. Processor time,
+    of all threads, hardly knows of other work; with one thread it is what the clock would show on a quiet machine.
     """
-    names, times = list(loops), {name: list[float]() for name in loops}
+    names = list(loops)
+    times, work = ({name: list[float]() for name in names} for _ in range(2))
     for step in range(warm_up + steps):
         turn = step % len(names)
         for name in names[turn:] + names[:turn]:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             next(loops[name])
-            finish()
             if step >= warm_up:
                 times[name].append(time.perf_counter() - began)
-    return times
+                work[name].append(time.process_time() - worked)
+    return times, work
 
 
 def median_ratio(slower: Sequence[float], faster: Sequence[float]) -> tuple[float, float, float]:

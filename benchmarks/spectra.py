@@ -18,13 +18,12 @@ from statistics import median
 
 import numpy as np
 import powerbox
-from measuring import machine, ratio_text, table
+from measuring import Times, machine, ratio_text, table
 from numpy.typing import NDArray
 
 from focus_core.statistics.power import power_spectrum
 
 FloatArray = NDArray[np.float64]
-Times = dict[str, list[float]]
 BOX = 25.0
 FOCUS, POWERBOX, MASKS = "FOCUS", "powerbox", "a mask per bin"
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from loops import FocusLoop, diffusers_loop, lesson, recipe
-from measuring import alternate, machine, ratio_text, table
+from measuring import Times, alternate, machine, ratio_text, table
 from plain_loop import PlainUNet, train
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -40,12 +40,13 @@ BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each step of each loop, each network's parameters, and its operations for an image, forth and back."""
+    """Of each loop: seconds and processor seconds of each step, parameters, operations for an image, forth and back."""
 
     experiment: str
     grid: int
     batch_size: int
-    times: dict[str, list[float]]
+    times: Times
+    work: Times
     parameters: dict[str, int]
     flops: dict[str, int]
 
@@ -98,8 +99,8 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
         if DIFFUSERS not in arguments.without:
             network, loops[DIFFUSERS] = diffusers_loop(experiment, maps, batch_size, device)
             parameters[DIFFUSERS], flops[DIFFUSERS] = parameter_count(network), _counted(network, grid)
-        times = alternate(loops, arguments.steps, arguments.warm_up)
-    return Result(experiment, grid, batch_size, times, parameters, flops)
+        times, work = alternate(loops, arguments.steps, arguments.warm_up)
+    return Result(experiment, grid, batch_size, times, work, parameters, flops)
 
 
 def _plain_network(config: ExperimentConfig) -> PlainUNet:
@@ -129,21 +130,24 @@ def report(result: Result) -> str:
             f"{1 / image:.2f}",
         ]
         cells += [f"{work / image:.0f}", ratio_text(times, result.times[FOCUS])]
+        cells += [f"{1000 * median(result.work[name]):,.0f}", ratio_text(result.work[name], result.work[FOCUS])]
         rows.append(cells)
     head = ["loop", "parameters", "GFLOP an image", "ms a step", "images/s", "GFLOP/s", "time over FOCUS's"]
+    head += ["processor ms a step", "over FOCUS's"]
     title = f"\nExperiment {result.experiment}, {result.grid}², batch {result.batch_size}\n\n"
     return title + table(head, rows) + "\n"
 
 
 def summary(results: list[Result]) -> str:
-    """Ratios alone, every case a row."""
+    """Ratios alone, every case a row: by the clock, and by processor time."""
     names = [name for name in results[0].times if name != FOCUS]
     rows = []
     for result in results:
-        first = [f"Experiment {result.experiment}, {result.grid}², batch {result.batch_size}"]
-        first.append(f"{1000 * median(result.times[FOCUS]):,.0f}")
-        rows.append(first + [ratio_text(result.times[name], result.times[FOCUS]) for name in names])
-    return table(["", "FOCUS, ms a step", *(f"{name} / FOCUS" for name in names)], rows)
+        for kind, seconds in (("clock", result.times), ("processor", result.work)):
+            first = [f"Experiment {result.experiment}, {result.grid}², batch {result.batch_size}", kind]
+            first.append(f"{1000 * median(seconds[FOCUS]):,.0f}")
+            rows.append(first + [ratio_text(seconds[name], seconds[FOCUS]) for name in names])
+    return table(["", "time", "FOCUS, ms a step", *(f"{name} / FOCUS" for name in names)], rows)
 
 
 if __name__ == "__main__":
