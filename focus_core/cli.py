@@ -65,7 +65,7 @@ def run_command(name: str, words: Sequence[str]) -> int | None:
     return result
 
 
-class _Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Tells a mistake in one line, without the usage in front of it."""
 
     def error(self, message: str) -> NoReturn:
@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(load: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog="focus", description="Generative models of the universe, on the command line.")
+    parser = OneLineParser(prog="focus", description="Generative models of the universe, on the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")

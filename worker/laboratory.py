@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import sys
 import threading
@@ -15,7 +16,8 @@ from collections.abc import Sequence
 
 import psutil
 
-from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_USER_MISTAKE, UserError
+from focus_core.cli import OneLineParser
+from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_USER_MISTAKE, MENDABLE, UserError
 from focus_store.engine import network_file_system
 from focus_store.session import open_record, unfit
 from focus_store.settings import Settings
@@ -38,12 +40,12 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 done, 1 our fault, 2 the user's mistake."""
-    parser = argparse.ArgumentParser(prog="focus-lab", description="The FOCUS laboratory on this machine.")
+    parser = OneLineParser(prog="focus-lab", description="The FOCUS laboratory on this machine.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         if name in ("up", "stack"):
-            command.add_argument("--port", type=int, help="of the dashboard (default FOCUS_PORT, or 8501)")
+            command.add_argument("--port", type=_port, help="of the dashboard (default FOCUS_PORT, or 8501)")
         if name == "status":
             command.add_argument("--json", action="store_true", help="for programs")
     for name, other in RECORD_COMMANDS.items():
@@ -63,6 +65,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"focus-lab {parsed.command}: {error}", file=sys.stderr)
         return EXIT_USER_MISTAKE
+    except OSError as error:
+        # EEXIST: FOCUS_HOME, or a folder in it, is a file.
+        if error.errno not in (*MENDABLE, errno.EEXIST):
+            raise
+        print(
+            f"focus-lab {parsed.command}: {error.filename}: {error.strerror}; mend that, or choose another FOCUS_HOME.",
+            file=sys.stderr,
+        )
+        return EXIT_USER_MISTAKE
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port; choose one from 1 to 65535")
+    return int(text)
 
 
 def up(settings: Settings, port: int | None = None, *, stack: bool = False) -> int:
