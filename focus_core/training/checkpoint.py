@@ -175,6 +175,12 @@ def _verify(path: Path) -> None:
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
     """Copy weights into a network; UserError that names the tensors if they are those of another architecture."""
+    check_tensors(network, weights, source)
+    network.load_state_dict(weights)
+
+
+def check_tensors(network: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """UserError that names the tensors in which these weights are not the network's."""
     own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     differing = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
@@ -188,7 +194,6 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: Path) -
             f"{source}: holds the weights of another architecture: {shown}{more}; use the configuration it was "
             "trained with."
         )
-    network.load_state_dict(weights)
 
 
 def sha256_of(path: Path) -> str:

@@ -15,14 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from focus_core.config import ExperimentConfig, ends_in, validate_config
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
+from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import expanded, runs_folder
-from focus_core.training.checkpoint import BEST, load_checkpoint, load_weights, sha256_of
+from focus_core.training.checkpoint import BEST, check_tensors, load_checkpoint, load_weights, sha256_of
 from focus_core.training.run_folder import log
 
 KEY = "training.init_from"
@@ -71,6 +73,12 @@ def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> P
     path = _checkpoint(config.training.init_from, home)
     state = load_checkpoint(path)
     _check_space(ParameterSpace.from_dict(state["parameter_space"]), dataset.space, path)
+    with torch.device("meta"):
+        network = build_network(config.model, dataset.periodic)
+    try:
+        check_tensors(network, state["ema"], path)
+    except UserError as error:
+        raise UserError(f"{KEY}: {error}") from error
     theirs = validate_config(state["config"], f"{path} (configuration inside)")
     if theirs.method != config.method:
         log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs.method, config.method)
@@ -83,14 +91,11 @@ def parent_of(state: dict[str, Any]) -> Parent | None:
 
 
 def take_weights(parent: Parent, *networks: nn.Module) -> None:
-    """Copy the parent's averaged weights. UserError names the tensors of another architecture."""
+    """Copy the parent's averaged weights."""
     path = Path(parent.path)
     weights = load_checkpoint(path)["ema"]
-    try:
-        for network in networks:
-            load_weights(network, weights, path)
-    except UserError as error:
-        raise UserError(f"{KEY}: {error}") from error
+    for network in networks:
+        load_weights(network, weights, path)
     log.info("begins with the averaged weights of %s, epoch %d", path, parent.epoch)
 
 
