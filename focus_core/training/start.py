@@ -31,6 +31,7 @@ from focus_core.training.checkpoint import (
 )
 from focus_core.training.device import choose_device
 from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.fitting import is_out_of_memory, out_of_memory
 from focus_core.training.initial_weights import Parent, check_parent, parent_of, with_absolute_parent
 from focus_core.training.loop import RunData, train
 from focus_core.training.ranks import Ranks, check_devices, joined, plan_told
@@ -309,10 +310,4 @@ def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path)
             f"{error.filename or run_folder}: could not be written ({error.strerror}); {kept}: {remedy} and start "
             "the same run again to resume."
         )
-    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    if out_of_memory:
-        return UserError(
-            f"training.batch_size: {config.training.batch_size} maps a step do not fit into the memory of "
-            f"{config.device}; lower training.batch_size or model.base_channels."
-        )
-    return None
+    return out_of_memory(config, run_folder) if is_out_of_memory(error) else None

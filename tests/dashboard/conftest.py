@@ -189,7 +189,8 @@ def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1,
     journal.write(
         "epoch", epoch=epoch, step=step, train_loss=0.9 * loss, val_loss=loss, lr=1e-4, seconds=2.0,
         images_per_second=13.5, peak_memory_bytes=200_000_000, elapsed=2.0 * epoch, best=True,
-        step_ms_p50=250.0 + epoch, step_ms_p90=300.0, step_ms_p99=1400.0, data_wait_share=0.0125, flops_per_step=5.0e10, peak_share=0.54,
+        step_ms_p50=250.0 + epoch, step_ms_p90=300.0, step_ms_p99=1400.0, data_wait_share=0.0125,
+        flops_per_step=5.0e10, peak_share=0.54,
     )  # fmt: skip
     generator = np.random.default_rng(epoch)
     maps = np.exp(generator.normal(27.0, 0.5, (4, 3, GRID, GRID))).astype(np.float32)

@@ -102,6 +102,20 @@ def test_moments_that_were_saved_in_another_layout_go_to_their_weights(tiny_conf
     torch.testing.assert_close(again.state()["model"], engine.state()["model"], rtol=0, atol=0)
 
 
+def test_a_saved_engine_takes_the_next_step_bit_for_bit(tiny_config: ConfigMaker, tmp_path: Path, model: dict) -> None:
+    how = {"precision": "bf16", "accumulation": 3, "activation_checkpointing": True}
+    config = tiny_config(model=model, training=how)
+    engine = make_engine(config)
+    take_step(engine)
+    torch.save(engine.state(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    again = make_engine(tiny_config(model=model, training=how | {"precision": "auto"}), state)
+    again.load_state(state, tmp_path / "state.pt")
+    assert take_step(again, 2)[0] == take_step(engine, 2)[0]
+    for part in ("model", "ema"):
+        torch.testing.assert_close(again.state()[part], engine.state()[part], rtol=0, atol=0)
+
+
 def test_bf16_rounds_the_step_and_not_the_weights(tiny_config: ConfigMaker, model: dict) -> None:
     loss, _ = take_step(make_engine(tiny_config(model=model)))
     engine = make_engine(tiny_config(model=model, training={"precision": "bf16"}))

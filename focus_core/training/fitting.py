@@ -1,0 +1,75 @@
+"""What to do when a step does not fit into memory: which part of its batch would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psutil
+import torch
+
+from focus_core.config import ExperimentConfig
+from focus_core.errors import UserError
+from focus_core.estimate import estimate
+from focus_core.training.checkpoint import LAST
+from focus_core.training.device import choose_device, resident_memory
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """torch has a type for GPUs and a sentence for processors."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+
+
+def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
+    """The sentence with the batch that would fit, and how to go on without changing what is learned."""
+    training, grid = config.training, grid_of(run_folder)
+    at_once = -(-training.batch_size // training.accumulation)
+    problem = f"training.batch_size: {at_once} maps at once do not fit into the memory of {config.device}"
+    kept = "goes on from its last checkpoint" if (run_folder / LAST).exists() else "then begins anew"
+    if grid is None or at_once == 1:
+        fit = 0
+    else:
+        fit = batch_that_fits(config, grid, memory_for_training(choose_device(config.device)))
+    if fit < 1:
+        again = "" if training.activation_checkpointing else "set training.activation_checkpointing to true, or "
+        return UserError(
+            f"{problem}; {again}lower training.batch_size or model.base_channels, and start the run again."
+        )
+    parts = -(-training.batch_size // fit)
+    return UserError(
+        f"{problem}, but {fit} would: set training.accumulation to {parts}, which takes the same steps in {parts} "
+        f"parts, and start the same run again; it {kept}."
+    )
+
+
+def batch_that_fits(config: ExperimentConfig, grid: int, memory: int) -> int:
+    """The largest number of maps at once whose estimate is within `memory` bytes; fewer than now in any case, and half
+    as many where the estimate says that those of now would fit. 0 where not even one does."""
+    training = config.training
+    at_once = -(-training.batch_size // training.accumulation)
+
+    def needed(batch: int) -> int:
+        # In two parts, for the gradients of one wait while the next is computed.
+        parts = training.model_copy(update={"batch_size": 2 * batch, "accumulation": 2})
+        return estimate(config.model_copy(update={"training": parts}), grid).memory_bytes
+
+    if needed(at_once) <= memory:
+        return at_once // 2
+    return max((batch for batch in range(1, at_once) if needed(batch) <= memory), default=0)
+
+
+def memory_for_training(device: torch.device) -> int:
+    """Bytes that this process has or could have there."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free + torch.cuda.memory_reserved(device))
+    return int(psutil.virtual_memory().available + resident_memory())
+
+
+def grid_of(run_folder: Path) -> int | None:
+    """Side of the maps as the run found them; None before it did."""
+    path = run_folder / "environment.json"
+    if not path.exists():
+        return None
+    grid = json.loads(path.read_text(encoding="utf-8")).get("dataset", {}).get("grid")
+    return None if grid is None else int(grid)
