@@ -80,6 +80,7 @@ def train(
             rate.load_state_dict(state["scheduler"])
             position = Position.of(state)
             steps = StepLog(journal, steps_per_epoch, state["loss_sum"], state["loss_count"])
+            steps.saved_step = position.step
             restore_random_state(state["rng"], device)
         elif data.parent is not None:
             take_weights(data.parent, engine.network, engine.average.network)
@@ -133,6 +134,7 @@ def train(
             if ranks.first:
                 contents = checkpoint_state(config, data, method, engine, rate, position, steps)
                 checkpoints.save(contents, best=best, epoch_done=epoch_done)
+            steps.saved_step = position.step
 
         def draw() -> None:
             """By the first rank, for whom the others wait."""

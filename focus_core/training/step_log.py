@@ -23,6 +23,7 @@ class StepLog:
     def __init__(self, journal: Journal, steps_per_epoch: int, loss_sum: float = 0.0, loss_count: int = 0) -> None:
         self._journal, self._steps_per_epoch = journal, steps_per_epoch
         self.loss_sum, self.loss_count = loss_sum, loss_count
+        self.saved_step: int | None = None  # of the last checkpoint
         self._waiting: list[tuple[int, int, float]] = []
         self._values: list[Tensor] = []
         self._last_write = -math.inf
@@ -46,13 +47,19 @@ class StepLog:
                 self._journal.write("step", step=step, epoch=epoch, loss=str(loss), lr=rate, grad_norm=str(norm))
                 raise UserError(
                     f"training.lr: the loss is not finite at step {step} (loss {loss:g}, gradient norm {norm:g}, rate "
-                    f"{rate:g}); the last checkpoint is from before it: lower training.lr and start with --fresh."
+                    f"{rate:g}); {self._last_good()}: lower training.lr and start with --fresh, or give the checkpoint to "
+                    "another run as training.init_from."
                 )
             self._journal.write("step", step=step, epoch=epoch, loss=loss, lr=rate, grad_norm=norm)
             self.loss_sum += loss * n_maps
             self.loss_count += n_maps
         self._waiting, self._values = [], []
         self._last_write = time.monotonic()
+
+    def _last_good(self) -> str:
+        if self.saved_step is None:
+            return "no checkpoint was written before it"
+        return f"the last checkpoint is from before it, of step {self.saved_step}"
 
     def end_epoch(self) -> float:
         """Mean loss of the epoch over its maps; the sums start again."""

@@ -1,0 +1,120 @@
+"""Is a training that was killed the very training that was not? SIGKILL at random steps, then a comparison bit by bit.
+
+For each method one training runs undisturbed and another, of equal seed, is killed again and again at random steps,
+inside epochs and between them, and resumed. At the end weights, averaged weights, optimiser, schedule, random states
+and history of the two must be equal to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from chaos_ground import EPOCHS, make_dataset, read_journal, tiny_config
+
+from focus_core.config import to_yaml, validate_config
+
+METHODS: dict[str, dict[str, Any]] = {
+    "diffusion": {},
+    "EDM, spectral": {"method": "edm", "edm": {"spectral": True}, "sampling": {"method": "heun", "num_steps": 2}},
+    "flow matching": {"method": "flow", "sampling": {"method": "heun", "num_steps": 2}},
+}
+LEARNED = ("model", "ema", "optimizer", "scheduler", "rng", "epoch", "step", "val_loss", "best_val_loss", "loss_sum")
+HISTORY = ("epoch", "step", "train_loss", "val_loss", "lr", "best")
+LAST = Path("checkpoints") / "checkpoint_last.pt"
+_PATIENCE_SECONDS = 600.0
+
+
+def run_exact(kills: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Counts of what happened, over all methods, and what was not right."""
+    counts, faults = Counter[str](), list[str]()
+    with tempfile.TemporaryDirectory(prefix="focus-chaos-") as name:
+        home = Path(name)
+        make_dataset(home)
+        for number, (method, sections) in enumerate(METHODS.items()):
+            share = kills * (number + 1) // len(METHODS) - kills * number // len(METHODS)
+            _compare(home, method, sections, share, random.Random(seed + number), counts, faults)
+    return counts, faults
+
+
+def _compare(
+    home: Path,
+    method: str,
+    sections: dict[str, Any],
+    kills: int,
+    chance: random.Random,
+    counts: Counter[str],
+    faults: list[str],
+) -> None:
+    plain = tiny_config("tiny").to_dict() | sections
+    del plain["experiment"]["created"]
+    plain["training"] |= {"checkpoint_minutes": 1e-4}
+    file = home / f"{method.split(',')[0].replace(' ', '-')}.yaml"
+    file.write_text(to_yaml(validate_config(plain)), encoding="utf-8")
+    undisturbed, killed = home / f"{file.stem}-undisturbed", home / f"{file.stem}-killed"
+    _start(home, file, undisturbed).wait()
+    last = max(event["step"] for event in read_journal(undisturbed) if event["kind"] == "step")
+    for step in sorted(chance.sample(range(1, last - 10), kills)):
+        process = _start(home, file, killed)
+        _await_step(process, killed, step)
+        process.kill()
+        process.wait()
+        counts["SIGKILL to a training"] += 1
+        print(f"  {method}: killed at step {step} or a little after", flush=True)
+    _start(home, file, killed).wait()
+    starts = [event for event in read_journal(killed) if event["kind"] == "run_started" and event["resumed"]]
+    counts["resumed from a checkpoint"] += len(starts)
+    counts["of these, within an epoch"] += sum(event["step"] % event["steps_per_epoch"] > 0 for event in starts)
+    one, other = (torch.load(run / LAST, weights_only=True) for run in (undisturbed, killed))
+    for part in LEARNED:
+        equal, total = _equal(one[part], other[part])
+        counts["tensors compared"] += total
+        counts["tensors that differ in a bit"] += total - equal
+        if equal < total:
+            faults.append(f"{method}: {total - equal} of {total} tensors or numbers of {part} differ")
+    histories = [[[entry[key] for key in HISTORY] for entry in state["history"]] for state in (one, other)]
+    counts["epochs compared"] += len(histories[0])
+    if histories[0] != histories[1] or len(histories[0]) != EPOCHS:
+        faults.append(f"{method}: the histories differ")
+
+
+def _start(home: Path, file: Path, run: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(file), "--exp-dir", str(run)]
+    environment = {**os.environ, "FOCUS_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _await_step(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
+    """By the journal's size first: it is read only when it has grown."""
+    deadline, size, journal = time.monotonic() + _PATIENCE_SECONDS, -1, run / "logs" / "events.jsonl"
+    while process.poll() is None and time.monotonic() < deadline:
+        if journal.exists() and (now := journal.stat().st_size) != size:
+            size = now
+            lines = journal.read_text(encoding="utf-8").splitlines()
+            told = [line for line in lines if f'"kind": "step", "step": {step},' in line]
+            if told:
+                return
+        time.sleep(0.01)
+    raise TimeoutError(f"{run.name} did not come to step {step}: it ended with {process.poll()}")
+
+
+def _equal(a: Any, b: Any) -> tuple[int, int]:
+    """How many of the tensors and numbers of a are the same bits in b, and how many there are."""
+    if isinstance(a, torch.Tensor):
+        same = a.shape == b.shape and a.dtype == b.dtype
+        return int(same and a.contiguous().numpy().tobytes() == b.contiguous().numpy().tobytes()), 1
+    if isinstance(a, dict):
+        pairs = [_equal(a[key], b.get(key)) for key in a]
+    elif isinstance(a, (list, tuple)):
+        pairs = [_equal(x, y) for x, y in zip(a, b, strict=True)]
+    else:
+        return int(a == b), 1
+    return sum(equal for equal, _ in pairs), sum(total for _, total in pairs)
