@@ -47,8 +47,8 @@ class StepLog:
                 self._journal.write("step", step=step, epoch=epoch, loss=str(loss), lr=rate, grad_norm=str(norm))
                 raise UserError(
                     f"training.lr: the loss is not finite at step {step} (loss {loss:g}, gradient norm {norm:g}, rate "
-                    f"{rate:g}); {self._last_good()}: lower training.lr and start with --fresh, or give the checkpoint to "
-                    "another run as training.init_from."
+                    f"{rate:g}); {self._last_good()}: lower training.lr and start with --fresh, or give the checkpoint "
+                    "to another run as training.init_from."
                 )
             self._journal.write("step", step=step, epoch=epoch, loss=loss, lr=rate, grad_norm=norm)
             self.loss_sum += loss * n_maps
