@@ -26,7 +26,9 @@ def _hand_over() -> None:
 if __name__ == "__main__":
     if not _has_everything():
         _hand_over()
-        sys.stderr.write(f"train.py: {sys.executable} lacks what FOCUS needs; run `make install` in this clone first.\n")
+        sys.stderr.write(
+            f"train.py: {sys.executable} lacks what FOCUS needs; run `make install` in this clone first.\n"
+        )
         sys.exit(2)
     from focus_core.cli import main
 
