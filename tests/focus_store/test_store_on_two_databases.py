@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,9 +39,8 @@ def race(repository: Repository, action: Callable[[Repository, int], Any]) -> li
     repository.close()
     context = multiprocessing.get_context("fork")  # no connection is open, and no thread runs
     barrier, results = context.Barrier(RACERS), context.Queue()
-    processes = [
-        context.Process(target=_run, args=(action, repository.settings, barrier, results, i)) for i in range(RACERS)
-    ]
+    patient = dataclasses.replace(repository.settings, lease_seconds=60.0)  # nothing runs out during the race
+    processes = [context.Process(target=_run, args=(action, patient, barrier, results, i)) for i in range(RACERS)]
     for process in processes:
         process.start()
     answers = [results.get(timeout=120) for _ in processes]
