@@ -160,9 +160,10 @@ def last_position(journal: bytes) -> Position:
 
 
 def _worth_keeping(folder: Path) -> Iterator[Path]:
-    """Every file of a run but temporary ones and the lock of its host."""
+    """Every file of a run but temporary ones, the lock of its host and a checkpoint that was put aside as damaged."""
     for path in folder.rglob("*"):
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock":
+        unwanted = path.suffix == ".lock" or path.name == "checkpoint_damaged.pt"
+        if path.is_file() and not path.name.startswith(".") and not unwanted:
             yield path
 
 
