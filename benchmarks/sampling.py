@@ -9,8 +9,9 @@ its scatter, which is proportional to it. DDPM adds noise at every step, so its 
 The spectral EDM knows the power of the training maps beforehand, and would make no error at all: here what it knows is
 30 % too small, and the network has to supply the rest.
 
-`seconds`: of a warm model, medians of five; with --train also beside a training of the quickstart on that dataset,
-started as the worker starts it: niceness 10, and threads capped as `worker.supervisor.default_threads` says.
+`seconds`: of a warm model, medians of five, on the clock and of all cores together; with --train also beside a training
+of the quickstart on that dataset, started as the worker starts it: niceness 10, and threads capped as
+`worker.supervisor.default_threads` says.
 
 For trained runs and held-out simulations: `focus benchmark samplers --run DIR`.
 """
@@ -26,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,14 @@ class Exact(nn.Module):
             return (t * v - path.narrowing * sigma) / (t**2 * v + sigma**2)
         sigma, s = (4.0 * t / 100.0).exp(), self._known  # F = (D − c_skip x)/(c_out c_in)
         return (v / (v + sigma**2) - s / (s + sigma**2)) * (s + sigma**2) / (sigma * s**0.5)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds on the clock, and of all cores together, which other work on the machine hardly changes."""
+
+    wall: list[float]
+    processor: list[float]
 
 
 def main() -> int:
@@ -177,26 +187,34 @@ def _seconds(arguments: argparse.Namespace) -> int:
     run = load_run(arguments.run, device="auto")
     steps = arguments.steps or [run.config.steps()[1]]
     print(f"{machine(run.model.device)}\n{arguments.run.name}, epoch {run.epoch}, {run.grid}²", end="\n\n")
-    alone = {s: _times(run, arguments.maps, s, arguments.repeats) for s in steps}
-    beside = {}
+    alone: dict[int, Times] = {s: _times(run, arguments.maps, s, arguments.repeats) for s in steps}
+    beside: dict[int, Times] = {}
     if arguments.train is not None:
         with training(arguments.train):
             beside = {s: _times(run, arguments.maps, s, arguments.repeats) for s in steps}
     title = SAMPLER_TITLES[run.config.sampling.method]
-    rows = [[f"{title}, {s} steps", _spread(alone[s]), _spread(beside[s]) if beside else ""] for s in steps]
-    print(table([f"{arguments.maps} maps", "alone, s", "beside a training, s"], rows))
+    rows = []
+    for s in steps:
+        both = (alone[s], beside[s]) if beside else (alone[s],)
+        cells = [
+            words for times in both for words in (_spread(times.wall), f"{statistics.median(times.processor):.2f}")
+        ]
+        rows.append([f"{title}, {s} steps", *cells])
+    head = [f"{arguments.maps} maps", "alone, s", "of which a processor's", "beside a training, s", "a processor's"]
+    print(table(head[: len(rows[0])], rows))
     return 0
 
 
-def _times(run: LoadedRun, n: int, steps: int, repeats: int) -> list[float]:
+def _times(run: LoadedRun, n: int, steps: int, repeats: int) -> Times:
     theta = run.space.from_unit(np.zeros(len(run.space)))
     sample_maps(run, theta, n, 0, steps=min(steps, 3))  # warm
-    times = []
+    wall, processor = [], []
     for seed in range(max(repeats, MINIMUM)):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         sample_maps(run, theta, n, seed, steps=steps, guidance=1.0)
-        times.append(time.perf_counter() - began)
-    return times
+        wall.append(time.perf_counter() - began)
+        processor.append(time.process_time() - worked)
+    return Times(wall, processor)
 
 
 def _spread(times: list[float]) -> str:
