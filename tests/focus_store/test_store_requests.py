@@ -46,6 +46,13 @@ def give_checkpoint(repository: Repository, experiment: str, sha256: str, step: 
 
 
 class TestExperiments:
+    def test_an_experiment_that_begins_with_anothers_weights_is_its_child(self, repository: Repository) -> None:
+        parent = repository.create_experiment(make("parent"))
+        child = repository.create_experiment(make("child", init_from=parent))
+        assert repository.experiment(child).parent == parent
+        elsewhere = repository.create_experiment(make("of a folder", init_from="/runs/other"))
+        assert repository.experiment(elsewhere).parent is None
+
     def test_an_experiment_keeps_its_configuration_to_the_letter(
         self, repository: Repository, config: ExperimentConfig
     ) -> None:
