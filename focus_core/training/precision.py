@@ -16,9 +16,9 @@ from focus_core.estimate import estimate
 
 Number = Literal["fp32", "bf16"]
 
-# A trial on a processor: maps are made smaller until one costs no more than this, so that it ends within a second; a
-# step below the least work is spent on calls rather than on numbers, and nothing is tried.
-_MOST_WORK, _LEAST_WORK = 3e9, 1e9
+# A trial on a processor, in operations: as many maps of a batch as this allows, smaller ones if it allows not even one,
+# so that it ends in seconds; a step below the least work is spent on calls rather than on numbers, and none is tried.
+_MOST_WORK, _LEAST_WORK = 6e10, 1e9
 # bf16 must gain this much: its rounding is not for nothing, and a choice that small noise turns is none.
 _GAIN = 1.25
 _TRIALS = 3
@@ -68,7 +68,7 @@ def _processor_has_bf16() -> bool:
 
 
 def _tried(config: ExperimentConfig, network: nn.Module, grid: int) -> Precision:
-    """Forward and backward of one map in both, in turn; the least time of each, for others may use the processor."""
+    """Forward and backward in both, in turn; the least time of each, for others may use the processor too."""
     stages = len(config.model.channel_mults)
     if estimate(config, grid).flops_per_image * config.training.batch_size < _LEAST_WORK:
         return Precision("fp32", "a step is too small to gain")
@@ -76,10 +76,11 @@ def _tried(config: ExperimentConfig, network: nn.Module, grid: int) -> Precision
         if grid % 2 ** (stages + 1):
             return Precision("fp32", "not tried: a trial of this network would take too long")
         grid //= 2
-    x = torch.linspace(-1.0, 1.0, grid**2).reshape(1, 1, grid, grid).repeat(1, config.model.in_channels, 1, 1)
-    t, condition = torch.full((1,), 500.0), torch.zeros(1, config.model.cond_dim)
+    n = min(config.training.batch_size, int(_MOST_WORK // estimate(config, grid).flops_per_image))
+    x = torch.linspace(-1.0, 1.0, grid**2).reshape(1, 1, grid, grid).repeat(n, config.model.in_channels, 1, 1)
+    t, condition = torch.full((n,), 500.0), torch.zeros(n, config.model.cond_dim)
     least = {"fp32": float("inf"), "bf16": float("inf")}
-    for _ in range(_TRIALS + 1):
+    for _ in range(_TRIALS):
         for number in ("fp32", "bf16"):
             began = time.perf_counter()
             Precision(number, "").run(network, x, t, condition, None).square().mean().backward()

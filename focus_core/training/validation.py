@@ -13,6 +13,7 @@ from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.training.batches import scaled_conditions
+from focus_core.training.feed import choose_storage
 from focus_core.training.ranks import ALONE, Ranks
 
 _NOISE, _TIMES = 3, 4
@@ -34,6 +35,7 @@ class Validation:
         self.indices = dataset.maps_of(simulations)
         self._condition = scaled_conditions(dataset)
         self._seed, self._batch_size = seed, batch_size
+        self._kept: dict[int, list[Tensor]] = {}
         # The method's times evenly, ⌊(i + ½) T/n⌋ say; a seeded order gives each map one of them.
         even = method.even_times(len(self.indices))
         self.times = np.random.default_rng((seed, _TIMES)).permutation(even)
@@ -47,14 +49,24 @@ class Validation:
         ranks: Ranks = ALONE,
     ) -> float:
         """`check` is called between batches and may raise to stop. Ranks take the batches in turn."""
-        total = torch.zeros((), dtype=torch.float64)
+        sums: list[Tensor] = []
         firsts = range(0, len(self.indices), self._batch_size)
         for turn in range(0, len(firsts), ranks.count):
             check()
             for first in firsts[turn : turn + ranks.count][ranks.number : ranks.number + 1]:
-                maps = [tensor.to(device) for tensor in self._batch(first)]
-                total += self._method.loss(network, *maps).sum().double().cpu()
-        return ranks.add(float(total)) / len(self.indices)
+                sums.append(self._method.loss(network, *self._there(first, device)).sum())
+        total = float(torch.stack(sums).cpu().double().sum()) if sums else 0.0
+        return ranks.add(total) / len(self.indices)
+
+    def _there(self, first: int, device: torch.device) -> list[Tensor]:
+        """A batch on the device, where it stays for the next epoch if all of them and their noise fit."""
+        if first in self._kept:
+            return self._kept[first]
+        batch = [tensor.to(device) for tensor in self._batch(first)]
+        storage = choose_storage(2 * len(self.indices) * self._dataset.grid**2, device)
+        if storage.resident and storage.dtype == torch.float32:
+            self._kept[first] = batch
+        return batch
 
     def _batch(self, first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """x₀, θ, t and ε of the maps from number `first` on."""
