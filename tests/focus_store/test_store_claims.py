@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,7 +154,8 @@ class TestCrashes:
         assert detail.summary.status is Status.CRASHED
         assert "host:1" in (detail.summary.message or "")
         assert detail.attempts[0].reason == "crashed"
-        assert repository.requeue_crashed() == []
+        with contextlib.closing(open_record(replace(repository.settings, reap_seconds=600.0))) as patient:
+            assert patient.requeue_crashed() == [], "a person must be able to see the crash first"
         eventually(repository.requeue_crashed)
         assert status_of(repository, row_id) is Status.QUEUED
         assert row_id in repository.republish()

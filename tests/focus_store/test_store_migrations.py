@@ -90,7 +90,9 @@ class TestMigrations:
         for revision in sorted(known_revisions() - {"0001"}):
             assert migrate(settings.database_url, revision)[1] == revision
         assert repository.experiment(row_id).summary.tags == ("kept",)
-        assert [worker.slot for worker in repository.state().workers] == [None]
+        # The row itself: the state leaves out a worker that has been silent for two leases, and migrating took time.
+        with make_engine(settings.database_url, writes=False).connect() as connection:
+            assert connection.execute(text("SELECT id, slot FROM worker")).all() == [("host:1:train", None)]
 
     def test_migrating_works_from_any_folder(self, tmp_path: Path) -> None:
         environment = {**os.environ, "FOCUS_HOME": str(tmp_path / "a home"), "FOCUS_DATABASE_URL": ""}
