@@ -162,7 +162,7 @@ def test_a_trial_decides_for_bf16_where_it_gains_and_leaves_no_trace(
         return answer
 
     monkeypatch.setattr(Precision, "run", run)
-    monkeypatch.setattr("focus_core.training.precision.time.perf_counter", lambda: times[0])
+    monkeypatch.setattr("focus_core.training.precision.time.process_time", lambda: times[0])
     before = torch.get_rng_state()
     chosen = choose_precision(config, network, CPU, 64)
     assert (chosen.number, chosen.reason) == ("bf16", "bf16 was 1.50 times as fast in a trial")
