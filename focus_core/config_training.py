@@ -106,7 +106,7 @@ class TrainingSection(Section):
         0, ge=0, title="Keep at most", description="Of the checkpoints of epochs, only the newest so many; 0: all."
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", title="Precision", description="Numbers of a step; auto takes bf16 where the device gains from it."
+        "auto", title="Precision", description="Numbers of a step; auto: bf16 on a GPU that has it, else fp32."
     )
     compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_switch)] = Field(
         "auto", title="Compile", description="Compile the network at its first step (minutes); auto: on CUDA alone."

@@ -79,7 +79,7 @@ class Engine:
         self.optimizer = make_optimizer(config, self.network)
         if config.training.activation_checkpointing:
             recompute_blocks(self.network, config.model.network)
-        precision = choose_precision(config, self.network, device, grid, None if saved is None else saved.get("engine"))
+        precision = choose_precision(config, device, None if saved is None else saved.get("engine"))
         asked = config.training.compile
         self.runner = Runner(self.network, precision, asked == "true" or (asked == "auto" and device.type == "cuda"))
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
-from focus_core.estimate import estimate
 
 Number = Literal["fp32", "bf16"]
-
-# A trial on a processor, in operations: as many maps of a batch as this allows, smaller ones if it allows not even one,
-# so that it ends in seconds; a step below the least work is spent on calls rather than on numbers, and none is tried.
-_MOST_WORK, _LEAST_WORK = 6e10, 1e9
-# bf16 must gain this much: its rounding is not for nothing, and equal runs should choose alike. Networks of 64 channels
-# gained 1.5 to 1.7 on a processor with avx512_bf16, the quickstart's of 16 channels 1.1 to 1.2.
-_GAIN = 1.4
-_TRIALS = 3
 
 
 @dataclass(frozen=True)
@@ -39,9 +29,7 @@ class Precision:
         return answer.float()
 
 
-def choose_precision(
-    config: ExperimentConfig, network: nn.Module, device: torch.device, grid: int, saved: dict[str, Any] | None = None
-) -> Precision:
+def choose_precision(config: ExperimentConfig, device: torch.device, saved: dict[str, Any] | None = None) -> Precision:
     """What `training.precision` asks for; `auto` is bf16 where this device gains from it.
 
     `saved` is what an earlier start of this run chose: on the same kind of device the choice is never made again, so
@@ -58,34 +46,12 @@ def choose_precision(
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Precision("bf16", "the GPU computes in it")
         return Precision("fp32", "the GPU has no bf16")
-    if device.type != "cpu" or not _processor_has_bf16():
-        return Precision("fp32", f"the {'processor' if device.type == 'cpu' else 'device'} has no bf16")
-    return _tried(config, network, grid)
+    # A trial of a step decided otherwise from start to start when others used the processor: equal runs would differ.
+    if device.type == "cpu" and _processor_has_bf16():
+        return Precision("fp32", "equal on every processor; bf16 may be faster on this one")
+    return Precision("fp32", "the device has no bf16")
 
 
 def _processor_has_bf16() -> bool:
     known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
-
-
-def _tried(config: ExperimentConfig, network: nn.Module, grid: int) -> Precision:
-    """Forward and backward in both, in turn; the least of this process's own time, for others may use the processor."""
-    stages = len(config.model.channel_mults)
-    if estimate(config, grid).flops_per_image * config.training.batch_size < _LEAST_WORK:
-        return Precision("fp32", "a step is too small to gain")
-    while estimate(config, grid).flops_per_image > _MOST_WORK:
-        if grid % 2 ** (stages + 1):
-            return Precision("fp32", "not tried: a trial of this network would take too long")
-        grid //= 2
-    n = min(config.training.batch_size, int(_MOST_WORK // estimate(config, grid).flops_per_image))
-    x = torch.linspace(-1.0, 1.0, grid**2).reshape(1, 1, grid, grid).repeat(n, config.model.in_channels, 1, 1)
-    t, condition = torch.full((n,), 500.0), torch.zeros(n, config.model.cond_dim)
-    least = {"fp32": float("inf"), "bf16": float("inf")}
-    for _ in range(_TRIALS):
-        for number in ("fp32", "bf16"):
-            began = time.process_time()
-            Precision(number, "").run(network, x, t, condition, None).square().mean().backward()
-            least[number] = min(least[number], time.process_time() - began)
-    network.zero_grad(set_to_none=True)
-    gain = least["fp32"] / least["bf16"]
-    return Precision("bf16" if gain >= _GAIN else "fp32", f"bf16 was {gain:.2f} times as fast in a trial")
