@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config import ExperimentConfig, load_config, validate_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate, seconds_per_epoch
 from focus_core.network_costs import COSTS
@@ -232,6 +232,13 @@ def test_the_time_of_an_epoch_comes_from_what_was_measured_before() -> None:
     assert seconds_per_epoch(600, images_per_second=30.0) == 20.0
     assert seconds_per_epoch(600, cost=cost, flops_per_second=600.0 * cost.flops_per_image) == pytest.approx(1.0)
     assert seconds_per_epoch(600) is None
+
+
+def test_the_quickstart_has_as_many_parameters_as_its_readme_says() -> None:
+    recipe = ROOT / "tasks" / "quickstart"
+    counted = estimate(load_config(recipe / "config.yaml"), 64).parameters
+    assert counted == 453_538
+    assert f"{counted:,} parameters" in (recipe / "README.md").read_text(encoding="utf-8")
 
 
 def test_describe_prints_json_alone_and_imports_no_torch() -> None:
