@@ -59,7 +59,7 @@ class Runner(nn.Module):
 class Engine:
     """Owns every tensor that a step changes. `network` and `average` are the bare modules, whatever runs them.
 
-    `grid` is the side of the maps, `saved` what `state` gave an earlier start of this run.
+    `saved` is what `state` gave an earlier start of this run.
     """
 
     def __init__(
@@ -68,7 +68,6 @@ class Engine:
         network: nn.Module,
         method: Method,
         device: torch.device,
-        grid: int,
         saved: dict[str, Any] | None = None,
         ranks: Ranks = ALONE,
     ) -> None:

@@ -62,7 +62,7 @@ def train(
         torch.manual_seed(training.seed)
         network = build_network(config.model, data.dataset.periodic, method.start)
         prepare(device, training.deterministic)
-        engine = Engine(config, network, method, device, grid, state, ranks)
+        engine = Engine(config, network, method, device, state, ranks)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config, device, ranks.count)

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 def make_engine(config: ExperimentConfig, saved: dict[str, Any] | None = None) -> Engine:
     torch.manual_seed(0)
     method = make_method(config, {"prior": {"kind": "white", "sigma_data": 1.0}} if config.method == "edm" else {})
-    return Engine(config, build_network(config.model, True, method.start), method, CPU, 16, saved)
+    return Engine(config, build_network(config.model, True, method.start), method, CPU, saved)
 
 
 def take_step(engine: Engine, number: int = 1) -> tuple[float, dict[str, Tensor]]:
