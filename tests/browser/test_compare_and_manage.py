@@ -345,6 +345,7 @@ def write_lognormal(folder: Path) -> None:
 def mark_row(page: Page, i: int) -> None:
     """Click the box at the left of a row: the table is drawn on a canvas and has no element for it."""
     table = page.get_by_test_id("stDataFrame")
+    expect(table).to_have_count(1)  # while the list is drawn anew, the old one is still there for a moment
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": 36 + 44 * i + 22})
 

@@ -7,6 +7,7 @@ the quickstart trains, a second experiment is made from a recipe, watched, stopp
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,9 +16,11 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from private_database import require_servers
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from waiting import await_condition
 
+from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
 
@@ -33,15 +36,18 @@ SMALLER = {
 }
 
 
-@pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    running = start_laboratory(tmp_path_factory.mktemp("home"))
+@pytest.fixture(scope="module", params=["up", "stack"])
+def laboratory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """On SQLite and files as `make up` has it, and on PostgreSQL and Redis as `make stack` does."""
+    if request.param == "stack":
+        require_servers()
+    running = start_laboratory(tmp_path_factory.mktemp("home"), command=request.param)
     yield running
     stop_laboratory(running)
 
 
 @pytest.fixture(scope="module")
-def visit() -> dict[str, str]:
+def visit(laboratory: Laboratory) -> dict[str, str]:
     """What one test hands to the next: ids that a person would see in the address."""
     return {}
 
@@ -73,9 +79,15 @@ def see_maps(page: Page) -> None:
     await_condition(lambda: maps.evaluate(loaded) == 16, "sixteen maps on the page")
 
 
+def record_of(laboratory: Laboratory) -> Repository:
+    """The laboratory's own record; its lock names the database that `stack` started."""
+    lock = json.loads((laboratory.home / "laboratory.lock").read_text())
+    where = {"FOCUS_HOME": str(laboratory.home), "FOCUS_DATABASE_URL": lock.get("database_url", "")}
+    return open_record(Settings.from_environment(where))
+
+
 def quickstart_id(laboratory: Laboratory) -> str:
-    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
-    return next(row.id for row in record.list_experiments() if row.recipe == "quickstart")
+    return next(row.id for row in record_of(laboratory).list_experiments() if row.recipe == "quickstart")
 
 
 def test_an_empty_laboratory_simulates_the_quick_suite_and_shows_how_far_it_is(
@@ -164,8 +176,7 @@ def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Labo
     page.locator(".st-key-stop button").click()
     await_status(page, "stopped")
     expect(page.locator(".st-key-resume button")).to_be_visible()
-    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
-    assert {c.role for c in record.experiment(quickstart_id(laboratory)).checkpoints} >= {"last"}
+    assert {c.role for c in record_of(laboratory).experiment(quickstart_id(laboratory)).checkpoints} >= {"last"}
 
 
 def choose_recipe(page: Page, laboratory: Laboratory, name: str) -> None:
@@ -225,8 +236,7 @@ def test_its_maps_and_spectra_appear_and_it_can_be_stopped_and_resumed_to_its_en
         page.locator(".st-key-resume button").click()
         await_status(page, "running", "done")
     await_status(page, "done")
-    record = open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
-    assert record.experiment(visit["experiment"]).summary.epoch == 3
+    assert record_of(laboratory).experiment(visit["experiment"]).summary.epoch == 3
 
 
 def test_a_universe_is_sampled_at_chosen_parameters_and_downloaded(

@@ -112,7 +112,8 @@ def test_of_two_workers_with_one_gpu_the_second_waits_says_so_and_takes_over(
         laboratory.await_condition(
             lambda wanted=row_id: laboratory.summary(wanted).status is Status.SUCCEEDED, "the end of both runs"
         )
-    assert "waits for the GPU" in laboratory.logs()
+    logs = "\n".join(file.read_text(errors="replace") for file in laboratory.settings.log_folder.glob("*.log"))
+    assert "waits for the GPU" in logs
 
 
 def _holding(repository: Any, pid: int | None = None) -> Any:

@@ -27,8 +27,14 @@ CLOCKS = {
 }
 
 
-def steps_done(run: Path) -> int:
-    return max((event["step"] for event, _ in read_events(run / JOURNAL) if event["kind"] == "step"), default=0)
+def step_reached(run: Path, start: int) -> int:
+    """The last step that the given start (from 0) told of; an earlier one may have told of later steps."""
+    started, reached = -1, 0
+    for event, _ in read_events(run / JOURNAL):
+        started += event["kind"] == "run_started"
+        if started == start and event["kind"] == "step":
+            reached = int(event["step"])
+    return reached
 
 
 def what_was_learned(value: Any) -> Any:
@@ -65,9 +71,12 @@ def test_a_training_that_is_killed_three_times_ends_with_the_same_bits(
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(file), "--exp-dir", str(killed)]
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": str(torch.get_num_threads())}
     chance = random.Random(8)
-    for step in sorted(chance.sample(range(2, STEPS - 2), 3)):
+    for start, step in enumerate(sorted(chance.sample(range(2, STEPS - 2), 3))):
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-            await_condition(lambda s=step: steps_done(killed) >= s or process.poll() is not None, f"step {step}")
+            await_condition(
+                lambda start=start, step=step: step_reached(killed, start) >= step or process.poll() is not None,
+                f"step {step}",
+            )
             process.kill()
         assert process.returncode == -9, "it had ended before"
     run_training(config, killed, tiny_home, StopSwitch())
