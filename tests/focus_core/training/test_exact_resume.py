@@ -70,7 +70,7 @@ def test_a_training_that_is_killed_three_times_ends_with_the_same_bits(
     file.write_text(to_yaml(config))
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(file), "--exp-dir", str(killed)]
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    chance = random.Random(8)  # of the first half: a kill comes some steps after the one that it waited for
+    chance = random.Random(9)  # of the first half: a kill comes some steps after the one that it waited for
     for start, step in enumerate(sorted(chance.sample(range(2, STEPS // 2), 3))):
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
             await_condition(
