@@ -6,6 +6,7 @@ import numpy as np
 
 from dashboard import queries
 from dashboard.figures.loss import Curve, TrainingCurves
+from dashboard.loss_words import loss_words
 from dashboard.timing import ends_about
 from focus_store.contracts import ExperimentDetail, Series
 
@@ -26,6 +27,7 @@ def training_curves(detail: ExperimentDetail, token: int) -> TrainingCurves:
         checkpoints=[(float(c.epoch), c.val_loss) for c in detail.checkpoints if c.val_loss],
         seams=[(a.number, a.resumed_step / per_epoch) for a in detail.attempts if a.resumed_step and per_epoch],
         ends=ends_about(row),
+        loss=loss_words(detail.config),
     )
 
 

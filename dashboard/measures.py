@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.comparison import Compared, same_data
+from dashboard.loss_words import loss_words
 from dashboard.words import count, duration, number, per_cent, size
 from focus_core.config import validate_config
 
@@ -44,6 +45,8 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
     """Every row, in the order of the seed's table. `baseline` is the index of the run that ratios are taken to."""
     of_data = [run.data == runs[baseline].data for run in runs]
     comparable = same_data(runs)
+    kinds = [loss_words(run.detail.config) for run in runs]
+    of_loss = [mine and kind == kinds[baseline] for mine, kind in zip(of_data, kinds, strict=True)]
 
     def row(
         label: str,
@@ -53,10 +56,12 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         prefer: int = 0,
         plain: str | None = None,
         quality: bool = False,
+        loss: bool = False,
     ) -> Measure:
         values = tuple(value(run) for run in runs)
-        ratios = _ratios(values, baseline, of_data if quality else [True] * len(runs))
-        best = _best(values, prefer) if comparable or not quality else frozenset()
+        ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [True] * len(runs))
+        ranked = (comparable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
+        best = _best(values, prefer) if ranked else frozenset()
         texts = tuple(NOT_MEASURED if v is None else text(v) for v in values)
         return Measure(label, plain or label, unit, values, texts, ratios, best)
 
@@ -66,7 +71,7 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         row("Batch size", "maps", _setting("training.batch_size"), _whole),
         row("Peak memory", "B", lambda run: run.detail.peak_memory_bytes, lambda v: str(size(v)), -1),
         row("Speed [images/s]", "images/s", lambda run: run.detail.summary.images_per_second, number, 1, "Speed"),
-        row("Best validation loss", "", lambda run: run.detail.summary.best_val_loss, _loss, -1, quality=True),
+        row("Best validation loss", "", lambda run: run.detail.summary.best_val_loss, _loss, -1, loss=True),
         row(
             "<i>P</i>(<i>k</i>) error, mean of bands", "", lambda run: run.drawn.power_error if run.drawn else None,
             lambda v: str(per_cent(v)), -1, "P(k) error, mean of bands", quality=True,

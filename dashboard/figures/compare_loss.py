@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.figures.template import log_ticks, template
+from dashboard.loss_words import EPSILON
 from dashboard.theme import INK
 
 FloatArray = NDArray[np.float64]
@@ -38,6 +39,7 @@ class RunLosses:
     steps: Points  # single steps; empty when they are not asked for
     elapsed: Points
     steps_per_epoch: int
+    loss: str = EPSILON
 
     def along(self, points: Points, axis: Axis) -> FloatArray:
         """Abscissae of points. Between two epochs the time is taken as even; NaN beyond the last measured one."""
@@ -60,9 +62,11 @@ def compare_losses(runs: Sequence[RunLosses], axis: Axis = "epoch", *, height: i
     for name, line in (("validation", {"width": 2}), ("train", {"width": 1.2, "dash": "dot"})):
         figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line={"color": INK, **line}, hoverinfo="skip")
     low, high = _range(runs)
+    kinds = {run.loss for run in runs} or {EPSILON}
+    of_what = kinds.pop() if len(kinds) == 1 else "of each its own kind"
     figure.update_yaxes(
         {**log_ticks(low, high, powers=low < 1e-3).axis(), "range": [math.log10(low), math.log10(high)]},
-        title_text="loss  (MSE of <i>ε</i>)",
+        title_text=f"loss  ({of_what})",
     )
     title = {"epoch": "epoch", "step": "optimiser step", "wall time": f"time trained [{unit}]"}[axis]
     figure.update_xaxes(title_text=title, rangemode="tozero")

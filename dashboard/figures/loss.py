@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard.figures.panels import Panels
 from dashboard.figures.template import log_ticks, plain_number
+from dashboard.loss_words import EPSILON
 from dashboard.theme import ACCENT, AXIS, FUTURE, INK, MUTED, PAGE
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +28,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """Everything the figure shows. Losses are mean squared errors of ε, dimensionless."""
+    """Everything the figure shows. Losses are dimensionless; `loss` says of what they are."""
 
     steps: Curve  # training loss of single steps
     train: Curve  # its mean over each epoch
@@ -37,6 +38,7 @@ class TrainingCurves:
     checkpoints: Sequence[tuple[float, float]] = ()  # (epoch, validation loss)
     seams: Sequence[tuple[int, float]] = field(default_factory=tuple)  # (attempt, epoch it resumed at)
     ends: str | None = None  # "ends about 18:05", while it runs
+    loss: str = EPSILON
 
 
 def loss_curves(curves: TrainingCurves, *, revision: str = "loss", height: int = 380) -> go.Figure:
@@ -154,7 +156,7 @@ def _shade_future(panels: Panels, c: TrainingCurves) -> None:
 def _style_axes(panels: Panels, c: TrainingCurves) -> None:
     low, high = _loss_range(c)
     ticks = log_ticks(low, high, powers=low < 1e-3)
-    title = {"title": {"text": "loss  (MSE of <i>ε</i>)"}}
+    title = {"title": {"text": f"loss  ({c.loss})"}}
     panels.y_axis(1, {**ticks.axis(), "range": [math.log10(low), math.log10(high)], **title})
     rates = c.lr.value[c.lr.value > 0]
     rate_low, rate_high = (float(rates.min()), float(rates.max())) if rates.size else (1e-5, 1e-3)

@@ -14,6 +14,7 @@ from dashboard.comparison_files import losses_csv, powers_csv
 from dashboard.components.chart import chart, figure_json
 from dashboard.figures.compare_loss import AXES, Axis, Points, RunLosses, compare_losses
 from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.loss_words import loss_words
 from dashboard.record import record
 from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared
@@ -67,6 +68,7 @@ def _run_losses(experiment_id: str, token: int, name: str, colour: str, steps: b
         found = queries.series(experiment_id, token, key, split)
         return Points(found.step.astype(float), found.value)
 
+    detail = queries.experiment(experiment_id)
     return RunLosses(
         name=name,
         colour=colour,
@@ -74,7 +76,8 @@ def _run_losses(experiment_id: str, token: int, name: str, colour: str, steps: b
         train=points("epoch_loss", "train"),
         steps=points("loss", "train") if steps else Points(np.empty(0), np.empty(0)),
         elapsed=points("elapsed", "train"),
-        steps_per_epoch=queries.experiment(experiment_id).steps_per_epoch or 0,
+        steps_per_epoch=detail.steps_per_epoch or 0,
+        loss=loss_words(detail.config),
     )
 
 

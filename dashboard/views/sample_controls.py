@@ -129,7 +129,8 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
     left, right = st.columns(2)
     options = samplers(detail)
     if st.session_state.get("sampler") not in (None, *options):
-        st.session_state.sampler = options[0]  # chosen for a run of another method
+        # Chosen for a run of another method, and the steps with it.
+        st.session_state.sampler, st.session_state.steps = options[0], own_steps(detail)
     sampler = left.selectbox(
         "Sampler", options, format_func=lambda name: SAMPLER_TITLES[name], key="sampler", bind="query-params"
     )
@@ -137,7 +138,7 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
         "Steps",
         1,
         _timesteps(detail),
-        STEPS,
+        own_steps(detail),
         key="steps",
         disabled=sampler in ("ddpm", "adaptive"),
         bind="query-params",
@@ -152,6 +153,13 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
             f'<div class="focus-warn" data-testid="guidance-warning">△ Guidance {guidance:g} is not 1: maps are '
             "sharpened and P(k) is biased</div>"
         )
+
+
+def own_steps(detail: ExperimentDetail) -> int:
+    """As many as the run's own configuration draws its figures with."""
+    section = detail.config.get("sampling", {})
+    key = "ddim_timesteps" if section.get("method", "ddim") in ("ddim", "ddpm") else "num_steps"
+    return int(section.get(key, STEPS))
 
 
 def samplers(detail: ExperimentDetail) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from dashboard.figures.compare_cost import Column, cost_quality
 from dashboard.figures.compare_loss import Points, RunLosses, compare_losses
 from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
 from dashboard.figures.power import Spectra
+from dashboard.loss_words import loss_words
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS, INK
 
 
@@ -79,6 +81,8 @@ def test_losses_are_drawn_over_epochs_steps_and_time_in_one_colour_an_experiment
     validation = next(t for t in mine if t.meta == "validation")
     np.testing.assert_allclose(validation.x, np.arange(1.0, 6.0) * 60 / 3600)
     assert figure.layout.yaxis.title.text == "loss  (MSE of <i>ε</i>)"
+    mixed = compare_losses([runs[0], replace(runs[1], loss=loss_words({"method": "edm"}))])
+    assert mixed.layout.yaxis.title.text == "loss  (of each its own kind)"
 
 
 def test_a_step_between_two_epochs_lies_between_their_times_and_beyond_the_last_nowhere() -> None:
