@@ -29,6 +29,7 @@ from focus_store.settings import Settings
 
 CLONE = "Clone"
 COLUMNS = 4
+YAML, NAME = "yaml-text", "new-name"
 
 
 @dataclass(frozen=True)
@@ -127,22 +128,48 @@ def _adopt(config: ExperimentConfig, text: str) -> None:
     """Both sides show this configuration."""
     state = st.session_state
     state["new-config"], state["new-text"], state["new-error"] = config, text, None
-    state["yaml-text"] = text
-    state["new-name"] = config.experiment.name
+    _show(YAML, text)
+    _show(NAME, config.experiment.name)
     values = config.flat()
     for field in fields():
-        state[f"f-{field.key}"] = widget_value(field, values)
+        _show(_place(field), widget_value(field, values))
+
+
+def _place(field: Field) -> str:
+    return f"f-{field.key}"
+
+
+def _key(place: str) -> str:
+    """Of the widget that stands in this place now."""
+    return f"{place}~{st.session_state.setdefault('new-editions', {}).get(place, 0)}"
+
+
+def _shown(place: str) -> Any:
+    return st.session_state.get(_key(place))
+
+
+def _show(place: str, value: object) -> None:
+    """The widget of this place shows this value; one that showed another gives way to a new one.
+
+    A browser reports every widget at every click, and one that has not yet received the new value reports the old one,
+    which would pass for the reader's own change and undo this one. What it reports of a widget gone by is not heard.
+    """
+    if _key(place) in st.session_state and _shown(place) == value:
+        return
+    editions = st.session_state["new-editions"]
+    editions[place] = editions.get(place, 0) + 1
+    st.session_state[_key(place)] = value
 
 
 def _field_changed(field: Field) -> None:
-    _change(field.key, setting(field, st.session_state[f"f-{field.key}"]))
+    _change(field.key, setting(field, _shown(_place(field))))
 
 
 def _change(key: str, value: object) -> None:
     """A field or the name changed: the YAML follows when the whole is a configuration, and stays as it is otherwise."""
     state = st.session_state
     try:
-        if state.get("new-error") and state["yaml-text"] != state["new-text"]:
+        if state.get("new-error") and _shown(YAML) != state["new-text"]:
             raise UserError(f"{state['new-error']} Mend the YAML or discard its changes before the form is changed.")
         text, config = edit(state["new-text"], key, value)
     except UserError as error:
@@ -152,13 +179,13 @@ def _change(key: str, value: object) -> None:
 
 
 def _yaml_changed() -> None:
-    state = st.session_state
+    text = str(_shown(YAML))
     try:
-        config = parse_config(state["yaml-text"], "the YAML")
+        config = parse_config(text, "the YAML")
     except UserError as error:
-        state["new-error"] = str(error)
+        st.session_state["new-error"] = str(error)
         return
-    _adopt(config, state["yaml-text"])
+    _adopt(config, text)
 
 
 def _discard() -> None:
@@ -170,7 +197,7 @@ def _head(origin: Origin, config: ExperimentConfig, broken: str | None) -> None:
         draft = st.button("Save as draft", icon=":material/save:", key="draft", disabled=bool(broken))
         go = st.button("Queue", icon=":material/play_arrow:", type="primary", key="queue", disabled=bool(broken))
     st.session_state["new-name-place"].text_input(
-        "Name", key="new-name", on_change=lambda: _change("experiment.name", st.session_state["new-name"])
+        "Name", key=_key(NAME), on_change=lambda: _change("experiment.name", _shown(NAME))
     )
     warn_without_workers()
     if not (draft or go):
@@ -234,16 +261,16 @@ def _section_note(name: str, config: ExperimentConfig) -> str:
 
 def _widget(field: Field, changed: dict[str, object]) -> None:
     """One setting. A changed one has an accent label and the origin's value in its help."""
-    key = f"f-{field.key}"
     mark = field.key in changed
     label = f":primary[**{field.label}**]" if mark else field.label
     help_text = field.help + (f" Started from {changed[field.key]}." if mark else "")
+    key = _key(_place(field))
     common: dict[str, Any] = {"key": key, "help": help_text or None, "on_change": _field_changed, "args": (field,)}
     if field.key == "data.dataset":
         _dataset_widget(label, common)
     elif field.kind == "choice":
-        fitting = choices(field, {"method": st.session_state.get("f-method")})
-        options = list(dict.fromkeys([*fitting, str(st.session_state.get(key, ""))]))
+        fitting = choices(field, {"method": _shown("f-method")})
+        options = list(dict.fromkeys([*fitting, str(_shown(_place(field)) or "")]))
         st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)
     elif field.kind == "switch":
         st.toggle(label, **common)
@@ -259,7 +286,7 @@ def _widget(field: Field, changed: dict[str, object]) -> None:
 
 def _dataset_widget(label: str, common: dict[str, Any]) -> None:
     """Known names first; a path may be typed."""
-    current = str(st.session_state.get("f-data.dataset", ""))
+    current = str(_shown("f-data.dataset") or "")
     options = list(dict.fromkeys([*(d.name for d in queries.datasets()), QUICK, current]))
     st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)
 
@@ -269,7 +296,7 @@ def _yaml(config: ExperimentConfig, start: ExperimentConfig, origin: Origin, bro
     whose = "recipe" if origin.parent is None else "parent"
     text, changes = st.tabs(["YAML", f"Changes to {whose} ({len(changed)})"], key="yaml-tabs")
     with text, st.container(key="yaml"):
-        st.text_area("YAML", key="yaml-text", height=560, label_visibility="collapsed", on_change=_yaml_changed)
+        st.text_area("YAML", key=_key(YAML), height=560, label_visibility="collapsed", on_change=_yaml_changed)
     with changes:
         st.html(_differences(config, changed, whose))
         if origin.parent is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standing import standing
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -134,18 +135,34 @@ def test_notes_are_saved(small_laboratory: Any) -> None:
 def test_a_field_rewrites_its_line_of_the_yaml_and_keeps_the_comments(small_laboratory: Any) -> None:
     app = open_page("new", recipe="experiment_02")
     assert not app.exception
-    app.text_input(key="f-training.lr").set_value("3e-4").run()
-    text = app.text_area(key="yaml-text").value
+    standing(app.text_input, "f-training.lr").set_value("3e-4").run()
+    text = standing(app.text_area, "yaml-text").value
     assert "lr: 3.0e-4" in text
     assert "# what the recipe is for" in text
 
 
 def test_the_yaml_refills_the_form(small_laboratory: Any) -> None:
     app = open_page("new", recipe="experiment_02")
-    text = app.text_area(key="yaml-text").value
-    app.text_area(key="yaml-text").set_value(text.replace("batch_size: 32", "batch_size: 48")).run()
-    assert app.number_input(key="f-training.batch_size").value == 48
-    assert "**Batch size**" in app.number_input(key="f-training.batch_size").label
+    text = standing(app.text_area, "yaml-text").value
+    standing(app.text_area, "yaml-text").set_value(text.replace("batch_size: 32", "batch_size: 48")).run()
+    assert standing(app.number_input, "f-training.batch_size").value == 48
+    assert "**Batch size**" in standing(app.number_input, "f-training.batch_size").label
+
+
+def test_only_a_widget_whose_value_was_changed_for_it_gives_way_to_a_new_one(small_laboratory: Any) -> None:
+    """A browser that has not yet received the change reports the old value, under a key no longer heard."""
+    app = open_page("new", recipe="experiment_02")
+    batch, lr = (
+        standing(s, f"f-training.{n}").key for s, n in ((app.number_input, "batch_size"), (app.text_input, "lr"))
+    )
+    area = standing(app.text_area, "yaml-text")
+    area.set_value(area.value.replace("batch_size: 32", "batch_size: 48")).run()
+    assert standing(app.number_input, "f-training.batch_size").key != batch
+    assert standing(app.text_input, "f-training.lr").key == lr
+    assert standing(app.text_area, "yaml-text").key == area.key
+    standing(app.number_input, "f-training.batch_size").set_value(24).run()
+    assert standing(app.text_area, "yaml-text").key != area.key
+    assert "batch_size: 24" in standing(app.text_area, "yaml-text").value
 
 
 @pytest.mark.parametrize(
@@ -160,11 +177,11 @@ def test_broken_yaml_is_a_sentence_and_changes_neither_side(
     small_laboratory: Any, old: str, new: str, said: str
 ) -> None:
     app = open_page("new", recipe="experiment_02")
-    broken = app.text_area(key="yaml-text").value.replace(old, new)
-    app.text_area(key="yaml-text").set_value(broken).run()
+    broken = standing(app.text_area, "yaml-text").value.replace(old, new)
+    standing(app.text_area, "yaml-text").set_value(broken).run()
     assert said in app.error[0].value
-    assert app.text_area(key="yaml-text").value == broken
-    assert app.number_input(key="f-training.batch_size").value == 32
+    assert standing(app.text_area, "yaml-text").value == broken
+    assert standing(app.number_input, "f-training.batch_size").value == 32
     assert app.button(key="queue").disabled
 
 
