@@ -178,7 +178,7 @@ class TestSeveralExperiments:
     @pytest.mark.parametrize("name", RECIPES)
     def test_a_recipe_is_queued_at_reduced_width(self, visit: Visit, name: str) -> None:
         page = visit.open(f"new?recipe={name}")
-        area = page.locator("[class*='st-key-yaml-text-'] textarea")
+        area = standing_on(page, "yaml-text")
         expect(area).to_have_value(re.compile(f"name: {name}"))
         text = area.input_value()
         for pattern, value in {**SMALLER, **OWN[name]}.items():

@@ -182,17 +182,17 @@ def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Labo
 def choose_recipe(page: Page, laboratory: Laboratory, name: str) -> None:
     page.goto(f"{laboratory.address}/new")
     page.locator(".st-key-new-from").get_by_text(name, exact=True).click()
-    expect(page.locator("[class*='st-key-yaml-text-'] textarea")).to_have_value(re.compile("base_channels: 64"))
+    expect(standing_on(page, "yaml-text")).to_have_value(re.compile("base_channels: 64"))
 
 
 def write_yaml(page: Page, text: str) -> None:
-    area = page.locator("[class*='st-key-yaml-text-'] textarea")
+    area = standing_on(page, "yaml-text")
     area.fill(text)
     area.press("Control+Enter")
 
 
 def yaml_text(page: Page) -> str:
-    return page.locator("[class*='st-key-yaml-text-'] textarea").input_value()
+    return standing_on(page, "yaml-text").input_value()
 
 
 def test_a_misspelt_setting_is_named_with_the_nearest_one_and_cannot_be_queued(
@@ -216,7 +216,7 @@ def test_an_experiment_made_from_a_recipe_shows_its_cost_and_trains_when_queued(
         assert found, f"the recipe has no {pattern}"
     write_yaml(page, text)
     expect(page.get_by_test_id("estimate")).not_to_contain_text("37,341,569")
-    expect(page.locator("[class*='st-key-f-model-base_channels-'] input")).to_have_value("8")
+    expect(standing_on(page, "f-model-base_channels")).to_have_value("8")
     page.locator(".st-key-queue button").click()
     page.wait_for_url(re.compile(r"/experiment\?.*id="))
     visit["experiment"] = re.search(r"id=(\w+)", page.url)[1]  # type: ignore[index]
