@@ -21,6 +21,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from private_database import require_servers
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
+from standing import standing_on
 from waiting import PATIENCE_SECONDS, await_condition
 
 from focus_core.data.folder import Description, write_folder

@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from private_database import require_servers
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
+from standing import standing_on
 from waiting import await_condition
 
 from focus_store.repository import Repository
