@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
-from focus_core.networks.layers import Block, Convolution, SinusoidalEmbedding, group_count, group_norm
+from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding
 from focus_core.networks.simple_unet import check_grid
 
 # √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.
@@ -43,10 +43,10 @@ class AdaptiveBlock(Block):
 
     def __init__(self, channels_in: int, channels_out: int, embedding: int, periodic: bool) -> None:
         super().__init__()
-        self.first_norm = group_norm(channels_in)
+        self.first_norm = GroupNorm(channels_in)
         self.first = Convolution(channels_in, channels_out, periodic)
         self.adapt = nn.Linear(embedding, 2 * channels_out)
-        self.second_norm = nn.GroupNorm(group_count(channels_out), channels_out, affine=False)
+        self.second_norm = GroupNorm(channels_out, affine=False)
         self.second = Convolution(channels_out, channels_out, periodic)
         self.shortcut = nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
         for convolution in (self.first, self.second):
@@ -70,7 +70,7 @@ class Attention(Block):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.heads = attention_heads(channels)
-        self.norm = group_norm(channels)
+        self.norm = GroupNorm(channels)
         self.queries_keys_values = nn.Conv2d(channels, 3 * channels, 1)
         self.outward = nn.Conv2d(channels, channels, 1)
         keep_magnitude(self.queries_keys_values)
@@ -116,7 +116,7 @@ class ModernUNet(nn.Module):
         self.up = nn.ModuleList(AdaptiveBlock(before + width, width, embedding, periodic) for before, width in up)
         self.attention = nn.ModuleList(Attention(last) for _ in range(3))
 
-        self.last_norm = group_norm(widths[0])
+        self.last_norm = GroupNorm(widths[0])
         self.outward = Convolution(widths[0], channels, periodic)
         self.carry = nn.Conv2d(channels, channels, 1, bias=False)
         for weights in (self.outward.weight, self.outward.bias, self.carry.weight):

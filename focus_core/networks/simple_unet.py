@@ -14,7 +14,7 @@ from torch.nn import functional
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
-from focus_core.networks.layers import Block, Convolution, Doubling, SinusoidalEmbedding, group_norm
+from focus_core.networks.layers import Block, Convolution, Doubling, GroupNorm, SinusoidalEmbedding
 
 
 def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:
@@ -36,11 +36,11 @@ class ResidualBlock(Block):
     def __init__(self, channels_in: int, channels_out: int, embedding: int, periodic: bool) -> None:
         super().__init__()
         self.first = Convolution(channels_in, channels_out, periodic)
-        self.first_norm = group_norm(channels_out)
+        self.first_norm = GroupNorm(channels_out)
         self.from_time = nn.Linear(embedding, channels_out)
         self.from_condition = nn.Linear(embedding, channels_out)
         self.second = Convolution(channels_out, channels_out, periodic)
-        self.second_norm = group_norm(channels_out)
+        self.second_norm = GroupNorm(channels_out)
         self.shortcut = nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
 
     def compute(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]

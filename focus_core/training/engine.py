@@ -31,15 +31,20 @@ class Step(NamedTuple):
 
 class Runner(nn.Module):
     """The network as a step runs it: in its precision, compiled where that works. The network itself stays as it is,
-    so no checkpoint ever tells how it was run."""
+    so no checkpoint ever tells how it was run.
 
-    def __init__(self, network: nn.Module, precision: Precision, compiled: bool) -> None:
+    It is compiled for `n_maps` at a time. A smaller batch, the last of an epoch, goes through the bare network: to
+    compile that too takes a minute, and one program for every size is a slow one.
+    """
+
+    def __init__(self, network: nn.Module, precision: Precision, compiled: bool, n_maps: int) -> None:
         super().__init__()
-        self.network, self.precision, self.compiled = network, precision, compiled
-        self._called = torch.compile(network) if compiled else network
+        self.network, self.precision, self.compiled, self.n_maps = network, precision, compiled, n_maps
+        self._called = torch.compile(network, dynamic=False) if compiled else network
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
-        return self.precision.run(self._called, x, t, condition, drop)
+        called = self._called if len(x) == self.n_maps else self.network
+        return self.precision.run(called, x, t, condition, drop)
 
     def stop_compiling(self, error: RuntimeError) -> bool:
         """Whether that was a failure of the compiler; then the next call does without it."""
@@ -79,8 +84,10 @@ class Engine:
         if config.training.activation_checkpointing:
             recompute_blocks(self.network, config.model.network)
         precision = choose_precision(config, device, None if saved is None else saved.get("engine"))
-        asked = config.training.compile
-        self.runner = Runner(self.network, precision, asked == "true" or (asked == "auto" and device.type == "cuda"))
+        asked, own = config.training.compile, ranks.own(config.training.batch_size)
+        compiled = asked == "true" or (asked == "auto" and device.type == "cuda")
+        n_maps = math.ceil((own.stop - own.start) / config.training.accumulation)
+        self.runner = Runner(self.network, precision, compiled, n_maps)
 
     def step(self, x0: Tensor, condition: Tensor, rate: float, number: int) -> Step:
         """Optimiser step `number` (from 1): noise ε at a random time, θ now and then dropped."""

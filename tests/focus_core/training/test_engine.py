@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from focus_core.config import ExperimentConfig, parse_config, to_yaml
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
-from focus_core.networks.layers import recompute_blocks, wrap
+from focus_core.networks.layers import GroupNorm, recompute_blocks, wrap
 from focus_core.networks.registry import build_network
 from focus_core.training.engine import Engine
 from focus_core.training.precision import choose_precision
@@ -153,8 +153,8 @@ def test_a_compiler_that_fails_is_told_once_and_the_step_is_taken_without(
 
     loss, gradients = take_step(make_engine(tiny_config()))
     compile_with = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda network: compile_with(network, backend=broken))
-    engine = make_engine(tiny_config(training={"compile": True}))
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compile_with(network, backend=broken, **options))
+    engine = make_engine(tiny_config(training={"compile": True, "batch_size": 7}))
     assert engine.runner.compiled
     assert issubclass(BackendCompilerFailed, RuntimeError)
     focus = logging.getLogger("focus")
@@ -178,13 +178,56 @@ def test_a_compiled_network_keeps_its_names_and_learns_the_same(
     loss, gradients = take_step(make_engine(tiny_config(model=small)))
     compile_with = torch.compile
     # The graph is found and guarded as ever; turning it into machine code takes minutes.
-    monkeypatch.setattr(torch, "compile", lambda network: compile_with(network, backend="eager"))
-    engine = make_engine(tiny_config(model=small, training={"compile": True}))
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compile_with(network, backend="eager", **options))
+    engine = make_engine(tiny_config(model=small, training={"compile": True, "batch_size": 7}))
     compiled, of_compiled = take_step(engine)
     assert engine.runner.compiled
     assert compiled == pytest.approx(loss, rel=1e-5)
     torch.testing.assert_close(of_compiled, gradients, rtol=1e-3, atol=1e-5)
     assert not [name for part in ("model", "ema") for name in engine.state()[part] if "_orig_mod" in name]
+
+
+@pytest.mark.parametrize(("parts", "seen"), [(1, [7]), (3, [3, 3])])
+def test_only_a_full_batch_is_compiled_for_another_size_would_be_compiled_anew(
+    tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch, parts: int, seen: list[int]
+) -> None:
+    through = []
+
+    def recorded(network: nn.Module, **options: Any) -> Callable[..., Tensor]:
+        assert options == {"dynamic": False}
+        return lambda x, *rest: (through.append(len(x)), network(x, *rest))[1]
+
+    monkeypatch.setattr(torch, "compile", recorded)
+    engine = make_engine(tiny_config(training={"compile": True, "batch_size": 7, "accumulation": parts}))
+    take_step(engine)  # of seven maps, in parts of three, three and one
+    engine.step(torch.randn(2, 1, 16, 16), torch.rand(2, 6), 1e-3, 2)
+    assert through == seen
+
+
+def test_a_compiled_network_wraps_maps_and_folds_gradients_as_an_uncompiled_one() -> None:
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 3, 6, 8, dtype=torch.float64)
+
+    def weighted(wrapped: Tensor) -> tuple[Tensor, Tensor]:
+        return wrapped, torch.autograd.grad((wrapped * weights).sum(), x)[0]
+
+    told = []
+
+    def compiler(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., object]:
+        told.append(str(graph.graph))
+        return graph.forward
+
+    compiled = torch.compile(wrap, backend=compiler, dynamic=False)
+    for one, other in zip(weighted(compiled(x)), weighted(wrap(x)), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert len(told) == 1, "padding must not break the graph in two"
+
+
+def test_norms_hand_on_the_numbers_that_they_were_given() -> None:
+    norm, x = GroupNorm(16), torch.randn(2, 16, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert norm(x.bfloat16()).dtype == torch.bfloat16
+        assert norm(x).dtype == torch.float32
 
 
 def test_compile_is_one_of_three_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
