@@ -3,9 +3,11 @@
     python benchmarks/gpu.py [--minutes 9] [--out results.jsonl]
 
 Needs no network and no data, and ends within ten minutes: the cases stand in the order of their worth, each is a
-process of its own that ends when its time is over, and what was not reached is named. Every experiment trains at its
-recipe's batch, halved until it fits into memory. Prints images a second, peak memory and the share of the bf16
-matrix-product rate of the same GPU, measured first; `--out` keeps every case as a line of JSON.
+process of its own that ends when its time is over, and what was not reached is named. To compile a network takes a
+minute of one core, so all that will be compiled is compiled first, side by side, into a cache that the measurements,
+one after the other, take it from. Every experiment trains at its recipe's batch, halved until it fits into memory.
+Prints images a second, peak memory beside the estimate, the share of the bf16 matrix-product rate of the same GPU,
+measured first, and Experiment 02 against 01; `--out` keeps every case as a line of JSON.
 
 `--device cpu --tiny` walks the same path on a processor with narrow networks: a trial of the script, and no result.
 """
@@ -14,11 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,28 +45,41 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "32 bits": {"precision": "fp32", "compile": False},
     "32 bits, compiled": {"precision": "fp32", "compile": True},
 }
+# The equal batch at which the two experiments are compared beside the recipes' own.
+EQUAL_BATCH = 32
 # Maps that are enough for one epoch of every measurement; what comes between epochs is no part of a step.
 MAPS = {64: 12_000, 256: 1_000}
 _BLOCKS, _BLOCK_SECONDS, _WARM_UP = 7, 0.4, 4
 _LONGEST_CASE = 150.0
+# Compiling, side by side, may take this share of all time.
+_PREPARING = 0.4
 
 
 @dataclass(frozen=True)
 class Case:
+    """`batch_size` in the place of the recipe's."""
+
     experiment: str
     grid: int
     way: str
+    batch_size: int | None = None
+
+    @property
+    def compiled(self) -> bool:
+        return bool((WAYS[self.way] or {}).get("compile"))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`images` a second in each block of steps; `peak_bytes` of the device's memory; `failure`: why there are none."""
+    """`images` a second in each block of steps; `peak_bytes` of the device's memory, `estimated_bytes` before the run
+    (of 32-bit numbers); `failure`: why there are none."""
 
     case: Case
     batch_size: int = 0
     images: tuple[float, ...] = ()
     flops_per_image: int = 0
     peak_bytes: int = 0
+    estimated_bytes: int = 0
     failure: str = ""
 
 
@@ -74,6 +90,9 @@ def main() -> int:
         return 2
     if arguments.case:
         case = Case(**json.loads(arguments.case))
+        if arguments.only_compile:
+            compile_network(case, Path(arguments.home), arguments)
+            return 0
         print(json.dumps(asdict(measured(case, Path(arguments.home), arguments))))
         return 0
     return run(arguments)
@@ -90,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tiny", action="store_true", help="8 channels, batch 2, three blocks of one step")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("--home", help=argparse.SUPPRESS)
+    parser.add_argument("--only-compile", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
@@ -106,6 +126,11 @@ def run(arguments: argparse.Namespace) -> int:
         for grid in arguments.grid:
             homes[grid] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
             write_lesson(homes[grid], grid, 40 if arguments.tiny else MAPS.get(grid, 1_000))
+        cache = stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-"))
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", cache)
+        began = time.monotonic()
+        ready = compile_side_by_side(_cases(arguments), homes, _PREPARING * 60 * arguments.minutes, arguments)
+        print(f"{ready} networks compiled side by side in {time.monotonic() - began:.0f} s", flush=True)
         for case in _cases(arguments):
             outcomes.append(_in_a_process(case, homes[case.grid], ends - time.monotonic(), arguments))
             print(table(HEAD, [_row(outcomes[-1], peak)]), flush=True)
@@ -121,13 +146,55 @@ def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
         for experiment in arguments.experiment:
             for grid in arguments.grid:
                 yield Case(experiment, grid, way)
+    if "bf16, compiled" in arguments.way and "01" in arguments.experiment:
+        for grid in arguments.grid:
+            yield Case("01", grid, "bf16, compiled", EQUAL_BATCH)
+
+
+def _command(case: Case, home: Path, arguments: argparse.Namespace, *more: str) -> list[str]:
+    command = [sys.executable, __file__, "--case", json.dumps(asdict(case)), "--home", str(home), *more]
+    return [*command, "--device", arguments.device, *(["--tiny"] if arguments.tiny else [])]
+
+
+def compile_side_by_side(
+    cases: Iterable[Case], homes: dict[int, Path], seconds: float, arguments: argparse.Namespace
+) -> int:
+    """How many of the cases that are compiled now lie in the cache. Nothing is timed, so they may share the GPU."""
+    ends, children = time.monotonic() + seconds, []
+    for case in cases:
+        if case.compiled:
+            command = _command(case, homes[case.grid], arguments, "--only-compile")
+            children.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    ready = 0
+    for child in children:
+        try:
+            ready += child.wait(max(0.0, ends - time.monotonic())) == 0
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    return ready
+
+
+def compile_network(case: Case, home: Path, arguments: argparse.Namespace) -> None:
+    """One step of the case's loop, for what its compiler leaves in the cache."""
+    config, lesson = _config(case, _batch(case, arguments), arguments.tiny), opened_lesson(home)
+    with (
+        tempfile.TemporaryDirectory(dir=home) as folder,
+        FocusLoop(config, lesson.data, torch.device(arguments.device), Path(folder)) as steps,
+    ):
+        next(steps)
+
+
+def _batch(case: Case, arguments: argparse.Namespace) -> int:
+    if arguments.tiny:
+        return 2
+    return case.batch_size or recipe(case.experiment).training.batch_size
 
 
 def _in_a_process(case: Case, home: Path, seconds_left: float, arguments: argparse.Namespace) -> Outcome:
     if seconds_left < 15:
         return Outcome(case, failure="not reached")
-    command = [sys.executable, __file__, "--case", json.dumps(asdict(case)), "--home", str(home)]
-    command += ["--device", arguments.device, *(["--tiny"] if arguments.tiny else [])]
+    command = _command(case, home, arguments)
     try:
         limit = min(seconds_left, _LONGEST_CASE)
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
@@ -144,7 +211,7 @@ def _in_a_process(case: Case, home: Path, seconds_left: float, arguments: argpar
 def measured(case: Case, home: Path, arguments: argparse.Namespace) -> Outcome:
     """One case in this process, at the largest batch that fits."""
     device, lesson = torch.device(arguments.device), opened_lesson(home)
-    batch = 2 if arguments.tiny else recipe(case.experiment).training.batch_size
+    batch = _batch(case, arguments)
     while True:
         config = _config(case, batch, arguments.tiny)
         try:
@@ -153,7 +220,8 @@ def measured(case: Case, home: Path, arguments: argparse.Namespace) -> Outcome:
             if batch == 1:
                 return Outcome(case, failure="one map does not fit into memory")
         else:
-            return Outcome(case, batch, images, estimate(config, case.grid).flops_per_image, peak)
+            cost = estimate(config, case.grid)
+            return Outcome(case, batch, images, cost.flops_per_image, peak, cost.memory_bytes)
         # Outside the handler, whose exception holds the tensors of the failed step.
         batch //= 2
         torch.cuda.empty_cache()
@@ -214,25 +282,47 @@ def matrix_product_rate(device: torch.device, size: int) -> float:
     return median(rates)
 
 
-HEAD = ["", "way", "batch", "images/s", "over the plain loop", "peak memory, GB", "TFLOP/s", "share of bf16 peak"]
+HEAD = ["", "way", "batch", "images/s", "over the plain loop", "peak memory, GB", "estimate of 32 bits, GB"]
+HEAD += ["TFLOP/s", "share of bf16 peak"]
 
 
 def _row(outcome: Outcome, peak: float, plain: Outcome | None = None) -> list[str]:
-    label = [f"Experiment {outcome.case.experiment}, {outcome.case.grid}²", outcome.case.way]
+    label = [_label(outcome.case), outcome.case.way]
     if outcome.failure:
-        return [*label, outcome.failure, "", "", "", "", ""]
+        return [*label, outcome.failure, *[""] * (len(HEAD) - 3)]
     rate = median(outcome.images)
     work = rate * outcome.flops_per_image
     over = "" if plain is None or plain.failure else f"{rate / median(plain.images):.2f}"
-    cells = [str(outcome.batch_size), f"{rate:,.1f}", over, f"{outcome.peak_bytes / 1e9:.1f}", f"{work / 1e12:.3g}"]
-    return [*label, *cells, f"{100 * work / peak:.0f} %"]
+    cells = [str(outcome.batch_size), f"{rate:,.1f}", over, f"{outcome.peak_bytes / 1e9:.1f}"]
+    cells += [f"{outcome.estimated_bytes / 1e9:.1f}", f"{work / 1e12:.3g}", f"{100 * work / peak:.0f} %"]
+    return [*label, *cells]
+
+
+def _label(case: Case) -> str:
+    return f"Experiment {case.experiment}, {case.grid}²"
 
 
 def report(outcomes: list[Outcome], peak: float) -> str:
-    """All cases, those of one experiment and size together."""
+    """All cases, those of one experiment and size together; then what half the width buys."""
     plain = {(o.case.experiment, o.case.grid): o for o in outcomes if o.case.way == "plain"}
     order = sorted(outcomes, key=lambda o: (o.case.experiment, o.case.grid))
-    return table(HEAD, [_row(o, peak, plain.get((o.case.experiment, o.case.grid))) for o in order])
+    every = table(HEAD, [_row(o, peak, plain.get((o.case.experiment, o.case.grid))) for o in order])
+    return every + "\n\n" + table(["Experiment 02 against 01", "way", "batches", "speed", "less memory"], _pairs(order))
+
+
+def _pairs(outcomes: list[Outcome]) -> list[list[str]]:
+    """Experiment 02 against 01, at the same size and in the same way, at the recipes' batches and at equal ones."""
+    done = [outcome for outcome in outcomes if not outcome.failure]
+    rows = []
+    for two in (outcome for outcome in done if outcome.case.experiment == "02"):
+        for one in (outcome for outcome in done if outcome.case.experiment == "01"):
+            if (one.case.grid, one.case.way) != (two.case.grid, two.case.way):
+                continue
+            speed = median(two.images) / median(one.images)
+            less = f"{100 * (1 - two.peak_bytes / one.peak_bytes):.1f} %" if one.peak_bytes else ""
+            batches = f"{two.batch_size} and {one.batch_size}"
+            rows.append([f"{two.case.grid}²", two.case.way, batches, f"{speed:.2f}", less])
+    return rows
 
 
 if __name__ == "__main__":

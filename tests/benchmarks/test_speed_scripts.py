@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -105,3 +106,21 @@ def test_the_gpu_script_walks_its_path_on_a_processor(
     table = module.report(outcomes, 1e12)
     assert all(len(outcome.images) == 3 and outcome.batch_size == 2 for outcome in outcomes)
     assert table.count("Experiment 02, 16²") == 2
+    twice = replace(outcomes[0], case=module.Case("01", 16, "32 bits"), images=(1.0, 1.0, 1.0), peak_bytes=100)
+    half = replace(outcomes[0], images=(2.5, 2.5, 2.5), peak_bytes=25)
+    assert "| 16² | 32 bits | 2 and 2 | 2.50 | 75.0 % |" in module.report([twice, half], 1e12)
+
+
+def test_the_gpu_script_compiles_first_what_it_will_measure_compiled(script: Script, tmp_path: Path) -> None:
+    script("loops.py").write_lesson(tmp_path, 16, 40)
+    module = script("gpu.py --device cpu --tiny --experiment 01")
+    arguments = module._parser().parse_args()
+    cases = [case for case in module._cases(arguments) if case.compiled]
+    assert {(case.way, case.batch_size) for case in cases} == {
+        ("bf16, compiled", None),
+        ("bf16, compiled", module.EQUAL_BATCH),
+        ("32 bits, compiled", None),
+    }
+    not_compiled = module.Case("01", 16, "plain")
+    assert module.compile_side_by_side([not_compiled], {16: tmp_path}, 1.0, arguments) == 0
+    module.compile_network(module.Case("01", 16, "32 bits"), tmp_path, arguments)
