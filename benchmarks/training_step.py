@@ -32,7 +32,13 @@ from focus_core.config import ExperimentConfig
 from focus_core.estimate import estimate
 from focus_core.networks.registry import build_network, parameter_count
 
-FOCUS, COMPILED, PLAIN = "FOCUS", "FOCUS, compiled", "plain loop"
+FOCUS, PLAIN = "FOCUS", "plain loop"
+# What a user may ask for beside the default of a processor, which is 32 bits, not compiled.
+ALSO: dict[str, dict[str, Any]] = {
+    "compiled": {"compile": True},
+    "bf16": {"precision": "bf16"},
+    "bf16-compiled": {"precision": "bf16", "compile": True},
+}
 TUTORIAL, DIFFUSERS = "plain loop and layers", "diffusers"
 # So that a step takes seconds on two cores and the largest case fits into 16 GB with all four in memory.
 BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
@@ -59,7 +65,9 @@ def main() -> int:
     parser.add_argument("--channels", type=int, help="base channels, for a trial of the script")
     parser.add_argument("--steps", type=int, default=5, help="that count, of each loop")
     parser.add_argument("--warm-up", type=int, default=2)
-    parser.add_argument("--compiled", action="store_true", help="FOCUS once more with training.compile: true; minutes")
+    parser.add_argument(
+        "--also", nargs="+", default=[], choices=tuple(ALSO), help="FOCUS once more; compiling: minutes"
+    )
     parser.add_argument("--without", nargs="+", default=[], choices=(TUTORIAL, DIFFUSERS), help="loops to leave out")
     arguments = parser.parse_args()
     if DIFFUSERS not in arguments.without and find_spec("diffusers") is None:
@@ -88,9 +96,9 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
             FOCUS: stack.enter_context(FocusLoop(config, maps.data, device, home / "run")),
             PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
         }
-        if arguments.compiled:
-            compiled = recipe(experiment, batch_size, {"compile": True}, **wider)
-            loops[COMPILED] = stack.enter_context(FocusLoop(compiled, maps.data, device, home / "compiled"))
+        for way in arguments.also:
+            other = recipe(experiment, batch_size, ALSO[way], **wider)
+            loops[f"{FOCUS}, {way}"] = stack.enter_context(FocusLoop(other, maps.data, device, home / way))
         parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
         flops = dict.fromkeys((*loops, TUTORIAL), estimate(config, grid).flops_per_image)
         if TUTORIAL not in arguments.without:

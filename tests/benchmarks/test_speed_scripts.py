@@ -43,12 +43,13 @@ def test_the_plain_network_is_focus_own_written_another_way(script: Script) -> N
 
 def test_training_steps_of_every_loop_are_timed_in_turn(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     tiny = "--experiment 02 --grid 16 --batch-size 2 --channels 8 --steps 2 --warm-up 0"
-    module = script(f"training_step.py {tiny} --without diffusers")
+    module = script(f"training_step.py {tiny} --without diffusers --also bf16")
     assert module.main() == 0
     out = capsys.readouterr().out
     assert "Experiment 02, 16², batch 2" in out
     assert "| plain loop and layers / FOCUS |" in out
-    assert out.count("918,385") == 3  # the parameters of three equal networks
+    assert "| FOCUS, bf16 |" in out
+    assert out.count("918,385") == 4  # the parameters of four equal networks
 
 
 def test_the_experiments_are_compared(
