@@ -73,6 +73,17 @@ def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
         raise UserError(sentence)
 
 
+def check_logarithms(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
+    """Refuse values that have no logarithm where a scale needs one: CAMELS' EX has feedback of strength 0."""
+    for column, p in zip(theta.T, space.parameters, strict=True):
+        if p.scaling == "log" and (column <= 0.0).any():
+            row = int(np.argmax(column <= 0.0))
+            raise UserError(
+                f"{source}: column {p.name}, row {row} holds {column[row]:g}, which has no place on its logarithmic "
+                "scale; leave that simulation and its maps out."
+            )
+
+
 def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
     """Refuse a space-filling set whose column means are not those of the prior, within 4 standard errors.
 

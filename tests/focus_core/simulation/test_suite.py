@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from full_disk import files_no_larger_than
 
 from focus_core.config import DataSection
 from focus_core.data.cmd import open_cmd, parse_name
@@ -206,13 +206,9 @@ def test_a_full_disk_is_a_sentence_and_keeps_what_is_finished(tmp_path: Path, mo
 
 def test_a_disk_that_takes_only_a_part_of_a_simulation_is_full(tmp_path: Path) -> None:
     # `np.save` told nothing of it, and left a file without its end.
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(UserError, match=r"simulation_000000\.npy cannot be written \(File too large\)"):
-            simulate_suite(SMALL, tmp_path / "s")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused = pytest.raises(UserError, match=r"simulation_000000\.npy cannot be written \(File too large\)")
+    with files_no_larger_than(1000), refused:
+        simulate_suite(SMALL, tmp_path / "s")
     assert open_folder(simulate_suite(SMALL, tmp_path / "s")).n_simulations == SMALL.n_rows
 
 
