@@ -37,6 +37,11 @@ _ALIASES = {
 _ROUNDING = 1e-4
 
 
+def own_name(called: str) -> str:
+    """The name that a column has in a parameter space, whatever a table calls it; an unknown one as it stands."""
+    return _ALIASES.get(called, called)
+
+
 def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
     """The number of columns and, if the file has a header, their names and order."""
     found = table.values.shape[1]
@@ -45,7 +50,7 @@ def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
             f"{source}: has {found} parameter columns, but {space.name} has {len(space)} ({', '.join(space.names)})."
         )
     for position, (called, expected) in enumerate(zip(table.header or (), space.names, strict=False), 1):
-        if _ALIASES.get(called, called) != expected:
+        if own_name(called) != expected:
             raise UserError(
                 f"{source}: column {position} is called {called}, but {space.name} has {expected} there; "
                 "put the columns in the order of the space, or name the right data.parameter_space."
