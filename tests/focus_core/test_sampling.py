@@ -154,3 +154,15 @@ def test_a_checkpoint_whose_weights_are_of_another_network_is_refused(finished_r
     torch.save(state, tmp_path / "checkpoints" / "checkpoint_best.pt")
     with pytest.raises(UserError, match=r"checkpoint_best\.pt: holds the weights of another architecture"):
         load_run(tmp_path)
+
+
+def test_a_file_that_is_only_like_a_checkpoint_is_a_plain_sentence(finished_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints" / "checkpoint_best.pt"
+    path.parent.mkdir()
+    state = torch.load(finished_run / "checkpoints" / "checkpoint_best.pt", weights_only=True)
+    torch.save({key: value for key, value in state.items() if key not in ("ema", "transform")}, path)
+    with pytest.raises(UserError, match=r"checkpoint_best\.pt: is no checkpoint of a run, for it lacks ema, transform"):
+        load_run(tmp_path)
+    torch.save({**state, "config": Path("an object")}, path)
+    with pytest.raises(UserError, match=r"it holds Python objects, which FOCUS does not load\)"):
+        load_run(tmp_path)
