@@ -232,6 +232,7 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
         target = run_folder / WEIGHTS / f"{name}.safetensors"
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
+        shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
         temporary.replace(target)
 
 
