@@ -27,7 +27,7 @@ from focus_core.config_methods import (
 )
 from focus_core.config_training import HOW_IT_RUNS, TrainingSection
 from focus_core.errors import UserError
-from focus_core.mistakes import shown, told
+from focus_core.mistakes import LARGEST_BOX, shown, told
 from focus_core.parameters import SPACES
 from focus_core.yaml_text import dump_yaml, line_of, parse_yaml, read_text
 
@@ -73,6 +73,7 @@ class DataSection(Section):
     box_size: Number | None = Field(
         None,
         gt=0,
+        le=LARGEST_BOX,
         title="Box side",
         description="Side of the periodic box; known from the dataset, or 25 for CAMELS files.",
         json_schema_extra={"unit": "Mpc/h"},

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.data.atomic import replacing, write_text
+from focus_core.data.folder import write_maps as write_npy
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import StopRequested, UserError
@@ -121,8 +122,7 @@ class Pieces:
         return sum(self.length(first) for first in self.firsts() if self.is_there(first))
 
     def write(self, first: int, maps: NDArray[np.float32]) -> None:
-        with replacing(self._path(first)) as file:
-            np.save(file, maps)
+        write_npy(self._path(first), [maps], maps.shape)
 
     def remove(self) -> None:
         for path in self.folder.glob("*.npy"):

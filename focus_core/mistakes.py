@@ -8,9 +8,23 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from focus_core.errors import UserError
+
 # A value of a kilobyte, or an integer of a million digits, does not belong in a sentence.
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
+
+
+# Sides of a box [Mpc/h] that mean something: the observable universe is 2·10⁴ across, a galaxy 10⁻².
+SMALLEST_BOX, LARGEST_BOX = 1e-6, 1e6
+
+
+def check_box(side: float, what: str) -> None:
+    """Refuse what is no side of a box in Mpc/h, NaN among it; `what` says whose it is."""
+    if not SMALLEST_BOX <= side <= LARGEST_BOX:
+        raise UserError(
+            f"{what} is {side:g}; it must be a positive number of Mpc/h, from {SMALLEST_BOX:g} to {LARGEST_BOX:g}."
+        )
 
 
 def first_mistake(error: ValidationError, within: str = "") -> str:

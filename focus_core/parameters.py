@@ -192,6 +192,23 @@ class ParameterSpace:
 
 _PLAIN_SPACE = TypeAdapter(ParameterSpace)
 
+# In widths of a training range. Farther away a network sees infinities and answers with no number at all.
+_FARTHEST = 1e3
+
+
+def check_reach(theta: ArrayLike, space: ParameterSpace, source: str) -> None:
+    """Refuse θ (n, d) so far outside that maps would mean nothing; nearer ones are a warning. `source` says whose."""
+    array = np.asarray(theta, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        beyond = np.abs(space.to_unit(array)) / 2.0 - 0.5
+    if (beyond > _FARTHEST).any():
+        row, column = np.unravel_index(int(np.argmax(beyond)), beyond.shape)
+        p = space.parameters[column]
+        raise UserError(
+            f"{source}: {p.name} = {array[row, column]:g} is {beyond[row, column]:.2g} times the width of its training "
+            f"range [{p.minimum:g}, {p.maximum:g}] away from it; give a value in it or near it."
+        )
+
 
 def _finite_number(name: str, text: str) -> float:
     try:

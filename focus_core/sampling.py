@@ -30,6 +30,9 @@ Weights = Literal["ema", "raw"]
 Preview = Callable[[int, int, NDArray[np.float32]], None]
 SampleProgress = Callable[[int, int], None]
 
+# What of a checkpoint is needed to draw from it.
+_NEEDED = ("config", "model", "ema", "epoch", "step", "val_loss", "parameter_space", "transform", "data")
+
 # Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
 BATCH_PIXELS = 2**19
 # 32 maps of 64² stay in a processor's cache: a map took half as long as in batches of 128.
@@ -84,6 +87,9 @@ def load_run(
     """
     path = Path(run_folder) / path_of_role(checkpoint)
     state = load_checkpoint(path)
+    missing = [key for key in _NEEDED if key not in state]
+    if missing:
+        raise UserError(f"{path}: is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another one.")
     config = validate_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)
     data: dict[str, Any] = state["data"]

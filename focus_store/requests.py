@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from focus_core.catalogue import METHODS, SAMPLERS
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import UserError
+from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
@@ -331,7 +332,6 @@ def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"{key}: {plain[key]} is too small for a suite.")
     if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
         raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
-    if not math.isfinite(plain["box"]):
-        raise UserError(f"box: is {plain['box']:g}; it must be a positive number of Mpc/h.")
+    check_box(plain["box"], "box:")
     parameter_space(str(plain["space"]))
     return plain

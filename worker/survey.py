@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import MAPS, PARAMS, Description, is_folder, open_folder, write_description, write_params
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
+from focus_core.mistakes import check_box
 from focus_core.statistics.survey import survey_dataset
 from worker.surveys import ARRAYS, LINK, PREFIX, PROGRESS, RESULT, SHEETS
 
@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--box", type=float, help="side of the box in Mpc/h")
     given = parser.parse_args(argv)
     try:
-        if given.box is not None and not (math.isfinite(given.box) and given.box > 0):
-            raise UserError(f"box: is {given.box:g}; it must be a positive number of Mpc/h.")
+        if given.box is not None:
+            check_box(given.box, "box:")
         run(open_path(given.path.expanduser(), given.params, given.space, given.box), given.name, given.out)
     except UserError as error:
         print(f"{PREFIX}{error}", file=sys.stderr, flush=True)

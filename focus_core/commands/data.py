@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focus_core.errors import UserError
+from focus_core.mistakes import check_box
 from focus_core.paths import expanded
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.data.checking import file_hashes, open_path, params_beside
     from focus_core.data.checks import scan_pixels
 
-    if arguments.box is not None and not (math.isfinite(arguments.box) and arguments.box > 0):
-        raise UserError(f"--box: is {arguments.box:g}; it must be a positive number of Mpc/h.")
+    if arguments.box is not None:
+        check_box(arguments.box, "--box:")
     path = expanded(arguments.path)
     options = [name for name in ("params", "space", "box") if getattr(arguments, name) is not None]
     if options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,20 @@ from numpy.typing import NDArray
 
 from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.data.files import read_table
+from focus_core.data.labels import own_name
 from focus_core.errors import DISK_FULL, UserError
-from focus_core.parameters import ParameterSpace
+from focus_core.parameters import ParameterSpace, check_reach
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
+    from focus_core.diffusion.method import Sampler
     from focus_core.drawing import Drawing
     from focus_core.sampling import LoadedRun
 
 SUMMARY = "draw maps from a trained run at chosen parameters"
 _MAPS, _MAPS_A_ROW = 16, 1
+# θ of every map is in memory: half a gigabyte for these, beside 160 GB of maps of 64² on the disk.
+_LARGEST_FILE = 10_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +68,15 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
     theta = _theta(arguments, loaded.space)
     sampler = chosen_sampler(loaded, arguments.sampler, arguments.steps)
-    _check_steps(loaded, arguments.sampler, arguments.steps)
+    _check_steps(loaded, sampler, arguments.steps)
     scale = loaded.config.sampling.cfg_scale if arguments.guidance is None else arguments.guidance
     _warn(loaded.space, theta, scale)
     each = arguments.n or (_MAPS if arguments.params_file is None else _MAPS_A_ROW)
+    if each * len(theta) > _LARGEST_FILE:
+        raise UserError(
+            f"--n: {each} maps at each of {len(theta)} θ are more than the {_LARGEST_FILE:,} of a file; draw several "
+            "files, each with a --seed of its own."
+        )
     drawing = Drawing(np.repeat(theta, each, axis=0), arguments.seed, sampler, scale)
     _draw(loaded, drawing, arguments.out, arguments.fresh, stop)
     print(arguments.out)
@@ -78,15 +88,17 @@ def _draw(run: LoadedRun, drawing: Drawing, out: Path, fresh: bool, stop: StopSw
 
     from focus_core.drawing import draw_to_file
 
-    with tqdm(unit="evaluation", file=sys.stderr, desc="sampling", leave=False) as bar:
+    with contextlib.ExitStack() as stack:
+        bars: list[tqdm] = []
 
         def progress(done: int, total: int, maps: int) -> None:
             stop.check()
-            if bar.total is None:  # what an earlier call drew does not count into the rate
-                bar.reset(total)
-                bar.initial = bar.n = done
-            bar.set_postfix_str(f"{maps}/{len(drawing)} maps", refresh=False)
-            bar.update(done - bar.n)
+            if not bars:  # not before the file is known to be ours: a refusal is one line and nothing else
+                # What an earlier call drew does not count into the rate.
+                bar = tqdm(initial=done, total=total, unit="evaluation", file=sys.stderr, desc="sampling", leave=False)
+                bars.append(stack.enter_context(bar))
+            bars[0].set_postfix_str(f"{maps}/{len(drawing)} maps", refresh=False)
+            bars[0].update(done - bars[0].n)
 
         try:
             draw_to_file(run, drawing, out, fresh, progress)
@@ -101,10 +113,12 @@ def _draw(run: LoadedRun, drawing: Drawing, out: Path, fresh: bool, stop: StopSw
 def _theta(arguments: argparse.Namespace, space: ParameterSpace) -> NDArray[np.float64]:
     """θ (rows, d) in the order of the run's space."""
     if arguments.params_file is None:
-        return space.parse(arguments.params)[None]
+        theta = space.parse(arguments.params)[None]
+        check_reach(theta, space, "--params")
+        return theta
     path = arguments.params_file
     table = read_table(path)
-    names, values = table.header or space.names, table.values
+    names, values = tuple(map(own_name, table.header or space.names)), table.values
     if values.shape[1] != len(space) or sorted(names) != sorted(space.names):
         found = ", ".join(table.header) if table.header else f"{values.shape[1]} columns"
         raise UserError(f"--params-file: {path} has {found}; the run needs {', '.join(space.names)}.")
@@ -116,6 +130,7 @@ def _theta(arguments: argparse.Namespace, space: ParameterSpace) -> NDArray[np.f
                 f"--params-file: {path}, row {row + 1}: {parameter.name} is {column[row]:g}; it must be positive, for "
                 "its scale is logarithmic."
             )
+    check_reach(values, space, f"--params-file: {path}")
     return values
 
 
@@ -136,14 +151,18 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
 
 
-def _check_steps(run: LoadedRun, sampler: str | None, steps: int | None) -> None:
+def _check_steps(run: LoadedRun, sampler: Sampler, given: int | None) -> None:
     """An option that would be ignored is refused: DDPM takes every step of the schedule, adaptive ones their own."""
-    chosen = sampler or run.config.sampling.method
-    timesteps = run.config.diffusion.timesteps
-    if steps is None or chosen not in ("ddpm", "adaptive") or (chosen == "ddpm" and steps == timesteps):
-        return
-    takes = f"takes all {timesteps} steps of the run's schedule" if chosen == "ddpm" else "chooses its steps itself"
-    raise UserError(f"--steps: is {steps}, but {chosen} {takes}; leave --steps out, or take another --sampler.")
+    timesteps, name = run.config.diffusion.timesteps, SAMPLER_TITLES[sampler.method]
+    if sampler.method in ("ddpm", "adaptive"):
+        if given is None or (sampler.method == "ddpm" and given == timesteps):
+            return
+        takes = f"takes all {timesteps} steps of the run's schedule" if sampler.method == "ddpm" else "chooses its own"
+        raise UserError(
+            f"--steps: is {given}, but {sampler.method} {takes}; leave --steps out, or take another --sampler."
+        )
+    if run.config.method == "diffusion" and sampler.steps > timesteps:
+        raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and the schedule's {timesteps}.")
 
 
 def _warn(space: ParameterSpace, theta: NDArray[np.float64], guidance: float) -> None:

@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.statistics.power import power_spectrum
 
     maps = without_channel(open_array(arguments.maps))
+    if arguments.out.exists() and arguments.out.samefile(arguments.maps):
+        raise UserError(f"--out: {arguments.out} is the file of maps itself; choose another file.")
     spectrum = power_spectrum(maps, arguments.box, source=str(arguments.maps))
     lines = _mean_lines(spectrum, arguments.maps) if arguments.mean else _lines(spectrum)
     try:

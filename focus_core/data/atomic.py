@@ -13,21 +13,33 @@ from typing import BinaryIO
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails.
 
-    An OSError of the writing, which Python raises without a name, names `path`.
+    An OSError of the writing, which Python raises without a name, names `path`. A device or a pipe (/dev/stdout, say)
+    cannot be replaced and is written as it is.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with _named(path), path.open("wb") as file:
+            yield file
+        return
     temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with _named(path):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.filename is None and error.errno is not None:
             error.filename = str(path)
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -41,6 +41,8 @@ def open_path(
     found = sorted(path.glob("Maps_*.npy"))
     if not is_folder(path) and len(found) == 1:
         return open_pair(found[0], params_beside(found[0]) or found[0], space, box_size)
+    if not is_folder(path) and found:
+        raise UserError(f"{path}: holds {len(found)} files of maps ({found[0].name} and others); name one of them.")
     return open_folder(path)
 
 

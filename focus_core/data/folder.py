@@ -21,7 +21,7 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.files import open_maps, read_table, sha256_of
 from focus_core.data.labels import check_columns, check_prior
 from focus_core.errors import UserError
-from focus_core.mistakes import first_mistake
+from focus_core.mistakes import LARGEST_BOX, first_mistake
 from focus_core.parameters import ParameterSpace
 from focus_core.yaml_text import parse_yaml, read_text
 
@@ -52,7 +52,7 @@ class _DescriptionFile(BaseModel):
     name: Annotated[Text, Field(min_length=1)]
     field: Text
     unit: Text | None = None
-    box_size: Annotated[Number, Field(gt=0)] | None = None
+    box_size: Annotated[Number, Field(gt=0, le=LARGEST_BOX)] | None = None
     redshift: Annotated[Number, Field(gt=-1)]
     maps_per_simulation: Annotated[Integer, Field(ge=1)]
     periodic: bool = True
@@ -76,8 +76,11 @@ class _DescriptionFile(BaseModel):
         )
 
 
-def write_maps(path: Path, pieces: Iterable[NDArray[np.float32]], shape: tuple[int, int, int]) -> None:
-    """Write a .npy of float32 maps piece by piece, so that no more than a piece is ever in memory."""
+def write_maps(path: Path, pieces: Iterable[NDArray[np.float32]], shape: tuple[int, ...]) -> None:
+    """Write a .npy of float32 maps piece by piece, so that no more than a piece is ever in memory.
+
+    Not by `np.save`, which loses the end of an array without a word where the disk is full (it ignores the last flush).
+    """
     with replacing(path) as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)

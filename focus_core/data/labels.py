@@ -37,6 +37,11 @@ _ALIASES = {
 _ROUNDING = 1e-4
 
 
+def own_name(called: str) -> str:
+    """The name that a column has in a parameter space, whatever a table calls it; an unknown one as it stands."""
+    return _ALIASES.get(called, called)
+
+
 def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
     """The number of columns and, if the file has a header, their names and order."""
     found = table.values.shape[1]
@@ -45,7 +50,7 @@ def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
             f"{source}: has {found} parameter columns, but {space.name} has {len(space)} ({', '.join(space.names)})."
         )
     for position, (called, expected) in enumerate(zip(table.header or (), space.names, strict=False), 1):
-        if _ALIASES.get(called, called) != expected:
+        if own_name(called) != expected:
             raise UserError(
                 f"{source}: column {position} is called {called}, but {space.name} has {expected} there; "
                 "put the columns in the order of the space, or name the right data.parameter_space."
@@ -71,6 +76,17 @@ def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
     """Refuse θ outside the prior."""
     for sentence in outside_prior(theta, space, source):
         raise UserError(sentence)
+
+
+def check_logarithms(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
+    """Refuse values that have no logarithm where a scale needs one: CAMELS' EX has feedback of strength 0."""
+    for column, p in zip(theta.T, space.parameters, strict=True):
+        if p.scaling == "log" and (column <= 0.0).any():
+            row = int(np.argmax(column <= 0.0))
+            raise UserError(
+                f"{source}: column {p.name}, row {row} holds {column[row]:g}, which has no place on its logarithmic "
+                "scale; leave that simulation and its maps out."
+            )
 
 
 def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> None:

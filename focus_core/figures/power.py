@@ -19,11 +19,12 @@ def draw_power(file: BinaryIO, arrays: Mapping[str, Any], symbols: list[str]) ->
     """`arrays` is the content of power_spectrum_epoch_XXXX.npz."""
     rows = len(arrays["real"])
     figure = new_figure(9.6, 7.6)
-    layout = {"left": 0.075, "right": 0.985, "bottom": 0.07, "top": 0.915, "wspace": 0.17, "hspace": 0.2}
+    layout = {"left": 0.075, "right": 0.985, "bottom": 0.07, "top": 0.905, "wspace": 0.17, "hspace": 0.24}
     panels = figure.subplots(math.ceil(rows / 2), 2, sharex=True, squeeze=False, gridspec_kw=layout).ravel()
     for row, axes in enumerate(panels[:rows]):
         _panel(axes, arrays, row)
-        axes.set_title(theta_text(symbols, arrays["theta"][row], 6), fontsize=8, color=INK)
+        # A line of six feedback parameters is wider than a panel.
+        axes.set_title(theta_text(symbols, arrays["theta"][row]), fontsize=8, color=INK, linespacing=1.35)
     panels[0].legend(loc="lower left", frameon=False, fontsize=8, labelcolor=INK)
     figure.suptitle(f"Epoch {int(arrays['epoch'])}   ·   power spectrum at four θ", y=0.985, fontsize=10, color=INK)
     save_png(figure, file)

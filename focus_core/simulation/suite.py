@@ -24,11 +24,20 @@ import yaml
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from focus_core.data.atomic import replacing, write_text
+from focus_core.data.atomic import write_text
 from focus_core.data.cmd import BUILT_IN_SUITE, CmdName
 from focus_core.data.dataset import SURFACE_DENSITY
-from focus_core.data.folder import DESCRIPTION, MAPS, Description, read_description, write_folder, write_maps
-from focus_core.errors import StopRequested, UserError
+from focus_core.data.folder import (
+    DESCRIPTION,
+    MAPS,
+    PARAMS,
+    Description,
+    read_description,
+    write_folder,
+    write_maps,
+)
+from focus_core.errors import MENDABLE, StopRequested, UserError
+from focus_core.mistakes import check_box
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
@@ -42,6 +51,8 @@ STATE = ".suite"
 PROVENANCE = "provenance.yaml"
 # Below 8 cells a side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
 _SMALLEST_GRID, _LARGEST_GRID = 8, 1024
+# Boxes of a suite: files in one folder, and weeks of work already at 64³.
+_LARGEST_SUITE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -64,14 +75,14 @@ class SuiteSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated, by the option's name."""
-        if self.simulations < 1 or self.realisations < 1:
+        if min(self.simulations, self.realisations) < 1 or self.simulations * self.realisations > _LARGEST_SUITE:
             raise UserError(
-                f"--simulations and --realisations: are {self.simulations} and {self.realisations}, below 1."
+                f"--simulations and --realisations: are {self.simulations} and {self.realisations}; each must be 1 or "
+                f"more, and their product {_LARGEST_SUITE} or less."
             )
         if self.grid % 2 or not _SMALLEST_GRID <= self.grid <= _LARGEST_GRID:
             raise UserError(f"--grid: is {self.grid}; it must be even, from {_SMALLEST_GRID} to {_LARGEST_GRID}.")
-        if not (math.isfinite(self.box) and self.box > 0):
-            raise UserError(f"--box: is {self.box:g}; it must be a positive number of Mpc/h.")
+        check_box(self.box, "--box:")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"--seed: is {self.seed}; it must be from 0 to 2⁶³ − 1.")
         if self.slabs is not None and (self.slabs < 1 or self.grid % self.slabs):
@@ -133,7 +144,7 @@ def simulate_suite(
         _run(spec, out, report, should_stop or (lambda: False), torch.device(device))
         _assemble(spec, out, device)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR):
+        if error.errno not in (*MENDABLE, errno.ENOENT):  # a folder that somebody removed meanwhile, say
             raise
         raise UserError(
             f"--out: {error.filename or out} cannot be written ({error.strerror}); mend that and run the same command "
@@ -153,15 +164,14 @@ def _run(
     state.mkdir(parents=True, exist_ok=True)
     write_text(state / "spec.json", json.dumps(spec.plain(), indent=1) + "\n")
     theta = spec.design()
-    missing = [row for row in range(spec.n_rows) if not _shard(out, row).exists()]
+    missing = [row for row in range(spec.n_rows) if not _is_whole(_shard(out, row), spec)]
     done = spec.n_rows - len(missing)
     report(done, spec.n_rows)
     for row in missing:
         if should_stop():
             raise StopRequested(f"stopped after {done} of {spec.n_rows} simulations; the same command goes on.")
         maps = _simulate(spec, theta[row], spec.phase_seed(row), device)
-        with replacing(_shard(out, row)) as file:
-            np.save(file, maps)
+        write_maps(_shard(out, row), [maps], maps.shape)
         done += 1
         report(done, spec.n_rows)
 
@@ -195,8 +205,12 @@ def _assemble(spec: SuiteSpec, out: Path, device: str) -> None:
     shutil.rmtree(out / STATE)
 
 
+def _cmd_name(spec: SuiteSpec) -> CmdName:
+    return CmdName(FIELD, f"{BUILT_IN_SUITE}-L{spec.box:.12g}n{spec.grid}", "LH", 0.0)
+
+
 def _write_cmd(spec: SuiteSpec, out: Path, provenance: dict[str, Any]) -> None:
-    name = CmdName(FIELD, f"{BUILT_IN_SUITE}-L{spec.box:.12g}n{spec.grid}", "LH", 0.0)
+    name = _cmd_name(spec)
     write_maps(out / name.maps_file, _shards(spec, out), (3 * spec.n_slabs * spec.n_rows, spec.grid, spec.grid))
     rows = ["# Om sigma8 SN1 AGN1 SN2 AGN2", *(" ".join(f"{v:.10g}" for v in row) for row in spec.design())]
     write_text(out / name.params_file, "\n".join(rows) + "\n")
@@ -222,8 +236,14 @@ def _recorded(out: Path, spec: SuiteSpec) -> Literal["complete", "unfinished", "
     """What is in the folder; UserError if it belongs to another suite or to somebody else."""
     state, found = _read_state(out)
     if state == "new":
-        if (out / MAPS).exists() or (out.exists() and not out.is_dir()):
-            raise UserError(f"--out: {out} already holds something that `focus simulate` did not make; choose another.")
+        if out.exists() and not out.is_dir():
+            raise UserError(f"--out: {out} is a file that `focus simulate` did not make; name a folder.")
+        name = _cmd_name(spec)
+        for file in (MAPS, PARAMS) if spec.layout == "folder" else (name.maps_file, name.params_file):
+            if (out / file).exists():
+                raise UserError(
+                    f"--out: {out / file} is something that `focus simulate` did not make; choose another folder."
+                )
         return "new"
     if found != spec.plain():
         other = [f"{key} {value}" for key, value in (found or {}).items() if spec.plain().get(key) != value]
@@ -237,15 +257,35 @@ def _recorded(out: Path, spec: SuiteSpec) -> Literal["complete", "unfinished", "
 def _read_state(out: Path) -> tuple[Literal["complete", "unfinished", "new"], dict[str, Any] | None]:
     for file in (DESCRIPTION, PROVENANCE):
         if (out / file).is_file():
-            return "complete", (read_description(out, file).get("provenance") or {}).get("suite")
+            provenance = read_description(out, file).get("provenance")
+            return "complete", _section(provenance.get("suite") if isinstance(provenance, dict) else None)
     spec_file = out / STATE / "spec.json"
-    if spec_file.is_file():
-        return "unfinished", json.loads(spec_file.read_text(encoding="utf-8"))
-    return "new", None
+    if not spec_file.is_file():
+        return "new", None
+    try:
+        return "unfinished", _section(json.loads(spec_file.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise UserError(
+            f"--out: {spec_file} is damaged ({error}); remove {out / STATE}, which starts the suite anew."
+        ) from error
+
+
+def _section(plain: Any) -> dict[str, Any] | None:
+    """Keys and values, or None for whatever else somebody wrote there by hand."""
+    return plain if isinstance(plain, dict) else None
 
 
 def _shard(out: Path, row: int) -> Path:
     return out / STATE / f"simulation_{row:06d}.npy"
+
+
+def _is_whole(shard: Path, spec: SuiteSpec) -> bool:
+    """Whether all maps of a simulation are there; a damaged file counts as missing, and is simulated again."""
+    try:
+        found = np.load(shard, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return False
+    return bool(found.shape == (3 * spec.n_slabs, spec.grid, spec.grid) and found.dtype == np.float32)
 
 
 def _shards(spec: SuiteSpec, out: Path) -> Iterator[NDArray[np.float32]]:

@@ -24,6 +24,7 @@ from scipy import fft
 from scipy.sparse import csr_array
 
 from focus_core.errors import UserError
+from focus_core.mistakes import check_box
 
 FloatArray = NDArray[np.float64]
 Maps = np.ndarray | torch.Tensor
@@ -82,8 +83,7 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
     Maps are surface densities, not overdensities: each is divided by its own mean. Raises UserError, in which `source`
     names the maps, for a map that is not finite or whose mean is not positive, and for a box without a size.
     """
-    if not (math.isfinite(box_size) and box_size > 0):
-        raise UserError(f"{source}: the box side is {box_size:g}; it must be a positive number of Mpc/h.")
+    check_box(box_size, f"{source}: the box side")
     if maps.ndim == 2:
         maps = maps[None]
     grid = maps.shape[-1] if maps.ndim else 0
@@ -174,7 +174,8 @@ def _sums_on_processor(maps: Maps, rings: _Rings, source: str) -> FloatArray:
     def sums(piece: slice) -> FloatArray:
         chosen = maps[piece]
         chosen = chosen.detach().cpu().double().numpy() if isinstance(chosen, torch.Tensor) else np.asarray(chosen)
-        mean: FloatArray = np.asarray(chosen.mean(axis=(1, 2), dtype=np.float64))
+        with np.errstate(over="ignore"):  # which `_check_means` tells in a sentence
+            mean: FloatArray = np.asarray(chosen.mean(axis=(1, 2), dtype=np.float64))
         _check_means(mean, piece.start, source)
         # δ Σ̄ and not δ: a pass over the pixels less.
         contrast = np.subtract(chosen, mean[:, None, None], dtype=np.float64)

@@ -114,9 +114,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({_first_line(error)}); mend that and try again.") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        is_pickle = isinstance(error, pickle.UnpicklingError)  # of which torch speaks at length, and in bold
+        what = "it holds Python objects, which FOCUS does not load" if is_pickle else _first_line(error)
         raise DamagedCheckpoint(
-            f"{path}: is not a readable checkpoint ({_first_line(error)}); choose another one, or resume its run, "
-            "which goes on from the last good one."
+            f"{path}: is not a readable checkpoint ({what}); choose another one, or resume its run, which goes on from "
+            "the last good one."
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise DamagedCheckpoint(
@@ -230,6 +232,7 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
         target = run_folder / WEIGHTS / f"{name}.safetensors"
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
+        shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
         temporary.replace(target)
 
 

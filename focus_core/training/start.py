@@ -13,6 +13,7 @@ import torch
 from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config, validate_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
+from focus_core.data.labels import check_logarithms
 from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths
 from focus_core.data.split import split_simulations
@@ -239,7 +240,7 @@ def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_
 
 
 def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
-    """The network must fit the data: parameters, channels and a side that its stages can halve."""
+    """The network must fit the data: parameters, channels and a side that its stages can halve; θ must have a scale."""
     with torch.device("meta"):
         build_network(config.model, dataset.periodic)
     if config.model.cond_dim != len(dataset.space):
@@ -250,6 +251,7 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
     if config.model.in_channels != 1:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
     check_grid(dataset.grid, len(config.model.channel_mults))
+    check_logarithms(dataset.theta, dataset.space, dataset.params_file)
 
 
 def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> None:

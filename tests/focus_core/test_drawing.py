@@ -105,14 +105,18 @@ def test_a_file_of_parameters_gives_n_maps_at_each_row_whatever_the_order_of_its
     np.savetxt(files[0], rows[:, order], delimiter=",", header=",".join(header), comments="")
     np.savetxt(files[1], rows[:, order], header=" ".join(header))
     np.save(files[2], rows)
+    # As other programs' tables call the same columns.
+    header = [{"Omega_m": "Om", "sigma_8": "sigma8", "n_s": "ns"}.get(name, name) for name in header]
+    files.append(tmp_path / "alias.dat")
+    np.savetxt(files[3], rows[:, order], header=" ".join(header))
     contents = []
     for file in files:
         out = tmp_path / f"{file.suffix[1:]}.npz"
         words = ["sample", "--run", str(finished_run), "--params-file", str(file), "--n", "3", "--device", "cpu"]
         assert main([*words, "--out", str(out)]) == 0
         contents.append(out.read_bytes())
-    assert contents[0] == contents[1] == contents[2]
-    assert capsys.readouterr().err.count("Omega_m = 0.7 is outside its training range [0.1, 0.5] by 50.0 %") == 3
+    assert contents[0] == contents[1] == contents[2] == contents[3]
+    assert capsys.readouterr().err.count("Omega_m = 0.7 is outside its training range [0.1, 0.5] by 50.0 %") == 4
     with np.load(out) as file:
         np.testing.assert_array_equal(file["params"], np.repeat(rows, 3, axis=0))
         expected = sample_maps(load_run(finished_run, device="cpu"), file["params"], 9)
@@ -157,6 +161,7 @@ def _full_disk(*_: object) -> None:
         ("Omega_m,sigma_8\n0.3,0.8\n", "has Omega_m, sigma_8; the run needs Omega_m, Omega_b, h"),
         (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,0.8,nan\n", "row 0, column 6 is nan; θ must be finite"),
         (",".join(NAMES) + "\n", "holds no rows of parameters"),
+        (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,1e9,-1\n", "sigma_8 = 1e+09 is 2.5e+09 times the width"),
     ],
 )
 def test_a_file_of_parameters_that_does_not_fit_the_run_is_one_sentence(

@@ -105,3 +105,10 @@ def test_bare_maps_are_checked_without_labels(tmp_path: Path, capsys: pytest.Cap
     assert "no parameters to check" in capsys.readouterr().out
     np.save(tmp_path / "m.npy", -np.ones((2, 8, 8), dtype=np.float32))
     assert "map 0 has a negative pixel" in mistake(capsys, tmp_path / "m.npy")
+
+
+def test_a_folder_of_several_cmd_files_asks_for_one_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for field in ("Mcdm", "T"):
+        np.save(tmp_path / f"Maps_{field}_SIMBA_LH_z=0.00.npy", np.ones((3, 8, 8), np.float32))
+    assert main(["data", "check", str(tmp_path)]) == 2
+    assert "holds 2 files of maps (Maps_Mcdm_SIMBA_LH_z=0.00.npy and others); name one" in capsys.readouterr().err

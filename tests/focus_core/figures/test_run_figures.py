@@ -10,7 +10,9 @@ from PIL import Image
 
 from focus_core.config import ExperimentConfig
 from focus_core.data.opening import open_dataset
+from focus_core.figures import power as power_figure
 from focus_core.figures.tiles import DIVIDE, NIGHT, render_tile, stretch
+from focus_core.parameters import CAMELS_LH6
 from focus_core.sampling import load_run
 from focus_core.statistics.power import power_spectrum
 from focus_core.training.epoch_figures import choose_simulations
@@ -123,3 +125,20 @@ def test_the_stretch_is_the_stated_percentiles_and_zeros_do_not_break_it() -> No
     maps[0] = 0.0
     assert np.isfinite(stretch(maps)).all()
     assert render_tile(maps[0], 10.0, 14.0)
+
+
+def test_titles_of_feedback_parameters_lie_within_the_figure_and_beside_each_other(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr(power_figure, "save_png", lambda figure, file: drawn.append(figure))
+    with np.load(finished_run / "figs" / "power_spectrum_epoch_0002.npz") as file:
+        arrays = {**file, "theta": np.full((4, 6), 0.261)}
+    power_figure.draw_power(io.BytesIO(), arrays, [p.symbol for p in CAMELS_LH6.parameters])
+    titles = [axes.title.get_window_extent() for axes in drawn[0].axes[:4]]
+    whole = drawn[0].bbox
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in titles)
+    assert titles[0].x1 < titles[1].x0
+    heading = drawn[0]._suptitle.get_window_extent()
+    assert max(box.y1 for box in titles) < heading.y0
+    assert titles[2].y1 < drawn[0].axes[0].get_window_extent().y0

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from full_disk import files_no_larger_than
 
 from focus_core.config import DataSection
 from focus_core.data.cmd import open_cmd, parse_name
@@ -95,6 +97,26 @@ def test_a_folder_that_is_not_a_suite_is_not_written_to(tmp_path: Path) -> None:
         simulate_suite(SMALL, tmp_path / "file" / "deeper")
 
 
+def test_parameters_that_somebody_else_wrote_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "params.csv").write_text("mine")
+    with pytest.raises(UserError, match=r"params\.csv .*did not make"):
+        simulate_suite(SMALL, tmp_path)
+    assert (tmp_path / "params.csv").read_text() == "mine"
+
+
+def test_a_record_of_a_suite_that_was_edited_by_hand_is_a_sentence(tmp_path: Path) -> None:
+    simulate_suite(SMALL, tmp_path / "s")
+    description = yaml.safe_load((tmp_path / "s" / "dataset.yaml").read_text())
+    for provenance in ([1], {"suite": "small"}, "hand-made"):
+        (tmp_path / "s" / "dataset.yaml").write_text(yaml.safe_dump(description | {"provenance": provenance}))
+        with pytest.raises(UserError, match="another suite"):
+            simulate_suite(SMALL, tmp_path / "s")
+    (tmp_path / "t" / ".suite").mkdir(parents=True)
+    (tmp_path / "t" / ".suite" / "spec.json").write_text('{"simulations": 2')
+    with pytest.raises(UserError, match=r"spec\.json is damaged"):
+        simulate_suite(SMALL, tmp_path / "t")
+
+
 def test_a_longer_suite_begins_with_the_shorter_one_and_fills_the_prior() -> None:
     long = SuiteSpec(simulations=64).design()
     np.testing.assert_array_equal(SuiteSpec(simulations=11).design(), long[:11])
@@ -145,10 +167,14 @@ def test_feedback_labels_have_no_effect_and_cosmology_has(tmp_path: Path) -> Non
     [
         ({"simulations": 0}, "--simulations"),
         ({"realisations": 0}, "--realisations"),
+        ({"simulations": 10**20}, "--simulations"),
+        ({"realisations": 10**7}, "--realisations"),
         ({"grid": 7}, "--grid"),
         ({"grid": 2048}, "--grid"),
         ({"box": 0.0}, "--box"),
         ({"box": float("nan")}, "--box"),
+        ({"box": 1e-300}, "--box"),
+        ({"box": 1e300}, "--box"),
         ({"seed": -1}, "--seed"),
         ({"slabs": 3}, "--slabs"),
         ({"layout": "cmd"}, "--layout"),
@@ -161,18 +187,34 @@ def test_what_cannot_be_simulated_is_refused_by_option(change: dict[str, object]
 
 def test_a_full_disk_is_a_sentence_and_keeps_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = open_folder(simulate_suite(SMALL, tmp_path / "whole"))
-    save, written = np.save, 0
+    write, written = suite.write_maps, 0
 
-    def full_after_two(file: object, array: np.ndarray) -> None:
+    def full_after_two(path: Path, pieces: list[np.ndarray], shape: tuple[int, ...]) -> None:
         nonlocal written
         written += 1
         if written > 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(file, array)  # type: ignore[arg-type]
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, pieces, shape)
 
-    monkeypatch.setattr(suite.np, "save", full_after_two)
+    monkeypatch.setattr(suite, "write_maps", full_after_two)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\).*keeps what is finished"):
         simulate_suite(SMALL, tmp_path / "s")
     assert len(list((tmp_path / "s" / ".suite").iterdir())) == 3  # two simulations, and what the suite is
     monkeypatch.undo()
+    np.testing.assert_array_equal(open_folder(simulate_suite(SMALL, tmp_path / "s")).maps, whole.maps)
+
+
+def test_a_disk_that_takes_only_a_part_of_a_simulation_is_full(tmp_path: Path) -> None:
+    # `np.save` told nothing of it, and left a file without its end.
+    refused = pytest.raises(UserError, match=r"simulation_000000\.npy cannot be written \(File too large\)")
+    with files_no_larger_than(1000), refused:
+        simulate_suite(SMALL, tmp_path / "s")
+    assert open_folder(simulate_suite(SMALL, tmp_path / "s")).n_simulations == SMALL.n_rows
+
+
+def test_a_simulation_whose_file_was_cut_is_run_again(tmp_path: Path) -> None:
+    whole = open_folder(simulate_suite(SMALL, tmp_path / "whole"))
+    stop_after(SMALL, tmp_path / "s", 2)
+    shard = tmp_path / "s" / ".suite" / "simulation_000001.npy"
+    shard.write_bytes(shard.read_bytes()[:1000])
     np.testing.assert_array_equal(open_folder(simulate_suite(SMALL, tmp_path / "s")).maps, whole.maps)

@@ -68,7 +68,10 @@ def test_the_help_says_that_the_mean_takes_maps_as_independent(capsys: pytest.Ca
         (np.ones(8), [], "maps.npy: have shape (8,)"),
         (np.array(1.0), [], "maps.npy: have shape ()"),
         (np.ones((0, 8, 8)), [], "maps.npy: have shape (0, 8, 8)"),
+        (np.full((2, 8, 8), 1.7e308), [], "maps.npy: map 0 has pixels that are not finite"),
         (np.ones((2, 8, 8)), ["--box", "0"], "the box side is 0"),
+        (np.ones((2, 8, 8)), ["--box", "1e300"], "the box side is 1e+300"),
+        (np.ones((2, 8, 8)), ["--box", "nan"], "the box side is nan"),
         (np.ones((1, 8, 8)), ["--mean"], "leave --mean out"),
         (np.array([{}], dtype=object), [], "pickled"),
     ],
@@ -84,3 +87,23 @@ def test_a_mistake_is_one_line_and_leaves_the_old_file(
     assert words in error
     assert error.count("\n") == 1
     assert (tmp_path / "pk.csv").read_text() == "old"
+
+
+def test_the_maps_themselves_are_never_written_over(maps_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = maps_file.read_bytes()
+    other_name = maps_file.with_name("link.csv")
+    other_name.symlink_to(maps_file)
+    for out in (maps_file, other_name):
+        assert main(["spectrum", str(maps_file), "--box", "25", "--out", str(out)]) == 2
+        assert f"--out: {out} is the file of maps itself" in capsys.readouterr().err
+    assert maps_file.read_bytes() == before
+
+
+def test_a_device_is_written_and_not_replaced(maps_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    device = Path("/dev/full")
+    if not device.is_char_device():
+        pytest.skip("this system has no /dev/full")
+    assert main(["spectrum", str(maps_file), "--box", "25", "--out", str(device)]) == 2
+    assert "--out: /dev/full cannot be written (No space left on device)" in capsys.readouterr().err
+    assert device.is_char_device()
+    assert main(["spectrum", str(maps_file), "--box", "25", "--out", "/dev/null"]) == 0

@@ -187,3 +187,9 @@ def test_a_configuration_that_does_not_fit_is_one_sentence(
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         run_training(tiny_config(**sections), tmp_path, tiny_home, StopSwitch())
+
+
+def test_whoever_may_read_the_checkpoints_may_read_the_weights_for_other_programs(finished_run: Path) -> None:
+    files = [*(finished_run / "checkpoints").glob("*.pt"), *(finished_run / "weights").glob("*.safetensors")]
+    assert len(files) > 2
+    assert len({path.stat().st_mode for path in files}) == 1

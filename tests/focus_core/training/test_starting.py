@@ -116,6 +116,19 @@ def test_a_named_dataset_keeps_its_name(tiny_home: Path, tiny_config: ConfigMake
     assert with_absolute_paths(data, tiny_home, [datasets_folder(tiny_home)]) == data
 
 
+def test_feedback_of_strength_zero_is_refused_by_row_before_a_training(
+    tmp_path: Path, tiny_config: ConfigMaker
+) -> None:
+    """CAMELS' EX set has it, and θ is scaled in its logarithm."""
+    maps, params = tmp_path / "Maps_Mcdm_SIMBA_EX_z=0.00.npy", tmp_path / "params_EX_SIMBA.txt"
+    np.save(maps, np.random.default_rng(0).lognormal(size=(8, 16, 16)).astype(np.float32))
+    params.write_text("# Om sigma8 SN1 AGN1 SN2 AGN2\n.3 .8 1 1 1 1\n.3 .8 1 100 1 1\n.3 .8 100 1 1 1\n.3 .8 0 0 0 0\n")
+    data = DataSection(maps_path=str(maps), params_path=str(params), train_split=0.5)
+    config = tiny_config().model_copy(update={"data": data})
+    with pytest.raises(UserError, match=r"params_EX_SIMBA\.txt: column A_SN1, row 3 holds 0"):
+        run_training(config, tmp_path / "run", tmp_path, StopSwitch())
+
+
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
