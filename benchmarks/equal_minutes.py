@@ -22,6 +22,7 @@ Scores are those of benchmarks/quickstart_study.py. Nothing needs a network; FOC
 from __future__ import annotations
 
 import argparse
+import pickle
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -93,8 +94,10 @@ class Trained:
     def load(cls, path: Path) -> Trained:
         try:
             return cls(**torch.load(path, weights_only=True))
-        except (OSError, RuntimeError, TypeError) as error:
-            raise UserError(f"{path}: is not a case that this script has trained ({error}).") from error
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}).") from error
+        except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            raise UserError(f"{path}: is not a case that this script has trained.") from error
 
 
 class Artist(Protocol):
