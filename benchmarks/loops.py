@@ -64,13 +64,13 @@ def lesson(home: Path, grid: int, n_maps: int) -> Lesson:
     return opened_lesson(home)
 
 
-def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0) -> None:
+def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0, name: str = "lesson") -> None:
     """Lognormal maps of this many pixels a side, two a simulation, written as a dataset under `home`."""
     rng, simulations = np.random.default_rng(seed), -(-n_maps // 2)
     theta = WCDM6.from_unit(rng.uniform(-1, 1, (simulations, 6)))
     maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid), dtype=np.float32))).astype(np.float32)
-    about = Description("lesson", "Mcdm", "(M☉/h)/(Mpc/h)²", 25.0, 0.0, 2, WCDM6)
-    write_folder(datasets_folder(home) / "lesson", [maps], grid, theta, about)
+    about = Description(name, "Mcdm", "(M☉/h)/(Mpc/h)²", 25.0, 0.0, 2, WCDM6)
+    write_folder(datasets_folder(home) / name, [maps], grid, theta, about)
 
 
 def opened_lesson(home: Path) -> Lesson:
@@ -183,9 +183,9 @@ def diffusers_loop(
 
 
 class UNetOfTheta(nn.Module):
-    """UNet2DModel whose time embedding is joined by a linear map of θ."""
+    """UNet2DModel whose time embedding is joined by a linear map of θ. `groups` are those of its normalisations."""
 
-    def __init__(self, unet: Any, widths: tuple[int, ...], condition_size: int) -> None:
+    def __init__(self, unet: Any, widths: tuple[int, ...], condition_size: int, groups: int = 32) -> None:
         super().__init__()
         levels = len(widths)
         down, up = ["DownBlock2D"] * levels, ["UpBlock2D"] * levels
@@ -198,6 +198,7 @@ class UNetOfTheta(nn.Module):
             down_block_types=tuple(down),
             up_block_types=tuple(up),
             class_embed_type="identity",
+            norm_num_groups=groups,
         )
         self.theta = nn.Linear(condition_size, 4 * widths[0])
 

@@ -74,7 +74,10 @@ def _commit() -> str:
     """The checkout's commit, with a plus where the measured code has changed since; "unknown" outside a checkout."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        try:
+            return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        except OSError:  # a machine without git
+            return ""
 
     changed = git("status", "--porcelain", "--", "focus_core", "benchmarks/*.py")
     return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")

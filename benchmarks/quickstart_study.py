@@ -41,9 +41,6 @@ from focus_core.errors import UserError
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.paths import focus_home
 from focus_core.sampling import load_run, sample_maps
-from focus_core.simulation.cosmology import Cosmology
-from focus_core.simulation.particle_mesh import density, evolve
-from focus_core.simulation.slabs import slab_maps
 from focus_core.statistics.power import band_average, bands, power_spectrum
 from focus_core.statistics.smoothed_truth import band_ratio, design_matrix, fit_smoothed_truth, polynomial_terms
 from focus_core.training.batches import TrainingMaps
@@ -95,14 +92,14 @@ def main() -> int:
     try:
         study = Study(arguments.maps, arguments.seed)
         rows = study.rivals() if arguments.rivals else []
-        _write(arguments.out, rows)
+        write_scores(arguments.out, rows)
         for text in arguments.case:
-            name, config = _case(text)
+            name, config = parse_case(text)
             rows.append(study.train(name, config, arguments.minutes, arguments.epochs, arguments.out / name, text))
-            _write(arguments.out, rows[-1:])
+            write_scores(arguments.out, rows[-1:])
         for folder in arguments.again:
             rows.append(study.score_run(folder, folder.name))
-            _write(arguments.out, rows[-1:])
+            write_scores(arguments.out, rows[-1:])
         print(study.table(rows))
     except UserError as error:
         print(f"benchmarks/quickstart_study.py: {error}", file=sys.stderr)
@@ -212,6 +209,11 @@ class Study:
 
     def _floor(self) -> NDArray[np.float32]:
         """New simulations at the held-out θ with phases that the suite has never seen."""
+        # Only the floor simulates: a machine that trains alone can do without pyccl.
+        from focus_core.simulation.cosmology import Cosmology
+        from focus_core.simulation.particle_mesh import density, evolve
+        from focus_core.simulation.slabs import slab_maps
+
         maps = []
         for number, row in enumerate(self.held_out):
             names = zip(self.dataset.space.names, self.dataset.theta[row], strict=True)
@@ -272,7 +274,7 @@ def _evaluations(config: ExperimentConfig) -> int:
     return 2 * steps - 1 if config.sampling.method == "heun" else steps
 
 
-def _case(text: str) -> tuple[str, ExperimentConfig]:
+def parse_case(text: str) -> tuple[str, ExperimentConfig]:
     name, _, settings = text.partition(":")
     plain = load_config(RECIPE).to_dict()
     del plain["experiment"]["method"]
@@ -289,7 +291,7 @@ def _case(text: str) -> tuple[str, ExperimentConfig]:
     return name, validate_config(plain, f"--case {name}")
 
 
-def _write(folder: Path, rows: list[Score]) -> None:
+def write_scores(folder: Path, rows: list[Score]) -> None:
     with (folder / "scores.jsonl").open("a", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(asdict(row)) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -61,6 +61,46 @@ def test_the_experiments_are_compared(
     out = capsys.readouterr().out
     assert "| 16², batch 2 |" in out
     assert "about 75 %" in out
+
+
+@pytest.fixture
+def threads_restored() -> Iterator[None]:
+    """The scripts set torch's threads for the whole process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+CASES_NEED = {
+    "quickstart": [],
+    "baseline": [],
+    "diffusers": ["diffusers"],
+    "flow_matching": ["diffusers", "flow_matching"],
+}
+
+
+@pytest.mark.usefixtures("threads_restored")
+@pytest.mark.parametrize("case", CASES_NEED)
+def test_a_case_of_equal_minutes_leaves_one_file_that_is_scored_later(
+    case: str, script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for package in CASES_NEED[case]:
+        pytest.importorskip(package, reason=f"{package} is not installed: make install-bench")
+    script("loops.py").write_lesson(tmp_path, 32, 40, name="quick")
+    monkeypatch.setenv("FOCUS_HOME", str(tmp_path))
+    out, scores = tmp_path / "out", tmp_path / "scores"
+    module = script(f"equal_minutes.py --minutes 0.01 --epochs 1 --threads 1 --out {out} --case {case} --train-only")
+    assert module.main() == 0
+    assert [file.name for file in out.iterdir()] == [f"{case}.pt"]
+    sys.argv[1:] = f"--score {out} --maps 1 --most-evaluations 50 --threads 1 --out {scores}".split()
+    assert module.main() == 0
+    printed = capsys.readouterr().out
+    assert f"{case}: " in printed
+    assert f"| {case}, " in printed
+    assert " 0 parameters" not in printed
+    (row,) = (json.loads(line) for line in (scores / "scores.jsonl").read_text().splitlines())
+    assert row["evaluations"] <= 50
+    assert all(ratio > 0 for ratio in row["ratio"])
 
 
 def test_the_wait_for_maps_is_measured_on_a_file_of_camels_layout(
