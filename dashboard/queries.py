@@ -6,7 +6,7 @@ A key that grows with every change (the change token) makes an idle page cost on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +139,19 @@ def _summaries(
     archived: bool,
 ) -> list[ExperimentSummary]:
     return record().list_experiments(status=status, text=text, tag=tag, dataset=dataset, archived=archived)
+
+
+def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> dict[str, str]:
+    """Names by id of what a page offers, and of the one that its address asks for where the list leaves that out.
+
+    UserError when the record has no such experiment: to show another one instead would pass for the one asked for.
+    """
+    names = {row.id: row.name for row in rows}
+    if asked and asked not in names:
+        name = experiment(asked).summary.name
+        listed = any(row.id == asked for row in summaries(None, None, None, None))
+        names[asked] = name if listed else f"{name} (archived)"
+    return names
 
 
 def active_simulations() -> list[JobRow]:

@@ -67,10 +67,10 @@ def _slots_of_address() -> Slots:
 
 def _known(slots: Slots, rows: dict[str, ExperimentSummary]) -> tuple[Slots, dict[str, str]]:
     """The set without what the record does not know, and the names of all that can be chosen."""
-    names = {row.id: row.name for row in rows.values()}
+    names = queries.names_with_asked(list(rows.values()), None)
     for place in (place for place in slots if place and place not in names):
         try:
-            names[place] = f"{queries.experiment(place).summary.name} (archived)"
+            names |= queries.names_with_asked([], place)
         except UserError as error:
             show_user_error(error)
     return choose(slots, [place for place in slots if place in names]), names

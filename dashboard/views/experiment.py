@@ -31,9 +31,7 @@ def page() -> None:
     try:
         detail = queries.experiment(experiment_id)
     except UserError as error:
-        show_user_error(error)
-        if st.button("All experiments", icon=":material/arrow_back:"):
-            follow("experiments")
+        _no_such(error if experiment_id else UserError("id: the address names no experiment; choose one in the list."))
         return
     live = detail.summary.status in MOVING
     # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
@@ -47,6 +45,14 @@ def page() -> None:
     with right:
         tabs(experiment_id, live)
     st.fragment(samplers, run_every=3.0)(experiment_id)
+
+
+def _no_such(error: UserError) -> None:
+    with page_head("Experiment", key="experiment-head"):
+        pass
+    show_user_error(error)
+    if st.button("All experiments", icon=":material/arrow_back:", key="all-experiments"):
+        follow("experiments")
 
 
 def _head(experiment_id: str) -> None:
