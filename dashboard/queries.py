@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.record import record
+from focus_core.errors import UserError
 from focus_core.figures.tiles import stretch
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import (
@@ -38,6 +39,15 @@ def experiment(experiment_id: str) -> ExperimentDetail:
 @st.cache_resource(max_entries=64, show_spinner=False)  # frozen all through, so every page may hold the same one
 def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
     return record().experiment(experiment_id)
+
+
+def is_gone(experiment_id: str) -> bool:
+    """Whether it was deleted, in another window perhaps, since a page began to show it."""
+    try:
+        record().change_token(experiment_id)
+    except UserError:
+        return True
+    return False
 
 
 def series(experiment_id: str, token: int, key: str, split: str) -> Series:

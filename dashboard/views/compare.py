@@ -51,6 +51,8 @@ def page() -> None:
 
 
 def _top(slots: Slots, baseline: str) -> None:
+    if any(place and queries.is_gone(place) for place in slots):
+        st.rerun()  # the page then goes on without it
     runs = compared(slots)
     changed = changed_sentence(runs, queries.datasets())
     for said, hook in ((difference_sentence(runs), "compare-difference"), (changed, "compare-changed")):

@@ -56,6 +56,8 @@ def _no_such(error: UserError) -> None:
 
 
 def _head(experiment_id: str) -> None:
+    if queries.is_gone(experiment_id):
+        st.rerun()  # the page then says so once, instead of each of its parts
     detail = queries.experiment(experiment_id)
     row = detail.summary
     with page_head(row.name, pill(status_look(row)), key="experiment-head"):
