@@ -29,6 +29,7 @@ from focus_store.contracts import (
 )
 from focus_store.settings import Settings
 
+EXPERIMENTS = 100_000  # of a list, which is whole: a part of it would pass for all; 1,000 rows take about 60 ms
 POINTS = 1000  # a trace never carries more; an export gives every point
 
 
@@ -148,7 +149,9 @@ def _summaries(
     dataset: str | None,
     archived: bool,
 ) -> list[ExperimentSummary]:
-    return record().list_experiments(status=status, text=text, tag=tag, dataset=dataset, archived=archived)
+    return record().list_experiments(
+        status=status, text=text, tag=tag, dataset=dataset, archived=archived, limit=EXPERIMENTS
+    )
 
 
 def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> dict[str, str]:
