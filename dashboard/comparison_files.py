@@ -26,6 +26,13 @@ def table_csv(runs: Sequence[Compared], rows: Sequence[Measure], settings: Seque
     return _csv([head, *body, *([s.key, "setting", *s.texts, *blank] for s in settings)])
 
 
+def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
+    """A line an experiment, with the values that the chart of cost against quality draws."""
+    head = ["experiment", "name", *(f"{row.plain} [{row.unit}]" if row.unit else row.plain for row in measured)]
+    lines = [[run.id, run.name, *(_text(row.values[i]) for row in measured)] for i, run in enumerate(runs)]
+    return _csv([head, *lines])
+
+
 def losses_csv(repository: Repository, runs: Sequence[Compared]) -> str:
     """Every recorded loss (mean squared error of ε): of validation, of training by epoch and by step.
 

@@ -6,7 +6,7 @@ A key that grows with every change (the change token) makes an idle page cost on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.record import record
+from focus_core.errors import UserError
 from focus_core.figures.tiles import stretch
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import (
@@ -28,6 +29,7 @@ from focus_store.contracts import (
 )
 from focus_store.settings import Settings
 
+EXPERIMENTS = 100_000  # of a list, which is whole: a part of it would pass for all; 1,000 rows take about 60 ms
 POINTS = 1000  # a trace never carries more; an export gives every point
 
 
@@ -38,6 +40,15 @@ def experiment(experiment_id: str) -> ExperimentDetail:
 @st.cache_resource(max_entries=64, show_spinner=False)  # frozen all through, so every page may hold the same one
 def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
     return record().experiment(experiment_id)
+
+
+def is_gone(experiment_id: str) -> bool:
+    """Whether it was deleted, in another window perhaps, since a page began to show it."""
+    try:
+        record().change_token(experiment_id)
+    except UserError:
+        return True
+    return False
 
 
 def series(experiment_id: str, token: int, key: str, split: str) -> Series:
@@ -138,7 +149,22 @@ def _summaries(
     dataset: str | None,
     archived: bool,
 ) -> list[ExperimentSummary]:
-    return record().list_experiments(status=status, text=text, tag=tag, dataset=dataset, archived=archived)
+    return record().list_experiments(
+        status=status, text=text, tag=tag, dataset=dataset, archived=archived, limit=EXPERIMENTS
+    )
+
+
+def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> dict[str, str]:
+    """Names by id of what a page offers, and of the one that its address asks for where the list leaves that out.
+
+    UserError when the record has no such experiment: to show another one instead would pass for the one asked for.
+    """
+    names = {row.id: row.name for row in rows}
+    if asked and asked not in names:
+        name = experiment(asked).summary.name
+        listed = any(row.id == asked for row in summaries(None, None, None, None))
+        names[asked] = name if listed else f"{name} (archived)"
+    return names
 
 
 def active_simulations() -> list[JobRow]:

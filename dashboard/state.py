@@ -33,6 +33,12 @@ def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
     return {"ids": ",".join(experiment_ids)}
 
 
+def asked_epoch(newest: int) -> int:
+    """The epoch of the address, or the newest where it names none."""
+    asked = st.query_params.get("epoch", "")
+    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else newest
+
+
 def once(key: str, make: Callable[[], object]) -> None:
     """Give a widget its first value; afterwards the reader owns it."""
     if key not in st.session_state:

@@ -26,6 +26,7 @@ from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, Sam
 from focus_store.transitions import move, touch, unknown
 
 PERSON = "person"
+SIMULATE = "simulate"
 DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIMULATION_DEFAULTS: Mapping[str, Any] = {
     "simulations": 64,
@@ -183,17 +184,26 @@ class Requests(Record):
     def request_simulation(self, arguments: Mapping[str, Any]) -> str:
         """Ask for a suite: `name`, and what `focus simulate` takes (simulations, grid, box, seed, realisations, space).
 
-        UserError names the argument that cannot be. A suite of that name that is under way or there is not made twice.
+        UserError names the argument that cannot be. A suite that is under way answers an equal request too, and keeps
+        its name from another one: two simulations would write into one folder.
         """
         plain = _check_simulation(arguments)
         with self.writing() as session:
+            under_way = _suite_under_way(session, plain["name"])
+            if under_way is not None:
+                if under_way.arguments == plain:
+                    return under_way.id
+                raise UserError(
+                    f"name: '{plain['name']}' is being simulated with other settings; choose another name, or cancel "
+                    "that simulation."
+                )
             job_id, now = free_id(session, Job), database_now(session)
             title = f"Simulate {plain['name']}: {plain['simulations']} × {plain['grid']}³"
             total = int(plain["simulations"]) * int(plain["realisations"])
             session.add(
                 Job(
                     id=job_id,
-                    kind="simulate",
+                    kind=SIMULATE,
                     title=title,
                     arguments=plain,
                     status=JobStatus.QUEUED,
@@ -309,6 +319,13 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"weights: '{spec.weights}' is not known; choose ema or raw.")
     if spec.checkpoint not in ("best", "last") and not spec.checkpoint.startswith("epoch_"):
         raise UserError(f"checkpoint: '{spec.checkpoint}' is not known; choose best, last or a kept epoch.")
+
+
+def _suite_under_way(session: Session, name: str) -> Job | None:
+    jobs = session.scalars(
+        select(Job).where(Job.kind == SIMULATE, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    )
+    return next((job for job in jobs if job.arguments["name"] == name), None)
 
 
 def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, Insert, inspect, literal_column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -67,9 +68,12 @@ class Record:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One consistent view of the record."""
-        with Session(self._reader, expire_on_commit=False) as session:
-            yield session
+        """One consistent view of the record. UserError for what no database looks for, such as a NUL in an address."""
+        try:
+            with Session(self._reader, expire_on_commit=False) as session:
+                yield session
+        except DataError as error:
+            raise UserError(f"the record cannot look for that: {error.orig}.") from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

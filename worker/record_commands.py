@@ -71,7 +71,10 @@ def export_runs(settings: Settings, arguments: argparse.Namespace) -> int:
         raise UserError("ID: name the experiments to export, or give --all; focus-lab status and the pages show ids.")
     write, repository = writer(arguments.format), open_record(settings)
     try:
-        for experiment_id in _all_ids(repository) if arguments.all else dict.fromkeys(arguments.ids):
+        ids = _all_ids(repository) if arguments.all else list(dict.fromkeys(arguments.ids))
+        if not ids:
+            print(f"no experiment is in the record of {settings.home}, so nothing was exported")
+        for experiment_id in ids:
             done = export_run(repository, experiment_id, arguments.out, write, checkpoints=arguments.checkpoints)
             for warning in done.warnings:
                 print(f"focus-lab export: warning: {warning}", file=sys.stderr)

@@ -16,6 +16,7 @@ from dashboard.figures.template import colour_with_alpha, log_ticks, template
 from dashboard.theme import AXIS, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
 FloatArray = NDArray[np.float64]
+_SCATTER = "scatter of single maps (cosmic variance), ±1σ"
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -99,7 +100,7 @@ def _draw_powers(figure: go.Figure, group: TruthGroup, scale: _Scale, dash: str)
     if truth.scatter is not None:
         low = np.maximum(truth.truth - truth.scatter, 0.02 * truth.truth)
         high = truth.truth + truth.scatter
-        band(figure, k, low * factor, high * factor, SCATTER_BAND, 1, f"{prefix}scatter of single maps, ±1σ")
+        band(figure, k, low * factor, high * factor, SCATTER_BAND, 1, f"{prefix}{_SCATTER}")
     unit = " (Mpc/<i>h</i>)²" if truth.physical and not scale.variance else ""
     hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
     figure.add_scatter(
@@ -197,7 +198,7 @@ def _ratio_axis(groups: Sequence[TruthGroup]) -> dict[str, object]:
     ratios = ratios[np.isfinite(ratios) & (ratios > 0)]
     if ratios.size and not (ratios.min() >= 1 / 3 and ratios.max() <= 3):
         low, high = max(min(float(ratios.min()), 0.8), 1e-3) / 1.3, min(max(float(ratios.max()), 1.25), 1e3) * 1.3
-        return {**log_ticks(low, high, powers=True).axis(), "range": [math.log10(low), math.log10(high)]}
+        return {**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]}
     farthest = float(np.max(np.abs(ratios - 1.0), initial=0.0))
     distance = max(1.1 * farthest, 0.25)
     return {"range": [max(0.0, 1.0 - distance), 1.0 + distance], "nticks": 7}

@@ -80,10 +80,18 @@ class LogTicks:
         }
 
 
+# Of the ticks within a decade, for axes of fewer decades than the first number: an axis needs two values to be read.
+_MANTISSAS: Sequence[tuple[float, Sequence[float]]] = (
+    (0.5, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
+    (1.1, (1, 1.5, 2, 3, 5, 7)),
+    (2.1, (1, 2, 3, 5)),
+)
+
+
 def log_ticks(low: float, high: float, *, powers: bool = False) -> LogTicks:
     """Ticks for [low, high] > 0. `powers` writes decades as 10ⁿ outside 1 … 100, as spectra and losses want."""
     decades = math.log10(high / low)
-    mantissas: Sequence[float] = (1, 1.5, 2, 3, 5, 7) if decades < 1.1 else (1, 2, 3, 5) if decades < 2.1 else (1,)
+    mantissas: Sequence[float] = next((several for width, several in _MANTISSAS if decades < width), (1,))
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     grid = [(m, e) for e in range(first, last + 1) for m in mantissas if low <= m * 10.0**e <= high * (1 + 1e-9)]
     minor = [m * 10.0**e for e in range(first, last + 1) for m in range(2, 10) if low <= m * 10.0**e <= high]

@@ -51,6 +51,8 @@ def page() -> None:
 
 
 def _top(slots: Slots, baseline: str) -> None:
+    if any(place and queries.is_gone(place) for place in slots):
+        st.rerun()  # the page then goes on without it
     runs = compared(slots)
     changed = changed_sentence(runs, queries.datasets())
     for said, hook in ((difference_sentence(runs), "compare-difference"), (changed, "compare-changed")):
@@ -67,10 +69,10 @@ def _slots_of_address() -> Slots:
 
 def _known(slots: Slots, rows: dict[str, ExperimentSummary]) -> tuple[Slots, dict[str, str]]:
     """The set without what the record does not know, and the names of all that can be chosen."""
-    names = {row.id: row.name for row in rows.values()}
+    names = queries.names_with_asked(list(rows.values()), None)
     for place in (place for place in slots if place and place not in names):
         try:
-            names[place] = f"{queries.experiment(place).summary.name} (archived)"
+            names |= queries.names_with_asked([], place)
         except UserError as error:
             show_user_error(error)
     return choose(slots, [place for place in slots if place in names]), names

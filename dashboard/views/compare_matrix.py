@@ -14,6 +14,7 @@ from dashboard.comparison_markup import MatrixBlock, MatrixRow, image_matrix
 from dashboard.components.linked_zoom import linked_zoom
 from dashboard.markup import horizontal_bar, unit_html
 from dashboard.record import record
+from dashboard.state import asked_epoch
 from dashboard.tiles import tile_url
 from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared, maps_of
@@ -46,9 +47,8 @@ def matrix(slots: Slots) -> None:
 
 def _slider(epochs: Sequence[int]) -> int:
     """One epoch for all rows, kept in the address; follows the newest while it stands there."""
-    asked = st.query_params.get("epoch", "")
     state = st.session_state
-    current = state.get("compare-epoch", int(asked) if asked.isdigit() else epochs[-1])
+    current = state.get("compare-epoch", asked_epoch(epochs[-1]))
     if current == state.get("compare-newest"):
         current = epochs[-1]
     state["compare-newest"] = epochs[-1]

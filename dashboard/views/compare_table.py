@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard.comparison import Compared, same_data
-from dashboard.comparison_files import table_csv
+from dashboard.comparison_files import cost_csv, table_csv
 from dashboard.comparison_markup import compare_table
 from dashboard.components.chart import chart
 from dashboard.figures.compare_cost import Column, cost_quality
@@ -24,26 +24,24 @@ _QUALITY = {"Best validation loss": "Loss", "P(k) error, mean of bands": "<i>P</
 def table(runs: Sequence[Compared], baseline: int) -> None:
     rows = measures(runs, baseline)
     settings, n_settings = differing_settings(runs, baseline)
-    columns = _columns(rows, quality=same_data(runs))
-    beside = len(runs) <= BESIDE and len(columns) > 1
+    drawn = _drawn(rows, quality=same_data(runs))
+    beside = len(runs) <= BESIDE and len(drawn) > 1
     left, right = st.columns([66, 34], gap="medium") if beside else (st.container(), st.container())
     with left:
         with section_head("Measured", "measured", "ratios to the baseline"):
             download("table", partial(table_csv, runs, rows, settings))
         st.html(compare_table(runs, baseline, rows, settings, n_settings))
-    if len(columns) > 1 and len(runs) > 1:
+    if len(drawn) > 1 and len(runs) > 1:
         with right:
-            _cost(runs, columns)
+            _cost(runs, drawn)
 
 
-def _columns(rows: Sequence[Measure], *, quality: bool) -> list[Column]:
+def _drawn(rows: Sequence[Measure], *, quality: bool) -> list[tuple[str, Measure]]:
     """Columns of the chart that somebody measured; losses and errors only where they are about the same data."""
     by_name = {row.plain: row for row in rows}
     wanted = _COST | (_QUALITY if quality else {})
     found = [(title, by_name[name]) for name, title in wanted.items() if name in by_name]
-    return [
-        Column(title, row.values, _short(row)) for title, row in found if any(value is not None for value in row.values)
-    ]
+    return [(title, row) for title, row in found if any(value is not None for value in row.values)]
 
 
 def _short(row: Measure) -> Sequence[str]:
@@ -52,9 +50,10 @@ def _short(row: Measure) -> Sequence[str]:
     return [short_count(int(value)) if value is not None else "" for value in row.values]
 
 
-def _cost(runs: Sequence[Compared], columns: Sequence[Column]) -> None:
+def _cost(runs: Sequence[Compared], drawn: Sequence[tuple[str, Measure]]) -> None:
     with section_head("Cost against quality", "cost", "log axes, better is lower"):
-        pass
+        download("cost", partial(cost_csv, runs, [row for _, row in drawn]))
+    columns = [Column(title, row.values, _short(row)) for title, row in drawn]
     names, colours = [run.name for run in runs], [run.colour for run in runs]
     words = ", ".join(column.title.replace("<i>", "").replace("</i>", "") for column in columns)
     chart(

@@ -29,6 +29,9 @@ def page() -> None:
         _opener("Add by path", ":material/folder_open:", "add")
         _opener("New suite", ":material/grain:", "simulate", primary=True)
     warn_without_workers()
+    asked = st.query_params.get("dataset")
+    if asked and all(row.name != asked for row in rows):
+        show_user_error(UserError(f"dataset {asked}: is not in this record; it has {_listed(rows)}."))
     form = FORMS.get(st.session_state.get("datasets-form", ""))
     if form is not None:
         form(rows)
@@ -41,6 +44,10 @@ def page() -> None:
         detail(record().dataset(chosen.name))
     except UserError as error:
         show_user_error(error)
+
+
+def _listed(rows: list[DatasetRow]) -> str:
+    return ", ".join(row.name for row in rows) or "none yet"
 
 
 def _opener(label: str, icon: str, form: str, *, primary: bool = False) -> None:

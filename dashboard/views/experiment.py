@@ -31,9 +31,7 @@ def page() -> None:
     try:
         detail = queries.experiment(experiment_id)
     except UserError as error:
-        show_user_error(error)
-        if st.button("All experiments", icon=":material/arrow_back:"):
-            follow("experiments")
+        _no_such(error if experiment_id else UserError("id: the address names no experiment; choose one in the list."))
         return
     live = detail.summary.status in MOVING
     # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
@@ -49,7 +47,17 @@ def page() -> None:
     st.fragment(samplers, run_every=3.0)(experiment_id)
 
 
+def _no_such(error: UserError) -> None:
+    with page_head("Experiment", key="experiment-head"):
+        pass
+    show_user_error(error)
+    if st.button("All experiments", icon=":material/arrow_back:", key="all-experiments"):
+        follow("experiments")
+
+
 def _head(experiment_id: str) -> None:
+    if queries.is_gone(experiment_id):
+        st.rerun()  # the page then says so once, instead of each of its parts
     detail = queries.experiment(experiment_id)
     row = detail.summary
     with page_head(row.name, pill(status_look(row)), key="experiment-head"):

@@ -9,6 +9,7 @@ from dashboard.components.chart import chart, figure_json
 from dashboard.figures.power import power_panels
 from dashboard.record import record
 from dashboard.spectra import epoch_spectra
+from dashboard.state import asked_epoch
 from dashboard.tables import power_table, table_asked_for
 from dashboard.views.experiment_maps import epoch_maps
 from dashboard.words import per_cent
@@ -92,9 +93,8 @@ def _epoch_slider(epochs: list[int]) -> int:
     if len(epochs) == 1:
         st.html(f'<span class="focus-note" data-testid="epoch">epoch {epochs[0]}</span>')
         return epochs[0]
-    asked = st.query_params.get("epoch", "")
     newest_seen = st.session_state.get("newest-epoch")
-    current = st.session_state.get("epoch", int(asked) if asked.isdigit() else epochs[-1])
+    current = st.session_state.get("epoch", asked_epoch(epochs[-1]))
     if st.session_state.get("playing"):
         current = _next_epoch(epochs, current)
     elif current == newest_seen:

@@ -75,12 +75,12 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
     running = [row for row in rows if row.status in ACTIVE]
     failed = by_status[Status.FAILED] + by_status[Status.CRASHED]
     queued, done = by_status[Status.QUEUED], by_status[Status.SUCCEEDED]
-    stalled, paused = len(by_status[Status.STALLED]), len(by_status[Status.PAUSED])
+    resting = [f"{len(by_status[s])} {s.value}" for s in (Status.STALLED, Status.PAUSED) if by_status[s]]
     measured = [row for row in rows if row.power_error is not None]
     best = min(measured, key=lambda row: row.power_error or 0.0, default=None)
     hours = sum(row.seconds_trained for row in rows)
     return [
-        Readout("Running", str(len(running)), f"{stalled} stalled, {paused} paused" if stalled or paused else ""),
+        Readout("Running", str(len(running)), ", ".join(resting)),
         Readout("Queued", str(len(queued)), queued[-1].name if queued else ""),
         Readout("Failed", str(len(failed)), failed[0].name if failed else ""),
         Readout("Done", str(len(done)), f"of {len(rows)}"),

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import queries
-from dashboard.actions import QUICK, QUICK_COMMAND, missing_dataset, queue
+from dashboard.actions import QUICK, missing_dataset, queue, quick_command
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
 from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, setting, visible, widget_value
 from dashboard.frame import page_head, warn_without_workers
@@ -99,17 +99,21 @@ def _start_from() -> Origin | None:
 
 
 def _parent() -> Origin | None:
-    rows = {row.id: row for row in queries.summaries(None, None, None, None)}
-    if not rows:
+    rows, asked = queries.summaries(None, None, None, None), st.query_params.get("parent")
+    try:
+        names = queries.names_with_asked(rows, asked)
+    except UserError as error:
+        show_user_error(error)
+        names, asked = queries.names_with_asked(rows, None), None
+    if not names:
         st.selectbox("Parent", [], disabled=True, placeholder="No experiment yet", key="no-parent")
         return None
-    asked = st.query_params.get("parent")
-    if "new-parent" not in st.session_state:
-        st.session_state["new-parent"] = asked if asked in rows else next(iter(rows))
-    parent = st.selectbox("Parent", list(rows), format_func=lambda i: rows[i].name, key="new-parent")
+    if st.session_state.get("new-parent") not in names:
+        st.session_state["new-parent"] = asked or next(iter(names))
+    parent = st.selectbox("Parent", list(names), format_func=lambda i: names[i], key="new-parent")
     st.query_params.from_dict({"parent": parent})
-    yaml = record().configuration_file(parent)
-    return Origin(rows[parent].recipe, parent, yaml, rows[parent].parameters)
+    summary = queries.experiment(parent).summary
+    return Origin(summary.recipe, parent, record().configuration_file(parent), summary.parameters)
 
 
 def _begin(origin: Origin) -> None:
@@ -351,13 +355,13 @@ def _notices(config: ExperimentConfig) -> None:
         folder = Settings.from_environment().datasets / QUICK
         st.info(
             "The dataset `quick` is not there yet. Queueing this experiment first simulates it, 64 simulations, a few "
-            f"minutes on two cores; by hand it is\n\n`{QUICK_COMMAND.format(folder=folder)}`",
+            f"minutes on two cores; by hand it is\n\n`{quick_command(folder)}`",
             icon=":material/grain:",
         )
     elif missing is not None:
         folder = Settings.from_environment().datasets / missing
         st.warning(
             f"data.dataset: the laboratory has no dataset '{missing}'. Make it with "
-            f"`{QUICK_COMMAND.format(folder=folder)}`, or give the path of a folder.",
+            f"`{quick_command(folder)}`, or give the path of a folder.",
             icon=":material/warning:",
         )

@@ -19,7 +19,7 @@ def page() -> None:
         pass
     warn_without_workers()
     models = [row for row in queries.summaries(None, None, None, None) if row.epoch > 0]
-    if not models:
+    if not (models or "model" in st.query_params):
         _empty()
         return
     left, right = st.columns([27, 73], gap="medium")
@@ -44,10 +44,16 @@ def _empty() -> None:
 
 
 def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
-    names = {row.id: row.name for row in rows}
     asked = st.query_params.get("model")
+    try:
+        names = queries.names_with_asked(rows, asked)
+    except UserError as error:
+        show_user_error(error)
+        names, asked = queries.names_with_asked(rows, None), None
+    if not names:
+        return None
     if st.session_state.get("model") not in names:
-        st.session_state.model = asked if asked in names else next(iter(names))
+        st.session_state.model = asked or next(iter(names))
     chosen = st.selectbox("Model", list(names), key="model", format_func=lambda i: names[i], on_change=_forget_sample)
     st.query_params["model"] = chosen
     try:

@@ -298,6 +298,11 @@ class TestSeveralExperiments:
         listed = page.locator(f'[data-testid="disk-row"][data-id="{gone}"]')
         on_disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         assert int(listed.get_attribute("data-bytes") or 0) == pytest.approx(on_disk, rel=0.01)
+        others = [page.context.new_page() for _ in range(2)]
+        for other, address in zip(others, (f"experiment?id={gone}", f"compare?ids={visit.ids['experiment_01']},{gone}"),
+                                  strict=True):  # fmt: skip
+            other.goto(f"{visit.laboratory.address}/{address}")
+            other.get_by_text("experiment_02").first.wait_for()
         press(page, f"delete-{gone}")
         asked = page.locator(".st-key-confirm-deletion")
         expect(asked).to_contain_text(
@@ -309,6 +314,13 @@ class TestSeveralExperiments:
         )
         expect(listed).to_have_count(0)
         assert not folder.exists()
+        # Windows that stood open on it say so once, in place of each of their parts.
+        for other in others:
+            expect(other.get_by_test_id("stAlertContentError")).to_have_count(1)
+            expect(other.get_by_test_id("stAlertContentError")).to_contain_text(
+                f"experiment {gone}: is not in this record"
+            )
+            other.close()
         visit.compare()
         expect(page.get_by_test_id("compare-table").locator("thead a")).to_have_text(["experiment_01"])
 

@@ -150,7 +150,14 @@ def test_the_variance_per_ln_k_scales_truth_and_runs_alike_and_leaves_the_ratios
 
 def test_a_run_far_off_is_drawn_on_a_logarithmic_ratio() -> None:
     runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("wild", "#de701f", spectra(15.0))]
-    assert compare_powers([TruthGroup("", runs)]).layout.yaxis2.type == "log"
+    axis = compare_powers([TruthGroup("", runs)]).layout.yaxis2
+    assert axis.type == "log"
+    assert axis.ticktext[:2] == ("1", "2")  # ratios are written as numbers, below 1 as decimals
+
+
+def test_a_ratio_below_one_is_written_as_a_decimal() -> None:
+    axis = compare_powers([TruthGroup("", [RunPower("one", "#2959f2", spectra(0.2))])]).layout.yaxis2
+    assert "0.2" in axis.ticktext
 
 
 def test_cost_and_quality_run_from_best_at_the_bottom_to_worst() -> None:
@@ -178,3 +185,14 @@ def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
     last = next(row for row in mine if row["curve"] == "validation" and row["epoch"] == "3")
     assert float(last["loss"]) == pytest.approx(0.5 / 3)
     assert float(last["seconds_trained"]) == 6.0
+
+
+def test_the_file_of_costs_has_a_line_an_experiment_in_plain_numbers(pair: tuple[str, str]) -> None:
+    from dashboard.comparison_files import cost_csv
+    from dashboard.measures import measures
+    from dashboard.record import record
+
+    runs = [Compared(i, record().experiment(one)) for i, one in enumerate(pair)]
+    rows = rows_of(cost_csv(runs, [row for row in measures(runs, 0) if row.plain in ("Parameters", "Peak memory")]))
+    assert [row["experiment"] for row in rows] == list(pair)
+    assert [float(row["Peak memory [B]"]) for row in rows] == [run.detail.peak_memory_bytes for run in runs]

@@ -162,6 +162,13 @@ def test_log_ticks_read_as_people_write_them() -> None:
     ]
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.43), (0.3, 0.42), (0.0151, 0.0212), (0.9, 1.26)])
+def test_a_log_axis_of_less_than_a_decade_has_several_values_to_be_read(low: float, high: float) -> None:
+    ticks = log_ticks(low, high)
+    assert 3 <= len(ticks.values) <= 9
+    assert all(low <= value <= high for value in ticks.values)
+
+
 def test_numbers_have_a_real_minus_and_no_e() -> None:
     assert plain_number(-0.5) == "−0.5"
     assert plain_number(2e12) == "2·10<sup>12</sup>"

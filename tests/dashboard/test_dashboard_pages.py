@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from standing import standing
 from streamlit.testing.v1 import AppTest
+
+from dashboard.actions import quick_command
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = APP.parent / "views"
@@ -253,3 +256,46 @@ def test_difference_scaled_spectrum_enlarged_map_and_tables_are_one_choice_away(
     assert "<i>P</i> generated [(Mpc/<i>h</i>)²]" in text
     assert "learning rate</th>" in text
     assert len(charts(app)) == 3
+
+
+class TestAddressesThatNameNothing:
+    """What a stale link or a hand-typed address asks for is said, and nothing else passes for it."""
+
+    def test_an_experiment_that_is_not_there_has_a_headed_page_with_a_way_back(self, small_laboratory: Any) -> None:
+        app = open_page("experiment", id="zzz")
+        assert (app.title[0].value, app.error[0].value.partition(";")[0]) == (
+            "Experiment",
+            "experiment zzz: is not in this record",
+        )
+        assert app.button(key="all-experiments").label == "All experiments"
+        assert "names no experiment" in open_page("experiment").error[0].value
+
+    @pytest.mark.parametrize(("page", "key"), [("sample", "model"), ("new", "parent")])
+    def test_a_model_or_a_parent_that_is_not_there_is_said(self, small_laboratory: Any, page: str, key: str) -> None:
+        app = open_page(page, **{key: "zzz"})
+        assert not app.exception
+        assert "experiment zzz: is not in this record" in app.error[0].value
+
+    @pytest.mark.parametrize(("page", "key", "box"), [("sample", "model", "model"), ("new", "parent", "new-parent")])
+    def test_an_archived_one_is_taken_and_no_other(self, small_laboratory: Any, page: str, key: str, box: str) -> None:
+        small_laboratory.repository.archive(small_laboratory.finished)
+        app = open_page(page, **{key: small_laboratory.finished})
+        assert not app.exception
+        assert app.selectbox(key=box).value == small_laboratory.finished
+        assert "Finished one (archived)" in app.selectbox(key=box).options
+
+    def test_a_dataset_that_is_not_there_is_said(self, small_laboratory: Any) -> None:
+        app = open_page("datasets", dataset="slow")
+        assert "dataset slow: is not in this record; it has quick" in app.error[0].value
+
+    @pytest.mark.parametrize("epoch", ["²", "9" * 5000, "-1", "x"])
+    def test_an_epoch_that_is_no_number_is_the_newest(self, small_laboratory: Any, epoch: str) -> None:
+        for page, key in (("experiment", "id"), ("compare", "ids")):
+            app = open_page(page, **{key: small_laboratory.finished, "epoch": epoch})
+            assert not app.exception
+            assert 'data-epoch="3"' in html(app)
+
+
+def test_the_command_that_makes_the_quick_suite_can_be_pasted_into_a_shell() -> None:
+    words = shlex.split(quick_command(Path("/home/a b/quick")))
+    assert words[:4] == ["focus", "simulate", "--out", "/home/a b/quick"]

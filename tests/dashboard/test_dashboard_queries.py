@@ -61,6 +61,13 @@ def test_a_change_of_the_record_is_seen_at_the_next_read(small_laboratory: Any) 
     assert queries.experiment(small_laboratory.finished).notes == "seen"
 
 
+def test_a_list_is_whole_however_many_there_are(empty_record: Any) -> None:
+    config = parse_config("experiment: {name: one of many}\ndata: {dataset: quick}\n")
+    for _ in range(510):
+        empty_record.create_experiment(config, draft=True)
+    assert len(queries.summaries(None, None, None, None)) == 510
+
+
 def test_an_epoch_s_spectra_are_means_with_standard_errors(small_laboratory: Any) -> None:
     drawn = queries.figures(small_laboratory.finished, 3)
     arrays = queries.arrays(drawn.power_arrays or "")

@@ -353,3 +353,13 @@ def test_the_commands_tell_what_they_did_and_refuse_in_one_sentence(
     captured = capsys.readouterr()
     assert "33 points" in captured.out
     assert "experiment 00000000: is not in this record" in captured.err
+
+
+def test_an_export_of_nothing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOCUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FOCUS_DATABASE_URL", "")
+    assert main(["migrate"]) == 0
+    assert main(["export", "--all", "--out", str(tmp_path / "out")]) == 0
+    assert "nothing was exported" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import math
@@ -245,6 +246,28 @@ class TestSimulations:
         with pytest.raises(UserError, match=sentence):
             repository.request_simulation(arguments)
         assert repository.jobs() == []
+
+    def test_a_suite_that_is_under_way_is_not_asked_for_twice(self, repository: Repository) -> None:
+        """A double click, two windows: one folder is written by one simulation."""
+        wanted = {"name": "pm", "simulations": 8}
+        first = repository.request_simulation(wanted)
+        assert repository.request_simulation(wanted | {"seed": 0}) == first
+        with pytest.raises(UserError, match="name: 'pm' is being simulated with other settings"):
+            repository.request_simulation(wanted | {"seed": 1})
+        assert [row.id for row in repository.jobs()] == [first]
+        repository.cancel_job(first)
+        assert repository.request_simulation(wanted | {"seed": 1}) != first
+
+
+class TestAddresses:
+    def test_a_character_that_no_text_of_postgresql_has_is_a_sentence(self, repository: Repository) -> None:
+        """`?id=%00` and `?text=%00` are typed by machines that try doors."""
+        with pytest.raises(UserError):
+            repository.experiment("a\0b")
+        with pytest.raises(UserError):
+            repository.change_token("\0")
+        with contextlib.suppress(UserError):
+            assert repository.list_experiments(text="a\0b") == []
 
 
 class TestState:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -36,6 +36,9 @@ CONFIG = {
 }
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 class Stack:
     def __init__(self, home: Path) -> None:
         self.home, self.port, self.output = home, free_port(), home / "stack.txt"
@@ -53,10 +56,12 @@ class Stack:
         self.process: subprocess.Popen[bytes] | None = None
         self.seen: dict[int, psutil.Process] = {}
 
-    def start(self) -> Repository:
+    def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory", "stack")) -> Repository:
+        """In a process group of its own, as a shell starts it: Ctrl-C is sent to the whole group."""
         with self.output.open("ab") as stream:
-            command = [sys.executable, "-m", "worker.laboratory", "stack"]
-            self.process = subprocess.Popen(command, stdout=stream, stderr=stream, env=self.environment)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=stream, stderr=stream, env=self.environment, start_new_session=True
+            )
         url = f"http://127.0.0.1:{self.port}/api/health"
         await_condition(lambda: self.process is None or self.process.poll() is not None or answers(url), "the page")
         assert self.process.poll() is None, self.output.read_text()
@@ -123,3 +128,21 @@ def test_a_stack_trains_ends_with_everything_and_goes_on_after_a_crash(stack: St
     assert stack.process.wait(200) == 0
     assert all(is_gone(process) for process in stack.seen.values())
     assert not Path(json.loads((stack.home / "laboratory.lock").read_text())["broker_url"][15:]).parent.exists()
+
+
+def test_make_stack_begins_and_ctrl_c_ends_it_with_both_servers(stack: Stack) -> None:
+    """The Makefile's own recipe, without its installation: the environment of this test is the installed one."""
+    venv = Path(sys.prefix)
+    make = ["make", f"VENV={venv}", "-o", f"{venv}/.installed-stack", "stack"]
+    stack.start(make).close()
+    stack.remember()
+    holder = json.loads((stack.home / "laboratory.lock").read_text())
+    sockets = Path(holder["broker_url"].removeprefix("redis+socket://")).parent
+    assert {"postgres", "redis-server"} <= {process.name() for process in stack.seen.values()}
+    assert sockets.exists()
+    assert stack.process is not None
+    os.killpg(stack.process.pid, signal.SIGINT)
+    stack.process.wait(200)
+    await_condition(lambda: all(is_gone(process) for process in stack.seen.values()), "every process to end")
+    assert not sockets.exists()
+    assert "FOCUS has ended" in stack.output.read_text()
