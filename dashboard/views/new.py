@@ -52,7 +52,7 @@ def page() -> None:
         origin = _start_from()
         if origin is None:
             return
-        _begin(origin)
+        unseen = _begin(origin)
         start = parse_config(origin.yaml, origin.key)
     except UserError as error:
         show_user_error(error)
@@ -61,7 +61,7 @@ def page() -> None:
     config: ExperimentConfig = state["new-config"]
     broken = state.get("new-error")
     with head:
-        _head(origin, config, broken)
+        _head(origin, config, broken, unseen)
     estimate = st.container()
     form, text = st.columns([60, 40], gap="medium")
     with estimate:
@@ -116,16 +116,17 @@ def _parent() -> Origin | None:
     return Origin(summary.recipe, parent, record().configuration_file(parent), summary.parameters)
 
 
-def _begin(origin: Origin) -> None:
-    """Fill form and YAML when the origin changes; otherwise they belong to the reader."""
+def _begin(origin: Origin) -> bool:
+    """Fill form and YAML when the origin changes, and tell so; otherwise they belong to the reader."""
     if st.session_state.get("new-origin") == origin.key:
-        return
+        return False
     config = parse_config(origin.yaml, origin.key.partition(":")[2])
     text = origin.yaml
     if origin.parent is not None:
         text, config = edit(origin.yaml, "experiment.name", f"{config.experiment.name}, copy")
     st.session_state["new-origin"] = origin.key
     _adopt(config, text)
+    return True
 
 
 def _adopt(config: ExperimentConfig, text: str) -> None:
@@ -196,7 +197,9 @@ def _discard() -> None:
     _adopt(st.session_state["new-config"], st.session_state["new-text"])
 
 
-def _head(origin: Origin, config: ExperimentConfig, broken: str | None) -> None:
+def _head(origin: Origin, config: ExperimentConfig, broken: str | None, unseen: bool) -> None:
+    """`unseen`: the settings were filled in just now, so whoever pressed a button has not seen them yet: the server
+    was started again under a page that stood open, say."""
     with page_head("New experiment", key="new-head"):
         draft = st.button("Save as draft", icon=":material/save:", key="draft", disabled=bool(broken))
         go = st.button("Queue", icon=":material/play_arrow:", type="primary", key="queue", disabled=bool(broken))
@@ -205,6 +208,13 @@ def _head(origin: Origin, config: ExperimentConfig, broken: str | None) -> None:
     )
     warn_without_workers()
     if not (draft or go):
+        return
+    if unseen:
+        st.warning(
+            "The page began anew before the button was pressed, and what you had changed may be lost: nothing was "
+            "queued. Look at the settings and press again.",
+            icon=":material/refresh:",
+        )
         return
     try:
         made = queue(

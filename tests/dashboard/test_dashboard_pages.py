@@ -198,6 +198,16 @@ def test_an_identical_configuration_is_pointed_out(small_laboratory: Any) -> Non
     assert any("already ran as" in warning.value for warning in app.warning)
 
 
+@pytest.mark.parametrize("button", ["queue", "draft"])
+def test_settings_that_nobody_has_seen_yet_are_not_queued(small_laboratory: Any, button: str) -> None:
+    app = open_page("new", parent=small_laboratory.finished)
+    before = len(small_laboratory.repository.list_experiments())
+    del app.session_state["new-origin"]  # as in a new session, which knows nothing of what stands on the page
+    app.button(key=button).click().run()
+    assert any("nothing was queued" in warning.value for warning in app.warning)
+    assert len(small_laboratory.repository.list_experiments()) == before
+
+
 def test_saving_a_draft_writes_it_down_with_its_parent(small_laboratory: Any) -> None:
     app = open_page("new", parent=small_laboratory.finished)
     app.button(key="draft").click().run()
