@@ -86,9 +86,21 @@ def statistics(dataset: DatasetRow) -> list[Readout]:
     shown.append(Readout("Zero pixels", Amount(number(100 * survey["zero_fraction"]), "%"), "of all"))
     if resolution:
         value, _, rest = str(resolution).partition(" ")
-        shown.append(Readout("Force resolution", Amount(value, rest.partition(" (")[0]), "one cell, PM simulation"))
+        shown.append(
+            Readout(
+                "Force resolution", Amount(_three_digits(value), rest.partition(" (")[0]), "one cell, PM simulation"
+            )
+        )
     space = dataset.parameter_space
     return [*shown, Readout("Parameters", str(len(space["parameters"])), str(space["name"]))]
+
+
+def _three_digits(text: str) -> str:
+    """The number in it; what is none stays as it was written."""
+    try:
+        return f"{float(text):.3g}"
+    except ValueError:
+        return text
 
 
 def short(value: float) -> str:

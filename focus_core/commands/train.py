@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from focus_core.config import load_config
+from focus_core.errors import UserError
 from focus_core.paths import focus_home
 from focus_core.training.launch import is_rank, train_on
 from focus_core.training.stopping import StopSwitch
@@ -33,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.attempt is not None and arguments.attempt < 1:
+        raise UserError(f"--attempt: {arguments.attempt} is no number of a start; they are counted from 1.")
     # The configuration is read before torch is imported: a typo is answered at once.
     config = load_config(arguments.config)
     stop = StopSwitch()

@@ -32,6 +32,12 @@ def test_a_mistyped_option_is_told_in_one_line_with_exit_code_2(
     assert len(said.splitlines()) == 1
 
 
+def test_starts_are_counted_from_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--config", "none.yaml", "--exp-dir", str(tmp_path / "run"), "--attempt", "-3"]) == 2
+    assert "--attempt: -3 is no number of a start" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_full_or_forbidden_disk_is_a_sentence_with_the_file(
     number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
