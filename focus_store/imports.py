@@ -39,7 +39,7 @@ _PUBLIC_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}")
 class Change(enum.Enum):
     NEW = "is in the record now"
     GROWN = "has gained what it did since it was last imported"
-    NOTHING = "is in the record already and has not changed"
+    NOTHING = "stands unchanged in the record"
 
 
 @dataclass(frozen=True)

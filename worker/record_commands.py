@@ -52,7 +52,7 @@ def import_runs(settings: Settings, arguments: argparse.Namespace) -> int:
 def _tell(folder: Path, done: Imported) -> None:
     for warning in done.warnings:
         print(f"focus-lab import: warning: {warning}", file=sys.stderr)
-    print(f"{folder}: {done.id} {done.change.value}, {done.status}")
+    print(f"{folder}: {done.change.value} as {done.id}, {done.status}")
     print(
         f"  {done.points:,} points (sha256 {done.digest[:16]}…), {done.figures} figures, {done.checkpoints} checkpoints"
     )

@@ -344,7 +344,7 @@ def test_the_commands_tell_what_they_did_and_refuse_in_one_sentence(
     assert "33 points" in said
     assert main(["import", str(finished), str(tmp_path)]) == 2
     captured = capsys.readouterr()
-    assert "has not changed" in captured.out
+    assert "stands unchanged in the record as" in captured.out
     assert captured.err.startswith(f"focus-lab import: {tmp_path}: has no logs/events.jsonl")
     assert len(captured.err.splitlines()) == 1
     assert main(["export", "--out", str(tmp_path / "out")]) == 2
