@@ -49,10 +49,22 @@ def spawn(
             preexec_fn=_stop_with_parent,
         )
     if niceness:
-        # If it has ended already, whoever waits for it will hear why.
-        with contextlib.suppress(psutil.Error):
-            psutil.Process(process.pid).nice(niceness)
+        give_way(process.pid, niceness)
     return process
+
+
+def give_way(pid: int, niceness: int) -> None:
+    """Let others have the processor first. If the process has ended already, whoever waits for it will hear why.
+
+    Linux shares a processor between sessions before it looks at their processes (sched(7), autogroup): a niceness alone
+    counts within the session, and a training, which has one of its own, would take half of every core from a sampler.
+    """
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(pid).nice(niceness)
+    session = Path(f"/proc/{pid}/autogroup")
+    with contextlib.suppress(OSError):  # not Linux, or without the feature
+        if session.exists():
+            session.write_text(str(niceness), encoding="ascii")
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -74,6 +74,18 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
         process.wait()
 
 
+def test_a_training_gives_way_to_other_sessions_and_not_only_to_its_own(tmp_path: Path) -> None:
+    process = spawn([sys.executable, "-c", POLITE], tmp_path / "log", os.environ, niceness=10)
+    try:
+        assert psutil.Process(process.pid).nice() == 10
+        session = Path(f"/proc/{process.pid}/autogroup")
+        if session.exists():  # Linux shares the processor between sessions first
+            assert session.read_text(encoding="ascii").split()[-1] == "10"
+    finally:
+        end(family(process.pid), 10.0)
+        process.wait()
+
+
 def await_condition(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
