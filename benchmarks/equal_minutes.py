@@ -227,7 +227,8 @@ class RecipeArtist:
         with TemporaryDirectory() as folder:
             path = Path(folder) / BEST
             path.parent.mkdir()
-            torch.save(trained.state, path)
+            # A checkpoint has raw weights too; only the averaged ones were kept, and only they are drawn with.
+            torch.save({"model": {}} | trained.state, path)
             self._run = load_run(folder, device="cpu")
         self._ways = {name: (sampler, steps) for sampler, steps, name in RECIPE_SAMPLINGS[trained.case]}
 
