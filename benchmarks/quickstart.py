@@ -212,7 +212,9 @@ def _draw(
         )
     lower.set_ylabel("ratio to the smoothed truth")
     lower.set_xlabel("k  [h/Mpc]")
-    lower.legend(frameon=False, fontsize=8, labelcolor=INK, ncols=3)
+    low, high = lower.get_ylim()
+    lower.set_ylim(low, high + 0.25 * (high - low))  # the legend's place, above every error bar
+    lower.legend(frameon=False, fontsize=8, labelcolor=INK, ncols=3, loc="upper right")
     lower.set_xticks([tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if suite.k[0] * 0.8 < tick < suite.k[-1] * 1.2])
     lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     lower.xaxis.set_minor_formatter(NullFormatter())
