@@ -21,7 +21,7 @@ from focus_core.parameters import parameter_space
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
 from focus_store.queue import SAMPLE, TRAIN, job_lane
-from focus_store.session import Record, add_event, database_now, new_id
+from focus_store.session import Record, add_event, database_now, hold, new_id
 from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
 from focus_store.transitions import move, touch, unknown
 
@@ -156,6 +156,7 @@ class Requests(Record):
             _check_sample(spec, experiment)
             sha256 = _checkpoint_sha256(session, spec)
             digest = request_digest(spec, sha256)
+            hold(session, digest)
             twin = session.scalar(
                 select(SampleRequest.id)
                 .where(SampleRequest.request_digest == digest)
@@ -189,6 +190,7 @@ class Requests(Record):
         """
         plain = _check_simulation(arguments)
         with self.writing() as session:
+            hold(session, f"suite {plain['name']}")
             under_way = _suite_under_way(session, plain["name"])
             if under_way is not None:
                 if under_way.arguments == plain:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Insert, inspect, literal_column, select, text
+from sqlalchemy import Engine, Insert, func, inspect, literal_column, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError
@@ -100,6 +100,15 @@ def database_now(session: Session) -> datetime.datetime:
     moment = session.scalar(select(column))
     assert isinstance(moment, datetime.datetime)
     return moment
+
+
+def hold(session: Session, name: str) -> None:
+    """Until this transaction ends nobody else holds `name`: for rows that must be looked for before they are written.
+
+    Of SQLite's writing transactions only one is open at any time.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def insert_ignoring(session: Session, table: Any) -> Insert:

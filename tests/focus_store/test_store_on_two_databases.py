@@ -58,6 +58,10 @@ def _take_slot(repository: Repository, i: int) -> str | None:
     return repository.take_slot("host:0", "host", "a GPU", f"host:{i}:train")
 
 
+def _simulate(repository: Repository, i: int) -> str:
+    return repository.request_simulation({"name": "pm", "simulations": 8})
+
+
 class TestRaces:
     def test_as_many_workers_as_rows_all_get_one(self, repository: Repository, config: ExperimentConfig) -> None:
         """A loser of one row looks for another: its message was the only one that would have told of that row."""
@@ -67,6 +71,10 @@ class TestRaces:
     def test_of_several_workers_that_want_one_gpu_exactly_one_gets_it(self, repository: Repository) -> None:
         tokens = race(repository, _take_slot)
         assert sum(token is not None for token in tokens) == 1
+
+    def test_a_suite_that_several_ask_for_at_the_same_moment_is_simulated_once(self, repository: Repository) -> None:
+        jobs = race(repository, _simulate)
+        assert len(set(jobs)) == 1
 
 
 class TestSlots:
