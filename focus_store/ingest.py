@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.progress import JOURNAL, JournalPosition, read_events
@@ -40,6 +40,7 @@ from focus_store.tables import Event as EventRow
 from focus_store.transitions import move
 
 BATCH = 1000
+_AT_REST = (Status.PAUSED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CRASHED)
 LOG = Path("logs") / "training.log"
 LOG_TAIL_BYTES = 16_384
 SPARKLINE = 60
@@ -72,13 +73,41 @@ class Ingestion(Record):
 
         UserError for a journal that is broken elsewhere than in its last line.
         """
+        return self._ingest(experiment_id, run_folder)
+
+    def ingest_at_rest(self, experiment_id: str, run_folder: Path) -> int:
+        """The same for a run that nobody works on; stops when a worker takes it, who then reads the journal."""
+        return self._ingest(experiment_id, run_folder, Experiment.lease_token.is_(None))
+
+    def unread_at_rest(self, host: str, within: datetime.timedelta | None = None) -> dict[str, int]:
+        """Runs that nobody works on whose journal here is longer than what was read: its bytes, by id.
+
+        `within`: only those whose last attempt ended so long ago at most.
+
+        A trainer whose supervisor was killed writes until it has saved its checkpoint; if no other attempt follows,
+        nobody has read its last lines. Where every host keeps its own folders, only those of `host` count.
+        """
+        query = select(Experiment.id, Experiment.journal_offset).where(
+            Experiment.lease_token.is_(None), Experiment.status.in_(_AT_REST)
+        )
+        if self.settings.artifact_url:
+            last = and_(Attempt.experiment == Experiment.id, Attempt.number == Experiment.attempts)
+            query = query.join(Attempt, last).where(Attempt.host == host)
+        with self.reading() as session:
+            if within is not None:
+                query = query.where(Experiment.ended_at >= database_now(session) - within)
+            read = session.execute(query).all()
+        sizes = {row_id: _bytes(self.settings.run_folder(row_id) / JOURNAL) for row_id, _ in read}
+        return {row_id: sizes[row_id] for row_id, offset in read if sizes[row_id] > offset}
+
+    def _ingest(self, experiment_id: str, run_folder: Path, *conditions: ColumnElement[bool]) -> int:
         total = 0
-        while (taken := self._ingest_batch(experiment_id, run_folder)) > 0:
+        while (taken := self._ingest_batch(experiment_id, run_folder, *conditions)) > 0:
             total += taken
         self._read_texts(experiment_id, run_folder)
         return total
 
-    def _ingest_batch(self, experiment_id: str, run_folder: Path) -> int:
+    def _ingest_batch(self, experiment_id: str, run_folder: Path, *conditions: ColumnElement[bool]) -> int:
         start = self._position(experiment_id, run_folder)
         batch = list(itertools.islice(read_events(run_folder / JOURNAL, start), BATCH))
         if not batch:
@@ -92,6 +121,7 @@ class Ingestion(Record):
                 .where(
                     Experiment.id == experiment_id,
                     Experiment.journal_offset == _stored_offset(session, experiment_id, start),
+                    *conditions,
                 )
                 .values(
                     journal_offset=end.offset,
@@ -103,6 +133,8 @@ class Ingestion(Record):
             assert isinstance(moved, CursorResult)
             if moved.rowcount == 1:
                 self._write(session, experiment_id, events, drawings)
+            elif conditions:  # a worker has taken the run, and reads its journal
+                return 0
         return len(events)
 
     def _position(self, experiment_id: str, run_folder: Path) -> JournalPosition:
@@ -207,6 +239,13 @@ def _stored_offset(session: Session, experiment_id: str, start: JournalPosition)
     if start.offset > 0:
         return start.offset
     return session.scalars(select(Experiment.journal_offset).where(Experiment.id == experiment_id)).one()
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # never begun, deleted, or on another host
+        return 0
 
 
 def _point(step: int, value: float) -> dict[str, Any]:

@@ -1,19 +1,25 @@
-"""The reaper: finds rows whose worker vanished and rows whose message was lost.
+"""The reaper: finds rows whose worker vanished, rows whose message was lost, and journals that nobody has read.
 
 It runs in every worker and in the launcher. Everything it does is a compare-and-set, so several do no harm.
 """
 
 from __future__ import annotations
 
+import datetime
 import logging
+import socket
 import threading
 
 from sqlalchemy.exc import DBAPIError
 
 from focus_core.errors import UserError
+from focus_store.remote import StoreAway
 from focus_store.repository import Repository
 
 log = logging.getLogger(__name__)
+
+# A trainer that lost its supervisor has saved its checkpoint and ended long before that.
+_LAST_WORDS = datetime.timedelta(hours=1)
 
 
 class Reaper(threading.Thread):
@@ -23,11 +29,13 @@ class Reaper(threading.Thread):
         super().__init__(name="reaper", daemon=True)
         self._repository = repository
         self._ended = ended
+        self._journals = LastWords(repository)
 
     def run(self) -> None:
         while not self._ended.wait(self._repository.settings.reap_seconds):
             try:
                 tick(self._repository)
+                self._journals.read()
             except (DBAPIError, UserError) as error:
                 log.warning("the reaper could not reach the record (%s)", error)
 
@@ -42,3 +50,33 @@ def tick(repository: Repository) -> None:
         log.warning("%s makes no steps", row_id)
     repository.forget_dead_workers()
     repository.republish()
+
+
+class LastWords:
+    """Reads what trainers wrote after their supervisor was killed, of runs that no further attempt will read.
+
+    The first look takes in every run at rest, later ones those that ended lately.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository, self._host = repository, socket.gethostname()
+        self._within: datetime.timedelta | None = None
+        self._seen: dict[str, int] = {}  # bytes of each journal when it was last read; a torn last line stays unread
+
+    def read(self) -> None:
+        for row_id, size in self._repository.unread_at_rest(self._host, self._within).items():
+            if self._seen.get(row_id) != size:
+                self._read(row_id)
+                self._seen[row_id] = size
+        self._within = _LAST_WORDS
+
+    def _read(self, row_id: str) -> None:
+        try:
+            taken = self._repository.ingest_at_rest(row_id, self._repository.settings.run_folder(row_id))
+        except StoreAway:
+            raise  # the next look tries again
+        except UserError as error:  # a journal that somebody edited
+            log.error("%s: %s", row_id, error)
+            return
+        if taken:
+            log.info("%s: %d lines that its trainer wrote without a supervisor were read", row_id, taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,26 @@ class TestIngestion:
             session.execute(update(Experiment).values(journal_offset=0, journal_line=0))
         assert repository.ingest(row_id, folder) > 0
         assert contents(repository) == before
+
+    def test_lines_that_came_after_the_end_of_an_attempt_are_found_and_read(
+        self, repository: Repository, config: ExperimentConfig, write_journal: WriteJournal
+    ) -> None:
+        row_id = repository.create_experiment(config)
+        claim = repository.claim(TRAIN, "host:1")
+        assert claim is not None
+        folder = repository.settings.run_folder(row_id)
+        write_journal(folder, [started(1), *steps(1, 1, 4)])
+        repository.ingest(row_id, folder)
+        size = write_journal(folder, [started(1), *steps(1, 1, 6), *epoch(1, 1, 0.8)]).stat().st_size
+        assert repository.unread_at_rest("host") == {}, "whoever has the lease reads the journal"
+        assert repository.ingest_at_rest(row_id, folder) == 0
+        repository.release(claim, Status.FAILED, "failed")
+        assert repository.unread_at_rest("host") == {row_id: size}
+        assert repository.unread_at_rest("host", datetime.timedelta(hours=-1)) == {}, "it ended before that"
+        assert repository.ingest_at_rest(row_id, folder) == 4
+        assert repository.unread_at_rest("host") == {}
+        assert repository.series(row_id, "loss", "train").step.tolist() == [1, 2, 3, 4, 5, 6]
+        assert repository.experiment(row_id).summary.status is Status.FAILED
 
     def test_it_does_not_matter_in_how_many_pieces_a_journal_is_read(
         self,

@@ -18,7 +18,7 @@ from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.ingest import CURVES
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.session import database_now
-from focus_store.tables import Checkpoint, Figure, MetricPoint, MetricSeries
+from focus_store.tables import Checkpoint, Experiment, Figure, MetricPoint, MetricSeries
 from worker.processes import kill, running_in
 
 MakeConfig = Callable[..., ExperimentConfig]
@@ -191,6 +191,31 @@ def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, t
     worker.terminate()
     worker.wait()
     assert laboratory.left() == []
+
+
+def test_what_a_trainer_writes_after_its_worker_was_killed_is_read_although_nobody_goes_on(
+    laboratory: Any, tiny_config: MakeConfig
+) -> None:
+    repository, folder = laboratory.repository, laboratory.settings.run_folder
+    run = repository.create_experiment(tiny_config(num_epochs=200))
+    worker = laboratory.worker(TRAIN)
+    laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
+    laboratory.remember_family(worker)
+    repository.request(run, DesiredState.CANCEL)
+    kill([p for p in laboratory.seen.values() if p.pid not in {t.pid for t in running_in(folder(run), "--exp-dir")}])
+    worker.wait()
+    laboratory.await_condition(lambda: laboratory.summary(run).status is Status.CANCELLED, "the stop")
+    laboratory.await_condition(lambda: running_in(folder(run), "--exp-dir") == [], "the end of the trainer")
+    size = (folder(run) / JOURNAL).stat().st_size
+    laboratory.await_condition(lambda: _bytes_read(laboratory, run) == size, "the journal's last lines")
+    events = assert_record_equals_journal(laboratory, run)
+    assert events[-1]["step"] == laboratory.summary(run).step
+    assert laboratory.summary(run).attempts == 1, "nobody went on with it"
+
+
+def _bytes_read(laboratory: Any, run: str) -> int:
+    with laboratory.repository.reading() as session:
+        return int(session.get_one(Experiment, run).journal_offset)
 
 
 def crashes(laboratory: Any, run: str) -> list[Any]:
