@@ -11,8 +11,9 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.actions import QUICK, missing_dataset, queue, quick_command
+from dashboard.draft import NAME, YAML, Draft, begun, discarded, place_of, taken_in
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
-from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, setting, visible, widget_value
+from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, visible
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.markup import readouts, section
 from dashboard.problems import show_user_error
@@ -29,7 +30,6 @@ from focus_store.settings import Settings
 
 CLONE = "Clone"
 COLUMNS = 4
-YAML, NAME = "yaml-text", "new-name"
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,23 @@ def page() -> None:
         origin = _start_from()
         if origin is None:
             return
-        unseen = _begin(origin)
+        draft, unseen = _draft(origin)
         start = parse_config(origin.yaml, origin.key)
     except UserError as error:
         show_user_error(error)
         return
-    state = st.session_state
-    config: ExperimentConfig = state["new-config"]
-    broken = state.get("new-error")
     with head:
-        _head(origin, config, broken, unseen)
+        _head(origin, draft, unseen)
     estimate = st.container()
     form, text = st.columns([60, 40], gap="medium")
     with estimate:
-        _estimate(config, origin)
+        _estimate(draft.config, origin)
     with form:
-        _form(config, start)
+        _form(draft, start)
     with text:
-        _yaml(config, start, origin, broken)
-        _identical(config)
-        _notices(config)
+        _yaml(draft, start, origin)
+        _identical(draft.config)
+        _notices(draft.config)
 
 
 def _start_from() -> Origin | None:
@@ -116,98 +113,54 @@ def _parent() -> Origin | None:
     return Origin(summary.recipe, parent, record().configuration_file(parent), summary.parameters)
 
 
-def _begin(origin: Origin) -> bool:
-    """Fill form and YAML when the origin changes, and tell so; otherwise they belong to the reader."""
-    if st.session_state.get("new-origin") == origin.key:
-        return False
-    config = parse_config(origin.yaml, origin.key.partition(":")[2])
-    text = origin.yaml
-    if origin.parent is not None:
-        text, config = edit(origin.yaml, "experiment.name", f"{config.experiment.name}, copy")
-    st.session_state["new-origin"] = origin.key
-    _adopt(config, text)
-    return True
+def _draft(origin: Origin) -> tuple[Draft, bool]:
+    """What stands on the page, the reader's last changes included, and whether it was filled in just now.
 
-
-def _adopt(config: ExperimentConfig, text: str) -> None:
-    """Both sides show this configuration."""
-    state = st.session_state
-    state["new-config"], state["new-text"], state["new-error"] = config, text, None
-    _show(YAML, text)
-    _show(NAME, config.experiment.name)
-    values = config.flat()
-    for field in fields():
-        _show(_place(field), widget_value(field, values))
-
-
-def _place(field: Field) -> str:
-    return f"f-{field.key}"
-
-
-def _key(place: str) -> str:
-    """Of the widget that stands in this place now."""
-    return f"{place}~{st.session_state.setdefault('new-editions', {}).get(place, 0)}"
-
-
-def _shown(place: str) -> Any:
-    return st.session_state.get(_key(place))
-
-
-def _show(place: str, value: object) -> None:
-    """The widget of this place shows this value; one that showed another gives way to a new one.
-
-    A browser reports every widget at every click, and one that has not yet received the new value reports the old one,
-    which would pass for the reader's own change and undo this one. What it reports of a widget gone by is not heard.
+    Callbacks would be told of a change once, and one that Streamlit stops half-way, because another click has arrived,
+    is not told again: the button would queue what the reader has changed. So the script looks for itself.
     """
-    if _key(place) in st.session_state and _shown(place) == value:
-        return
-    editions = st.session_state["new-editions"]
-    editions[place] = editions.get(place, 0) + 1
-    st.session_state[_key(place)] = value
+    before: Draft | None = st.session_state.get("new-draft")
+    seen = _seen(before)
+    if before is not None and before.origin == origin.key:
+        now, unseen = taken_in(before, seen), False
+    else:
+        now, unseen = begun(origin.key, *_beginning(origin), before, seen), True
+    if now is not before:
+        st.session_state["new-draft"] = now
+    return now, unseen
 
 
-def _field_changed(field: Field) -> None:
-    _change(field.key, setting(field, _shown(_place(field))))
+def _beginning(origin: Origin) -> tuple[ExperimentConfig, str]:
+    config = parse_config(origin.yaml, origin.key.partition(":")[2])
+    if origin.parent is None:
+        return config, origin.yaml
+    text, config = edit(origin.yaml, "experiment.name", f"{config.experiment.name}, copy")
+    return config, text
 
 
-def _change(key: str, value: object) -> None:
-    """A field or the name changed: the YAML follows when the whole is a configuration, and stays as it is otherwise."""
-    state = st.session_state
-    try:
-        if state.get("new-error") and _shown(YAML) != state["new-text"]:
-            raise UserError(f"{state['new-error']} Mend the YAML or discard its changes before the form is changed.")
-        text, config = edit(state["new-text"], key, value)
-    except UserError as error:
-        state["new-error"] = str(error).removeprefix("the form: ")
-        return
-    _adopt(config, text)
+def _seen(draft: Draft | None) -> dict[str, Any]:
+    state, places = st.session_state, draft.shown if draft else ()
+    return {place: state[draft.key(place)] for place in places if draft.key(place) in state} if draft else {}
 
 
-def _yaml_changed() -> None:
-    text = str(_shown(YAML))
-    try:
-        config = parse_config(text, "the YAML")
-    except UserError as error:
-        st.session_state["new-error"] = str(error)
-        return
-    _adopt(config, text)
+def _widget_key(draft: Draft, place: str) -> str:
+    """The key of the widget in this place, which shows what it was given until the reader changes it."""
+    key = draft.key(place)
+    if key not in st.session_state:
+        st.session_state[key] = draft.shown[place]
+    return key
 
 
-def _discard() -> None:
-    _adopt(st.session_state["new-config"], st.session_state["new-text"])
-
-
-def _head(origin: Origin, config: ExperimentConfig, broken: str | None, unseen: bool) -> None:
+def _head(origin: Origin, draft: Draft, unseen: bool) -> None:
     """`unseen`: the settings were filled in just now, so whoever pressed a button has not seen them yet: the server
     was started again under a page that stood open, say."""
     with page_head("New experiment", key="new-head"):
-        draft = st.button("Save as draft", icon=":material/save:", key="draft", disabled=bool(broken))
-        go = st.button("Queue", icon=":material/play_arrow:", type="primary", key="queue", disabled=bool(broken))
-    st.session_state["new-name-place"].text_input(
-        "Name", key=_key(NAME), on_change=lambda: _change("experiment.name", _shown(NAME))
-    )
+        broken = draft.error is not None
+        keep = st.button("Save as draft", icon=":material/save:", key="draft", disabled=broken)
+        go = st.button("Queue", icon=":material/play_arrow:", type="primary", key="queue", disabled=broken)
+    st.session_state["new-name-place"].text_input("Name", key=_widget_key(draft, NAME))
     warn_without_workers()
-    if not (draft or go):
+    if broken or not (keep or go):
         return
     if unseen:
         st.warning(
@@ -218,16 +171,16 @@ def _head(origin: Origin, config: ExperimentConfig, broken: str | None, unseen: 
         return
     try:
         made = queue(
-            config,
+            draft.config,
             recipe_key=origin.recipe,
             parent=origin.parent,
             tags=tuple(st.session_state.get("new-tags", ())),
-            draft=draft,
+            draft=keep,
         )
     except UserError as error:
         show_user_error(error)
         return
-    st.session_state["new-origin"] = None  # the next visit starts afresh
+    st.session_state["new-draft"] = None  # the next visit starts afresh
     follow("experiment", id=made)
 
 
@@ -250,20 +203,20 @@ def _reference() -> Reference | None:
     return Reference(row.name, row.images_per_second, cost.flops_per_image)
 
 
-def _form(config: ExperimentConfig, start: ExperimentConfig) -> None:
-    values = config.flat()
-    changed = changed_keys(config, start)
+def _form(draft: Draft, start: ExperimentConfig) -> None:
+    values = draft.config.flat()
+    changed = changed_keys(draft.config, start)
     for name, title in SECTION_TITLES.items():
         shown = [f for f in fields() if f.section == name and visible(f.key, values)]
         if not shown:
             continue
-        st.html(section(title, _section_note(name, config)))
+        st.html(section(title, _section_note(name, draft.config)))
         for i in range(0, len(shown), COLUMNS):
             for column, field in zip(
                 st.columns(COLUMNS, vertical_alignment="bottom"), shown[i : i + COLUMNS], strict=False
             ):
                 with column:
-                    _widget(field, changed)
+                    _widget(field, draft, changed)
 
 
 def _section_note(name: str, config: ExperimentConfig) -> str:
@@ -273,18 +226,19 @@ def _section_note(name: str, config: ExperimentConfig) -> str:
     return f"{dataset.name}, {dataset.n_simulations:,} simulations, {dataset.n_maps:,} maps of {dataset.grid}²"
 
 
-def _widget(field: Field, changed: dict[str, object]) -> None:
+def _widget(field: Field, draft: Draft, changed: dict[str, object]) -> None:
     """One setting. A changed one has an accent label and the origin's value in its help."""
     mark = field.key in changed
     label = f":primary[**{field.label}**]" if mark else field.label
     help_text = field.help + (f" Started from {changed[field.key]}." if mark else "")
-    key = _key(_place(field))
-    common: dict[str, Any] = {"key": key, "help": help_text or None, "on_change": _field_changed, "args": (field,)}
+    key = _widget_key(draft, place_of(field))
+    shown = st.session_state[key]
+    common: dict[str, Any] = {"key": key, "help": help_text or None}
     if field.key == "data.dataset":
-        _dataset_widget(label, common)
+        _dataset_widget(label, str(shown or ""), common)
     elif field.kind == "choice":
-        fitting = choices(field, {"method": _shown("f-method")})
-        options = list(dict.fromkeys([*fitting, str(_shown(_place(field)) or "")]))
+        fitting = choices(field, {"method": draft.config.method})
+        options = list(dict.fromkeys([*fitting, str(shown or "")]))
         st.selectbox(label, options, format_func=lambda v: v or "from the data", **common)
     elif field.kind == "switch":
         st.toggle(label, **common)
@@ -298,26 +252,27 @@ def _widget(field: Field, changed: dict[str, object]) -> None:
         st.text_input(label, **common)
 
 
-def _dataset_widget(label: str, common: dict[str, Any]) -> None:
+def _dataset_widget(label: str, current: str, common: dict[str, Any]) -> None:
     """Known names first; a path may be typed."""
-    current = str(_shown("f-data.dataset") or "")
     options = list(dict.fromkeys([*(d.name for d in queries.datasets()), QUICK, current]))
     st.selectbox(label, [o for o in options if o], accept_new_options=True, **common)
 
 
-def _yaml(config: ExperimentConfig, start: ExperimentConfig, origin: Origin, broken: str | None) -> None:
-    changed = changed_keys(config, start)
+def _yaml(draft: Draft, start: ExperimentConfig, origin: Origin) -> None:
+    changed = changed_keys(draft.config, start)
     whose = "recipe" if origin.parent is None else "parent"
     text, changes = st.tabs(["YAML", f"Changes to {whose} ({len(changed)})"], key="yaml-tabs")
     with text, st.container(key="yaml"):
-        st.text_area("YAML", key=_key(YAML), height=560, label_visibility="collapsed", on_change=_yaml_changed)
+        st.text_area("YAML", key=_widget_key(draft, YAML), height=560, label_visibility="collapsed")
     with changes:
-        st.html(_differences(config, changed, whose))
+        st.html(_differences(draft.config, changed, whose))
         if origin.parent is not None:
             st.markdown(f"Cloned from [{start.experiment.name}]({experiment_link(origin.parent)}).")
-    if broken:
-        st.error(broken, icon=":material/error:")
-        st.button("Discard these changes", icon=":material/undo:", on_click=_discard, key="discard")
+    if draft.error:
+        st.error(draft.error, icon=":material/error:")
+        if st.button("Discard these changes", icon=":material/undo:", key="discard"):
+            st.session_state["new-draft"] = discarded(draft, _seen(draft))
+            st.rerun()
 
 
 def _differences(config: ExperimentConfig, changed: Mapping[str, object], whose: str) -> str:

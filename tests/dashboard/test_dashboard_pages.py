@@ -202,10 +202,22 @@ def test_an_identical_configuration_is_pointed_out(small_laboratory: Any) -> Non
 def test_settings_that_nobody_has_seen_yet_are_not_queued(small_laboratory: Any, button: str) -> None:
     app = open_page("new", parent=small_laboratory.finished)
     before = len(small_laboratory.repository.list_experiments())
-    del app.session_state["new-origin"]  # as in a new session, which knows nothing of what stands on the page
+    del app.session_state["new-draft"]  # as in a new session, which knows nothing of what stands on the page
     app.button(key=button).click().run()
     assert any("nothing was queued" in warning.value for warning in app.warning)
     assert len(small_laboratory.repository.list_experiments()) == before
+
+
+def test_what_the_page_shows_is_queued_although_the_script_was_stopped_before_it_took_that_in(
+    small_laboratory: Any,
+) -> None:
+    """Typing and straight to the button: the click stops the script that was to take in what was typed."""
+    app = open_page("new", recipe="experiment_02")
+    area = standing(app.text_area, "yaml-text")
+    app.session_state[area.key] = area.value.replace("base_channels: 64", "base_channels: 8")
+    app.button(key="draft").click().run()
+    newest = small_laboratory.repository.list_experiments()[0]
+    assert small_laboratory.repository.experiment(newest.id).config["model"]["base_channels"] == 8
 
 
 def test_saving_a_draft_writes_it_down_with_its_parent(small_laboratory: Any) -> None:
