@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
+from dashboard import queries
 from dashboard.record import RecordAway, laboratory, record_away
 from focus_core.errors import UserError
+from focus_store.contracts import ExperimentSummary
 from focus_store.session import RecordUnfit
 
 log = logging.getLogger("focus.dashboard")
@@ -16,6 +19,15 @@ log = logging.getLogger("focus.dashboard")
 
 def show_user_error(error: UserError) -> None:
     st.error(str(error), icon=":material/error:")
+
+
+def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[str, str], str | None]:
+    """Names by id of what a page offers, and what its address asks for; an address that names nothing is told."""
+    try:
+        return queries.names_with_asked(rows, asked), asked
+    except UserError as error:
+        show_user_error(error)
+        return queries.names_with_asked(rows, None), None
 
 
 def show_record_missing(error: UserError) -> None:

@@ -16,7 +16,7 @@ from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, re
 from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, visible
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.markup import readouts, section
-from dashboard.problems import show_user_error
+from dashboard.problems import offered, show_user_error
 from dashboard.record import record
 from dashboard.state import experiment_link, follow
 from dashboard.theme import STATUS_LOOK
@@ -96,12 +96,7 @@ def _start_from() -> Origin | None:
 
 
 def _parent() -> Origin | None:
-    rows, asked = queries.summaries(None, None, None, None), st.query_params.get("parent")
-    try:
-        names = queries.names_with_asked(rows, asked)
-    except UserError as error:
-        show_user_error(error)
-        names, asked = queries.names_with_asked(rows, None), None
+    names, asked = offered(queries.summaries(None, None, None, None), st.query_params.get("parent"))
     if not names:
         st.selectbox("Parent", [], disabled=True, placeholder="No experiment yet", key="no-parent")
         return None

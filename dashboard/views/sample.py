@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.frame import page_head, warn_without_workers
-from dashboard.problems import show_user_error
+from dashboard.problems import offered, show_user_error
 from dashboard.state import follow
 from dashboard.views.sample_controls import controls, recall
 from dashboard.views.sample_result import result
@@ -44,12 +44,7 @@ def _empty() -> None:
 
 
 def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
-    asked = st.query_params.get("model")
-    try:
-        names = queries.names_with_asked(rows, asked)
-    except UserError as error:
-        show_user_error(error)
-        names, asked = queries.names_with_asked(rows, None), None
+    names, asked = offered(rows, st.query_params.get("model"))
     if not names:
         return None
     if st.session_state.get("model") not in names:

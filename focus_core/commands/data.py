@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    from focus_core.data.checking import file_hashes, open_path, params_beside
+    from focus_core.data.checking import file_hashes, params_beside
     from focus_core.data.checks import scan_pixels
 
     if arguments.box is not None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int | None:
         if options:
             raise UserError(f"--{options[0]}: {path} has no parameters to check it with; give --params too.")
         return _report_bare_maps(path)
-    dataset = open_path(path, arguments.params, arguments.space, arguments.box)
+    dataset = _open(path, arguments)
     hashes = file_hashes(dataset)
     _report(dataset, hashes)
     pixels = scan_pixels(dataset)
@@ -50,6 +50,19 @@ def run(arguments: argparse.Namespace) -> int | None:
     print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
     print("every check passed")
     return None
+
+
+def _open(path: Path, arguments: argparse.Namespace) -> MapDataset:
+    """The dataset; its mistakes named by the options of this command rather than by the keys of a configuration."""
+    from focus_core.data.checking import open_path
+
+    try:
+        return open_path(path, arguments.params, arguments.space, arguments.box)
+    except UserError as error:
+        sentence = str(error)
+        for key, option in {"data.box_size:": "--box:", "data.parameter_space:": "--space:"}.items():
+            sentence = sentence.replace(key, option)
+        raise UserError(sentence) from error
 
 
 def _check_options(path: Path, options: list[str]) -> None:

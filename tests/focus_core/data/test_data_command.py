@@ -107,6 +107,15 @@ def test_bare_maps_are_checked_without_labels(tmp_path: Path, capsys: pytest.Cap
     assert "map 0 has a negative pixel" in mistake(capsys, tmp_path / "m.npy")
 
 
+def test_what_a_pair_of_files_leaves_open_is_asked_for_by_the_name_of_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "m.npy", np.ones((2, 8, 8), dtype=np.float32))
+    np.savetxt(tmp_path / "p.txt", np.full((2, 6), 0.3))
+    said = mistake(capsys, tmp_path / "m.npy", "--params", str(tmp_path / "p.txt"))
+    assert said.startswith("focus data: --space: must be named")
+
+
 def test_a_folder_of_several_cmd_files_asks_for_one_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for field in ("Mcdm", "T"):
         np.save(tmp_path / f"Maps_{field}_SIMBA_LH_z=0.00.npy", np.ones((3, 8, 8), np.float32))
