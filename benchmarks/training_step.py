@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from loops import FocusLoop, diffusers_loop, lesson, recipe
+from loops import FocusLoop, OwnThread, diffusers_loop, lesson, recipe
 from measuring import Times, alternate, machine, ratio_text, table
 from plain_loop import PlainUNet, train
 from torch import nn
@@ -94,7 +94,9 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
         maps = lesson(home, grid, round((arguments.steps + arguments.warm_up + 2) * batch_size / 0.9) + 8)
         loops: dict[str, Iterator[Any]] = {
             FOCUS: stack.enter_context(FocusLoop(config, maps.data, device, home / "run")),
-            PLAIN: train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device),
+            PLAIN: OwnThread(
+                train(build_network(config.model, periodic=True), maps.maps, maps.theta, batch_size, device)
+            ),
         }
         for way in arguments.also:
             other = recipe(experiment, batch_size, ALSO[way], **wider)
@@ -102,10 +104,11 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
         parameters = dict.fromkeys(loops, estimate(config, grid).parameters)
         flops = dict.fromkeys((*loops, TUTORIAL), estimate(config, grid).flops_per_image)
         if TUTORIAL not in arguments.without:
-            loops[TUTORIAL] = train(_plain_network(config), maps.maps, maps.theta, batch_size, device)
+            loops[TUTORIAL] = OwnThread(train(_plain_network(config), maps.maps, maps.theta, batch_size, device))
             parameters[TUTORIAL] = parameter_count(_plain_network(config))
         if DIFFUSERS not in arguments.without:
-            network, loops[DIFFUSERS] = diffusers_loop(experiment, maps, batch_size, device)
+            network, steps = diffusers_loop(experiment, maps, batch_size, device)
+            loops[DIFFUSERS] = OwnThread(steps)
             parameters[DIFFUSERS], flops[DIFFUSERS] = parameter_count(network), _counted(network, grid)
         times, work = alternate(loops, arguments.steps, arguments.warm_up)
     return Result(experiment, grid, batch_size, times, work, parameters, flops)
