@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dashboard.form import Field, edit, fields, setting, widget_value
+from dashboard.form import Field, edit, fields, rename, setting, widget_value
 from focus_core.config import ExperimentConfig, parse_config
 from focus_core.errors import UserError
 
@@ -100,8 +100,8 @@ def _meaning(draft: Draft, place: str, value: Any) -> tuple[str, ExperimentConfi
         sentence = draft.refused[YAML].sentence
         raise UserError(f"{sentence} Mend the YAML or discard its changes before the form is changed.")
     if place == NAME:
-        return edit(draft.text, "experiment.name", value)
-    changed = next(field for field in fields() if place_of(field) == place)
+        return rename(draft.text, value)
+    changed = next(candidate for candidate in fields() if place_of(candidate) == place)
     return edit(draft.text, changed.key, setting(changed, value))
 
 

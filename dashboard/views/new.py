@@ -13,7 +13,7 @@ from dashboard import queries
 from dashboard.actions import QUICK, missing_dataset, queue, quick_command
 from dashboard.draft import NAME, YAML, Draft, begun, discarded, place_of, taken_in
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
-from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, edit, fields, visible
+from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, fields, rename, visible
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.markup import readouts, section
 from dashboard.problems import offered, show_user_error
@@ -129,13 +129,16 @@ def _beginning(origin: Origin) -> tuple[ExperimentConfig, str]:
     config = parse_config(origin.yaml, origin.key.partition(":")[2])
     if origin.parent is None:
         return config, origin.yaml
-    text, config = edit(origin.yaml, "experiment.name", f"{config.experiment.name}, copy")
+    text, config = rename(origin.yaml, f"{config.experiment.name}, copy")
     return config, text
 
 
 def _seen(draft: Draft | None) -> dict[str, Any]:
-    state, places = st.session_state, draft.shown if draft else ()
-    return {place: state[draft.key(place)] for place in places if draft.key(place) in state} if draft else {}
+    """What the widgets show that stand on the page now."""
+    if draft is None:
+        return {}
+    keys = {place: draft.key(place) for place in draft.shown}
+    return {place: st.session_state[key] for place, key in keys.items() if key in st.session_state}
 
 
 def _widget_key(draft: Draft, place: str) -> str:

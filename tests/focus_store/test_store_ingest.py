@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from focus_store.contracts import Status
 from focus_store.metrics import downsample
 from focus_store.queue import TRAIN
 from focus_store.repository import Repository
+from focus_store.session import open_record
 from focus_store.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint, MetricSeries, MetricSummary
 
 Event = tuple[int, str, dict[str, Any]]
@@ -144,6 +146,20 @@ class TestIngestion:
         assert repository.unread_at_rest("host") == {}
         assert repository.series(row_id, "loss", "train").step.tolist() == [1, 2, 3, 4, 5, 6]
         assert repository.experiment(row_id).summary.status is Status.FAILED
+
+    def test_where_hosts_keep_folders_of_their_own_only_that_of_the_last_attempt_counts(
+        self, repository: Repository, config: ExperimentConfig, write_journal: WriteJournal, tmp_path: Path
+    ) -> None:
+        row_id = repository.create_experiment(config)
+        claim = repository.claim(TRAIN, "host:1")
+        assert claim is not None
+        size = write_journal(repository.settings.run_folder(row_id), [started(1), *steps(1, 1, 4)]).stat().st_size
+        repository.release(claim, Status.FAILED, "failed")
+        apart = open_record(dataclasses.replace(repository.settings, artifact_url=f"file://{tmp_path}/store"))
+        assert apart.unread_at_rest("host") == {row_id: size}
+        assert apart.unread_at_rest("another") == {}, "its copy may be an older one"
+        assert repository.unread_at_rest("another") == {row_id: size}, "all hosts see the same folders"
+        apart.close()
 
     def test_it_does_not_matter_in_how_many_pieces_a_journal_is_read(
         self,
