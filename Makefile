@@ -37,7 +37,7 @@ test: install-dev ## every test, real processes and a real browser included
 
 chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks; minutes
 	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)
-	$(BIN)/python benchmarks/chaos.py --exact
+	$(BIN)/python benchmarks/chaos_exact.py
 
 bench: install-bench ## the speed of training, P(k) and the data path on this machine's processor; an hour on two quiet cores
 	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/spectra.py

@@ -1,13 +1,13 @@
 """Does the record survive? Workers and trainers die at random moments, servers restart, messages are lost and doubled.
 
-    python benchmarks/chaos.py [--stack sqlite|postgresql ...] [--kills 20] [--seed 0] [--exact]
+    python benchmarks/chaos.py [--stack sqlite|postgresql ...] [--kills 20] [--seed 0]
 
 Several small trainings run on two training workers while a third process draws samples. SIGKILL hits workers, their
 forked children, trainers and the sampler; between the kills come restarts of Redis and PostgreSQL (or, on SQLite, a
 writer that holds the database), lost messages and doubled ones, a pause, a cancel. In the end every run must stand
 where it should, the database must equal the journal point by point and attempt by attempt, the losses must be those of
 a training that nobody disturbed, and no process may be left. Prints a table; exit code 1 if anything is not right.
-`--exact` is another question, without a laboratory: are the weights of a killed training the same to the last bit?
+`chaos_exact.py` asks another question, without a laboratory: are a killed training's weights the same to the last bit?
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from chaos_exact import run_exact
-from chaos_ground import Ground, make_reference, tiny_config
+from chaos_ground import Ground, make_reference
+from chaos_training import tiny_config
 from chaos_verdict import Verdict, judge
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -263,28 +263,13 @@ def run_stack(stack: str, kills: int, seed: int, reference: Path) -> tuple[Count
     return storm.counts, verdict
 
 
-def exact(kills: int, seed: int) -> int:
-    began = time.monotonic()
-    counts, faults = run_exact(kills, seed)
-    print(f"\n| {kills} kills, seed {seed} | |\n|---|---|")
-    for name, count in counts.items():
-        print(f"| {name} | {count:,} |")
-    print(f"| seconds | {time.monotonic() - began:.0f} |\n")
-    for fault in faults:
-        print(f"NOT RIGHT: {fault}")
-    return 1 if faults else 0
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", nargs="+", choices=["sqlite", "postgresql"], default=["sqlite", "postgresql"])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--exact", action="store_true", help="only kill trainings and compare them bit by bit")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    if arguments.exact:
-        return exact(arguments.kills, arguments.seed)
     logging.disable(logging.WARNING)  # that servers are away is what is wanted here
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="focus-chaos-") as folder:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from chaos_ground import EPOCHS, read_journal
+from chaos_training import EPOCHS, read_journal
 from sqlalchemy import select
 
 from focus_store.contracts import JobStatus, Status
