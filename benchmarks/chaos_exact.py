@@ -1,6 +1,6 @@
 """Is a training that was killed the very training that was not? SIGKILL at random steps, then a comparison bit by bit.
 
-    python benchmarks/chaos_exact.py [--kills 20] [--seed 0] [--device cuda]
+    python benchmarks/chaos_exact.py [--kills 20] [--seed 0] [--device cuda [--uncompiled]]
 
 For each method one training runs undisturbed and another, of equal seed, is killed again and again at random steps,
 inside epochs and between them, and resumed. At the end weights, averaged weights, optimiser, schedule, random states
@@ -42,9 +42,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="shared by the methods")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--uncompiled", action="store_true", help="on CUDA, where every start takes a minute otherwise")
     arguments = parser.parse_args()
     began = time.monotonic()
-    counts, faults = run_exact(arguments.kills, arguments.seed, arguments.device)
+    counts, faults = run_exact(arguments.kills, arguments.seed, arguments.device, not arguments.uncompiled)
     print(f"\n| {arguments.kills} kills, seed {arguments.seed}, {arguments.device} | |\n|---|---|")
     for name, count in counts.items():
         print(f"| {name} | {count:,} |")
@@ -54,7 +55,7 @@ def main() -> int:
     return 1 if faults else 0
 
 
-def run_exact(kills: int, seed: int, device: str = "cpu") -> tuple[Counter[str], list[str]]:
+def run_exact(kills: int, seed: int, device: str, compiled: bool) -> tuple[Counter[str], list[str]]:
     """Counts of what happened, over all methods, and what was not right.
 
     On CUDA the runs are `deterministic`, and the methods are looked at side by side: most of their time is compiling.
@@ -68,17 +69,24 @@ def run_exact(kills: int, seed: int, device: str = "cpu") -> tuple[Counter[str],
             for number, (method, sections) in enumerate(METHODS.items()):
                 share = kills * (number + 1) // len(METHODS) - kills * number // len(METHODS)
                 chance = random.Random(seed + number)
-                jobs.append(pool.submit(_compare, home, method, sections, device, share, chance, counts, faults))
+                changed = _on(device, compiled, sections)
+                jobs.append(pool.submit(_compare, home, method, changed, share, chance, counts, faults))
         for job in jobs:
             job.result()
     return counts, faults
+
+
+def _on(device: str, compiled: bool, sections: dict[str, Any]) -> dict[str, Any]:
+    training = tiny_config("tiny").to_dict()["training"]
+    training |= {"checkpoint_minutes": 1e-4, "deterministic": device == "cuda"}
+    training["compile"] = "auto" if compiled else "false"
+    return {**sections, "device": device, "training": training}
 
 
 def _compare(
     home: Path,
     method: str,
     sections: dict[str, Any],
-    device: str,
     kills: int,
     chance: random.Random,
     counts: Counter[str],
@@ -86,8 +94,6 @@ def _compare(
 ) -> None:
     plain = tiny_config("tiny").to_dict() | sections
     del plain["experiment"]["created"]
-    plain["training"] |= {"checkpoint_minutes": 1e-4, "deterministic": device == "cuda"}
-    plain["device"] = device
     file = home / f"{method.split(',')[0].replace(' ', '-')}.yaml"
     file.write_text(to_yaml(validate_config(plain)), encoding="utf-8")
     undisturbed, killed = home / f"{file.stem}-undisturbed", home / f"{file.stem}-killed"

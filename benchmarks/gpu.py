@@ -1,11 +1,12 @@
 """Both experiments on a CUDA GPU: FOCUS's own loop in bf16 and in 32 bits, compiled and not, and the plain loop.
 
-    python benchmarks/gpu.py [--minutes 9] [--out results.jsonl]
+    python benchmarks/gpu.py [--minutes 9] [--out results.jsonl] [--cache FOLDER]
 
 Needs no network and no data, and ends within ten minutes: the cases stand in the order of their worth, each is a
 process of its own that ends when its time is over, and what was not reached is named. To compile a network takes a
 minute of one core, so all that will be compiled is compiled first, side by side, into a cache that the measurements,
-one after the other, take it from. Every experiment trains at its recipe's batch, halved until it fits into memory.
+one after the other, take it from; `--cache` keeps it for another run. Every experiment trains at its recipe's batch,
+halved until it fits into memory. The plain loop of `plain_loop.py` runs its own network, and FOCUS's as well.
 Prints images a second, peak memory beside the estimate, the share of the bf16 matrix-product rate of the same GPU,
 measured first, and Experiment 02 against 01; `--out` keeps every case as a line of JSON.
 
@@ -31,16 +32,18 @@ from typing import Any
 import torch
 from loops import FocusLoop, Lesson, opened_lesson, recipe, write_lesson
 from measuring import machine, table
-from plain_loop import train
+from plain_loop import PlainUNet, train
 
 from focus_core.config import ExperimentConfig
 from focus_core.estimate import estimate
 from focus_core.networks.registry import build_network
 
 # What each way of training asks of FOCUS's configuration; None is the plain loop. In the order of their worth.
+PLAIN, PLAIN_LOOP_ALONE = "plain loop", "plain loop, FOCUS's network"
 WAYS: dict[str, dict[str, Any] | None] = {
     "bf16, compiled": {"precision": "bf16", "compile": True},
-    "plain": None,
+    PLAIN: None,
+    PLAIN_LOOP_ALONE: None,
     "bf16": {"precision": "bf16", "compile": False},
     "32 bits": {"precision": "fp32", "compile": False},
     "32 bits, compiled": {"precision": "fp32", "compile": True},
@@ -105,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--grid", nargs="+", type=int, default=[256, 64])
     parser.add_argument("--way", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     parser.add_argument("--out", type=Path, help="a file for one line of JSON a case")
+    parser.add_argument("--cache", type=Path, help="what was compiled; used as it is unless it is empty")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--tiny", action="store_true", help="8 channels, batch 2, three blocks of one step")
     parser.add_argument("--case", help=argparse.SUPPRESS)
@@ -126,11 +130,12 @@ def run(arguments: argparse.Namespace) -> int:
         for grid in arguments.grid:
             homes[grid] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
             write_lesson(homes[grid], grid, 40 if arguments.tiny else MAPS.get(grid, 1_000))
-        cache = stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-"))
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", cache)
-        began = time.monotonic()
-        ready = compile_side_by_side(_cases(arguments), homes, _PREPARING * 60 * arguments.minutes, arguments)
-        print(f"{ready} networks compiled side by side in {time.monotonic() - began:.0f} s", flush=True)
+        cache = arguments.cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
+        if not (cache.exists() and any(cache.iterdir())):
+            began = time.monotonic()
+            ready = compile_side_by_side(_cases(arguments), homes, _PREPARING * 60 * arguments.minutes, arguments)
+            print(f"{ready} networks compiled side by side in {time.monotonic() - began:.0f} s", flush=True)
         for case in _cases(arguments):
             outcomes.append(_in_a_process(case, homes[case.grid], ends - time.monotonic(), arguments))
             print(table(HEAD, [_row(outcomes[-1], peak)]), flush=True)
@@ -146,7 +151,7 @@ def _cases(arguments: argparse.Namespace) -> Iterator[Case]:
         for experiment in arguments.experiment:
             for grid in arguments.grid:
                 yield Case(experiment, grid, way)
-    if "bf16, compiled" in arguments.way and "01" in arguments.experiment:
+    if "bf16, compiled" in arguments.way and len(arguments.experiment) > 1:
         for grid in arguments.grid:
             yield Case("01", grid, "bf16, compiled", EQUAL_BATCH)
 
@@ -241,7 +246,7 @@ def _images_a_second(
     with ExitStack() as stack:
         steps: Iterator[Any]
         if WAYS[case.way] is None:
-            network = build_network(config.model, periodic=True)
+            network = _network(case, config)
             steps = train(network, lesson.maps, lesson.theta, batch, device, num_workers=0 if tiny else 4)
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=home)))
@@ -257,6 +262,12 @@ def _images_a_second(
         length = 1 if tiny else max(1, min(round(_BLOCK_SECONDS / seconds), room))
         images = tuple(batch * length / _seconds_of(steps, length, finish) for _ in range(blocks))
         return images, torch.cuda.max_memory_allocated() if cuda else 0
+
+
+def _network(case: Case, config: ExperimentConfig) -> torch.nn.Module:
+    if case.way == PLAIN:
+        return PlainUNet(config.model.cond_dim, config.model.base_channels, config.model.channel_mults)
+    return build_network(config.model, periodic=True)
 
 
 def _seconds_of(steps: Iterator[Any], n: int, finish: Any) -> float:
@@ -304,7 +315,7 @@ def _label(case: Case) -> str:
 
 def report(outcomes: list[Outcome], peak: float) -> str:
     """All cases, those of one experiment and size together; then what half the width buys."""
-    plain = {(o.case.experiment, o.case.grid): o for o in outcomes if o.case.way == "plain"}
+    plain = {(o.case.experiment, o.case.grid): o for o in outcomes if o.case.way == PLAIN}
     order = sorted(outcomes, key=lambda o: (o.case.experiment, o.case.grid))
     every = table(HEAD, [_row(o, peak, plain.get((o.case.experiment, o.case.grid))) for o in order])
     return every + "\n\n" + table(["Experiment 02 against 01", "way", "batches", "speed", "less memory"], _pairs(order))

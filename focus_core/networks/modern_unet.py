@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
-from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding
+from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding, join, normalised
 from focus_core.networks.simple_unet import check_grid
 
 # √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.
@@ -57,9 +57,9 @@ class AdaptiveBlock(Block):
 
     def compute(self, x: Tensor, embedded: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, channels_in, n, n); embedded (B, embedding), of t and θ together."""
-        hidden = self.first(functional.silu(self.first_norm(x)))
+        hidden = normalised(self.first, self.second_norm, functional.silu(self.first_norm(x)))
         scale, shift = self.adapt(embedded)[:, :, None, None].chunk(2, dim=1)
-        hidden = self.second_norm(hidden) * (1.0 + scale) + shift
+        hidden = hidden * (1.0 + scale) + shift
         hidden = self.second(functional.silu(hidden))
         return (self.shortcut(x) + hidden) / math.sqrt(2.0)
 
@@ -143,7 +143,7 @@ class ModernUNet(nn.Module):
                 hidden = functional.avg_pool2d(hidden, 2)
         hidden = self.middle[1](self.attention[1](self.middle[0](hidden, embedded)), embedded)
         for stage, block in zip(reversed(range(self.stages)), self.up, strict=True):
-            hidden = block(torch.cat([hidden, skips.pop()], dim=1), embedded)
+            hidden = block(join(hidden, skips.pop()), embedded)
             if stage == self.stages - 1:
                 hidden = self.attention[2](hidden)
             if stage > 0:

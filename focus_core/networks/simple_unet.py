@@ -14,7 +14,7 @@ from torch.nn import functional
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
-from focus_core.networks.layers import Block, Convolution, Doubling, GroupNorm, SinusoidalEmbedding
+from focus_core.networks.layers import Block, Convolution, Doubling, GroupNorm, SinusoidalEmbedding, join, normalised
 
 
 def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:
@@ -45,9 +45,9 @@ class ResidualBlock(Block):
 
     def compute(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, channels_in, n, n); time and condition (B, embedding), both already through their MLPs."""
-        hidden = functional.silu(self.first_norm(self.first(x)))
+        hidden = functional.silu(normalised(self.first, self.first_norm, x))
         hidden = hidden + (self.from_time(time) + self.from_condition(condition))[:, :, None, None]
-        hidden = functional.silu(self.second_norm(self.second(hidden)))
+        hidden = functional.silu(normalised(self.second, self.second_norm, hidden))
         return hidden + self.shortcut(x)
 
 
@@ -145,7 +145,7 @@ class SimpleUNet(nn.Module):
             x = shrink(x)
         x = self.middle(x, time, embedded)
         for enlarge, block in zip(self.enlarge, self.up, strict=True):
-            x = block(torch.cat([enlarge(x), skips.pop()], dim=1), time, embedded)
+            x = block(join(enlarge(x), skips.pop()), time, embedded)
         noise: Tensor = self.to_noise(functional.silu(self.last_convolution(x)))
         return noise
 

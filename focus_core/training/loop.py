@@ -62,7 +62,8 @@ def train(
         torch.manual_seed(training.seed)
         network = build_network(config.model, data.dataset.periodic, method.start)
         prepare(device, training.deterministic)
-        engine = Engine(config, network, method, device, state, ranks)
+        work = work_of_a_map(config, grid, data.dataset.periodic)
+        engine = Engine(config, network, method, device, state, ranks, work * training.batch_size / ranks.count)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config, device, ranks.count)
@@ -87,7 +88,7 @@ def train(
         resumed, state = state is not None, None
 
         # --- say what begins
-        work, clock = work_of_a_map(config, grid, data.dataset.periodic), StepClock(device)
+        clock = StepClock(device)
         peak = measured_peak(device, engine.runner.precision.number) * ranks.count
         journal.write(
             "run_started",

@@ -219,6 +219,14 @@ def method_in_words(config: ExperimentConfig) -> str:
     )
 
 
+def _version(package: str) -> str | None:
+    """None for what was not installed: FOCUS itself runs from its source folder too."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def write_environment(
     run_folder: Path,
     config: ExperimentConfig,
@@ -227,7 +235,7 @@ def write_environment(
     parent: dict[str, Any] | None = None,
 ) -> None:
     """environment.json: what this start runs on, and exactly which configuration and data."""
-    versions = {name: importlib.metadata.version(name) for name in ("focus-lab", "torch", "numpy", "scipy", "pydantic")}
+    versions = {name: _version(name) for name in ("focus-lab", "torch", "numpy", "scipy", "pydantic")}
     environment = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),

@@ -194,7 +194,7 @@ def test_only_a_full_batch_is_compiled_for_another_size_would_be_compiled_anew(
     through = []
 
     def recorded(network: nn.Module, **options: Any) -> Callable[..., Tensor]:
-        assert options == {"dynamic": False}
+        assert options == {"dynamic": False, "options": {}}
         return lambda x, *rest: (through.append(len(x)), network(x, *rest))[1]
 
     monkeypatch.setattr(torch, "compile", recorded)
