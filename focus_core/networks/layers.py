@@ -201,6 +201,25 @@ def join(one: Tensor, other: Tensor) -> Tensor:
     return joined
 
 
+class _Kept(torch.autograd.Function):
+    """x itself; its gradient is handed on laid out as x is."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        context.layout = _layout(x)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous(memory_format=context.layout)
+
+
+def keep_layout(x: Tensor) -> Tensor:
+    """For what is pooled, enlarged or taken apart afterwards, whose gradient comes back in another order."""
+    kept: Tensor = _Kept.apply(x)
+    return kept
+
+
 class Block(nn.Module):
     """A part of a network that can forget what it computed and compute it again in the backward pass."""
 

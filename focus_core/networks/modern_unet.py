@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
-from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding, join, normalised
+from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding, join, keep_layout, normalised
 from focus_core.networks.simple_unet import check_grid
 
 # √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.
@@ -61,7 +61,7 @@ class AdaptiveBlock(Block):
         scale, shift = self.adapt(embedded)[:, :, None, None].chunk(2, dim=1)
         hidden = hidden * (1.0 + scale) + shift
         hidden = self.second(functional.silu(hidden))
-        return (self.shortcut(x) + hidden) / math.sqrt(2.0)
+        return keep_layout((self.shortcut(x) + hidden) / math.sqrt(2.0))
 
 
 class Attention(Block):
@@ -79,12 +79,12 @@ class Attention(Block):
     def compute(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, C, n, n)."""
         batch, channels, side, _ = x.shape
-        mixed = self.queries_keys_values(self.norm(x))
+        mixed = keep_layout(self.queries_keys_values(self.norm(x)))
         shape = (batch, 3, self.heads, channels // self.heads, side * side)
         q, k, v = (part.contiguous() for part in mixed.view(shape).transpose(-1, -2).unbind(dim=1))
         seen = functional.scaled_dot_product_attention(q, k, v)
         gathered = seen.transpose(-1, -2).reshape(batch, channels, side, side)
-        return (x + self.outward(gathered)) / math.sqrt(2.0)
+        return keep_layout((x + self.outward(gathered)) / math.sqrt(2.0))
 
 
 class ModernUNet(nn.Module):

@@ -137,7 +137,7 @@ def test_the_gpu_script_walks_its_path_on_a_processor(
 ) -> None:
     script("loops.py").write_lesson(tmp_path, 16, 40)
     outcomes = []
-    for way in ("32 bits", "plain"):
+    for way in ("32 bits", "plain loop"):
         case = json.dumps({"experiment": "02", "grid": 16, "way": way})
         module = script("gpu.py --device cpu --tiny")
         sys.argv += ["--home", str(tmp_path), "--case", case]
@@ -154,7 +154,7 @@ def test_the_gpu_script_walks_its_path_on_a_processor(
 
 def test_the_gpu_script_compiles_first_what_it_will_measure_compiled(script: Script, tmp_path: Path) -> None:
     script("loops.py").write_lesson(tmp_path, 16, 40)
-    module = script("gpu.py --device cpu --tiny --experiment 01")
+    module = script("gpu.py --device cpu --tiny")
     arguments = module._parser().parse_args()
     cases = [case for case in module._cases(arguments) if case.compiled]
     assert {(case.way, case.batch_size) for case in cases} == {
@@ -162,6 +162,6 @@ def test_the_gpu_script_compiles_first_what_it_will_measure_compiled(script: Scr
         ("bf16, compiled", module.EQUAL_BATCH),
         ("32 bits, compiled", None),
     }
-    not_compiled = module.Case("01", 16, "plain")
+    not_compiled = module.Case("01", 16, "plain loop")
     assert module.compile_side_by_side([not_compiled], {16: tmp_path}, 1.0, arguments) == 0
     module.compile_network(module.Case("01", 16, "32 bits"), tmp_path, arguments)
