@@ -74,8 +74,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`images` a second in each block of steps; `peak_bytes` of the device's memory, `estimated_bytes` before the run
-    (of 32-bit numbers); `failure`: why there are none."""
+    """`images` a second in each block of steps; `peak_bytes` of the device's memory, `estimated_bytes` before the run;
+    `failure`: why there are none."""
 
     case: Case
     batch_size: int = 0
@@ -293,7 +293,7 @@ def matrix_product_rate(device: torch.device, size: int) -> float:
     return median(rates)
 
 
-HEAD = ["", "way", "batch", "images/s", "over the plain loop", "peak memory, GB", "estimate of 32 bits, GB"]
+HEAD = ["", "way", "batch", "images/s", "over the plain loop", "peak memory, GB", "estimate, GB"]
 HEAD += ["TFLOP/s", "share of bf16 peak"]
 
 

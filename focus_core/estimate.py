@@ -2,8 +2,8 @@
 
 Conventions. A multiplication and an addition are two operations. `flops_per_image` is a training step's share of one
 map, forward and backward; normalisations and activations are left out, as they are memory traffic rather than work.
-Memory is the peak of a training step in 32-bit numbers on a periodic map: weights, their average, AdamW's two moments,
-gradients, and what the backward pass keeps of the part of a batch that is computed at once.
+Memory is the peak of a training step on a periodic map: weights, their average, AdamW's two moments and gradients, in
+32-bit numbers, and what the backward pass keeps of the part of a batch that is computed at once, in those of the step.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from focus_core.errors import UserError
 from focus_core.network_costs import COSTS, Layer
 
 _BYTES = 4
+# Of a number that is computed in a step.
+_STEP_BYTES = {"fp32": 4, "bf16": 2}
 # Copies of the weights that live through a step: themselves, the average, and the optimiser's two moments.
 _STANDING_COPIES = 4
 # What torch's libraries take at their first step on a processor: threads, kernels compiled on the spot (measured).
@@ -43,8 +45,12 @@ class Estimate:
     exact: bool = True
 
 
-def estimate(config: ExperimentConfig, grid: int) -> Estimate:
-    """Cost of a configuration on maps of grid × grid pixels; UserError if the stages cannot halve them."""
+def estimate(config: ExperimentConfig, grid: int, number: str | None = None) -> Estimate:
+    """Cost of a configuration on maps of grid × grid pixels; UserError if the stages cannot halve them.
+
+    `number` is what a step is computed in, fp32 or bf16, where that is known; else `training.precision`, and for auto
+    32 bits, of which nothing needs more.
+    """
     model, batch, parts = config.model, config.training.batch_size, config.training.accumulation
     stages = len(model.channel_mults)
     if grid < 2**stages or grid % 2**stages:
@@ -57,12 +63,17 @@ def estimate(config: ExperimentConfig, grid: int) -> Estimate:
     parameters = sum(layer.weights for layer in layers)
     forward = sum(layer.flops for layer in layers)
     backward = sum(layer.flops if layer.on_data else 2 * layer.flops for layer in layers)
-    again, kept = 0, _BYTES * sum(layer.kept for layer in layers)
+    again, kept = 0, sum(layer.kept for layer in layers)
     if config.training.activation_checkpointing:
         again, kept = _computed_again(layers)
+    size = _STEP_BYTES[number or ("bf16" if config.training.precision == "bf16" else "fp32")]
+    kept, passing = size * kept, size * cost.passing(model, grid)
+    standing = _LIBRARIES + _BYTES * parameters * _STANDING_COPIES
+    if size < _BYTES:
+        standing += size * parameters  # the weights as a step computes with them
     return Estimate(
         parameters=parameters,
-        memory_bytes=_peak(parameters, kept, -(-batch // parts), parts > 1, cost.passing(model, grid)),
+        memory_bytes=_peak(standing, _BYTES * parameters, parts > 1, -(-batch // parts), kept, passing),
         activation_bytes_per_image=kept,
         flops_per_image=forward + backward + again,
         flops_forward=forward,
@@ -93,22 +104,21 @@ def seconds_per_epoch(
 
 
 def _computed_again(layers: Sequence[Layer]) -> tuple[int, int]:
-    """With blocks that forget: the operations done twice, and the bytes kept, at the block that needs most of them."""
+    """With blocks that forget: the operations done twice, and the floats kept, at the block that needs most of them."""
     outside = sum(layer.entering if layer.in_block else layer.kept for layer in layers)
     within, largest = 0, 0
     for layer in layers:
         within = (0 if layer.entering else within) + (layer.kept if layer.in_block else 0)
         largest = max(largest, within)
-    return sum(layer.flops for layer in layers if layer.in_block), _BYTES * (outside + largest)
+    return sum(layer.flops for layer in layers if layer.in_block), outside + largest
 
 
-def _peak(parameters: int, kept: int, batch: int, in_parts: bool, passing: int) -> int:
+def _peak(standing: int, gradients: int, in_parts: bool, batch: int, kept: int, passing: int) -> int:
     """The larger of two moments: the turn from forward to backward, with everything kept and the first gradients of
     maps in flight (and those of weights from an earlier part of the batch); and the end of the backward pass, when a
-    gradient of every weight is there."""
-    standing = _LIBRARIES + _BYTES * parameters * _STANDING_COPIES
-    turning = standing + batch * (kept + _BYTES * passing) + (_BYTES * parameters if in_parts else 0)
-    ending = standing + _BYTES * parameters + batch * _BYTES * passing
+    gradient of every weight is there. All in bytes, `kept` and `passing` for each map of the batch."""
+    turning = standing + batch * (kept + passing) + (gradients if in_parts else 0)
+    ending = standing + gradients + batch * passing
     return max(turning, ending)
 
 

@@ -13,6 +13,7 @@ from focus_core.errors import UserError
 from focus_core.estimate import estimate
 from focus_core.training.checkpoint import LAST
 from focus_core.training.device import choose_device, resident_memory
+from focus_core.training.precision import Number, choose_precision
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -29,7 +30,9 @@ def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
     if grid is None or at_once == 1:
         fit = 0
     else:
-        fit = batch_that_fits(config, grid, memory_for_training(choose_device(config.device)))
+        device = choose_device(config.device)
+        number = choose_precision(config, device).number
+        fit = batch_that_fits(config, grid, memory_for_training(device), number)
     if fit < 1:
         again = "" if training.activation_checkpointing else "set training.activation_checkpointing to true, or "
         return UserError(
@@ -42,7 +45,7 @@ def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
     )
 
 
-def batch_that_fits(config: ExperimentConfig, grid: int, memory: int) -> int:
+def batch_that_fits(config: ExperimentConfig, grid: int, memory: int, number: Number = "fp32") -> int:
     """The largest number of maps at once whose estimate is within `memory` bytes; fewer than now in any case, and half
     as many where the estimate says that those of now would fit. 0 where not even one does."""
     training = config.training
@@ -51,7 +54,7 @@ def batch_that_fits(config: ExperimentConfig, grid: int, memory: int) -> int:
     def needed(batch: int) -> int:
         # In two parts, for the gradients of one wait while the next is computed.
         parts = training.model_copy(update={"batch_size": 2 * batch, "accumulation": 2})
-        return estimate(config.model_copy(update={"training": parts}), grid).memory_bytes
+        return estimate(config.model_copy(update={"training": parts}), grid, number).memory_bytes
 
     if needed(at_once) <= memory:
         return at_once // 2

@@ -106,7 +106,8 @@ def train(
             devices=ranks.count,
             init_from=None if data.parent is None else data.parent.path,
             init_from_sha256=None if data.parent is None else data.parent.sha256,
-            peak_memory_estimate=estimate(config, grid).memory_bytes + maps.storage.bytes * maps.storage.resident,
+            peak_memory_estimate=estimate(config, grid, engine.runner.precision.number).memory_bytes
+            + maps.storage.bytes * maps.storage.resident,
             precision=engine.runner.precision.number,
             compiled=engine.runner.compiled,
             data=str(maps.storage),

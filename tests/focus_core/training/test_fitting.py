@@ -42,7 +42,7 @@ def test_a_training_out_of_memory_names_the_batch_that_fits_and_goes_on_with_it(
 ) -> None:
     config, step = tiny_config(), Engine.step
     # 16² maps of a batch of five: three of them would fit.
-    monkeypatch.setattr(fitting, "batch_that_fits", lambda config, grid, memory: 3 if grid == 16 else 0)
+    monkeypatch.setattr(fitting, "batch_that_fits", lambda config, grid, memory, number: 3 if grid == 16 else 0)
 
     def fail_later(self: Engine, x0: torch.Tensor, condition: torch.Tensor, rate: float, number: int) -> Step:
         if number > 4:
