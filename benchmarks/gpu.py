@@ -44,6 +44,7 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "bf16, compiled": {"precision": "bf16", "compile": True},
     PLAIN: None,
     PLAIN_LOOP_ALONE: None,
+    "bf16, one graph": {"precision": "bf16", "compile": "graph"},
     "bf16": {"precision": "bf16", "compile": False},
     "32 bits": {"precision": "fp32", "compile": False},
     "32 bits, compiled": {"precision": "fp32", "compile": True},

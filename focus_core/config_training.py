@@ -17,7 +17,7 @@ HOW_IT_RUNS = (
 
 
 def _switch(value: Any) -> Any:
-    """YAML reads `compile: true` as a truth value; here it is one of three words."""
+    """YAML reads `compile: true` as a truth value; here it is one of four words."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -108,8 +108,10 @@ class TrainingSection(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", title="Precision", description="Numbers of a step; auto: bf16 on a GPU that has it, else fp32."
     )
-    compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_switch)] = Field(
-        "auto", title="Compile", description="Compile the network at its first step (minutes); auto: on CUDA alone."
+    compile: Annotated[Literal["auto", "true", "false", "graph"], BeforeValidator(_switch)] = Field(
+        "auto",
+        title="Compile",
+        description="Compile the network at its first step (minutes); auto: on CUDA alone; graph: CUDA, short steps.",
     )
     deterministic: bool = Field(
         False, title="Deterministic", description="CUDA: equal runs are equal to the last bit, at some cost of speed."

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from focus_core.config import ExperimentConfig
 from focus_core.diffusion.method import Method
+from focus_core.errors import UserError
 from focus_core.networks.layers import laid_out, recompute_blocks
 from focus_core.training.checkpoint import load_weights
 from focus_core.training.ema import MovingAverage
@@ -20,8 +21,6 @@ from focus_core.training.run_folder import log
 
 # Base channels up to which channels last gain on a processor.
 _NARROW = 32
-# A step of fewer operations is over before a processor has launched its kernels one by one.
-_SHORT = 2e13
 # For CUDA. torch keeps channels side by side only where it expects a gain, which it does not for a U-Net; and it writes
 # an intermediate map down where more than a few values are read for a pixel, while reading them again costs less: the
 # 146 M network moved 17.0 GB for four maps of 256², forth and back, and moves 12.6 GB with these.
@@ -71,7 +70,7 @@ class Runner(nn.Module):
 class Engine:
     """Owns every tensor that a step changes. `network` and `average` are the bare modules, whatever runs them.
 
-    `saved` is what `state` gave an earlier start of this run, `work` the operations of a step on this device.
+    `saved` is what `state` gave an earlier start of this run.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Engine:
         device: torch.device,
         saved: dict[str, Any] | None = None,
         ranks: Ranks = ALONE,
-        work: float = math.inf,
     ) -> None:
         self._ranks = ranks
         self._training, self._method, self.device = config.training, method, device
@@ -94,7 +92,7 @@ class Engine:
         precision = choose_precision(config, device, None if saved is None else saved.get("engine"))
         own = ranks.own(config.training.batch_size)
         n_maps = math.ceil((own.stop - own.start) / config.training.accumulation)
-        self.runner = Runner(self.network, precision, _compiler_options(config, device, work), n_maps)
+        self.runner = Runner(self.network, precision, compiler_options(config, device), n_maps)
 
     def step(self, x0: Tensor, condition: Tensor, rate: float, number: int) -> Step:
         """Optimiser step `number` (from 1): noise ε at a random time, θ now and then dropped."""
@@ -151,15 +149,23 @@ class Engine:
                     moments[name] = torch.empty_like(weight).copy_(moment)
 
 
-def _compiler_options(config: ExperimentConfig, device: torch.device, work: float) -> dict[str, Any] | None:
-    """None where nothing is to be compiled. A short step is recorded once and launched as a whole (a CUDA graph), which
-    keeps its gradients in one place: parts of a batch, whose gradients are added, do without."""
-    asked = config.training.compile
+def compiler_options(config: ExperimentConfig, device: torch.device) -> dict[str, Any] | None:
+    """None where nothing is to be compiled. As one graph a step's kernels are recorded once and launched together: a
+    GPU works off a short step faster than a processor launches it."""
+    asked, training = config.training.compile, config.training
+    if asked == "graph" and device.type != "cuda":
+        raise UserError(f"training.compile: graph is for CUDA, not for {device.type}; use auto.")
+    if asked == "graph" and training.accumulation > 1:
+        # Gradients stay where they were recorded: the second part's would overwrite the first's.
+        raise UserError(
+            f"training.compile: graph takes a batch at once, but training.accumulation is {training.accumulation}; "
+            "set it to 1, or training.compile to auto."
+        )
     if asked == "false" or (asked == "auto" and device.type != "cuda"):
         return None
     if device.type != "cuda":
         return {}
-    return {**_CUDA_OPTIONS, "triton.cudagraphs": work < _SHORT and config.training.accumulation == 1}
+    return {**_CUDA_OPTIONS, "triton.cudagraphs": asked == "graph"}
 
 
 def _laid_out_where_it_gains(network: nn.Module, config: ExperimentConfig) -> nn.Module:

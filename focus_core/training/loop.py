@@ -62,8 +62,7 @@ def train(
         torch.manual_seed(training.seed)
         network = build_network(config.model, data.dataset.periodic, method.start)
         prepare(device, training.deterministic)
-        work = work_of_a_map(config, grid, data.dataset.periodic)
-        engine = Engine(config, network, method, device, state, ranks, work * training.batch_size / ranks.count)
+        engine = Engine(config, network, method, device, state, ranks)
 
         # --- the maps
         maps = TrainingMaps(data.dataset, data.transform, data.split.train, config, device, ranks.count)
@@ -88,7 +87,7 @@ def train(
         resumed, state = state is not None, None
 
         # --- say what begins
-        clock = StepClock(device)
+        work, clock = work_of_a_map(config, grid, data.dataset.periodic), StepClock(device)
         peak = measured_peak(device, engine.runner.precision.number) * ranks.count
         journal.write(
             "run_started",

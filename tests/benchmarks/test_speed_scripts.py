@@ -159,6 +159,7 @@ def test_the_gpu_script_compiles_first_what_it_will_measure_compiled(script: Scr
     cases = [case for case in module._cases(arguments) if case.compiled]
     assert {(case.way, case.batch_size) for case in cases} == {
         ("bf16, compiled", None),
+        ("bf16, one graph", None),
         ("bf16, compiled", module.EQUAL_BATCH),
         ("32 bits, compiled", None),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._inductor.config
 from torch import Tensor, nn
 
 from focus_core.config import ExperimentConfig, parse_config, to_yaml
@@ -14,7 +15,7 @@ from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
 from focus_core.networks.layers import GroupNorm, recompute_blocks, wrap
 from focus_core.networks.registry import build_network
-from focus_core.training.engine import Engine
+from focus_core.training.engine import Engine, compiler_options
 from focus_core.training.precision import choose_precision
 
 ConfigMaker = Callable[..., ExperimentConfig]
@@ -230,9 +231,34 @@ def test_norms_hand_on_the_numbers_that_they_were_given() -> None:
         assert norm(x).dtype == torch.float32
 
 
-def test_compile_is_one_of_three_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
+def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_config: ConfigMaker) -> None:
+    cuda = torch.device("cuda")
+
+    def options(compiled: object, device: torch.device = cuda, parts: int = 1) -> dict[str, Any] | None:
+        return compiler_options(tiny_config(training={"compile": compiled, "accumulation": parts}), device)
+
+    one, other = options("graph"), options(True)
+    assert one is not None
+    assert other is not None
+    assert (one.pop("triton.cudagraphs"), other.pop("triton.cudagraphs")) == (True, False)
+    assert one == other == {name: value for name, value in one.items() if hasattr(torch._inductor.config, name)}
+    assert options("auto") is not None
+    assert options(False) is options("auto", CPU) is None
+    with pytest.raises(UserError, match=r"training\.compile: graph is for CUDA, not for cpu; use auto"):
+        options("graph", CPU)
+    with pytest.raises(UserError, match=r"graph takes a batch at once, but training\.accumulation is 3"):
+        options("graph", parts=3)
+
+
+def test_compile_is_one_of_four_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
     text = to_yaml(tiny_config())
-    for written, word in (("true", "true"), ("false", "false"), ("'true'", "true"), ("auto", "auto")):
+    for written, word in (
+        ("true", "true"),
+        ("false", "false"),
+        ("'true'", "true"),
+        ("auto", "auto"),
+        ("graph", "graph"),
+    ):
         assert parse_config(text.replace("compile: auto", f"compile: {written}")).training.compile == word
     with pytest.raises(UserError, match=r"training\.compile"):
         parse_config(text.replace("compile: auto", "compile: sometimes"))
