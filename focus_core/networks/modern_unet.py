@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
-from focus_core.networks.layers import Block, Convolution, GroupNorm, SinusoidalEmbedding, join, keep_layout, normalised
+from focus_core.networks.group_norm import GroupNorm
+from focus_core.networks.layers import Block, Convolution, SinusoidalEmbedding, join, keep_layout, normalised
 from focus_core.networks.simple_unet import check_grid
 
 # √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.

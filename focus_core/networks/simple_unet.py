@@ -14,7 +14,8 @@ from torch.nn import functional
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
-from focus_core.networks.layers import Block, Convolution, Doubling, GroupNorm, SinusoidalEmbedding, join, normalised
+from focus_core.networks.group_norm import GroupNorm
+from focus_core.networks.layers import Block, Convolution, Doubling, SinusoidalEmbedding, join, normalised
 
 
 def build(model: ModelSection, periodic: bool, start: Start) -> SimpleUNet:

@@ -11,8 +11,8 @@ from torch._dynamo.backends.common import aot_autograd
 from torch._functorch.aot_autograd import make_boxed_func
 from torch.nn import functional
 
-from focus_core.networks import layers
-from focus_core.networks.layers import Convolution, GroupNorm, join, keep_layout, laid_out, normalised
+from focus_core.networks.group_norm import GroupNorm
+from focus_core.networks.layers import Convolution, join, keep_layout, laid_out, normalised
 from focus_core.networks.modern_unet import ModernUNet
 from focus_core.networks.simple_unet import SimpleUNet
 
@@ -20,7 +20,7 @@ from focus_core.networks.simple_unet import SimpleUNet
 @pytest.fixture
 def own_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on CUDA."""
-    monkeypatch.setattr(layers, "_prefers_own_passes", lambda x: True)
+    monkeypatch.setattr(GroupNorm, "makes_own_passes", lambda *_: True)
 
 
 def with_gradients(answer: Tensor, inputs: list[Tensor]) -> list[Tensor]:
@@ -72,7 +72,7 @@ def test_a_norm_that_adds_the_bias_of_its_convolution_gives_the_same(
     convolution, norm = Convolution(3, 16, periodic).double(), GroupNorm(16).double()
     inputs = [x := maps(2, 3, 6, 6), *convolution.parameters(), *norm.parameters()]
     plain = with_gradients(normalised(convolution, norm, x), inputs)
-    monkeypatch.setattr(layers, "_prefers_own_passes", lambda x: True)
+    monkeypatch.setattr(GroupNorm, "makes_own_passes", lambda *_: True)
     for own, of_torch in zip(with_gradients(normalised(convolution, norm, x), inputs), plain, strict=True):
         torch.testing.assert_close(own, of_torch, rtol=1e-9, atol=1e-11)
 

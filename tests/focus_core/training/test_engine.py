@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from focus_core.config import ExperimentConfig, parse_config, to_yaml
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
-from focus_core.networks.layers import GroupNorm, recompute_blocks, wrap
+from focus_core.networks.group_norm import GroupNorm
+from focus_core.networks.layers import recompute_blocks, wrap
 from focus_core.networks.registry import build_network
 from focus_core.training.engine import Engine, compiler_options
 from focus_core.training.precision import choose_precision
