@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from dashboard.words import date_and_time, duration, number, size
 from focus_store.contracts import AttemptRow, CheckpointRow, ExperimentDetail
 
 LOG_LINES = 60
+T = TypeVar("T")
 
 
 def tabs(experiment_id: str, live: bool) -> None:
@@ -100,23 +101,31 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _notes(detail: ExperimentDetail) -> None:
-    key = f"notes-{detail.summary.id}"
-    st.text_area(
+    experiment_id, stored = detail.summary.id, list(detail.summary.tags)
+    notes = st.text_area(
         "Notes",
         value=detail.notes,
-        key=key,
+        key=f"notes-{experiment_id}",
         height=220,
         placeholder="What was this run for, and what did it teach?",
         label_visibility="collapsed",
-        on_change=lambda: record().set_notes(detail.summary.id, st.session_state[key]),
     )
-    tags = f"tags-{detail.summary.id}"
-    st.multiselect(
+    _save_what_changed(f"saved-notes-{experiment_id}", detail.notes, notes, record().set_notes, experiment_id)
+    tags = st.multiselect(
         "Tags",
-        sorted({*detail.summary.tags, *record().tags()}),
-        default=list(detail.summary.tags),
-        key=tags,
+        sorted({*stored, *record().tags()}),
+        default=stored,
+        key=f"tags-{experiment_id}",
         accept_new_options=True,
-        on_change=lambda: record().set_tags(detail.summary.id, st.session_state[tags]),
     )
+    _save_what_changed(f"saved-tags-{experiment_id}", stored, tags, record().set_tags, experiment_id)
     st.caption("Saved when you leave the field.")
+
+
+def _save_what_changed(key: str, stored: T, now: T, save: Callable[[str, T], object], experiment_id: str) -> None:
+    """By comparison with what stood there in the run before. A callback is told of a change once, and Streamlit stops
+    it at a click that comes within milliseconds: the field would then show what was never saved."""
+    before = st.session_state.setdefault(key, stored)
+    if now not in (before, stored):
+        save(experiment_id, now)
+    st.session_state[key] = now

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from standing import standing
+from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.testing.v1 import AppTest
 
 from dashboard.actions import quick_command
+from focus_store.repository import Repository
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = APP.parent / "views"
@@ -133,6 +135,30 @@ def test_notes_are_saved(small_laboratory: Any) -> None:
     app = open_page("experiment", id=small_laboratory.finished)
     app.text_area[0].set_value("the first good one").run()
     assert small_laboratory.repository.experiment(small_laboratory.finished).notes == "the first good one"
+
+
+def test_notes_and_tags_whose_first_saving_was_cut_off_are_saved_by_the_next_run(
+    small_laboratory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A click right after the edit stops the script that was about to save; it runs anew, with the same fields."""
+    repository, experiment = small_laboratory.repository, small_laboratory.finished
+    app = open_page("experiment", id=experiment)
+    with monkeypatch.context() as patched:
+        for name in ("set_notes", "set_tags"):
+            patched.setattr(Repository, name, _stopped)
+        app.text_area[0].set_value("nearly lost")
+        app.multiselect(key=f"tags-{experiment}").set_value(["kept"])
+        app.run()
+    app.run()
+    detail = repository.experiment(experiment)
+    assert (detail.notes, list(detail.summary.tags)) == ("nearly lost", ["kept"])
+    repository.set_notes(experiment, "by another window")
+    app.run()
+    assert repository.experiment(experiment).notes == "by another window"
+
+
+def _stopped(*_: object) -> None:
+    raise StopException  # what Streamlit raises into a script that a click ends
 
 
 def test_a_field_rewrites_its_line_of_the_yaml_and_keeps_the_comments(small_laboratory: Any) -> None:
