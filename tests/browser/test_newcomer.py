@@ -128,9 +128,11 @@ def test_the_readers_zoom_on_curves_and_spectra_survives_five_updates(page: Page
         chosen[name] = zoom(page, box)
         box.evaluate("box => { box.readersOwn = true; }")
         first[name] = draws(box)
-    for i in range(5):
+    # Never a row again: an epoch that ends meanwhile draws once more, so a click may come before the last one is shown,
+    # and a return to the row that is shown would rightly draw nothing.
+    for row in ("1", "2", "3", "4", "Mean"):
         before = draws(chart(page, "power"))
-        page.locator(".st-key-spectra-row").get_by_text(str(i % 2 + 1), exact=True).click()
+        page.locator(".st-key-spectra-row").get_by_text(row, exact=True).click()
         await_condition(lambda before=before: draws(chart(page, "power")) > before, "the spectra of another row")
     await_condition(lambda: draws(chart(page, "loss")) >= first["loss"] + 5, "five live updates of the loss")
     for name, expected in chosen.items():
