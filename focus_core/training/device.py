@@ -45,18 +45,18 @@ def prepare(device: torch.device, deterministic: bool) -> None:
     if deterministic:
         # cuBLAS reads it when it is first used; without it torch refuses products that could differ.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        _compile_deterministically()
+    _tell_the_compiler(deterministic)
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.deterministic = deterministic
     torch.backends.cudnn.benchmark = not deterministic
 
 
-def _compile_deterministically() -> None:
+def _tell_the_compiler(deterministic: bool) -> None:
     """A compiler that tries variants of a kernel and keeps the faster one keeps another one the next time, and with it
     another order of sums."""
-    from torch._inductor import config  # half a second of import, where nothing is compiled
+    from torch._inductor import config  # half a second of import, for CUDA alone
 
-    config.deterministic = True
+    config.deterministic = deterministic
 
 
 class PeakMemory:

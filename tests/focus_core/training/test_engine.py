@@ -16,6 +16,7 @@ from focus_core.errors import UserError
 from focus_core.networks.group_norm import GroupNorm
 from focus_core.networks.layers import recompute_blocks, wrap
 from focus_core.networks.registry import build_network
+from focus_core.training.device import prepare
 from focus_core.training.engine import Engine, compiler_options
 from focus_core.training.precision import choose_precision
 
@@ -249,6 +250,27 @@ def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_conf
         options("graph", CPU)
     with pytest.raises(UserError, match=r"graph takes a batch at once, but training\.accumulation is 3"):
         options("graph", parts=3)
+
+
+@pytest.fixture
+def as_they_were() -> Iterator[None]:
+    """What belongs to the process."""
+    inductor, cudnn = torch._inductor.config, torch.backends.cudnn
+    kept = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark, inductor.deterministic
+    yield
+    torch.use_deterministic_algorithms(kept[0])
+    cudnn.deterministic, cudnn.benchmark, inductor.deterministic = kept[1:]
+
+
+def test_a_deterministic_run_tells_torch_its_kernels_and_its_compiler_and_the_next_one_takes_it_back(
+    as_they_were: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    for wanted in (True, False):
+        prepare(torch.device("cuda"), wanted)
+        assert torch.are_deterministic_algorithms_enabled() == wanted
+        assert torch.backends.cudnn.deterministic == wanted
+        assert torch._inductor.config.deterministic == wanted
 
 
 def test_compile_is_one_of_four_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
