@@ -16,6 +16,7 @@ from focus_core.errors import UserError
 from focus_core.networks.group_norm import GroupNorm
 from focus_core.networks.layers import recompute_blocks, wrap
 from focus_core.networks.registry import build_network
+from focus_core.training import precision
 from focus_core.training.device import prepare
 from focus_core.training.engine import Engine, compiler_options
 from focus_core.training.precision import choose_precision
@@ -144,6 +145,33 @@ def test_auto_keeps_what_a_run_began_with_and_tells_its_reason(tiny_config: Conf
     assert choose_precision(config, CPU, {"precision": "bf16", "device": "cuda"}).number == "fp32"
     with pytest.raises(UserError, match=r"training\.precision: bf16 is for CUDA"):
         choose_precision(tiny_config(training={"precision": "bf16"}), torch.device("mps"))
+
+
+@pytest.mark.parametrize(
+    ("has", "channels", "gain", "reason"),
+    [
+        (False, 64, 2.0, "the processor has no bf16"),
+        (True, 16, 2.0, "below 64 channels bf16 gains little"),
+        (True, 64, 1.1, "bf16 were 1.1 times as fast on this one"),
+        (True, 64, 2.0, "2.0 times as fast on this one: training.precision: bf16 uses them"),
+    ],
+)
+def test_a_processor_computes_in_32_bits_and_says_what_bf16_would_gain(
+    tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch, has: bool, channels: int, gain: float, reason: str
+) -> None:
+    monkeypatch.setattr(precision, "_processor_has_bf16", lambda: has)
+    monkeypatch.setattr(precision, "gain_from_bf16", lambda: gain)
+    chosen = choose_precision(tiny_config(model={"base_channels": channels}), CPU)
+    assert chosen.number == "fp32"
+    assert chosen.reason.endswith(reason)
+
+
+def test_the_gain_is_measured_without_touching_what_a_run_depends_on() -> None:
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    precision.gain_from_bf16.cache_clear()
+    assert 0.01 < precision.gain_from_bf16() < 100
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_compiler_that_fails_is_told_once_and_the_step_is_taken_without(
