@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -57,6 +59,18 @@ def _tell_the_compiler(deterministic: bool) -> None:
     from torch._inductor import config  # half a second of import, for CUDA alone
 
     config.deterministic = deterministic
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes in the calling thread alone, whose own time (`time.thread_time`) is then that of the work, whoever
+    else uses the processor: several threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class PeakMemory:

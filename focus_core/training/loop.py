@@ -124,7 +124,9 @@ def train(
             device,
         )
         precision = engine.runner.precision
-        log.info("computes in %s (%s)%s", precision.number, precision.reason, ", compiled" * engine.runner.compiled)
+        log.info("computes in %s (%s)", precision.number, precision.reason)
+        if engine.runner.compiled:
+            log.info("the first step compiles the network, which takes a minute or more")
         log.info("training maps are %s", maps.storage)
         started, elapsed_before = time.monotonic(), position.elapsed
         checkpoints = CheckpointWriter(run_folder, journal, training)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
+from focus_core.training.device import one_thread
 
 Number = Literal["fp32", "bf16"]
 
@@ -75,16 +76,9 @@ def _processor_has_bf16() -> bool:
 
 @functools.cache
 def gain_from_bf16() -> float:
-    """Time of a convolution in 32 bits over that in bf16, forth and back, on a processor; measured once a process.
-
-    One thread's own time: several wait for each other, and how long depends on who else uses the processor.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    """Time of a convolution in 32 bits over that in bf16, forth and back, on a processor; measured once a process."""
+    with one_thread():
         times = [(_convolution_time("fp32"), _convolution_time("bf16")) for _ in range(_TRIALS)]
-    finally:
-        torch.set_num_threads(threads)
     in_32_bits, in_bf16 = (min(each) for each in zip(*times, strict=True))
     return in_32_bits / in_bf16
 

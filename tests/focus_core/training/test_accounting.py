@@ -60,10 +60,11 @@ def test_the_work_of_a_map_is_that_of_torch_s_counter_with_and_without_arithmeti
 
 
 def test_the_peak_is_measured_once_and_is_no_less_than_a_product_takes() -> None:
-    before = torch.get_rng_state()
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
     peak = measured_peak(CPU, "fp32")
     assert measured_peak(CPU, "fp32") == peak
     assert 1e8 < peak < 1e14
+    assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), before)
 
 
