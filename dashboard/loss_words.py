@@ -15,6 +15,6 @@ def loss_words(config: Mapping[str, Any]) -> str:
         return "MSE of the velocity"
     if method == "edm":
         spectral = config.get("edm", {}).get("spectral", False)
-        return "MSE of what the Wiener filter leaves" if spectral else "weighted MSE of <i>x</i>₀"
+        return "MSE of the Wiener residual" if spectral else "weighted MSE of <i>x</i>₀"
     words = "MSE of <i>v</i>" if diffusion.get("prediction") == "v" else EPSILON
     return f"weighted {words}" if diffusion.get("weighting", "none") != "none" else words
