@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import subprocess
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from focus_core.processor import processor_name
 
 ROOT = Path(__file__).resolve().parents[1]
 MINIMUM = 5
@@ -56,18 +57,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def machine(device: torch.device | None = None) -> str:
     """Processor, threads, versions, commit and load: what stands above every table."""
-    kind = torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else _processor()
+    kind = torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else processor_name()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}, commit {_commit()}{load}"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _commit() -> str:

@@ -8,7 +8,8 @@ import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+
+from focus_core.processor import processor_name
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def devices() -> tuple[Device, ...]:
     found = _nvidia()
     if not found and platform.system() == "Darwin" and platform.machine() == "arm64":
         found = (Device("Apple GPU", "mps", None),)
-    return found or (Device(_processor(), "cpu", None),)
+    return found or (Device(processor_name(), "cpu", None),)
 
 
 def device_name() -> str:
@@ -90,12 +91,3 @@ def _nvidia() -> tuple[Device, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()  # the program is there, but no driver answers: there is no GPU to use
     return parse_nvidia_smi(answer.stdout)
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine() or "cpu"

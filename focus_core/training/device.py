@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from focus_core.errors import UserError
+from focus_core.processor import processor_name
 
 
 def choose_device(name: str) -> torch.device:
@@ -37,7 +38,7 @@ def device_name(device: torch.device) -> str:
     """The model of the GPU or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
+    return processor_name() if device.type == "cpu" else platform.machine()
 
 
 def prepare(device: torch.device, deterministic: bool) -> None:
