@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.markup import Readout
-from dashboard.words import NOTHING, Amount, count, duration, number, size
+from dashboard.words import NOTHING, count, duration, size, work
 from focus_core.config import ExperimentConfig
 from focus_core.estimate import Estimate, estimate
 from focus_store.contracts import DatasetRow, Speed
@@ -87,11 +87,10 @@ def readouts_of(seen: Outlook, config: ExperimentConfig, parent_parameters: int 
     ratio = f"×{seen.estimate.parameters / parent_parameters:.3g} of the parent" if parent_parameters else ""
     batch = f"at batch {config.training.batch_size}, {seen.grid}² maps"
     speed = seen.speed_source if seen.train_maps else "dataset not there yet"
-    gigaflops = Amount(number(seen.estimate.flops_per_image / 1e9), "GFLOP")
     return [
         Readout("Trainable parameters", count(seen.estimate.parameters), ratio),
         Readout("Peak memory, estimated", size(seen.estimate.memory_bytes), batch),
-        Readout("Work an image", gigaflops, "one training pass" ),
+        Readout("Work an image", work(seen.estimate.flops_per_image), "one training pass" ),
         Readout("Time per epoch", duration(epoch) if epoch else NOTHING, speed),
         Readout("Whole training", duration(epoch * epochs) if epoch else NOTHING, f"{epochs} epochs"),
         Readout("Disk", size(seen.disk_bytes), "checkpoints, figures"),

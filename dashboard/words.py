@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DASH = "–"
@@ -43,13 +44,22 @@ def duration(seconds: float | None) -> Amount:
 
 def size(number: float | None) -> Amount:
     """Bytes in powers of 1000, three digits."""
+    return _scaled(number, ("B", "kB", "MB", "GB", "TB"))
+
+
+def work(operations: float | None) -> Amount:
+    """Floating-point operations in powers of 1000, three digits."""
+    return _scaled(operations, ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"))
+
+
+def _scaled(number: float | None, units: Sequence[str]) -> Amount:
     if number is None:
         return NOTHING
-    for unit in ("B", "kB", "MB", "GB"):
+    for unit in units[:-1]:
         if number < 999.5:
             return Amount(f"{number:.3g}", unit)
         number /= 1000
-    return Amount(f"{number:.3g}", "TB")
+    return Amount(f"{number:.3g}", units[-1])
 
 
 def short_count(number: int | None) -> str:

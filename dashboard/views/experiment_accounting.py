@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.markup import section
 from dashboard.record import record
-from dashboard.words import NOTHING, Amount, duration, number, per_cent, size
+from dashboard.words import NOTHING, Amount, duration, number, per_cent, size, work
 
 _NAMES = {
     "images_per_second": "Speed",
@@ -53,5 +53,5 @@ def _words(key: str, value: float) -> Amount:
     if key == "peak_memory_bytes":
         return size(value)
     if key == "flops_per_step":
-        return Amount(number(value / 1e12), "TFLOP")
+        return work(value)
     return Amount(number(value), "images/s")

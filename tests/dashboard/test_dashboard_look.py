@@ -24,7 +24,7 @@ from dashboard.markup import (
     section,
     unit_html,
 )
-from dashboard.words import Amount, age, duration, number, per_cent, short_count, size
+from dashboard.words import Amount, age, duration, number, per_cent, short_count, size, work
 from focus_core.figures import tiles
 from focus_core.parameters import WCDM6
 from focus_store.contracts import JobStatus, Status
@@ -171,6 +171,8 @@ def test_durations_read_as_people_say_them(seconds: float | None, words: str) ->
 def test_other_numbers() -> None:
     assert size(18_900_000_000) == Amount("18.9", "GB")
     assert size(None).value == "–"
+    assert work(4.5e9) == Amount("4.5", "GFLOP")
+    assert work(2.5e17) == Amount("250", "PFLOP")
     assert short_count(37_341_569) == "37.3 M"
     assert number(0.0148123) == "0.0148"
     assert number(float("nan")) == "–"

@@ -96,7 +96,7 @@ def test_the_experiment_page_shows_maps_spectra_and_curves(small_laboratory: Any
         "99th percentile</td><td>1.4 s</td>",
         "Waiting for maps</td><td>1.2 %</td>",
         "Peak memory</td><td>200 MB</td>",
-        "Work of a step</td><td>0.05 TFLOP</td>",
+        "Work of a step</td><td>50 GFLOP</td>",
         "peak</td><td>54 %</td>",
     ):
         assert cells in accounts
