@@ -133,6 +133,16 @@ def read_events(path: Path, start: JournalPosition | None = None) -> Iterator[tu
             yield _parse_line(raw, path, position.line), position
 
 
+def find_events(path: Path, kind: str, **fields: Any) -> list[dict[str, Any]]:
+    """Those of this kind whose fields have these values, in order."""
+    events = (event for event, _ in read_events(path))
+    return [
+        event
+        for event in events
+        if event["kind"] == kind and all(event.get(name) == value for name, value in fields.items())
+    ]
+
+
 def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
     try:
         event = json.loads(raw)

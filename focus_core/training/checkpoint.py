@@ -22,17 +22,18 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from focus_core.data.atomic import replacing
-from focus_core.errors import UserError
+from focus_core.errors import DISK_FULL, UserError
 
 FORMAT = 1
 FOLDER = Path("checkpoints")
@@ -40,6 +41,10 @@ BEST, LAST = FOLDER / "checkpoint_best.pt", FOLDER / "checkpoint_last.pt"
 PREVIOUS = FOLDER / "checkpoint_previous.pt"  # the last one before the last
 DAMAGED = FOLDER / "checkpoint_damaged.pt"  # a last one that could not be read, put aside
 WEIGHTS = Path("weights")
+# Without these a training does not go on as if it had never stopped.
+NEEDED_TO_RESUME = frozenset(
+    ("config", "model", "ema", "optimizer", "scheduler", "epoch", "step", "val_loss", "best_val_loss", "history", "rng")
+)
 _EPOCH_ROLE = re.compile(r"epoch_\d{4,}")
 
 
@@ -78,27 +83,55 @@ def path_of_role(role: str) -> Path:
 
 
 def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool = False) -> list[SavedCheckpoint]:
-    """Replace checkpoint_last.pt, and checkpoint_best.pt too if this is the best; both or the old ones are there.
+    """Replace checkpoint_last.pt, then checkpoint_best.pt and the weights if this is the best.
 
     The last one before becomes checkpoint_previous.pt; `keep` gives this one the name of its epoch too. A disk without
-    room is a UserError; what was written before stays.
+    room is a UserError; every file is the old or the new one. Whoever resumes calls `settle_checkpoint`, for a writer
+    that was killed half-way.
     """
     path = run_folder / LAST
     path.parent.mkdir(parents=True, exist_ok=True)
-    roles = ["last", *(["best"] if best else []), *([epoch_role(state["epoch"])] if keep else [])]
-    try:
-        with replacing(path) as file:
-            torch.save(state, file)
-            if path.exists():
-                _take_over(path, run_folder / PREVIOUS)
-        for role in roles[1:]:
-            _take_over(path, run_folder / path_of_role(role))
+    untouched = "the last good checkpoint is untouched" if path.exists() else "there is no earlier one"
+    with _telling_why(path, untouched), replacing(path) as file:
+        torch.save(state, file)
+        if path.exists():
+            _take_over(path, run_folder / PREVIOUS)
+    with _telling_why(path, f"{LAST} is good"):
+        if keep:
+            _take_over(path, run_folder / path_of_role(epoch_role(state["epoch"])))
         if best:
-            _save_weights(run_folder, state)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise _not_written(path, error) from error
+            _become_best(run_folder, state)
     digest, size = sha256_of(path), path.stat().st_size
-    return [SavedCheckpoint(role, path_of_role(role), size, digest) for role in roles]
+    return [SavedCheckpoint(role, path_of_role(role), size, digest) for role in _roles(state, best, keep)]
+
+
+def settle_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool) -> list[str]:
+    """Do what `save_checkpoint` with these arguments may have left undone after checkpoint_last.pt, whose content is
+    `state`; the roles that it has.
+    """
+    path = run_folder / LAST
+    with _telling_why(path, f"{LAST} is good"):
+        kept = run_folder / path_of_role(epoch_role(state["epoch"]))
+        if keep and not kept.exists():
+            _take_over(path, kept)
+        if best and _epochs_of_weights(run_folder) != {str(state["epoch"])}:
+            _become_best(run_folder, state)
+    return _roles(state, best, keep)
+
+
+def saved_as(run_folder: Path, role: str) -> SavedCheckpoint:
+    path = path_of_role(role)
+    return SavedCheckpoint(role, path, (run_folder / path).stat().st_size, sha256_of(run_folder / path))
+
+
+def _roles(state: dict[str, Any], best: bool, keep: bool) -> list[str]:
+    return ["last", *(["best"] if best else []), *([epoch_role(state["epoch"])] if keep else [])]
+
+
+def _become_best(run_folder: Path, state: dict[str, Any]) -> None:
+    """The weights last: they witness that the rest is done."""
+    _take_over(run_folder / LAST, run_folder / BEST)
+    _save_weights(run_folder, state)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -129,19 +162,43 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def last_good(run_folder: Path) -> FoundCheckpoint | None:
     """The newest checkpoint that can be read; None if there is none at all. UserError if every one is damaged."""
-    candidates = [path for path in _newest_first(run_folder) if (run_folder / path).exists()]
-    damaged = [] if not candidates or candidates[0] == LAST else [(LAST, "is not there")]
-    for path in candidates:
-        try:
-            return FoundCheckpoint(load_checkpoint(run_folder / path), path, tuple(damaged))
-        except DamagedCheckpoint as error:
-            damaged.append((path, str(error).partition(": ")[2].partition(";")[0]))
-    if damaged:
+    if not any((run_folder / path).exists() for path in (LAST, PREVIOUS, BEST)) and not kept_epochs(run_folder):
+        return None
+    damaged: list[tuple[Path, str]] = []
+    newest = _read_if_good(run_folder, [LAST], damaged)
+    if newest is None:
+        # Which of them is the newer one, they tell themselves: the best may be of the epoch that the last one was of.
+        others = ([PREVIOUS], [BEST], [path_of_role(role) for role in kept_epochs(run_folder)])
+        found = [good for paths in others if (good := _read_if_good(run_folder, paths, damaged)) is not None]
+        newest = max(found, key=lambda good: int(good[1]["step"]), default=None)
+    if newest is None:
         path, what = damaged[0]
         raise DamagedCheckpoint(
             f"{run_folder / path}: {what}, and there is no other checkpoint to go on from; put the run aside and start "
             "it anew with --fresh."
         )
+    path, state = newest
+    return FoundCheckpoint(state, path, tuple(damaged))
+
+
+def _read_if_good(
+    run_folder: Path, paths: list[Path], damaged: list[tuple[Path, str]]
+) -> tuple[Path, dict[str, Any]] | None:
+    """The first that can be gone on from; what is wrong with those before it is added to `damaged`."""
+    for path in paths:
+        if not (run_folder / path).exists():
+            if path == LAST:
+                damaged.append((path, "is not there"))
+            continue
+        try:
+            state = load_checkpoint(run_folder / path)
+        except DamagedCheckpoint as error:
+            damaged.append((path, str(error).partition(": ")[2].partition(";")[0]))
+            continue
+        if missing := sorted(NEEDED_TO_RESUME - state.keys()):
+            damaged.append((path, f"lacks {', '.join(missing)}"))
+            continue
+        return path, state
     return None
 
 
@@ -157,11 +214,6 @@ def kept_epochs(run_folder: Path) -> list[str]:
     names = ((run_folder / FOLDER).glob("checkpoint_epoch_*.pt")) if (run_folder / FOLDER).is_dir() else ()
     roles = (path.stem.removeprefix("checkpoint_") for path in names)
     return sorted(filter(_EPOCH_ROLE.fullmatch, roles), key=lambda role: int(role.partition("_")[2]), reverse=True)
-
-
-def _newest_first(run_folder: Path) -> Iterator[Path]:
-    yield from (LAST, PREVIOUS, BEST)
-    yield from (path_of_role(role) for role in kept_epochs(run_folder))
 
 
 def _verify(path: Path) -> None:
@@ -236,17 +288,41 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
         temporary.replace(target)
 
 
-def _not_written(path: Path, error: Exception) -> Exception:
+def _epochs_of_weights(run_folder: Path) -> set[str]:
+    """Of which epochs the two files of weights are; none for what is missing or unreadable."""
+    epochs = set()
+    for name in ("ema", "raw"):
+        try:
+            with safe_open(run_folder / WEIGHTS / f"{name}.safetensors", "pt") as file:
+                epochs.add((file.metadata() or {}).get("epoch", ""))
+        except (OSError, SafetensorError):
+            epochs.add("")
+    return epochs
+
+
+@contextmanager
+def _telling_why(path: Path, what_is_left: str) -> Iterator[None]:
+    """The sentence for a checkpoint that could not be written."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise _not_written(path, what_is_left, error) from error
+
+
+def _not_written(path: Path, what_is_left: str, error: Exception) -> Exception:
     """torch's writer says RuntimeError when the file below it fails; anything else of that kind is ours."""
     if isinstance(error, RuntimeError) and "Writer" not in str(error) and "pos" not in str(error):
         return error
-    reason = "the disk took only a part of it" if isinstance(error, RuntimeError) else _first_line(error)
-    reason = (error.strerror if isinstance(error, OSError) else None) or reason
-    free = shutil.disk_usage(path.parent).free / 1e6
-    kept = "the last good checkpoint is untouched" if path.exists() else "there is no earlier one"
+    reason, file, remedy = _first_line(error), path, "make room"
+    if isinstance(error, RuntimeError):
+        reason = "the disk took only a part of it"
+    elif isinstance(error, OSError):
+        reason, file = error.strerror or reason, Path(error.filename or path)
+        remedy = "make room" if error.errno in DISK_FULL else "mend that"
+    free = f"; {shutil.disk_usage(path.parent).free / 1e6:,.0f} MB free" if remedy == "make room" else ""
     return UserError(
-        f"{path}: could not be written ({reason}; {free:,.0f} MB free); {kept}: make room and start the same run "
-        "again to resume."
+        f"{file}: could not be written ({reason}{free}); {what_is_left}: {remedy} and start the same run again to "
+        "resume."
     )
 
 

@@ -26,6 +26,7 @@ from focus_core.statistics.power import PowerSpectrum, band_average, bands
 from focus_core.training.truth import field_power, power_unit
 
 FOLDER = Path("figs")
+NAMES = ("samples", "power_spectrum")
 ROWS, GENERATED = 4, 3
 _SEEDS = 5
 
@@ -70,9 +71,7 @@ class EpochFigures:
 
     @staticmethod
     def are_there(run_folder: Path, epoch: int) -> bool:
-        return all(
-            (run_folder / path).exists() for name in ("samples", "power_spectrum") for path in _paths(name, epoch)
-        )
+        return all((run_folder / path).exists() for name in NAMES for path in _paths(name, epoch))
 
     def make(
         self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
@@ -86,7 +85,7 @@ class EpochFigures:
         power = self._power(spectrum, theta, epoch)
         symbols = [parameter.symbol for parameter in self._dataset.space.parameters]
         figures = []
-        for name, arrays in (("samples", samples), ("power_spectrum", power)):
+        for name, arrays in zip(NAMES, (samples, power), strict=True):
             picture, data = _paths(name, epoch)
             with replacing(run_folder / data) as file:
                 np.savez(file, **arrays)

@@ -17,13 +17,13 @@ from focus_core.errors import StopRequested, UserError
 from focus_core.estimate import estimate
 from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
-from focus_core.progress import Journal
+from focus_core.progress import Journal, find_events
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.checkpoint import FOLDER, LAST
 from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
-from focus_core.training.epoch_figures import EpochFigures
+from focus_core.training.epoch_figures import NAMES, EpochFigures
 from focus_core.training.initial_weights import take_weights
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.ranks import ALONE, Ranks
@@ -84,7 +84,7 @@ def train(
             restore_random_state(state["rng"], device)
         elif data.parent is not None:
             take_weights(data.parent, engine.network, engine.average.network)
-        resumed, state = state is not None, None
+        resumed = state is not None
 
         # --- say what begins
         work, clock = work_of_a_map(config, grid, data.dataset.periodic), StepClock(device)
@@ -139,20 +139,35 @@ def train(
                 checkpoints.save(contents, best=best, epoch_done=epoch_done)
             steps.saved_step = position.step
 
+        def draw_curves() -> None:
+            with replacing(run_folder / HISTORY) as file:
+                draw_history(file, position.history)
+
         def draw() -> None:
             """By the first rank, for whom the others wait."""
             if not figures.is_due(position.epoch):
                 return
-            if ranks.first and not figures.are_there(run_folder, position.epoch):
+            if ranks.first and not drawn():
                 with suppress(StopRequested):
                     draw_now()
             ranks.check(stop)
 
+        def drawn() -> bool:
+            """And told: a process can be killed between the two."""
+            if not figures.are_there(run_folder, position.epoch):
+                return False
+            return {told["name"] for told in find_events(journal.path, "figure", epoch=position.epoch)} >= {*NAMES}
+
         def draw_now() -> None:
             began = time.monotonic()
-            for figure in figures.make(
-                run_folder, engine.average.network, position.epoch, lambda done, total: stop.check()
-            ):
+            try:
+                made = figures.make(
+                    run_folder, engine.average.network, position.epoch, lambda done, total: stop.check()
+                )
+            except UserError as error:  # maps that have no spectrum, say: what is learned is worth more than a figure
+                log.warning("the figures of epoch %d could not be drawn: %s", position.epoch, error)
+                return
+            for figure in made:
                 journal.write(
                     "figure",
                     epoch=position.epoch,
@@ -163,6 +178,13 @@ def train(
                     **figure.extra,
                 )
             log.info("samples and P(k) of epoch %d drawn in %.1f s", position.epoch, time.monotonic() - began)
+
+        # --- what an earlier start was killed before
+        if state is not None and ranks.first:
+            checkpoints.settle(state)
+            if position.history:
+                draw_curves()
+        state = None
 
         try:
             draw()  # those of the epoch after which an earlier start was stopped
@@ -217,10 +239,10 @@ def train(
                 # --- write it down: the journal first, for an epoch without a checkpoint is trained and told again,
                 # --- but one with a checkpoint and without its line would be missing for ever
                 journal.write("epoch", **entry)
-                save(best, epoch_done=True)
                 if reduced is not None:
                     journal.write("lr_reduced", epoch=position.epoch, before=reduced[0], after=reduced[1])
                     log.info("learning rate reduced from %.3g to %.3g", *reduced)
+                save(best, epoch_done=True)
                 log.info(
                     "epoch %d/%d  train %.5f  val %.5f%s  lr %.2e  %.1f s",
                     position.epoch,
@@ -232,8 +254,7 @@ def train(
                     entry["seconds"],
                 )
                 if ranks.first:
-                    with replacing(run_folder / HISTORY) as file:
-                        draw_history(file, position.history)
+                    draw_curves()
                 draw()
         except StopRequested as request:
             save()

@@ -73,8 +73,9 @@ class Ranks:
         if self.count > 1:
             asked = torch.tensor(float(stop.on))
             dist.all_reduce(asked, op=dist.ReduceOp.MAX)
-            if float(asked) > 0:
-                stop.turn_on("stopped with the other processes")
+            if float(asked) == 0:
+                return  # whoever was asked since the others were told is heard at the next step, by all
+            stop.turn_on("stopped with the other processes")
         stop.check()
 
     def tell(self, plan: Any) -> Any:

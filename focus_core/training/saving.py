@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from focus_core.config_training import TrainingSection
-from focus_core.progress import Journal
-from focus_core.training.checkpoint import kept_epochs, path_of_role, save_checkpoint
+from focus_core.progress import Journal, find_events
+from focus_core.training.checkpoint import (
+    SavedCheckpoint,
+    kept_epochs,
+    path_of_role,
+    save_checkpoint,
+    saved_as,
+    settle_checkpoint,
+)
 
 
 class CheckpointWriter:
@@ -30,21 +37,45 @@ class CheckpointWriter:
 
     def save(self, state: dict[str, Any], *, best: bool = False, epoch_done: bool = False) -> None:
         """`state` is what `focus_core.training.checkpoint` describes."""
-        every, position = self._training.keep_every, {"epoch": state["epoch"], "step": state["step"]}
-        keep = epoch_done and every > 0 and state["epoch"] % every == 0
-        for saved in save_checkpoint(self._run_folder, state, best, keep):
+        keep = epoch_done and self._is_kept(state)
+        self._tell(state, save_checkpoint(self._run_folder, state, best, keep))
+        self._forget(state, keep)
+        self._saved_at = time.monotonic()
+
+    def settle(self, state: dict[str, Any]) -> None:
+        """Do what the writer of the last checkpoint did not come to if it was killed: the checkpoint's other names,
+        the weights, and the lines of the journal. `state` is that checkpoint's."""
+        epoch = state["history"][-1] if state["history"] else None
+        if epoch is None or epoch["step"] != state["step"]:
+            return  # saved within an epoch, under one name
+        keep = self._is_kept(state)
+        roles = settle_checkpoint(self._run_folder, state, epoch["best"], keep)
+        told = {event["role"] for event in find_events(self._journal.path, "checkpoint", step=state["step"])}
+        self._tell(state, [saved_as(self._run_folder, role) for role in roles if role not in told])
+        self._forget(state, keep)
+
+    def _is_kept(self, state: dict[str, Any]) -> bool:
+        every = self._training.keep_every
+        return every > 0 and state["epoch"] % every == 0
+
+    def _tell(self, state: dict[str, Any], files: list[SavedCheckpoint]) -> None:
+        for file in files:
             self._journal.write(
                 "checkpoint",
-                **position,
-                role=saved.role,
-                path=str(saved.path),
-                bytes=saved.bytes,
-                sha256=saved.sha256,
+                epoch=state["epoch"],
+                step=state["step"],
+                role=file.role,
+                path=str(file.path),
+                bytes=file.bytes,
+                sha256=file.sha256,
                 val_loss=state["val_loss"],
             )
+
+    def _forget(self, state: dict[str, Any], keep: bool) -> None:
+        """The oldest of the kept epochs, where a new one was added."""
         if keep and self._training.keep_last:
+            position = {"epoch": state["epoch"], "step": state["step"]}
             self._remove(kept_epochs(self._run_folder)[self._training.keep_last :], position)
-        self._saved_at = time.monotonic()
 
     def _remove(self, roles: list[str], position: dict[str, int]) -> None:
         """The journal first: the record must not offer what is gone."""

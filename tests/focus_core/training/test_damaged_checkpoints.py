@@ -15,7 +15,16 @@ from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL, read_events
 from focus_core.sampling import load_run
-from focus_core.training.checkpoint import BEST, DAMAGED, LAST, PREVIOUS, last_good, load_checkpoint, save_checkpoint
+from focus_core.training.checkpoint import (
+    BEST,
+    DAMAGED,
+    LAST,
+    NEEDED_TO_RESUME,
+    PREVIOUS,
+    last_good,
+    load_checkpoint,
+    save_checkpoint,
+)
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
@@ -38,7 +47,8 @@ def flip_a_bit(path: Path) -> None:
 
 def state(epoch: int) -> dict[str, Any]:
     weights = {"w": torch.full((1000,), float(epoch))}
-    return {"format": 1, "epoch": epoch, "step": epoch, "val_loss": 0.5, "model": weights, "ema": weights}
+    rest = dict.fromkeys(NEEDED_TO_RESUME)
+    return {**rest, "format": 1, "epoch": epoch, "step": epoch, "val_loss": 0.5, "model": weights, "ema": weights}
 
 
 def test_no_flipped_bit_goes_unnoticed_where_it_matters(tmp_path: Path) -> None:
@@ -79,25 +89,51 @@ def test_the_newest_readable_checkpoint_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink], ids=["truncated", "a flipped bit", "missing"])
-def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before_and_says_so(
-    damage: Callable[[Path], None], finished_run: Path, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+@pytest.mark.parametrize(
+    ("damaged", "used", "epoch"),
+    [([LAST], BEST, 2), ([LAST, BEST], PREVIOUS, 1)],
+    ids=["the best is as new", "the one before is the newest"],
+)
+def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_newest_good_one_and_says_so(
+    damage: Callable[[Path], None],
+    damaged: list[Path],
+    used: Path,
+    epoch: int,
+    finished_run: Path,
+    tmp_path: Path,
+    tiny_home: Path,
+    tiny_config: ConfigMaker,
 ) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
-    damage(run / LAST)
+    for path in damaged:
+        damage(run / path)
     run_training(tiny_config(), run, tiny_home, StopSwitch())
     events = [event for event, _ in read_events(run / JOURNAL) if event["attempt"] == 2]
     told = events[0]
     assert (told["kind"], told["path"], told["used"], told["epoch"]) == (
         "checkpoint_damaged",
-        "checkpoints/checkpoint_last.pt",
-        "checkpoints/checkpoint_previous.pt",
-        1,
+        str(LAST),
+        str(used),
+        epoch,
     )
     assert told["message"] in (run / "logs" / "training.log").read_text()
-    assert (events[1]["kind"], events[1]["epoch"], events[-1]["reason"]) == ("run_started", 1, "finished")
+    begun = next(event for event in events if event["kind"] == "run_started")
+    assert (begun["epoch"], events[-1]["reason"]) == (epoch, "finished")
     assert (run / DAMAGED).exists() == (damage is not Path.unlink)
     one, other = (load_checkpoint(folder / LAST) for folder in (finished_run, run))
     torch.testing.assert_close(dict(one["model"]), dict(other["model"]), rtol=0, atol=0)
+    load_run(run, device="cpu")  # the best is there again
+
+
+def test_a_checkpoint_that_lacks_what_a_resumption_needs_is_a_damaged_one(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, state(1), best=False)
+    without = state(2)
+    del without["optimizer"]
+    save_checkpoint(tmp_path, without, best=False)
+    found = last_good(tmp_path)
+    assert found is not None
+    assert found.state["epoch"] == 1
+    assert found.damaged == ((LAST, "lacks optimizer"),)
 
 
 def test_sampling_from_a_damaged_checkpoint_is_refused_with_a_sentence(finished_run: Path, tmp_path: Path) -> None:

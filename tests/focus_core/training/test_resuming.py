@@ -12,12 +12,23 @@ from typing import Any
 import pytest
 import torch
 from full_disk import files_no_larger_than
+from safetensors import safe_open
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
 from focus_core.networks.simple_unet import SimpleUNet
-from focus_core.progress import JOURNAL, read_events
-from focus_core.training.checkpoint import BEST, LAST, load_checkpoint, load_weights, save_checkpoint
+from focus_core.progress import JOURNAL, Journal, find_events, read_events
+from focus_core.training import checkpoint, loop
+from focus_core.training.checkpoint import (
+    BEST,
+    LAST,
+    load_checkpoint,
+    load_weights,
+    path_of_role,
+    save_checkpoint,
+    sha256_of,
+)
+from focus_core.training.epoch_figures import NAMES, EpochFigures
 from focus_core.training.start import run_training
 from focus_core.training.stopping import PARENT, StopSwitch
 from focus_core.training.validation import Validation
@@ -197,3 +208,84 @@ def test_a_training_notices_that_its_parent_died(tmp_path: Path) -> None:
         wait_for((tmp_path / "listening").exists)
         process.kill()
     wait_for((tmp_path / "noticed").exists)
+
+
+class Killed(BaseException):
+    """Nobody catches it, as nobody catches a SIGKILL."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, when: Callable[..., bool]) -> None:
+    """The call of owner.name for which `when` says so is not made, nor anything after it."""
+    call = getattr(owner, name)
+
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        if when(*arguments, **keywords):
+            raise Killed
+        return call(*arguments, **keywords)
+
+    monkeypatch.setattr(owner, name, called)
+
+
+def second_epochs(kind: str) -> Callable[..., bool]:
+    return lambda journal, told, **fields: told == kind and fields["epoch"] == 2
+
+
+KILLS: dict[str, tuple[object, str, Callable[..., bool]]] = {
+    "the kept epoch": (checkpoint, "_take_over", lambda path, target: target.name == "checkpoint_epoch_0002.pt"),
+    "the best": (checkpoint, "_become_best", lambda folder, state: state["epoch"] == 2),
+    "the weights": (checkpoint, "_save_weights", lambda folder, state: state["epoch"] == 2),
+    "the checkpoint's lines": (Journal, "write", second_epochs("checkpoint")),
+    "the curves": (loop, "draw_history", lambda file, history: len(history) == 2),
+    "the figures' lines": (Journal, "write", second_epochs("figure")),
+}
+
+
+@pytest.mark.parametrize("before", KILLS)
+def test_what_a_killed_training_had_not_written_of_an_epoch_is_written_when_it_resumes(
+    before: str, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(training={"keep_every": 2})
+    with monkeypatch.context() as patch:
+        kill_at(patch, *KILLS[before])
+        with pytest.raises(Killed):
+            run_training(config, tmp_path, tiny_home, StopSwitch())
+    run_training(config, tmp_path, tiny_home, StopSwitch())
+    last = load_checkpoint(tmp_path / LAST)
+    assert last["history"][-1]["best"]
+    for role in ("best", "epoch_0002"):
+        torch.testing.assert_close(
+            load_checkpoint(tmp_path / path_of_role(role))["model"], last["model"], rtol=0, atol=0
+        )
+    for name in ("ema", "raw"):
+        with safe_open(tmp_path / "weights" / f"{name}.safetensors", "pt") as file:
+            assert file.metadata()["epoch"] == "2"
+    files = find_events(tmp_path / JOURNAL, "checkpoint", epoch=2)
+    assert {event["role"] for event in files} == {"last", "best", "epoch_0002"}
+    assert all(sha256_of(tmp_path / event["path"]) == event["sha256"] for event in files)
+    assert {event["name"] for event in find_events(tmp_path / JOURNAL, "figure", epoch=2)} == set(NAMES)
+    assert (tmp_path / loop.HISTORY).exists()
+
+
+def test_what_is_complete_is_not_told_again(tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker) -> None:
+    for epochs in (1, 2):
+        run_training(tiny_config(training={"num_epochs": epochs}), tmp_path, tiny_home, StopSwitch())
+    for kind in ("checkpoint", "figure"):
+        told = [(e["step"], e.get("role"), e.get("name")) for e in find_events(tmp_path / JOURNAL, kind)]
+        assert len(told) == len(set(told))
+
+
+def test_figures_that_cannot_be_drawn_do_not_end_the_training(
+    tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: Any) -> None:
+        raise UserError("maps: map 0 has pixels that are not finite; a spectrum needs finite maps.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochFigures, "make", make)
+        run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
+    assert load_checkpoint(tmp_path / LAST)["epoch"] == 2
+    log = (tmp_path / "logs" / "training.log").read_text()
+    assert "the figures of epoch 2 could not be drawn: maps: map 0" in log
+    # They are tried again when the run is started again.
+    run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
+    assert {event["epoch"] for event in find_events(tmp_path / JOURNAL, "figure")} == {2}

@@ -13,10 +13,11 @@ import numpy as np
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 from waiting import await_condition
 
 from focus_core.config import ExperimentConfig, to_yaml
-from focus_core.errors import UserError
+from focus_core.errors import StopRequested, UserError
 from focus_core.progress import JOURNAL, read_events
 from focus_core.training.checkpoint import LAST, load_checkpoint
 from focus_core.training.ranks import Ranks, check_devices, cores
@@ -91,6 +92,23 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
 def test_every_map_of_a_batch_belongs_to_one_rank(n: int, count: int) -> None:
     rows = [row for number in range(count) for row in range(n)[Ranks(number, count).own(n)]]
     assert rows == list(range(n))
+
+
+def test_a_rank_that_is_asked_while_it_waits_for_the_others_stops_at_the_next_step_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop, looks = StopSwitch(), []
+
+    def all_reduce(asked: torch.Tensor, op: object) -> None:
+        looks.append(float(asked))
+        stop.turn_on("stopped by SIGTERM")  # here, and not there, where the others are
+
+    monkeypatch.setattr(dist, "all_reduce", all_reduce)
+    rank = Ranks(number=1, count=2)
+    rank.check(stop)
+    with pytest.raises(StopRequested, match="SIGTERM"):
+        rank.check(stop)
+    assert looks == [0.0, 1.0]
 
 
 def test_more_devices_than_there_are_is_a_sentence(tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker) -> None:
