@@ -22,6 +22,7 @@ MENDABLE = (
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
+    errno.EEXIST,
     errno.EISDIR,
     errno.ENOTDIR,
     errno.ENAMETOOLONG,

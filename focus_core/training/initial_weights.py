@@ -79,9 +79,6 @@ def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> P
         check_tensors(network, state["ema"], path)
     except UserError as error:
         raise UserError(f"{KEY}: {error}") from error
-    theirs = validate_config(state["config"], f"{path} (configuration inside)")
-    if theirs.method != config.method:
-        log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs.method, config.method)
     return Parent(str(path), sha256_of(path), int(state["epoch"]), int(state["step"]))
 
 
@@ -90,13 +87,16 @@ def parent_of(state: dict[str, Any]) -> Parent | None:
     return None if state.get("init_from") is None else Parent(**state["init_from"])
 
 
-def take_weights(parent: Parent, *networks: nn.Module) -> None:
-    """Copy the parent's averaged weights."""
+def take_weights(parent: Parent, method: str, *networks: nn.Module) -> None:
+    """Copy the parent's averaged weights; the log tells if they were learned by another method than this one."""
     path = Path(parent.path)
-    weights = load_checkpoint(path)["ema"]
+    state = load_checkpoint(path)
     for network in networks:
-        load_weights(network, weights, path)
+        load_weights(network, state["ema"], path)
     log.info("begins with the averaged weights of %s, epoch %d", path, parent.epoch)
+    theirs = validate_config(state["config"], f"{path} (configuration inside)").method
+    if theirs != method:
+        log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs, method)
 
 
 def _checkpoint(value: str, home: Path) -> Path:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime
 import fcntl
 import importlib.metadata
+import itertools
 import json
 import logging
 import os
@@ -141,7 +142,7 @@ def previous_config(run_folder: Path, found: FoundCheckpoint | None) -> Experime
         return None
     try:
         return validate_config(json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); start with --fresh to put the old run aside.") from error
 
 
@@ -159,9 +160,7 @@ def move_aside(run_folder: Path) -> Path | None:
         damaged = False
     if old is None and not damaged:
         return None
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    target = run_folder.with_name(f"{run_folder.name}-{stamp}")
-    target.mkdir()
+    target = _new_neighbour(run_folder)
     for name in WRITTEN:
         path = run_folder / name
         if name == "logs":
@@ -175,6 +174,17 @@ def move_aside(run_folder: Path) -> Path | None:
     if old is not None:
         write_text(target / CONFIG, to_yaml(old))
     return target
+
+
+def _new_neighbour(run_folder: Path) -> Path:
+    """A new folder beside it, named by the second, and counted where two are put aside within one."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    for count in itertools.count(1):
+        target = run_folder.with_name(f"{run_folder.name}-{stamp}{f'-{count}' if count > 1 else ''}")
+        with suppress(FileExistsError):
+            target.mkdir()
+            return target
+    raise AssertionError("there is always another number")
 
 
 def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapDataset) -> None:

@@ -90,8 +90,11 @@ def _lead(
 ) -> None:
     """The first rank, or the only process."""
     with plan_told(ranks) as tell, locked(run_folder):
-        # Before the log is opened, which would otherwise go on in the old run's file.
-        aside = move_aside(run_folder) if fresh else None
+        aside = None
+        if fresh:
+            _check_start(config, folders, run_folder, home, ranks)
+            # Before the log is opened, which would otherwise go on in the old run's file.
+            aside = move_aside(run_folder)
         with logging_to(run_folder):
             if aside is not None:
                 log.info("put the earlier run aside in %s", aside)
@@ -138,14 +141,9 @@ def _run(
     remove_torn_files(run_folder)
     found = last_good(run_folder)
     old = previous_config(run_folder, found)
-    places = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
-    config = with_absolute_parent(config.model_copy(update={"data": places}), home, folders, old)
+    config = _placed(config, folders, home, old)
     _check_same_run(config, old, run_folder)
-    device = ranks.device(choose_device(config.device))
-    if ranks.count == 1:
-        check_devices(config.training.devices, device)
-    dataset = open_dataset(config.data, home)
-    _check_fits(config, dataset)
+    device, dataset = _opened(config, home, ranks)
     stop.check()
     if found is not None and found.damaged:
         _fall_back(run_folder, found, journal)
@@ -164,6 +162,35 @@ def _run(
     told = {"config": config.to_dict(), "transform": data.transform.to_dict(), "resumed": state is not None}
     tell({**told, "parent": None if parent is None else parent.to_dict()})
     train(config, run_folder, data, device, journal, stop, state, ranks)
+
+
+def _placed(
+    config: ExperimentConfig, folders: Sequence[Path], home: Path, old: ExperimentConfig | None = None
+) -> ExperimentConfig:
+    """With absolute paths of its data and of its parent; `old` knows those that are gone."""
+    places = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
+    return with_absolute_parent(config.model_copy(update={"data": places}), home, folders, old)
+
+
+def _opened(config: ExperimentConfig, home: Path, ranks: Ranks) -> tuple[torch.device, MapDataset]:
+    """The device and the data, which the network fits."""
+    device = ranks.device(choose_device(config.device))
+    if ranks.count == 1:
+        check_devices(config.training.devices, device)
+    dataset = open_dataset(config.data, home)
+    _check_fits(config, dataset)
+    return device, dataset
+
+
+def _check_start(config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, ranks: Ranks) -> None:
+    """UserError if this run could not begin: then the one that is there stays where it is."""
+    config = _placed(config, folders, home)
+    _, dataset = _opened(config, home, ranks)
+    parent = check_parent(config, home, dataset)
+    if parent is not None and Path(parent.path).resolve().is_relative_to(run_folder.resolve()):
+        raise UserError(
+            f"training.init_from: {parent.path} is of the run that --fresh would put aside; choose another --exp-dir."
+        )
 
 
 def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> None:

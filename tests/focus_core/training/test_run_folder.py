@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from focus_core.data.transform import Transform
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL, read_events
 from focus_core.statistics.power import power_spectrum
-from focus_core.training.run_folder import locked, move_aside
+from focus_core.training.run_folder import LOCK, locked, move_aside
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
@@ -193,3 +195,41 @@ def test_whoever_may_read_the_checkpoints_may_read_the_weights_for_other_program
     files = [*(finished_run / "checkpoints").glob("*.pt"), *(finished_run / "weights").glob("*.safetensors")]
     assert len(files) > 2
     assert len({path.stat().st_mode for path in files}) == 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ({"device": "cuda:7"}, r"device: cuda:7 is not there"),
+        ({"data": {"dataset": "misspelt"}}, r"misspelt"),
+        ({"model": {"cond_dim": 5}}, r"model.cond_dim: is 5"),
+        ({"training": {"init_from": "run"}}, r"training.init_from: .* is of the run that --fresh would put aside"),
+        ({"training": {"init_from": "nobody"}}, r"training.init_from: there is no run"),
+    ],
+    ids=["device", "data", "parameters", "its own parent", "no parent"],
+)
+def test_fresh_puts_nothing_aside_for_a_run_that_cannot_begin(
+    mistake: dict[str, Any],
+    sentence: str,
+    finished_run: Path,
+    tmp_path: Path,
+    tiny_home: Path,
+    tiny_config: ConfigMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in run.rglob("*.*") if path.is_file() and path.name != LOCK.name}
+    with pytest.raises(UserError, match=sentence):
+        run_training(tiny_config(**mistake), run, tiny_home, StopSwitch(), fresh=True)
+    assert {path: path.read_bytes() for path in before} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_two_runs_put_aside_within_a_second_have_two_folders(finished_run: Path, tmp_path: Path) -> None:
+    aside = set()
+    for _ in range(3):
+        run = shutil.copytree(finished_run, tmp_path / "run", dirs_exist_ok=True)
+        aside.add(move_aside(run))
+    assert len(aside) == 3
+    assert all(folder is not None and (folder / "config.yaml").is_file() for folder in aside)
