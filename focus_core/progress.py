@@ -8,7 +8,7 @@ One JSON object a line, flushed as it is written:
 
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
                   train_maps, validation_maps, torch, peak_memory_estimate, devices, precision ("fp32" | "bf16"),
-                  compiled (bool), data (where the maps wait), peak_flops (measured, operations a second),
+                  compiled (bool: asked for), data (where the maps wait), peak_flops (measured, operations a second),
                   init_from, init_from_sha256 (the checkpoint whose weights were the first, or null)
     step          step, epoch, loss, lr, grad_norm
                   (step: optimiser steps done, from 1; epoch: step / steps_per_epoch; where the loss or its gradient
@@ -17,7 +17,7 @@ One JSON object a line, flushed as it is written:
                   best (bool)  (epoch: completed epochs, from 1; seconds: of this epoch; elapsed: of all attempts),
                   step_ms_p50, step_ms_p90, step_ms_p99 (percentiles of a step's milliseconds), data_wait_share (of the
                   steps' time, waiting for maps), flops_per_step (operations of a full batch), peak_share (operations
-                  a second over peak_flops)
+                  a second over peak_flops), compiled (bool: false too where the compiler failed)
     lr_reduced    epoch, before, after
     figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
                   power_ratio (by band), bands (in units of k_f)

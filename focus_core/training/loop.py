@@ -232,6 +232,7 @@ def train(
                     "flops_per_step": work * training.batch_size,
                     "peak_share": work * images / trained_for / peak if images and trained_for > 0 else None,
                     "elapsed": elapsed_before + time.monotonic() - started,
+                    "compiled": engine.runner.compiled,
                     "best": best,
                 }
                 position.history.append(entry)

@@ -12,9 +12,11 @@ from focus_core.config import ExperimentConfig
 from focus_core.diffusion.methods import make_method
 from focus_core.network_costs import COSTS
 from focus_core.networks.registry import build_network
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import JOURNAL, find_events, read_events
 from focus_core.training import accounting
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
+from focus_core.training.start import run_training
+from focus_core.training.stopping import StopSwitch
 
 ConfigMaker = Callable[..., ExperimentConfig]
 CPU = torch.device("cpu")
@@ -79,6 +81,22 @@ def test_every_epoch_tells_its_accounts(finished_run: Path, tiny_config: ConfigM
     for epoch in epochs:
         assert 0 < epoch["step_ms_p50"] <= epoch["step_ms_p90"] <= epoch["step_ms_p99"]
         assert 0 <= epoch["data_wait_share"] <= 1
+        assert epoch["compiled"] is False
         assert epoch["flops_per_step"] == 5 * work_of_a_map(tiny_config(), 16, True)
         speed = epoch["images_per_second"] * work_of_a_map(tiny_config(), 16, True)
         assert epoch["peak_share"] == pytest.approx(speed / begun["peak_flops"])
+
+
+def test_an_epoch_tells_that_the_compiler_failed(
+    tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(graph: object, inputs: object) -> None:
+        raise RuntimeError("no compiler here")
+
+    compile_with = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network, **options: compile_with(network, backend=broken, **options))
+    config = tiny_config(training={"compile": True, "num_epochs": 1})
+    run_training(config, tmp_path, tiny_home, StopSwitch())
+    [begun] = find_events(tmp_path / JOURNAL, "run_started")
+    [epoch] = find_events(tmp_path / JOURNAL, "epoch")
+    assert (begun["compiled"], epoch["compiled"]) == (True, False)
