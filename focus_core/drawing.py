@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.data.atomic import replacing, write_text
+from focus_core.data.atomic import remove_torn, replacing, write_text
 from focus_core.data.folder import write_maps as write_npy
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
@@ -80,6 +80,7 @@ def draw_to_file(
     partial = path.with_name(path.name + PARTIAL)
     with _ours(partial, path):
         _agree(partial, drawing.plan(run, piece), path, fresh)
+        remove_torn(path)  # as large as the file itself, where a call was killed while it put one together
         pieces = Pieces(partial, len(drawing), piece, run.grid)
         try:
             _draw_missing(run, drawing, pieces, progress)
@@ -194,6 +195,8 @@ def _ours(partial: Path, path: Path) -> Iterator[None]:
     with (partial / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_found(lock, partial / _LOCK):
+                raise BlockingIOError
         except BlockingIOError:
             raise UserError(f"--out: another process is drawing {path} at this moment; choose another file.") from None
         try:
@@ -201,6 +204,14 @@ def _ours(partial: Path, path: Path) -> Iterator[None]:
         finally:
             if not any(partial.glob("*.npy")):  # refused before the first piece, or done
                 shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_found(lock: IO[str], path: Path) -> bool:
+    """Whether others meet this very lock: its last holder may have removed the folder before we had it."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _agree(partial: Path, plan: dict[str, Any], path: Path, fresh: bool) -> None:

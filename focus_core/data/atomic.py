@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_torn(path: Path) -> None:
+    """Remove what writers of `path` that were killed left beside it; only for who alone writes `path` at this moment.
+
+    It is told by its whole name, and what cannot be removed stays: it is in nobody's way.
+    """
+    torn = re.compile(rf"\.{re.escape(path.name)}\.[0-9]+\.part")
+    with suppress(OSError):
+        for neighbour in path.parent.iterdir():
+            if torn.fullmatch(neighbour.name):
+                with suppress(OSError):
+                    neighbour.unlink()
 
 
 @contextmanager

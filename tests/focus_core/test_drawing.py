@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +51,56 @@ def test_a_drawing_that_was_killed_goes_on_where_it_was_and_ends_in_the_same_fil
     assert main(command(finished_run, whole, *asked)) == 0
     assert out.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.npz", "whole.npz"]
+
+
+# `focus` in a process that dies while it puts the file together; the words follow.
+DIES_WRITING = """
+import os, signal, sys
+from focus_core import cli, drawing
+
+def die(file, *rest):
+    file.write(b"half a file")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+drawing.write_maps = die
+cli.main(sys.argv[1:])
+"""
+
+
+def test_what_a_killed_drawing_left_of_its_file_is_removed_by_the_next_and_nothing_of_another_s(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "maps.npz"
+    words = command(finished_run, out, "--n", "3")
+    for _ in range(2):
+        ended = subprocess.run([sys.executable, "-c", DIES_WRITING, *words], capture_output=True)
+        assert ended.returncode == -signal.SIGKILL
+    torn = list(tmp_path.glob(".maps.npz.*.part"))
+    # The second call removed what the first had left.
+    assert [path.read_bytes() for path in torn] == [b"half a file"]
+    others = [".maps.npz.npz.7.part", ".maps.npz.x.part", ".maps2.npz.7.part", ".mapsXnpz.7.part", "maps.npz.7.part"]
+    for name in others:
+        (tmp_path / name).touch()
+    assert main(command(finished_run, out, "--n", "3", "--seed", "1")) == 2
+    assert torn[0].exists()  # a call that is refused touches nothing
+    assert main(words) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "maps.npz"])
+
+
+def test_a_lock_that_its_last_holder_removed_is_no_lock(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other drawing ends, and its folder goes, between our opening the lock and our locking it."""
+    out = tmp_path / "maps.npz"
+
+    def late(*_: object) -> None:
+        shutil.rmtree(f"{out}{PARTIAL}")
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert main(command(finished_run, out, "--n", "1")) == 2
+    assert "another process is drawing" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def interrupted(words: list[str], partial: Path, pieces: int, by: signal.Signals) -> subprocess.CompletedProcess[str]:
