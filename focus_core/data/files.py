@@ -64,7 +64,7 @@ def read_table(path: Path) -> Table:
         values = np.array(open_array(path), dtype=np.float64)
         if values.ndim != 2:
             raise UserError(f"{path}: has shape {values.shape}; parameters have shape (n, d).")
-        return _finite(Table(None, values), path)
+        return _checked(Table(None, values), path)
     lines = _lines(path)
     header: tuple[str, ...] | None = None
     if lines and (lines[0][1][0].startswith("#") or not _is_number(lines[0][1][-1])):
@@ -76,10 +76,8 @@ def read_table(path: Path) -> Table:
     for (number, _), row in zip(lines, rows, strict=True):
         if len(row) != len(rows[0]):
             raise UserError(f"{path}, line {number}: has {len(row)} columns, but the first row has {len(rows[0])}.")
-    if not rows:
-        raise UserError(f"{path}: holds no rows of parameters.")
     names = tuple(header[i] for i in keep) if header and keep is not None else None
-    return _finite(Table(names, np.array(rows, dtype=np.float64)), path)
+    return _checked(Table(names, np.array(rows, dtype=np.float64)), path)
 
 
 def sha256_of(path: Path) -> str:
@@ -128,7 +126,10 @@ def _numbers(
     return [float(word) for word in chosen]
 
 
-def _finite(table: Table, path: Path) -> Table:
+def _checked(table: Table, path: Path) -> Table:
+    """The table, if it has rows and all of them are finite."""
+    if not len(table.values):
+        raise UserError(f"{path}: holds no rows of parameters.")
     bad = np.argwhere(~np.isfinite(table.values))
     if len(bad):
         row, column = bad[0]

@@ -212,7 +212,6 @@ def _full_disk(*_: object) -> None:
     [
         ("Omega_m,sigma_8\n0.3,0.8\n", "has Omega_m, sigma_8; the run needs Omega_m, Omega_b, h"),
         (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,0.8,nan\n", "row 0, column 6 is nan; θ must be finite"),
-        (",".join(NAMES) + "\n", "holds no rows of parameters"),
         (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,1e9,-1\n", "sigma_8 = 1e+09 is 2.5e+09 times the width"),
     ],
 )
@@ -224,3 +223,20 @@ def test_a_file_of_parameters_that_does_not_fit_the_run_is_one_sentence(
     assert main([*words, "--out", str(tmp_path / "maps.npz")]) == 2
     assert sentence in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["theta.csv"]
+
+
+@pytest.mark.parametrize("name", ["theta.csv", "theta.txt", "theta.npy"])
+def test_no_rows_of_parameters_are_refused_in_every_kind_of_file_and_a_finished_output_stays(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    theta, out = tmp_path / name, tmp_path / "maps.npz"
+    if theta.suffix == ".npy":
+        np.save(theta, np.empty((0, 6)))
+    else:
+        theta.write_text(("," if theta.suffix == ".csv" else " ").join(NAMES) + "\n", encoding="utf-8")
+    out.write_bytes(b"finished")
+    words = ["sample", "--run", str(finished_run), "--params-file", str(theta), "--out", str(out)]
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"focus sample: {theta}: holds no rows of parameters.\n"
+    assert out.read_bytes() == b"finished"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.npz", name]
