@@ -133,7 +133,8 @@ def _checked(table: Table, path: Path) -> Table:
     bad = np.argwhere(~np.isfinite(table.values))
     if len(bad):
         row, column = bad[0]
-        raise UserError(f"{path}: row {row}, column {column + 1} is {table.values[row, column]}; θ must be finite.")
+        name = table.header[column] if table.header else f"column {column + 1}"
+        raise UserError(f"{path}, row {row + 1}: {name} is {table.values[row, column]}; θ must be finite.")
     return table
 
 

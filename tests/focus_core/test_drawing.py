@@ -211,7 +211,7 @@ def _full_disk(*_: object) -> None:
     ("text", "sentence"),
     [
         ("Omega_m,sigma_8\n0.3,0.8\n", "has Omega_m, sigma_8; the run needs Omega_m, Omega_b, h"),
-        (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,0.8,nan\n", "row 0, column 6 is nan; θ must be finite"),
+        (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,0.8,nan\n", ".csv, row 1: w0 is nan; θ must be finite"),
         (",".join(NAMES) + "\n0.3,0.05,0.7,1.0,1e9,-1\n", "sigma_8 = 1e+09 is 2.5e+09 times the width"),
     ],
 )

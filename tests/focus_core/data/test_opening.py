@@ -196,6 +196,18 @@ def test_a_broken_table_is_told_by_its_line(tmp_path: Path, name: str, text: str
         read_table(tmp_path / name)
 
 
+def test_a_label_that_is_not_finite_is_told_by_its_row_counted_from_one_and_its_name_if_it_has_one(
+    tmp_path: Path,
+) -> None:
+    np.save(tmp_path / "p.npy", np.array([[1.0, 2.0, 3.0], [1.0, np.inf, 3.0]]))
+    with pytest.raises(UserError, match=r"p\.npy, row 2: column 2 is inf; θ must be finite\."):
+        read_table(tmp_path / "p.npy")
+    # A column that is no parameter has no number either.
+    (tmp_path / "p.csv").write_text("Name,a,b\nLH_0,1,2\nLH_1,3,nan\n")
+    with pytest.raises(UserError, match=r"p\.csv, row 2: b is nan; θ must be finite\."):
+        read_table(tmp_path / "p.csv")
+
+
 def test_sets_that_leave_the_prior_on_purpose_only_warn(tmp_path: Path) -> None:
     theta = np.tile([0.3, 0.8, 1.0, 1.0, 1.0, 1.0], (4, 1))
     theta[3, 2] = 100.0
