@@ -202,7 +202,7 @@ def _ours(partial: Path, path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if not any(partial.glob("*.npy")):  # refused before the first piece, or done
+            if not any(partial.glob("*.npy")):  # stopped before the first piece, or done
                 shutil.rmtree(partial, ignore_errors=True)
 
 
@@ -218,14 +218,15 @@ def _agree(partial: Path, plan: dict[str, Any], path: Path, fresh: bool) -> None
     """Write the plan down, or compare it with the one whose pieces are there."""
     file = partial / _PLAN
     found = _read_plan(file)
-    if found is not None and found != plan and not fresh:
+    pieces = list(partial.glob("*.npy"))
+    if found is not None and found != plan and pieces and not fresh:
         key = next(name for name in {**plan, **found} if plan.get(name) != found.get(name))
         raise UserError(
             f"--out: {partial} holds maps of another command ({key} {found.get(key)} there, {plan.get(key)} here); "
             "run that one again to finish it, choose another file, or give --fresh to throw them away."
         )
     if found != plan or fresh:
-        for old in partial.glob("*.npy"):
+        for old in pieces:
             old.unlink()
         write_text(file, json.dumps(plan, indent=1) + os.linesep)
 

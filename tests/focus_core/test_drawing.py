@@ -53,19 +53,25 @@ def test_a_drawing_that_was_killed_goes_on_where_it_was_and_ends_in_the_same_fil
     assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.npz", "whole.npz"]
 
 
-# `focus` in a process that dies while it puts the file together; the words follow.
-DIES_WRITING = """
+# `focus` in a process that dies where it would call a function of `drawing`: its name, and the words, follow.
+DIES = """
 import os, signal, sys
 from focus_core import cli, drawing
 
 def die(file, *rest):
-    file.write(b"half a file")
-    file.flush()
+    if sys.argv[1] == "write_maps":
+        file.write(b"half a file")
+        file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 
-drawing.write_maps = die
-cli.main(sys.argv[1:])
+setattr(drawing, sys.argv[1], die)
+cli.main(sys.argv[2:])
 """
+
+
+def killed_at(function: str, words: list[str]) -> None:
+    ended = subprocess.run([sys.executable, "-c", DIES, function, *words], capture_output=True)
+    assert ended.returncode == -signal.SIGKILL
 
 
 def test_what_a_killed_drawing_left_of_its_file_is_removed_by_the_next_and_nothing_of_another_s(
@@ -74,8 +80,7 @@ def test_what_a_killed_drawing_left_of_its_file_is_removed_by_the_next_and_nothi
     out = tmp_path / "maps.npz"
     words = command(finished_run, out, "--n", "3")
     for _ in range(2):
-        ended = subprocess.run([sys.executable, "-c", DIES_WRITING, *words], capture_output=True)
-        assert ended.returncode == -signal.SIGKILL
+        killed_at("write_maps", words)
     torn = list(tmp_path.glob(".maps.npz.*.part"))
     # The second call removed what the first had left.
     assert [path.read_bytes() for path in torn] == [b"half a file"]
@@ -86,6 +91,18 @@ def test_what_a_killed_drawing_left_of_its_file_is_removed_by_the_next_and_nothi
     assert torn[0].exists()  # a call that is refused touches nothing
     assert main(words) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "maps.npz"])
+
+
+def test_a_call_that_was_killed_before_its_first_piece_stands_in_no_other_command_s_way(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "maps.npz"
+    killed_at("draw_maps", command(finished_run, out, "--n", "2", "--seed", "5"))
+    assert sorted(path.name for path in Path(f"{out}{PARTIAL}").iterdir()) == ["lock", "plan.json"]
+    assert main(command(finished_run, out, "--n", "2", "--seed", "6")) == 0
+    with np.load(out) as file:
+        assert int(file["seed"]) == 6
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_lock_that_its_last_holder_removed_is_no_lock(
@@ -186,7 +203,8 @@ def test_pieces_of_another_command_are_refused_in_a_sentence_or_thrown_away_when
         assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 2
     said = capsys.readouterr().err
     assert "could not be written (No space left on device) (what is drawn is kept); make room" in said
-    assert sorted(path.name for path in partial.iterdir()) == ["000000.npy", "000001.npy", "lock", "plan.json"]
+    kept = {path.name: path.read_bytes() for path in partial.iterdir()}
+    assert sorted(kept) == ["000000.npy", "000001.npy", "lock", "plan.json"]
     for extra, named in (
         (("--seed", "6"), "seed 5 there, 6 here"),
         (("--seed", "5", "--steps", "3"), "sampler.steps 4"),
@@ -195,6 +213,7 @@ def test_pieces_of_another_command_are_refused_in_a_sentence_or_thrown_away_when
         said = capsys.readouterr().err.strip().splitlines()
         assert named in said[-1]
         assert "give --fresh to throw them away" in said[-1]
+        assert {path.name: path.read_bytes() for path in partial.iterdir()} == kept
     (partial / "000001.npy").write_bytes(b"\x93NUMPY cut short")
     assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 0
     first = out.read_bytes()
