@@ -21,7 +21,7 @@ from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace
-from focus_core.training.checkpoint import load_checkpoint, load_weights, path_of_role, sha256_of
+from focus_core.training.checkpoint import kept_epochs, load_checkpoint, load_weights, path_of_role, sha256_of
 from focus_core.training.device import choose_device
 
 Weights = Literal["ema", "raw"]
@@ -32,6 +32,9 @@ SampleProgress = Callable[[int, int], None]
 
 # What of a checkpoint is needed to draw from it.
 _NEEDED = ("config", "model", "ema", "epoch", "step", "val_loss", "parameter_space", "transform", "data")
+
+# As many of a run's checkpoints as a sentence holds.
+_LISTED = 12
 
 # Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
 BATCH_PIXELS = 2**19
@@ -86,6 +89,7 @@ def load_run(
     UserError if it is not there, damaged, or not that of the network it names.
     """
     path = Path(run_folder) / path_of_role(checkpoint)
+    _check_there(Path(run_folder), checkpoint)
     state = load_checkpoint(path)
     missing = [key for key in _NEEDED if key not in state]
     if missing:
@@ -120,6 +124,22 @@ def load_run(
         unit=data["unit"],
         normalised=bool(data["normalised"]),
     )
+
+
+def _check_there(run_folder: Path, role: str) -> None:
+    """A run that has other checkpoints need not be trained first: UserError that lists them."""
+    path = run_folder / path_of_role(role)
+    if path.is_file():
+        return
+    others = [
+        other
+        for other in ("best", "last", *kept_epochs(run_folder))
+        if other != role and (run_folder / path_of_role(other)).is_file()
+    ]
+    if others:
+        what = "is no file" if path.exists() else "this run has no such checkpoint"
+        more = f" or one of {len(others) - _LISTED} earlier epochs" if len(others) > _LISTED else ""
+        raise UserError(f"{path}: {what}; choose {', '.join(others[:_LISTED])}{more}.")
 
 
 def _laid_out(network: nn.Module) -> nn.Module:

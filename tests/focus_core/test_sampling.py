@@ -1,6 +1,7 @@
 """Maps from a trained run: reproducible, independent of batches, and labelled with where they come from."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from focus_core.cli import main
 from focus_core.errors import StopRequested, UserError
 from focus_core.sampling import load_run, sample_maps
+from focus_core.training.checkpoint import BEST, LAST, epoch_role, path_of_role
 
 THETA = {"Omega_m": 0.3, "Omega_b": 0.05, "h": 0.7, "n_s": 1.0, "sigma_8": 0.8, "w0": -1.0}
 PARAMS = ",".join(f"{name}={value}" for name, value in THETA.items())
@@ -134,6 +136,7 @@ def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
         (("--device", "gpu"), PARAMS, "device: 'gpu' is not known"),
         (("--guidance", "-1"), PARAMS, "--guidance: -1 is not between"),
         (("--out", "maps.fits"), PARAMS, "must end in .npz"),
+        (("--checkpoint", "epoch_9999"), PARAMS, "this run has no such checkpoint; choose best, last."),
         (("--run", "/nowhere"), PARAMS, "/nowhere/checkpoints/checkpoint_best.pt: there is no checkpoint here yet"),
     ],
 )
@@ -145,6 +148,25 @@ def test_each_mistake_on_the_command_line_is_one_line(
     assert sentence in error
     assert error.count("\n") == 1
     assert "\r" not in error
+
+
+def test_a_checkpoint_that_is_not_there_is_told_with_those_that_are(finished_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    with pytest.raises(UserError, match=r"_epoch_9999\.pt: this run has no such checkpoint; choose best, last\.$"):
+        load_run(run, checkpoint="epoch_9999")
+    last, best = run / LAST, run / BEST
+    for epoch in range(1, 21):
+        shutil.copyfile(best, run / path_of_role(epoch_role(epoch)))
+    with pytest.raises(UserError, match=r"best, last, epoch_0020, .*, epoch_0011 or one of 10 earlier epochs\.$"):
+        load_run(run, checkpoint="epoch_9999")
+    last.unlink()
+    last.mkdir()
+    with pytest.raises(UserError, match=r"checkpoint_last\.pt: is no file; choose best, epoch_0020"):
+        load_run(run, checkpoint="last")
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(UserError, match=r"checkpoint_last\.pt: there is no checkpoint here yet; train the run first"):
+        load_run(run, checkpoint="last")
 
 
 def test_a_checkpoint_whose_weights_are_of_another_network_is_refused(finished_run: Path, tmp_path: Path) -> None:
