@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.config_methods import MOST_STEPS
 from focus_core.data.files import read_table
 from focus_core.data.labels import own_name
 from focus_core.errors import DISK_FULL, UserError
@@ -161,8 +162,11 @@ def _check_steps(run: LoadedRun, sampler: Sampler, given: int | None) -> None:
         raise UserError(
             f"--steps: is {given}, but {sampler.method} {takes}; leave --steps out, or take another --sampler."
         )
-    if run.config.method == "diffusion" and sampler.steps > timesteps:
-        raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and the schedule's {timesteps}.")
+    most, whose = MOST_STEPS, f"{MOST_STEPS:,}"
+    if run.config.method == "diffusion" and (sampler.method == "ddim" or timesteps < MOST_STEPS):
+        most, whose = timesteps, f"the schedule's {timesteps}"
+    if sampler.steps > most:
+        raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and {whose}.")
 
 
 def _warn(space: ParameterSpace, theta: NDArray[np.float64], guidance: float) -> None:

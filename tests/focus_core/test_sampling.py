@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from focus_core.cli import main
+from focus_core.config import ExperimentConfig
 from focus_core.errors import StopRequested, UserError
 from focus_core.sampling import load_run, sample_maps
 from focus_core.training.checkpoint import BEST, LAST, epoch_role, path_of_role
+from focus_core.training.start import run_training
+from focus_core.training.stopping import StopSwitch
 
 THETA = {"Omega_m": 0.3, "Omega_b": 0.05, "h": 0.7, "n_s": 1.0, "sigma_8": 0.8, "w0": -1.0}
 PARAMS = ",".join(f"{name}={value}" for name, value in THETA.items())
@@ -103,6 +106,23 @@ def test_progress_counts_every_evaluation_and_may_stop_the_drawing(finished_run:
 
 def test_ddpm_may_be_told_the_steps_that_it_takes_anyway(sample: Callable[..., int]) -> None:
     assert sample("--sampler", "ddpm", "--steps", "50") == 0
+
+
+def test_steps_have_an_upper_bound_where_no_schedule_sets_one(
+    tiny_home: Path, tmp_path: Path, tiny_config: Callable[..., ExperimentConfig], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list of ten thousand million times was begun, for gigabytes and minutes in which no signal was heard."""
+    run, out = tmp_path / "run", tmp_path / "maps.npz"
+    config = tiny_config(method="edm", sampling={"method": "euler", "num_steps": 2}, training={"num_epochs": 1})
+    run_training(config, run, tiny_home, StopSwitch())
+    words = ["sample", "--run", str(run), "--params", PARAMS, "--n", "1", "--device", "cpu", "--out", str(out)]
+    capsys.readouterr()
+    for sampler, title in (("euler", "Euler"), ("heun", "Heun"), ("dpmpp_2m", "DPM-Solver")):
+        assert main([*words, "--sampler", sampler, "--steps", "10001"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"focus sample: --steps: 10001 steps; {title}")
+        assert said.endswith(" takes between 1 and 10,000.\n")
+    assert not out.exists()
 
 
 def test_theta_outside_its_range_is_a_warning_with_the_distance(
