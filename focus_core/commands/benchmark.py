@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.config_methods import MOST_STEPS
 from focus_core.data.atomic import replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.training.stopping import StopSwitch
@@ -168,3 +169,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, least in (("maps", 1), ("simulations", 2), ("seed", 0)):
         if (value := getattr(arguments, name)) < least:
             raise UserError(f"--{name}: {value} is too small; give {least} or more.")
+    most = 2 * MOST_STEPS  # Heun takes two a step
+    if (value := max(arguments.evaluations)) > most:
+        raise UserError(f"--evaluations: {value} are too many; give {most:,} or fewer.")

@@ -190,6 +190,9 @@ def _read_if_good(
             if path == LAST:
                 damaged.append((path, "is not there"))
             continue
+        if not (run_folder / path).is_file():
+            damaged.append((path, "is no file"))
+            continue
         try:
             state = load_checkpoint(run_folder / path)
         except DamagedCheckpoint as error:

@@ -134,6 +134,7 @@ def test_a_stop_ends_with_code_3_and_says_what_is_kept(
         (("--samplers", "euler"), "euler does not draw from a run of method diffusion"),
         (("--samplers", "ddpm", "--evaluations", "20"), "no sampler of this run takes 20 or fewer"),
         (("--maps", "0"), "--maps: 0 is too small"),
+        (("--evaluations", "5,10000000000"), "--evaluations: 10000000000 are too many; give 20,000 or fewer"),
     ],
 )
 def test_each_mistake_of_a_benchmark_is_one_line(

@@ -193,6 +193,7 @@ class TestSamples:
         [
             ({"n": 0}, "n: 0 maps"),
             ({"steps": 0}, "steps: 0"),
+            ({"steps": 10**10}, "steps: 10000000000 are too many"),
             ({"seed": -1}, "seed: -1"),
             ({"guidance": math.nan}, "guidance: nan"),
             ({"guidance": 101.0}, "guidance: 101"),

@@ -23,6 +23,7 @@ from focus_core.training.checkpoint import (
     PREVIOUS,
     last_good,
     load_checkpoint,
+    put_damaged_aside,
     save_checkpoint,
 )
 from focus_core.training.start import run_training
@@ -134,6 +135,18 @@ def test_a_checkpoint_that_lacks_what_a_resumption_needs_is_a_damaged_one(tmp_pa
     assert found is not None
     assert found.state["epoch"] == 1
     assert found.damaged == ((LAST, "lacks optimizer"),)
+
+
+def test_a_folder_in_the_place_of_the_last_checkpoint_is_put_aside_like_a_damaged_one(tmp_path: Path) -> None:
+    for epoch in (1, 2):
+        save_checkpoint(tmp_path, state(epoch), best=False)
+    (tmp_path / LAST).unlink()
+    (tmp_path / LAST).mkdir()
+    found = last_good(tmp_path)
+    assert found is not None
+    assert (found.path, found.damaged) == (PREVIOUS, ((LAST, "is no file"),))
+    put_damaged_aside(tmp_path, found)
+    assert load_checkpoint(tmp_path / LAST)["epoch"] == 1
 
 
 def test_sampling_from_a_damaged_checkpoint_is_refused_with_a_sentence(finished_run: Path, tmp_path: Path) -> None:
