@@ -161,6 +161,8 @@ class ExperimentConfig(Section):
         key, steps = self.steps()
         if self.method == "diffusion" and steps > self.diffusion.timesteps:
             raise ValueError(f"sampling.{key} {steps} exceeds diffusion.timesteps {self.diffusion.timesteps}")
+        if self.method == "diffusion":
+            self.diffusion.check_last_signal()
         return self
 
     @model_validator(mode="before")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from focus_core.catalogue import SamplerName
@@ -16,11 +18,18 @@ MOST_STEPS = 10_000
 # Below it the adaptive solver follows the rounding of single precision: a small flow took 68 evaluations at 10⁻⁵, 74 at
 # 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
 LEAST_TOLERANCE = 1e-6
+# Maps and noise are numbers of single precision. Beside a pixel of order one it sees no noise below 2⁻²⁴ ≈ 6·10⁻⁸, and
+# so no variance of noise below this.
+_FAINTEST_VARIANCE = 1e-14
+# Its smallest number with all digits. Above it, ᾱ_T as a signal-to-noise ratio and σ_T² = 1/ᾱ_T are both numbers.
+_LOG10_SMALLEST = math.log10(float(np.finfo(np.float32).smallest_normal))
 
 
 class DiffusionSection(Section):
     timesteps: Integer = Field(1000, ge=1, le=100_000, title="Timesteps", description="T of the forward process.")
-    beta_start: Number = Field(1e-4, gt=0, lt=1, title="First β", description="Noise variance of the first step.")
+    beta_start: Number = Field(
+        1e-4, ge=_FAINTEST_VARIANCE, lt=1, title="First β", description="Noise variance of the first step."
+    )
     beta_end: Number = Field(0.02, gt=0, lt=1, title="Last β", description="Noise variance of the last step.")
     schedule: Literal["linear", "cosine", "quadratic"] = Field(
         "linear", title="Schedule", description="How β grows with t; cosine sets its own first and last β."
@@ -40,6 +49,25 @@ class DiffusionSection(Section):
         if self.beta_start > self.beta_end:
             raise ValueError(f"beta_start {self.beta_start:g} is above beta_end {self.beta_end:g}")
         return self
+
+    def check_last_signal(self) -> None:
+        """ValueError where ᾱ_T = Π (1 − β_t) is too small for single precision, in which a sampler divides by its root.
+
+        The cosine schedule caps its last β, and so ends above 10⁻¹³ for any T.
+        """
+        if self.schedule == "cosine":
+            return
+        power = 2.0 if self.schedule == "quadratic" else 1.0
+        roots = np.linspace(self.beta_start ** (1.0 / power), self.beta_end ** (1.0 / power), self.timesteps)
+        with np.errstate(divide="ignore"):  # β rounded to 1 leaves nothing
+            log10_signal = float(np.log1p(-(roots**power)).sum()) / math.log(10.0)
+        if log10_signal < _LOG10_SMALLEST:
+            left = f"10^{log10_signal:.0f}" if math.isfinite(log10_signal) else "0"
+            raise ValueError(
+                f"diffusion.timesteps: {self.timesteps} steps of the {self.schedule} schedule from beta_start "
+                f"{self.beta_start:g} to beta_end {self.beta_end:g} leave ᾱ = {left} of a map's variance, and single "
+                "precision ends at 10^-38; lower diffusion.timesteps or diffusion.beta_end"
+            )
 
 
 class FlowMatchingSection(Section):

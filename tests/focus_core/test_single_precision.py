@@ -1,0 +1,85 @@
+"""What single precision cannot hold is refused with the configuration, not at a run's first figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config_methods import DiffusionSection
+from focus_core.diffusion.schedule import make_schedule
+from focus_core.errors import UserError
+from focus_core.training.start import run_training
+from focus_core.training.stopping import StopSwitch
+
+ConfigMaker = Callable[..., ExperimentConfig]
+# The last T of each schedule at the default β: Σ ln(1 − β_t) ≥ −87.3. Their own ᾱ is asked below.
+LAST_TIMESTEPS = {"linear": 8632, "quadratic": 12_104}
+
+
+def refused(sentence: str, **plain: Any) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        validate_config({"data": {"dataset": "q"}, **plain})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 320
+
+
+def draws(folder: Path, home: Path, config: ExperimentConfig) -> None:
+    """A run that trains an epoch, with a finite loss, and draws its figures."""
+    run_training(config, folder, home, StopSwitch())
+    events = [json.loads(line) for line in (folder / "logs" / "events.jsonl").read_text().splitlines()]
+    assert {"epoch", "figure"} <= {event["kind"] for event in events}
+    with np.load(folder / "figs" / "samples_epoch_0001.npz") as figure:
+        assert np.isfinite(figure["generated"]).all()
+
+
+@pytest.mark.parametrize("schedule", LAST_TIMESTEPS)
+def test_a_schedule_whose_last_step_leaves_nothing_of_a_map_is_refused(schedule: str) -> None:
+    last = LAST_TIMESTEPS[schedule]
+    validate_config({"data": {"dataset": "q"}, "diffusion": {"schedule": schedule, "timesteps": last}})
+    refused(
+        rf"diffusion\.timesteps: {last + 1} steps of the {schedule} schedule from beta_start 0\.0001 to beta_end 0\.02 "
+        r"leave ᾱ = 10\^-38 .* lower diffusion\.timesteps or diffusion\.beta_end\.",
+        diffusion={"schedule": schedule, "timesteps": last + 1},
+    )
+    # The schedule itself, by its own arithmetic, crosses the smallest number there.
+    ends = [
+        make_schedule(DiffusionSection(schedule=schedule, timesteps=t)).alpha_bar_list[-1] for t in (last, last + 1)
+    ]
+    assert ends[0] >= np.finfo(np.float32).smallest_normal > ends[1]
+
+
+def test_a_last_beta_near_one_is_refused_by_what_it_leaves() -> None:
+    refused(r"leave ᾱ = 10\^-\d{5} ", diffusion={"timesteps": 100_000, "beta_end": 0.999999})
+    # The square of its root is 1 in double precision.
+    refused(
+        r"leave ᾱ = 0 of",
+        diffusion={"timesteps": 10, "beta_end": 1 - 1e-16, "schedule": "quadratic"},
+        sampling={"ddim_timesteps": 5},
+    )
+    refused(r"diffusion\.beta_start: .*1e-15", diffusion={"beta_start": 1e-15})
+
+
+@pytest.mark.parametrize("timesteps", [50, 1000, 4000, 100_000])
+def test_a_cosine_schedule_is_allowed_whatever_its_length(timesteps: int) -> None:
+    section = validate_config({"data": {"dataset": "q"}, "diffusion": {"schedule": "cosine", "timesteps": timesteps}})
+    assert make_schedule(section.diffusion).alpha_bar_list[-1] > 1e-13
+
+
+def test_another_method_does_not_mind_a_schedule_that_it_does_not_use() -> None:
+    assert validate_config({"data": {"dataset": "q"}, "method": "edm", "diffusion": {"timesteps": 20_000}})
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmpp_2m"])
+def test_the_longest_schedule_that_is_allowed_trains_and_draws(
+    sampler: str, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+) -> None:
+    """With min-SNR weighting, which divides by ᾱ_T/(1 − ᾱ_T)."""
+    diffusion = {"timesteps": LAST_TIMESTEPS["linear"], "beta_end": 0.02, "weighting": "min_snr"}
+    sampling = {"method": sampler, "ddim_timesteps": 20, "num_steps": 20}
+    draws(tmp_path, tiny_home, tiny_config(diffusion=diffusion, sampling=sampling, training={"num_epochs": 1}))
