@@ -105,8 +105,9 @@ class EDM:
 
         if self.section.spectral:
             x = self._solve_whitened(denoise, self.prior.at(condition), sampler, noise.draw(), progress)
-            return clamped(x, clamp)
-        return self._solve(denoise, sampler, noise.draw(), progress)
+        else:
+            x = self._solve(denoise, sampler, noise.draw(), progress)
+        return clamped(x, clamp)
 
     def _solve(self, denoise: Denoise, sampler: Sampler, white: Tensor, progress: Progress | None) -> Tensor:
         """dx/dσ = (x − D)/σ from x = σ_max ε, as the paper has it: σ_data is small beside σ_max."""

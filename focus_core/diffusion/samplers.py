@@ -41,7 +41,8 @@ def sample(
     denoise = at_noise_levels(denoiser, schedule, times, evaluations, clamp, progress)
     x = noise.draw() / schedule.alpha_bar_list[times[0]] ** 0.5
     if sampler.method == "heun":
-        return heun(noise_field(denoise), sigmas, x)
+        # Its last step gives x̂₀ but for rounding, which beside a far larger x is no map.
+        return clamped(heun(noise_field(denoise), sigmas, x), clamp)
     if sampler.method == "dpmpp_2m":
         return dpmpp_2m(denoise, sigmas, x)
     raise UserError(f"sampling.method: {sampler.method} does not draw from method diffusion; choose ddim or ddpm.")

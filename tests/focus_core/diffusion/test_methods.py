@@ -334,3 +334,12 @@ def test_guidance_extrapolates_from_the_unconditional_prediction(name: str) -> N
     drawn = method.sample(TwoBranches(), CONDITION, 2.5, sampler, one)
     expected = method.sample(Exact(lambda t: torch.full_like(t, 0.1 + 2.5 * 0.2)), CONDITION, 1.0, sampler, other)
     torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS["edm"])
+def test_edm_draws_within_the_interval_from_any_noise(sampler: str) -> None:
+    method = EDM(EDMSection(sigma_min=1e-7, sigma_max=1e7), WhitePrior(1.0))
+    network = Exact(lambda t: torch.full_like(t, 0.7))
+    chosen = Sampler(sampler, 3, spacing="even")
+    drawn = method.sample(network, CONDITION, 1.0, chosen, MapNoise([1], (1, 16, 16)), (-3.0, 3.0))
+    assert float(drawn.abs().max()) <= 3.0

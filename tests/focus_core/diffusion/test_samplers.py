@@ -199,6 +199,15 @@ def test_an_untrained_network_never_overflows_a_power_of_ten() -> None:
         assert (maps > 0).all()
 
 
+@pytest.mark.parametrize("steps", [2, 3, 20])
+def test_heun_leaves_no_rounding_of_a_large_x_in_its_maps(steps: int) -> None:
+    """Few steps from σ = 5·10¹⁷ throw x far out; x − σ (x − x̂₀)/σ is then 10¹⁰ in the place of x̂₀."""
+    schedule = make_schedule(DiffusionSection(timesteps=8000))
+    noise = MapNoise([1], (1, 16, 16))
+    drawn = sample(Sampler("heun", steps), lambda x, t: 0.5 * torch.tanh(x), schedule, noise, (-3.0, 3.0))
+    assert float(drawn.abs().max()) <= 3.0
+
+
 def test_guidance_extrapolates_from_the_unconditional_to_the_conditional_noise() -> None:
     torch.manual_seed(0)
     network = build_network(ModelSection(base_channels=16, channel_mults=(1,), time_dim=16), periodic=True).eval()
