@@ -163,6 +163,8 @@ class ExperimentConfig(Section):
             raise ValueError(f"sampling.{key} {steps} exceeds diffusion.timesteps {self.diffusion.timesteps}")
         if self.method == "diffusion":
             self.diffusion.check_last_signal()
+        if self.method == "edm":
+            self.edm.check_spacing(self.sampling.spacing)
         return self
 
     @model_validator(mode="before")

@@ -19,10 +19,17 @@ MOST_STEPS = 10_000
 # 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
 LEAST_TOLERANCE = 1e-6
 # Maps and noise are numbers of single precision. Beside a pixel of order one it sees no noise below 2⁻²⁴ ≈ 6·10⁻⁸, and
-# so no variance of noise below this.
+# no pixel beside noise above the inverse.
+_FAINTEST, _LOUDEST = 1e-7, 1e7
 _FAINTEST_VARIANCE = 1e-14
 # Its smallest number with all digits. Above it, ᾱ_T as a signal-to-noise ratio and σ_T² = 1/ᾱ_T are both numbers.
 _LOG10_SMALLEST = math.log10(float(np.finfo(np.float32).smallest_normal))
+# |ln σ| that training may meet: σ² = e^±80 leaves room for what it is multiplied with before single precision ends, at
+# e^±88. torch's normal numbers of single precision lie within 6 deviations.
+_LOG_SIGMA, _DEVIATIONS = 40.0, 6.0
+# Karras' levels lie between the powers σ_max^(1/ρ) and σ_min^(1/ρ). Beside the larger, double precision, 2⁻⁵², must
+# leave six digits of the smaller; and of their power ρ, ρ 2⁻⁵² must leave what single precision has.
+_LOG_POWERS, _LARGEST_RHO = math.log(2.0**52 * 1e-6), 1e8
 
 
 class DiffusionSection(Section):
@@ -82,13 +89,23 @@ class FlowMatchingSection(Section):
 
 
 class EDMSection(Section):
-    sigma_min: Number = Field(0.002, gt=0, title="Lowest σ", description="Noise of the last step before none.")
-    sigma_max: Number = Field(80.0, gt=0, title="Highest σ", description="Noise at which drawing begins.")
-    rho: Number = Field(7.0, gt=0, title="ρ", description="Spacing of the noise levels; larger is denser near the map.")
+    sigma_min: Number = Field(0.002, ge=_FAINTEST, title="Lowest σ", description="Noise of the last step before none.")
+    sigma_max: Number = Field(80.0, gt=0, le=_LOUDEST, title="Highest σ", description="Noise at which drawing begins.")
+    rho: Number = Field(
+        7.0,
+        gt=0,
+        le=_LARGEST_RHO,
+        title="ρ",
+        description="Spacing of the noise levels; larger is denser near the map.",
+    )
     P_mean: Number = Field(-1.2, title="Mean of ln σ", description="Of the noise levels that are trained on.")
     P_std: Number = Field(1.2, gt=0, title="Width of ln σ", description="Of the noise levels that are trained on.")
     sigma_data: Number | None = Field(
-        None, gt=0, title="σ data", description="Standard deviation of the maps; empty: measured on the training maps."
+        None,
+        ge=_FAINTEST,
+        le=_LOUDEST,
+        title="σ data",
+        description="Standard deviation of the maps; empty: measured on the training maps.",
     )
     spectral: bool = Field(
         False,
@@ -101,6 +118,32 @@ class EDMSection(Section):
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min:g} is not below sigma_max {self.sigma_max:g}")
         return self
+
+    @model_validator(mode="after")
+    def _trainable(self) -> EDMSection:
+        if abs(self.P_mean) + _DEVIATIONS * self.P_std > _LOG_SIGMA:
+            raise ValueError(
+                f"P_mean {self.P_mean:g} and P_std {self.P_std:g} draw ln σ beyond ±{_LOG_SIGMA:g}, where σ² leaves "
+                f"single precision; keep |P_mean| + {_DEVIATIONS:g} P_std within {_LOG_SIGMA:g}"
+            )
+        return self
+
+    def check_spacing(self, spacing: str) -> None:
+        """ValueError where the noise levels between σ_max and σ_min cannot be told apart in double precision."""
+        power = {"auto": self.rho, "karras": self.rho, "even": 1.0, "quadratic": 2.0}.get(spacing, math.inf)
+        needed = math.log(self.sigma_max / self.sigma_min) / _LOG_POWERS
+        if power >= needed:
+            return
+        span = f"from sigma_max {self.sigma_max:g} to sigma_min {self.sigma_min:g}"
+        if spacing in ("even", "quadratic"):
+            raise ValueError(
+                f"sampling.spacing: {spacing} steps {span} are lost in double precision; choose karras or log_snr, or "
+                "raise edm.sigma_min"
+            )
+        raise ValueError(
+            f"edm.rho: {self.rho:g} is too small, for the powers 1/ρ of the noise levels {span} are lost in double "
+            f"precision; raise edm.rho to {1.05 * needed:.2g} or more"
+        )
 
 
 class SamplingSection(Section):

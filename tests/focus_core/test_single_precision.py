@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from focus_core.config import ExperimentConfig, validate_config
-from focus_core.config_methods import DiffusionSection
+from focus_core.config_methods import DiffusionSection, EDMSection
 from focus_core.diffusion.schedule import make_schedule
+from focus_core.diffusion.spacing import sigma_steps
 from focus_core.errors import UserError
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
@@ -83,3 +85,60 @@ def test_the_longest_schedule_that_is_allowed_trains_and_draws(
     diffusion = {"timesteps": LAST_TIMESTEPS["linear"], "beta_end": 0.02, "weighting": "min_snr"}
     sampling = {"method": sampler, "ddim_timesteps": 20, "num_steps": 20}
     draws(tmp_path, tiny_home, tiny_config(diffusion=diffusion, sampling=sampling, training={"num_epochs": 1}))
+
+
+@pytest.mark.parametrize(
+    ("edm", "sentence"),
+    [
+        (
+            {"rho": 0.004},
+            r"edm\.rho: 0\.004 is too small, .* from sigma_max 80 to sigma_min 0\.002 .* to 0\.5 or more\.",
+        ),
+        ({"rho": 0.47}, r"edm\.rho: 0\.47 is too small"),
+        ({"rho": 1e300}, r"edm\.rho: .*1e\+300"),
+        ({"sigma_max": 1e20}, r"edm\.sigma_max: .*1e\+20"),
+        ({"sigma_min": 1e-300}, r"edm\.sigma_min: .*1e-300"),
+        ({"sigma_data": 1e300}, r"edm\.sigma_data: .*1e\+300"),
+        ({"sigma_data": 1e-300}, r"edm\.sigma_data: .*1e-300"),
+        ({"P_std": 1e300}, r"edm: P_mean -1\.2 and P_std 1e\+300 draw ln σ beyond ±40, .* within 40\."),
+        ({"P_mean": 1e300}, r"edm: P_mean 1e\+300 and P_std 1\.2 draw"),
+        ({"P_mean": -39.0}, r"edm: P_mean -39 and P_std 1\.2 draw"),
+    ],
+)
+def test_noise_levels_of_edm_that_are_no_numbers_are_refused(edm: dict[str, float], sentence: str) -> None:
+    refused(sentence, method="edm", edm=edm)
+
+
+def test_even_steps_over_too_many_decades_are_refused_and_other_spacings_are_not() -> None:
+    plain = {"method": "edm", "edm": {"sigma_max": 1e7, "sigma_min": 1e-7}}
+    refused(
+        r"sampling\.spacing: even steps from sigma_max 1e\+07 to sigma_min 1e-07 .* choose karras or log_snr",
+        **plain,
+        sampling={"spacing": "even"},
+    )
+    for spacing in ("auto", "karras", "quadratic", "log_snr"):
+        assert validate_config({"data": {"dataset": "q"}, **plain, "sampling": {"spacing": spacing}})
+
+
+@pytest.mark.parametrize(
+    ("rho", "low", "high"), [(0.5, 0.002, 80.0), (1.5, 1e-7, 1e7), (1e8, 1e-7, 1e7), (7.0, 1e-7, 1e7)]
+)
+def test_the_levels_of_any_power_that_is_allowed_end_where_they_are_told_to(
+    rho: float, low: float, high: float
+) -> None:
+    section = EDMSection(rho=rho, sigma_min=low, sigma_max=high)
+    section.check_spacing("karras")
+    levels = sigma_steps(20, low, high, "karras", rho)
+    assert all(one > next_one for one, next_one in itertools.pairwise(levels))
+    assert levels[0] == pytest.approx(high, rel=1e-6)
+    assert levels[-2] == pytest.approx(low, rel=1e-5)
+
+
+@pytest.mark.parametrize("spectral", [False, True])
+@pytest.mark.parametrize("edm", [{"sigma_max": 1e7, "sigma_min": 1e-7, "P_std": 6.4}, {"P_mean": 39.0, "P_std": 0.1}])
+def test_the_noise_levels_that_are_allowed_train_and_draw(
+    spectral: bool, edm: dict[str, float], tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+) -> None:
+    sampling = {"method": "heun", "num_steps": 5}
+    config = tiny_config(method="edm", edm={**edm, "spectral": spectral}, sampling=sampling, training={"num_epochs": 1})
+    draws(tmp_path, tiny_home, config)
