@@ -48,7 +48,11 @@ class DiffusionSection(Section):
         "none", title="Loss weighting", description="min_snr caps the weight of times that are almost free of noise."
     )
     min_snr_gamma: Number = Field(
-        5.0, gt=0, title="Min-SNR γ", description="Signal-to-noise ratio at which min_snr caps the weight."
+        5.0,
+        gt=0,
+        le=1.0 / _FAINTEST_VARIANCE,  # that of the first step at the smallest β: above it, nothing is capped
+        title="Min-SNR γ",
+        description="Signal-to-noise ratio at which min_snr caps the weight.",
     )
 
     @model_validator(mode="after")

@@ -67,6 +67,14 @@ def test_a_last_beta_near_one_is_refused_by_what_it_leaves() -> None:
     refused(r"diffusion\.beta_start: .*1e-15", diffusion={"beta_start": 1e-15})
 
 
+def test_a_cap_above_every_signal_to_noise_ratio_is_refused() -> None:
+    refused(r"diffusion\.min_snr_gamma: .*1e\+300", diffusion={"weighting": "min_snr", "min_snr_gamma": 1e300})
+    smallest = {"beta_start": 1e-14, "weighting": "min_snr", "min_snr_gamma": 1e14}
+    section = validate_config({"data": {"dataset": "q"}, "diffusion": smallest}).diffusion
+    signal = make_schedule(section).alpha_bar_list[0]
+    assert signal / (1.0 - signal) == pytest.approx(section.min_snr_gamma, rel=0.01)
+
+
 @pytest.mark.parametrize("timesteps", [50, 1000, 4000, 100_000])
 def test_a_cosine_schedule_is_allowed_whatever_its_length(timesteps: int) -> None:
     section = validate_config({"data": {"dataset": "q"}, "diffusion": {"schedule": "cosine", "timesteps": timesteps}})
