@@ -83,7 +83,9 @@ class DiffusionSection(Section):
 
 class FlowMatchingSection(Section):
     sigma_min: Number = Field(1e-4, ge=0, title="σ min", description="Width of the path at the data end.")
-    sigma_max: Number = Field(1.0, gt=0, title="σ max", description="Width of the path at the noise end.")
+    sigma_max: Number = Field(
+        1.0, ge=_FAINTEST, le=_LOUDEST, title="σ max", description="Width of the path at the noise end."
+    )
 
     @model_validator(mode="after")
     def _falling(self) -> FlowMatchingSection:

@@ -150,3 +150,18 @@ def test_the_noise_levels_that_are_allowed_train_and_draw(
     sampling = {"method": "heun", "num_steps": 5}
     config = tiny_config(method="edm", edm={**edm, "spectral": spectral}, sampling=sampling, training={"num_epochs": 1})
     draws(tmp_path, tiny_home, config)
+
+
+@pytest.mark.parametrize("width", [1e-300, 1e-8, 1e8, 1e300])
+def test_a_flow_from_noise_that_single_precision_does_not_see_is_refused(width: float) -> None:
+    refused(r"flow_matching\.sigma_max: .*found 1", method="flow", flow_matching={"sigma_min": 0, "sigma_max": width})
+
+
+@pytest.mark.parametrize("width", [1e-7, 1e7])
+@pytest.mark.parametrize("sampler", ["heun", "adaptive"])
+def test_a_flow_from_the_faintest_and_the_loudest_noise_trains_and_draws(
+    width: float, sampler: str, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+) -> None:
+    path, sampling = {"sigma_min": 0, "sigma_max": width}, {"method": sampler, "num_steps": 4}
+    config = tiny_config(method="flow", flow_matching=path, sampling=sampling, training={"num_epochs": 1})
+    draws(tmp_path, tiny_home, config)
