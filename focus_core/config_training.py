@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from focus_core.config_fields import Integer, Number, Section, Text
 
@@ -49,7 +49,7 @@ class SchedulerSection(Section):
         description="Cosine and linear: epochs to reach eta_min; empty: all that follow the warm-up.",
         json_schema_extra={"unit": "epochs"},
     )
-    eta_min: Number = Field(0.0, ge=0, title="Last rate", description="Cosine and linear: the rate at the end.")
+    eta_min: Number = Field(0.0, ge=0, le=10, title="Last rate", description="Cosine and linear: the rate at the end.")
     step_size: Integer = Field(
         30, ge=1, title="Step", description="Step: epochs between cuts.", json_schema_extra={"unit": "epochs"}
     )
@@ -60,7 +60,7 @@ class TrainingSection(Section):
     batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
     num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
     lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
-    weight_decay: Number = Field(1e-4, ge=0, title="Weight decay", description="Decoupled decay of AdamW.")
+    weight_decay: Number = Field(1e-4, ge=0, le=1e6, title="Weight decay", description="Decoupled decay of AdamW.")
     cfg_prob: Number = Field(
         0.1, ge=0, lt=1, title="Condition drop", description="Share of maps trained without θ, for guidance."
     )
@@ -122,6 +122,18 @@ class TrainingSection(Section):
     activation_checkpointing: bool = Field(
         False, title="Compute again", description="Blocks forget and recompute: less memory, about a third more work."
     )
+
+    @model_validator(mode="after")
+    def _decays(self) -> TrainingSection:
+        """AdamW multiplies weights by 1 − η λ at rate η and decay λ: below 0 they change sign, below −1 they grow."""
+        last = self.scheduler.eta_min if self.scheduler.name in ("cosine", "linear") else 0.0
+        rate = max(self.lr, last)
+        if self.optimizer == "adamw" and rate * self.weight_decay > 1.0:
+            raise ValueError(
+                f"weight_decay {self.weight_decay:g} at the rate {rate:g} takes more than the whole weight in a step; "
+                f"lower training.weight_decay below {1.0 / rate:g}"
+            )
+        return self
 
     @field_validator("init_from")
     @classmethod

@@ -157,11 +157,34 @@ def test_a_flow_from_noise_that_single_precision_does_not_see_is_refused(width: 
     refused(r"flow_matching\.sigma_max: .*found 1", method="flow", flow_matching={"sigma_min": 0, "sigma_max": width})
 
 
-@pytest.mark.parametrize("width", [1e-7, 1e7])
-@pytest.mark.parametrize("sampler", ["heun", "adaptive"])
+@pytest.mark.parametrize(("sampler", "width"), [("heun", 1e-7), ("heun", 1e7), ("adaptive", 1e-7)])
 def test_a_flow_from_the_faintest_and_the_loudest_noise_trains_and_draws(
-    width: float, sampler: str, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+    sampler: str, width: float, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
 ) -> None:
     path, sampling = {"sigma_min": 0, "sigma_max": width}, {"method": sampler, "num_steps": 4}
     config = tiny_config(method="flow", flow_matching=path, sampling=sampling, training={"num_epochs": 1})
     draws(tmp_path, tiny_home, config)
+
+
+def test_a_decay_that_takes_more_than_a_weight_in_a_step_is_refused() -> None:
+    refused(r"training\.weight_decay: .*1e\+308", training={"weight_decay": 1e308})
+    refused(
+        r"training: weight_decay 10001 at the rate 0\.0001 takes .* lower training\.weight_decay below 10000\.",
+        training={"weight_decay": 10_001.0},
+    )
+    rising = {"name": "cosine", "eta_min": 1.0}
+    refused(r"weight_decay 2 at the rate 1 takes", training={"weight_decay": 2, "scheduler": rising})
+    refused(r"training\.scheduler\.eta_min: .*1e\+308", training={"scheduler": {**rising, "eta_min": 1e308}})
+    for training in (
+        {"weight_decay": 0.1, "lr": 1e-2},
+        {"weight_decay": 2, "scheduler": {**rising, "name": "plateau"}},
+        {"weight_decay": 1e6, "optimizer": "adam"},
+    ):
+        assert validate_config({"data": {"dataset": "q"}, "training": training})
+
+
+@pytest.mark.parametrize("training", [{"weight_decay": 1000.0, "lr": 1e-3}, {"gradient_clip": 1e308}])
+def test_the_largest_decay_and_any_clip_train_and_draw(
+    training: dict[str, float], tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+) -> None:
+    draws(tmp_path, tiny_home, tiny_config(training={**training, "num_epochs": 1}))
