@@ -46,9 +46,10 @@ class StepLog:
                 # JSON has no such numbers; as words the record reads them back.
                 self._journal.write("step", step=step, epoch=epoch, loss=str(loss), lr=rate, grad_norm=str(norm))
                 raise UserError(
-                    f"training.lr: the loss is not finite at step {step} (loss {loss:g}, gradient norm {norm:g}, rate "
-                    f"{rate:g}); {self._last_good()}: lower training.lr and start with --fresh, or give the checkpoint "
-                    "to another run as training.init_from."
+                    f"The loss is not finite at step {step}, epoch {epoch:g} (loss {loss:g}, gradient norm {norm:g}, "
+                    f"rate {rate:g}), for which a learning rate that is too large or maps that changed or are not "
+                    f"finite are the likely causes; {self._last_good()}: check the maps with focus data check, lower "
+                    "training.lr, and start with --fresh, or give the checkpoint to another run as training.init_from."
                 )
             self._journal.write("step", step=step, epoch=epoch, loss=loss, lr=rate, grad_norm=norm)
             self.loss_sum += loss * n_maps

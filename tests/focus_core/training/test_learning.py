@@ -196,7 +196,7 @@ def test_a_step_whose_loss_is_not_finite_is_named(tmp_path: Path) -> None:
         log = StepLog(journal, 10)
         log.add(1, 4, 1e-3, torch.tensor(0.5), torch.tensor(1.0))
         log.add(2, 4, 1e-3, torch.tensor(float("nan")), torch.tensor(1.0))
-        with pytest.raises(UserError, match=r"not finite at step 2 .*no checkpoint"):
+        with pytest.raises(UserError, match=r"not finite at step 2, epoch 0\.2 .*rate .* maps .*; no checkpoint"):
             log.flush()
     assert (log.loss_sum, log.loss_count) == (2.0, 4)
 
