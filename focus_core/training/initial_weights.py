@@ -29,6 +29,9 @@ from focus_core.training.run_folder import log
 
 KEY = "training.init_from"
 
+# What of a checkpoint is needed to begin with its weights.
+_NEEDED = ("config", "ema", "epoch", "step", "parameter_space")
+
 
 @dataclass(frozen=True)
 class Parent:
@@ -72,6 +75,11 @@ def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> P
         return None
     path = _checkpoint(config.training.init_from, home)
     state = load_checkpoint(path)
+    missing = [key for key in _NEEDED if key not in state]
+    if missing:
+        raise UserError(
+            f"{KEY}: {path} is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another parent."
+        )
     _check_space(ParameterSpace.from_dict(state["parameter_space"]), dataset.space, path)
     with torch.device("meta"):
         network = build_network(config.model, dataset.periodic)

@@ -112,6 +112,11 @@ def test_a_parent_that_does_not_fit_is_a_sentence(
     refused(r"parent\.pt: is not a readable checkpoint", **fits)
     refused(r"training\.init_from: there is no run, checkpoint or exper.* nowhere", training={"init_from": "nowhere"})
 
+    torch.save({"format": 1}, parent)
+    refused(
+        r"training\.init_from: \S+parent\.pt is no checkpoint of a run, for it lacks config, ema, .*another", **fits
+    )
+
     state = torch.load(finished_run / BEST, weights_only=True)
     fewer = {**WCDM6.to_dict(), "parameters": WCDM6.to_dict()["parameters"][:5]}
     narrower = dataclasses.replace(
