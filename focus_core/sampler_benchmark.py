@@ -30,6 +30,9 @@ EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)
 # The adaptive solver is asked for an accuracy, not for a number of evaluations.
 TOLERANCES = (1e-2, 1e-4)
 
+# The keys of a finished case's line.
+_OF_A_CASE = {"case", "evaluations", "seconds", "first", "second"}
+
 # Work done and in all, in network evaluations of one map, and the case under way.
 BenchmarkProgress = Callable[[int, int, str], None]
 
@@ -222,9 +225,13 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
         with path.open("r+b") as file:
             file.truncate(len(whole))
     try:
-        return [json.loads(line) for line in whole.splitlines()]
+        lines = [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
         raise UserError(f"{path}: has a line that is no JSON ({error}); delete the file to begin again.") from error
+    for number, line in enumerate(lines[1:], start=2):  # the first is the plan
+        if not isinstance(line, dict) or not line.keys() >= _OF_A_CASE:
+            raise UserError(f"{path}, line {number}: is no finished case; delete the file to begin again.")
+    return lines
 
 
 def _rounded(value: np.floating[Any]) -> float:

@@ -15,7 +15,7 @@ from focus_core import sampling
 from focus_core.cli import main
 from focus_core.config import ExperimentConfig
 from focus_core.diffusion.methods import make_method
-from focus_core.errors import StopRequested
+from focus_core.errors import StopRequested, UserError
 from focus_core.sampler_benchmark import make_cases, reference_of, run_benchmark
 from focus_core.sampling import load_run, sample_maps
 from focus_core.statistics.held_out import read_held_out
@@ -104,6 +104,12 @@ def test_a_benchmark_that_was_stopped_goes_on_and_finds_the_same(finished_run: P
         np.testing.assert_array_equal(one.moments.first, other.moments.first)
         np.testing.assert_array_equal(one.moments.second, other.moments.second)
     assert reference_of(whole).evaluations == 5
+    lines = file.read_text().splitlines(keepends=True)
+    second = json.loads(lines[1])
+    del second["first"]
+    file.write_text("".join([lines[0], json.dumps(second) + "\n", *lines[2:]]))
+    with pytest.raises(UserError, match=r"cases_\w+\.jsonl, line 2: is no finished case; delete the file to begin"):
+        list(run_benchmark(run, truth, cases, tmp_path / "parts", 2))
     list(run_benchmark(run, truth, cases[:1], tmp_path / "parts", 3))
     assert len(list((tmp_path / "parts").glob("cases_*.jsonl"))) == 2  # other maps are another file
 
