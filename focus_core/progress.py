@@ -149,7 +149,10 @@ def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
         if not isinstance(event, dict) or not {"seq", "time", "attempt", "kind"} <= event.keys():
             raise ValueError("an event needs seq, time, attempt and kind")
     except ValueError as error:
-        raise UserError(f"{path}, line {line}: is not a journal event ({error}).") from error
+        raise UserError(
+            f"{path}, line {line}: is not a journal event ({error}); remove that line, or start the run anew with "
+            "--fresh."
+        ) from error
     return event
 
 

@@ -66,7 +66,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
         journal.write("step", step=1)
     with path.open("ab") as file:
         file.write(b"nonsense\n")
-    with pytest.raises(UserError, match="line 2: is not a journal event"):
+    with pytest.raises(UserError, match=r"line 2: is not a journal event .*; remove that line, or .*--fresh"):
         list(read_events(path))
 
 
