@@ -212,8 +212,8 @@ def train(
                 val_loss = validation.loss(engine.average.network, device, lambda: ranks.check(stop), ranks)
                 if not math.isfinite(val_loss):
                     raise UserError(
-                        f"training.lr: the validation loss is not finite after epoch {position.epoch + 1}; "
-                        "lower training.lr and start with --fresh."
+                        f"The validation loss is not finite after epoch {position.epoch + 1}; check the maps with "
+                        "focus data check, lower training.lr, and start with --fresh."
                     )
                 position.epoch += 1
                 position.val_loss, best = val_loss, val_loss < position.best_val_loss
