@@ -96,7 +96,7 @@ def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: b
         torch.save(state, file)
         if path.exists():
             _take_over(path, run_folder / PREVIOUS)
-    with _telling_why(path, f"{LAST} is good"):
+    with _telling_why(run_folder / WEIGHTS, f"{LAST} is good"):
         if keep:
             _take_over(path, run_folder / path_of_role(epoch_role(state["epoch"])))
         if best:
@@ -110,7 +110,7 @@ def settle_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep:
     `state`; the roles that it has.
     """
     path = run_folder / LAST
-    with _telling_why(path, f"{LAST} is good"):
+    with _telling_why(run_folder / WEIGHTS, f"{LAST} is good"):
         kept = run_folder / path_of_role(epoch_role(state["epoch"]))
         if keep and not kept.exists():
             _take_over(path, kept)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from full_disk import files_no_larger_than
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
@@ -102,6 +102,19 @@ def test_a_disk_without_room_keeps_the_last_good_checkpoint(tmp_path: Path) -> N
     assert not list(tmp_path.rglob("*.part"))
     save_checkpoint(tmp_path, large, best=True)
     assert load_checkpoint(tmp_path / BEST)["epoch"] == 2
+
+
+def test_weights_that_find_no_room_are_told_by_their_name_beside_a_checkpoint_that_is_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    state = {"format": 1, "epoch": 1, "val_loss": 0.5, "model": {"w": torch.ones(3)}, "ema": {"w": torch.ones(3)}}
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(UserError, match=r"/weights: could not be .*checkpoint_last\.pt is good: make room and start"):
+        save_checkpoint(tmp_path, state, best=True)
+    assert load_checkpoint(tmp_path / BEST)["epoch"] == 1
 
 
 def test_a_training_out_of_disk_ends_with_a_sentence_and_goes_on_when_there_is_room(
