@@ -29,6 +29,7 @@ from focus_core.training.checkpoint import (
     sha256_of,
 )
 from focus_core.training.epoch_figures import NAMES, EpochFigures
+from focus_core.training.learning_rate import LearningRate
 from focus_core.training.start import run_training
 from focus_core.training.stopping import PARENT, StopSwitch
 from focus_core.training.validation import Validation
@@ -276,7 +277,20 @@ def test_what_a_killed_training_had_not_written_of_an_epoch_is_written_when_it_r
     assert {event["role"] for event in files} == {"last", "best", "epoch_0002"}
     assert all(sha256_of(tmp_path / event["path"]) == event["sha256"] for event in files)
     assert {event["name"] for event in find_events(tmp_path / JOURNAL, "figure", epoch=2)} == set(NAMES)
-    assert (tmp_path / loop.HISTORY).exists()
+    curves, written = (tmp_path / path for path in (loop.HISTORY, LAST))
+    assert curves.stat().st_mtime_ns > written.stat().st_mtime_ns
+
+
+def test_a_reduction_of_the_rate_is_told_before_the_checkpoint_that_makes_it_last(
+    tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(LearningRate, "epoch_done", lambda rate, epoch, loss: (1e-3, 3e-4) if epoch == 2 else None)
+        kill_at(patch, *KILLS["the best"])
+        with pytest.raises(Killed):
+            run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
+    run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
+    assert [event["epoch"] for event in find_events(tmp_path / JOURNAL, "lr_reduced")] == [2]
 
 
 def test_what_is_complete_is_not_told_again(tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker) -> None:

@@ -233,3 +233,18 @@ def test_two_runs_put_aside_within_a_second_have_two_folders(finished_run: Path,
         aside.add(move_aside(run))
     assert len(aside) == 3
     assert all(folder is not None and (folder / "config.yaml").is_file() for folder in aside)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("environment.json", r"environment\.json: is damaged .*--fresh"),
+        ("checkpoints", r"checkpoints: could not be written \(File exists\); .*mend that and start the same run again"),
+    ],
+)
+def test_a_file_that_is_not_what_belongs_there_is_a_sentence(
+    path: str, sentence: str, tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
+) -> None:
+    (tmp_path / path).write_text("[]")
+    with pytest.raises(UserError, match=sentence):
+        run_training(tiny_config(), tmp_path, tiny_home, StopSwitch())
