@@ -107,6 +107,7 @@ class TestLanes:
         assert [entries[i].position for i in (first, job, blocked)] == [1, 2, 3]
         claim = repository.claim(TRAIN, "here:1:train")
         assert claim is not None
+        beat(repository, TRAIN)  # a worker does so all the time; the machine may have stood still since the first
         entries = {e.id: e for e in repository.lane(TRAIN)}
         assert (entries[first].position, entries[first].owner) == (0, "here:1:train")
         assert (entries[job].position, entries[job].reason) == (1, "behind Λ run")
