@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served_dashboard import ServedDashboard, served_dashboard
 from waiting import PATIENCE_SECONDS
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -47,6 +48,13 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedDashboard]:
+    """The dashboard on a small record of finished, failed, queued and drafted experiments; no worker, no training."""
+    with served_dashboard(tmp_path_factory.mktemp("prepared")) as dashboard:
+        yield dashboard
 
 
 @pytest.fixture

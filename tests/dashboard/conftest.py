@@ -1,53 +1,17 @@
-"""A small real record: one finished run from a made-up journal, a queued one, a failed one, a draft, one sample."""
+"""The small record of `prepared_record`, in a folder of the test's own."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from prepared_record import SmallLaboratory, add_second, add_stranger, fill, write_recipes
 
 from dashboard.record import record
-from focus_core.config import ExperimentConfig, parse_config
-from focus_core.parameters import WCDM6
-from focus_core.progress import Journal
-from focus_store.contracts import SampleSpec, Status, WorkerRow
-from focus_store.drawings import shared_range, store_tiles
 from focus_store.repository import Repository
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-
-GRID, BOX, SIMULATIONS, MAPS, EPOCHS, STEPS = 16, 16.0, 12, 3, 3, 4
-ROWS = [9, 10, 11, 9]
-K = 2.0 * np.pi / BOX * np.arange(1, GRID // 2 + 1)
-SECOND = """
-experiment: {name: Second one}
-data: {dataset: quick, train_split: 0.75}
-model: {base_channels: 16}
-training: {num_epochs: 3, seed: 1, batch_size: 8}
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class SmallLaboratory:
-    home: Path
-    repository: Repository
-    finished: str
-    queued: str
-    failed: str
-    draft: str
-    sample: str
-
-
-def configuration(name: str, seed: int = 0, epochs: int = EPOCHS) -> ExperimentConfig:
-    text = f"experiment: {{name: {name}}}\ndata: {{dataset: quick, train_split: 0.75}}\n"
-    text += f"model: {{base_channels: 8}}\ntraining: {{num_epochs: {epochs}, seed: {seed}, batch_size: 4}}\n"
-    return parse_config(text)
 
 
 @pytest.fixture
@@ -70,180 +34,23 @@ def empty_record(home: Path) -> Iterator[Repository]:
 @pytest.fixture
 def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tasks"
-    for key, channels in (("quickstart", 8), ("experiment_02", 64)):
-        (folder / key).mkdir(parents=True)
-        text = f"# what the recipe is for\nexperiment:\n  name: {key}\ndata:\n  dataset: quick  # a CMD pair would do\n"
-        text += f"model:\n  base_channels: {channels}\ntraining:\n  batch_size: 32\n  lr: 1.0e-4\n  num_epochs: 5\n"
-        (folder / key / "config.yaml").write_text(text, encoding="utf-8")
+    write_recipes(folder)
     monkeypatch.setenv("FOCUS_TASKS", str(folder))
     return folder
 
 
 @pytest.fixture
 def small_laboratory(empty_record: Repository, tasks: Path) -> SmallLaboratory:
-    repository = empty_record
-    register_quick(repository)
-    finished = repository.create_experiment(configuration("Finished one", seed=1), tags=["baseline"])
-    write_run(repository, finished)
-    move(repository, finished, Status.SUCCEEDED)
-    failed = repository.create_experiment(configuration("Failed one", seed=2))
-    move(repository, failed, Status.FAILED, "The loss is not finite at step 12: lower training.lr.")
-    draft = repository.create_experiment(configuration("A draft", seed=3), draft=True)
-    queued = repository.create_experiment(configuration("Queued one", seed=4))
-    repository.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
-    repository.beat(WorkerRow("sample-1", "here", "sample", 2, "cpu", 0.0, None))
-    return SmallLaboratory(
-        Settings.from_environment().home, repository, finished, queued, failed, draft, draw_sample(repository, finished)
-    )
-
-
-def register_quick(repository: Repository) -> None:
-    repository.register_dataset(
-        {
-            "name": "quick",
-            "path": str(repository.settings.datasets / "quick"),
-            "digest": "d" * 64,
-            "n_maps": SIMULATIONS * MAPS,
-            "n_simulations": SIMULATIONS,
-            "grid": GRID,
-            "box_size": BOX,
-            "unit": "(M☉/h)/(Mpc/h)²",
-            "parameter_space": WCDM6.to_dict(),
-        }
-    )
-
-
-def move(repository: Repository, experiment: str, status: Status, message: str | None = None) -> None:
-    """Put a run where a worker would have left it, without one."""
-    from sqlalchemy import update
-
-    from focus_store.tables import Experiment
-
-    with repository.writing() as session:
-        values = {"status": status, "message": message, "change": Experiment.change + 1}
-        session.execute(update(Experiment).where(Experiment.id == experiment).values(**values))
-
-
-def theta() -> np.ndarray:
-    generator = np.random.default_rng(3)
-    columns = [generator.uniform(p.minimum, p.maximum, SIMULATIONS) for p in WCDM6.parameters]
-    return np.stack(columns, axis=1)
+    return fill(empty_record)
 
 
 @pytest.fixture
 def pair(small_laboratory: SmallLaboratory) -> tuple[str, str]:
     """The finished run, P(k) 10 % too high, and one beside it with larger batches, 30 % too high."""
-    repository = small_laboratory.repository
-    second = repository.create_experiment(parse_config(SECOND), tags=["larger"])
-    write_run(repository, second, excess=1.3)
-    move(repository, second, Status.SUCCEEDED)
-    return small_laboratory.finished, second
+    return small_laboratory.finished, add_second(small_laboratory.repository)
 
 
 @pytest.fixture
 def other_data(small_laboratory: SmallLaboratory) -> str:
     """A run whose dataset has another name and twice the power in every simulation."""
-    repository = small_laboratory.repository
-    stranger = repository.create_experiment(
-        parse_config(SECOND.replace("Second", "Stranger").replace("quick", "other"))
-    )
-    write_run(repository, stranger, dataset="other", amplitude=20.0)
-    move(repository, stranger, Status.SUCCEEDED)
-    return stranger
-
-
-def write_run(
-    repository: Repository, experiment: str, *, excess: float = 1.1, amplitude: float = 10.0, dataset: str = "quick"
-) -> None:
-    """A run folder as the trainer leaves it, journal and arrays, taken in by the record's own reader.
-
-    P(k) of the simulations is `amplitude`/k², of the generated maps `excess` times that.
-    """
-    folder = repository.settings.run_folder(experiment)
-    (folder / "figs").mkdir(parents=True)
-    common = {"theta": theta(), "names": np.array(WCDM6.names), "k": K, "box_size": np.float64(BOX)}
-    power = np.tile(amplitude / K**2, (SIMULATIONS, 1))
-    split = np.array([0] * 9 + [1] * 3, dtype=np.int8)
-    np.savez(
-        folder / "truth.npz", split=split, n_modes=np.full(len(K), 12.0), power_mean=power, power_std=0.3 * power,
-        maps_per_simulation=np.int64(MAPS), grid=np.int64(GRID), unit=np.array("(Mpc/h)²"), **common,
-    )  # fmt: skip
-    facts = {"parameter_space": WCDM6.to_dict(), "box_size": BOX, "grid": GRID, "unit": "(M☉/h)/(Mpc/h)²"}
-    environment = {"torch": "2.13.0", "dataset": {"digest": f"sha256:{dataset}", **facts}}
-    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
-    with Journal(folder) as journal:
-        journal.write(
-            "run_started", epoch=0, step=0, num_epochs=EPOCHS, steps_per_epoch=STEPS, parameters=700_000, device="cpu",
-            config_digest="x", resumed=False, train_maps=27, validation_maps=9, torch="2.13.0", peak_memory_estimate=1,
-        )  # fmt: skip
-        for epoch in range(1, EPOCHS + 1):
-            write_epoch(journal, folder, epoch, excess, amplitude)
-    (folder / "logs" / "training.log").write_text("first line\nlast line\n", encoding="utf-8")
-    repository.ingest(experiment, folder)
-
-
-def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1, amplitude: float = 10.0) -> None:
-    for step in range((epoch - 1) * STEPS + 1, epoch * STEPS + 1):
-        journal.write("step", step=step, epoch=step / STEPS, loss=1.0 / step, lr=1e-4, grad_norm=1.0)
-    loss, step = 0.5 / epoch, epoch * STEPS
-    journal.write(
-        "epoch", epoch=epoch, step=step, train_loss=0.9 * loss, val_loss=loss, lr=1e-4, seconds=2.0,
-        images_per_second=13.5, peak_memory_bytes=200_000_000, elapsed=2.0 * epoch, best=True,
-        step_ms_p50=250.0 + epoch, step_ms_p90=300.0, step_ms_p99=1400.0, data_wait_share=0.0125,
-        flops_per_step=5.0e10, peak_share=0.54,
-    )  # fmt: skip
-    generator = np.random.default_rng(epoch)
-    maps = np.exp(generator.normal(27.0, 0.5, (4, 3, GRID, GRID))).astype(np.float32)
-    mean = np.tile(amplitude / K**2, (4, 1))
-    shared = {"theta": theta()[ROWS], "box_size": np.float64(BOX), "epoch": np.int64(epoch)}
-    np.savez(folder / f"figs/samples_epoch_{epoch:04d}.npz", real=maps[:, 0], generated=maps, **shared)
-    np.savez(
-        folder / f"figs/power_spectrum_epoch_{epoch:04d}.npz", k=K, real=mean,
-        generated=excess * mean[:, None].repeat(3, 1),
-        simulation_mean=mean, simulation_std=0.3 * mean, n_simulation_maps=np.int64(MAPS),
-        n_modes=np.full(len(K), 12.0), unit=np.array("(Mpc/h)²"), **shared,
-    )  # fmt: skip
-    for name in ("samples", "power_spectrum"):
-        path = f"figs/{name}_epoch_{epoch:04d}"
-        journal.write(
-            "figure",
-            epoch=epoch,
-            step=step,
-            name=name,
-            path=path + ".png",
-            arrays=path + ".npz",
-            power_error=excess - 1,
-        )
-    for role in ("best", "last"):
-        sha256 = hashlib.sha256(f"{role}{epoch}".encode()).hexdigest()
-        path = f"checkpoints/checkpoint_{role}.pt"
-        journal.write("checkpoint", epoch=epoch, step=step, role=role, path=path, bytes=9, sha256=sha256, val_loss=loss)
-
-
-def draw_sample(repository: Repository, experiment: str) -> str:
-    spec = SampleSpec(experiment, (0.3, 0.05, 0.7, 1.0, 1.02, -1.0), n=4, seed=7)
-    sample = repository.request_sample(spec)
-    claim = repository.claim_row("sample", sample, "sample-1")
-    assert claim is not None
-    maps = np.exp(np.random.default_rng(0).normal(27.0, 0.5, (4, GRID, GRID))).astype(np.float32)
-    content = io.BytesIO()
-    np.savez(content, maps=maps, params=spec.theta)
-    shown, folder = shared_range(maps), repository.artifact_folder
-    power = np.tile(12.0 / K**2, (4, 1))
-    assert repository.finish_sample(
-        claim,
-        checkpoint_sha256=next(c.sha256 for c in repository.experiment(experiment).checkpoints if c.role == "best"),
-        result=folder.put(content.getvalue(), ".npz"),
-        tiles=store_tiles(maps, shown, folder),
-        value_range=shown,
-        spectrum={
-            "k": K,
-            "power": power,
-            "n_modes": np.full(len(K), 12.0),
-            "box_size": BOX,
-            "grid": GRID,
-            "unit": "(Mpc/h)²",
-        },
-        seconds=1.5,
-    )
-    return sample
+    return add_stranger(small_laboratory.repository)

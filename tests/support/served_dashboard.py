@@ -1,0 +1,55 @@
+"""The dashboard alone, a process of its own on a prepared record: for what is the browser's and needs no training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prepared_record import SmallLaboratory, add_second, fill, write_recipes
+from running_laboratory import answers, free_port
+from waiting import await_condition
+
+from focus_store.session import open_record
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+
+
+@dataclass(frozen=True)
+class ServedDashboard:
+    """Where it answers, and the record behind it, which a test may change as a worker would."""
+
+    address: str
+    laboratory: SmallLaboratory
+    second: str  # a finished run beside the laboratory's, to compare it with
+
+
+@contextmanager
+def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
+    """No worker is there: what is queued stays so, and the record's two workers beat once, at the start."""
+    write_recipes(folder / "tasks")
+    environment = {**os.environ, "FOCUS_HOME": str(folder / "home"), "FOCUS_TASKS": str(folder / "tasks")}
+    for name in ("FOCUS_DATABASE_URL", "FOCUS_BROKER_URL"):
+        environment.pop(name, None)
+    settings = Settings.from_environment(environment)
+    migrate(settings.database_url)
+    repository = open_record(settings)
+    laboratory = fill(repository)
+    second = add_second(repository)
+    port = free_port()
+    with (folder / "dashboard.txt").open("wb") as output:
+        words = [sys.executable, "-m", "dashboard.serve", "--port", str(port)]
+        process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        await_condition(lambda: process.poll() is not None or answers(f"{address}/api/health"), "the page to answer")
+        assert process.poll() is None, (folder / "dashboard.txt").read_text()
+        yield ServedDashboard(address, laboratory, second)
+    finally:
+        process.terminate()
+        process.wait(timeout=120)
+        repository.close()
