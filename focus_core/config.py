@@ -224,7 +224,7 @@ class ExperimentConfig(Section):
 
     def flat(self) -> dict[str, Any]:
         """Dotted key → value, in the order of the file."""
-        return dict(_flatten(self.to_dict()))
+        return dict(flatten(self.to_dict()))
 
 
 def load_config(path: Path | str) -> ExperimentConfig:
@@ -337,9 +337,10 @@ def _nearest_key(location: list[str]) -> str:
     return f"known there are {', '.join(key.rpartition('.')[2] for key in siblings)}."
 
 
-def _flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value, of plain values that need not be a configuration any more."""
     for key, value in plain.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

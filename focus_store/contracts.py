@@ -255,6 +255,15 @@ class DatasetRow:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """What stands on a form that is neither saved nor queued: `version` is the one that its page last saw or wrote."""
+
+    token: str
+    version: int
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class EventRow:
     """One transition or remark, as it happened."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from focus_store.benchmarks import Benchmarks
 from focus_store.datasets import Datasets
 from focus_store.disk import Disk
+from focus_store.drafts import Drafts
 from focus_store.experiments import Experiments
 from focus_store.ingest import Ingestion
 from focus_store.laboratory import Laboratory
@@ -12,10 +13,15 @@ from focus_store.lanes import Lanes
 from focus_store.metrics import Metrics
 from focus_store.results import Results
 from focus_store.slots import Slots
+from focus_store.unfinished import UnfinishedForms
 
 
-class Repository(Experiments, Metrics, Results, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Disk):
-    """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests`, and what workers write in
+class Repository(
+    Experiments, Metrics, Results, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Disk, Drafts,
+    UnfinishedForms,
+):  # fmt: skip
+    """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests` and `drafts`, what stands on
+    their forms in `unfinished`, and what workers write in
     `leases`, `slots`, `laboratory` and `ingest`.
 
     Safe to share between threads; after a fork, call `close(forked=True)` in the child.

@@ -70,7 +70,7 @@ class Requests(Record):
                     recipe=recipe,
                     parent=parent,
                     after_job=after_job,
-                    tags=_clean_tags(tags),
+                    tags=clean_tags(tags),
                     status=status,
                     desired_state=DesiredState.RUN,
                     num_epochs=config.training.num_epochs,
@@ -135,7 +135,7 @@ class Requests(Record):
 
     def set_tags(self, experiment_id: str, tags: Sequence[str]) -> None:
         with self.writing() as session:
-            touch(session, experiment_id, tags=_clean_tags(tags))
+            touch(session, experiment_id, tags=clean_tags(tags))
 
     def archive(self, experiment_id: str) -> None:
         """Take it out of every list; nothing is deleted. Refused while it runs."""
@@ -265,7 +265,7 @@ def free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleR
     return candidate
 
 
-def _clean_tags(tags: Collection[str]) -> list[str]:
+def clean_tags(tags: Collection[str]) -> list[str]:
     return sorted({tag.strip() for tag in tags if tag.strip()})
 
 

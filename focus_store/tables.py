@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0003"
+REVISION = "0004"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -391,6 +391,19 @@ class GpuSlot(Base):
     lease_token: Mapped[str | None]
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime.datetime | None]
+
+
+class UnfinishedForm(Base):
+    """What stands on a page *New* that was neither saved nor queued, under the token of its address. Old ones go."""
+
+    __tablename__ = "unfinished_form"
+    __table_args__ = (Index(None, "changed_at"),)
+
+    token: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]  # grows with every write
+    writer: Mapped[str]  # the page that wrote it last
+    content: Mapped[dict[str, Any]]
+    changed_at: Mapped[datetime.datetime]
 
 
 class Event(Base):
