@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from dashboard.frame import page_style, status_line
+from dashboard.frame import status_line
 from dashboard.problems import show_record_missing
 from dashboard.record import laboratory, record_away
 from dashboard.state import remember_pages
@@ -15,7 +15,6 @@ from focus_core.errors import UserError
 
 st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
 st.logo(str(LOGO), size="medium", link=None)
-page_style()
 
 pages = {
     "experiments": st.Page(

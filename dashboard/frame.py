@@ -1,16 +1,14 @@
-"""What every page shares: the style sheet, the status line in the header, the head of a page."""
+"""What every page shares: the status line in the header, the head of a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from html import escape
 
 import streamlit as st
 
 from dashboard.record import broker_problem, laboratory
-from dashboard.theme import STYLE_SHEET
 from dashboard.words import age
 from focus_core.errors import UserError
 from focus_store.contracts import LaboratoryState
@@ -18,15 +16,6 @@ from focus_store.contracts import LaboratoryState
 START_COMMAND = "focus-lab up"
 NO_WORKER = f"No worker is running, so nothing that is queued will start. Start the laboratory with `{START_COMMAND}`."
 BROKER_AWAY = "The broker does not answer, so what is queued waits until it does; nothing is lost."
-
-
-@cache
-def _style_sheet() -> str:
-    return f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>"
-
-
-def page_style() -> None:
-    st.html(_style_sheet())
 
 
 def status_line() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.document import DOCUMENT_ROUTES
 from dashboard.problems import show_script_error
 from dashboard.routes import ROUTES
 
@@ -17,7 +18,7 @@ DEFAULT_PORT = 8501
 
 def make_app() -> st.App:
     """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
-    return st.App(SCRIPT, routes=ROUTES, on_script_error=show_script_error)
+    return st.App(SCRIPT, routes=[*ROUTES, *DOCUMENT_ROUTES], on_script_error=show_script_error)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

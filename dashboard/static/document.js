@@ -1,0 +1,25 @@
+// Loaded before Streamlit's own script, by every page.
+(() => {
+  "use strict";
+
+  // An entry of the browser's history is a page; what is chosen on that page changes its entry. Streamlit makes an
+  // entry of every change of the address, and two of a change of the page: st.switch_page announces the next page's
+  // query while the address still has the path of the one before, and Back would lead to that mixture.
+  const push = history.pushState.bind(history);
+  let announced = null; // what this entry's address was before its query changed, and to what
+  history.pushState = (state, title, url) => {
+    const next = new URL(url, location.href);
+    if (next.pathname === location.pathname) {
+      announced = { before: location.href, query: next.search };
+      history.replaceState(state, title, url);
+      return;
+    }
+    if (announced && announced.query === next.search) history.replaceState(history.state, "", announced.before);
+    announced = null;
+    push(state, title, url);
+  };
+  // A page may empty its own query too: what comes after another act of the reader was not announced by it.
+  const forget = () => { if (announced && announced.query === "") announced = null; };
+  for (const act of ["pointerdown", "keydown"]) addEventListener(act, forget, true);
+  addEventListener("popstate", () => { announced = null; });
+})();

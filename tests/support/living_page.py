@@ -1,0 +1,49 @@
+"""What a page of the dashboard must be after whatever a reader did: there, whole, and without an error."""
+
+from __future__ import annotations
+
+from playwright.sync_api import ConsoleMessage, Error, Page
+from waiting import await_condition
+
+# The sheet's own rule for the whole page; without the sheet the numbers have the browser's figures.
+_STATE = """() => {
+  const app = document.querySelector('.stApp'), main = document.querySelector('[data-testid="stMain"]');
+  if (!app || !main) return { alive: false };
+  const text = main.innerText;
+  return {
+    alive: true,
+    heading: [...main.querySelectorAll('h1')].map(h => h.innerText.trim()).filter(Boolean).length,
+    content: text.trim().split(/\\s+/).length,
+    styled: getComputedStyle(app).fontVariantNumeric === 'tabular-nums',
+    bad: ['Traceback', 'This page failed', 'Bad delta path', 'StreamlitAPIException'].filter(w => text.includes(w)),
+  };
+}"""
+
+
+class Watch:
+    """Listens to a page; `assert_alive` may be asked after every act."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("console", self._hear)
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        # What a reader's reload cuts off is told as a failed resource; it is no error of a page.
+        if said.type == "error" and not said.text.startswith("Failed to load resource"):
+            self.errors.append(f"console: {said.text}")
+
+    def assert_alive(self, after: str = "the last act") -> None:
+        """A heading, content, our style, no sentence of a fault, nothing uncaught in the console."""
+        state = await_condition(self._whole, f"a page with a heading and content after {after}: {self.page.url}", 60.0)
+        assert state["bad"] == [], f"after {after}, {self.page.url} shows {state['bad']}"
+        assert self.errors == [], f"after {after}, {self.page.url}: {self.errors}"
+
+    def _whole(self) -> dict[str, object] | None:
+        try:
+            state = self.page.evaluate(_STATE)
+        except Error:  # the page is being loaded
+            return None
+        whole = state["alive"] and state["heading"] and state["content"] > 5 and state["styled"]
+        return dict(state) if whole or state.get("bad") else None
