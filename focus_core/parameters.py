@@ -153,17 +153,28 @@ class ParameterSpace:
             name, separator, number = (piece.strip() for piece in item.partition("="))
             if not separator:
                 raise UserError(f"--params: '{item}' is not of the form name=value.")
-            if name not in self.names:
-                raise UserError(f"--params: '{name}' is not a parameter of {self.name}; {self._nearest(name)}")
             if name in values:
                 raise UserError(f"--params: {name} is given twice.")
-            values[name] = _finite_number(name, number)
-            if self.parameters[self.index(name)].scaling == "log" and values[name] <= 0.0:
-                raise UserError(f"--params: {name}={number} must be positive, for its scale is logarithmic.")
+            values[name] = _finite_number(name, number) if name in self.names else math.nan
+        return self.ordered(values, "--params")
+
+    def ordered(self, values: Mapping[str, float], source: str = "theta") -> FloatArray:
+        """θ (d,) in the order of the space from named values; every parameter once.
+
+        Raises UserError, which begins with `source`, for a name that is unknown or missing and for a value that is no
+        finite number or cannot lie on the parameter's scale.
+        """
+        for name, value in values.items():
+            if name not in self.names:
+                raise UserError(f"{source}: '{name}' is not a parameter of {self.name}; {self._nearest(name)}")
+            if not math.isfinite(value):
+                raise UserError(f"{source}: {name} is {value}, which is not finite.")
+            if self.parameters[self.index(name)].scaling == "log" and value <= 0.0:
+                raise UserError(f"{source}: {name}={value:g} must be positive, for its scale is logarithmic.")
         missing = [name for name in self.names if name not in values]
         if missing:
-            raise UserError(f"--params: {', '.join(missing)} missing; {self.name} needs {', '.join(self.names)}.")
-        return np.array([values[name] for name in self.names])
+            raise UserError(f"{source}: {', '.join(missing)} missing; {self.name} needs {', '.join(self.names)}.")
+        return np.array([float(values[name]) for name in self.names])
 
     def to_dict(self) -> dict[str, Any]:
         """A plain form for YAML, JSON and checkpoints."""

@@ -80,13 +80,11 @@ class SuiteSpec:
                 f"--simulations and --realisations: are {self.simulations} and {self.realisations}; each must be 1 or "
                 f"more, and their product {_LARGEST_SUITE} or less."
             )
-        if self.grid % 2 or not _SMALLEST_GRID <= self.grid <= _LARGEST_GRID:
-            raise UserError(f"--grid: is {self.grid}; it must be even, from {_SMALLEST_GRID} to {_LARGEST_GRID}.")
+        check_grid(self.grid, "--grid:")
         check_box(self.box, "--box:")
         if not 0 <= self.seed < 2**63:
             raise UserError(f"--seed: is {self.seed}; it must be from 0 to 2⁶³ − 1.")
-        if self.slabs is not None and (self.slabs < 1 or self.grid % self.slabs):
-            raise UserError(f"--slabs: is {self.slabs}, which does not divide the grid of {self.grid}.")
+        check_slabs(self.slabs, self.grid, "--slabs:")
         if self.layout == "cmd" and self.space != CAMELS_LH6:
             raise UserError(
                 f"--layout: cmd files hold camels_lh6 columns, not {self.space.name}; add --space camels_lh6."
@@ -119,6 +117,26 @@ class SuiteSpec:
         """Seed of a row's initial phases; other rows do not enter it."""
         sequence = np.random.SeedSequence(self.seed, spawn_key=divmod(row, self.realisations))
         return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+
+
+def check_grid(grid: int, source: str) -> None:
+    """UserError, which begins with `source`, for a number of cells a side that cannot be simulated."""
+    if grid % 2 or not _SMALLEST_GRID <= grid <= _LARGEST_GRID:
+        raise UserError(f"{source} is {grid}; it must be even, from {_SMALLEST_GRID} to {_LARGEST_GRID}.")
+
+
+def check_slabs(slabs: int | None, grid: int, source: str) -> None:
+    """UserError, which begins with `source`, for slabs that are no whole cells deep."""
+    if slabs is not None and (slabs < 1 or grid % slabs):
+        raise UserError(f"{source} is {slabs}, which does not divide the grid of {grid}.")
+
+
+def simulate_box(
+    cosmology: Cosmology, grid: int, box_size: float, n_slabs: int, seed: int, device: torch.device
+) -> NDArray[np.float32]:
+    """The maps (3·n_slabs, N, N) [(M☉/h)/(Mpc/h)²] of one box of side `box_size` [Mpc/h], initial phases by `seed`."""
+    positions, _ = evolve(cosmology, grid, box_size, seed, device)
+    return slab_maps(density(positions, grid), n_slabs, cosmology.Omega_m, box_size)
 
 
 def simulate_suite(
@@ -179,8 +197,7 @@ def _run(
 def _simulate(spec: SuiteSpec, theta: NDArray[np.float64], seed: int, device: torch.device) -> NDArray[np.float32]:
     """The maps (3·n_slabs, N, N) of one box."""
     cosmology = Cosmology.from_values(dict(zip(spec.space.names, theta, strict=True)) | dict(spec.space.fixed))
-    positions, _ = evolve(cosmology, spec.grid, spec.box, seed, device)
-    return slab_maps(density(positions, spec.grid), spec.n_slabs, cosmology.Omega_m, spec.box)
+    return simulate_box(cosmology, spec.grid, spec.box, spec.n_slabs, seed, device)
 
 
 def _assemble(spec: SuiteSpec, out: Path, device: str) -> None:
