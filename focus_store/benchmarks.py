@@ -18,7 +18,7 @@ from focus_store.requests import PERSON, Requests, free_id
 from focus_store.results import job_row
 from focus_store.session import add_event, database_now
 from focus_store.tables import Checkpoint, Event, Experiment, Job
-from focus_store.transitions import touch, unknown
+from focus_store.transitions import touch, unknown_experiment
 
 # A kind of job, of event (whose `after` is the artifact's digest) and of artifact.
 BENCHMARK = "sampler_benchmark"
@@ -36,7 +36,7 @@ class Benchmarks(Requests):
         with self.writing() as session:
             name = session.scalar(select(Experiment.name).where(Experiment.id == experiment_id))
             if name is None:
-                raise unknown("experiment", experiment_id)
+                raise unknown_experiment(session, experiment_id)
             if session.scalar(select(Checkpoint.sha256).where(Checkpoint.experiment == experiment_id).limit(1)) is None:
                 raise UserError(f"experiment {experiment_id}: has no checkpoint yet; the first epoch writes one.")
             newest = _newest_job(session, experiment_id)

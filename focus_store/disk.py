@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,12 @@ from focus_store.contracts import ACTIVE, JobStatus, Status
 from focus_store.requests import PERSON
 from focus_store.session import Record, add_event
 from focus_store.tables import Artifact, Dataset, Event, Experiment, Figure, Job, SampleRequest, Spectrum
-from focus_store.transitions import unknown
+from focus_store.transitions import DELETED, unknown_experiment
 
 log = logging.getLogger(__name__)
+
+# What begins with another's weights has not read them yet.
+_NOT_YET_READ = (Status.QUEUED, Status.STARTING)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class DiskUse:
 
 @dataclass(frozen=True)
 class Freed:
-    """What deleting an experiment gives back: its run folder, and artifacts that nobody else refers to."""
+    """What deleting experiments gives back: their run folders, and artifacts that nobody else refers to."""
 
     run_folder: int
     artifacts: int
@@ -75,15 +78,24 @@ class Disk(Record):
             artifacts = session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)))
         return {"datasets": folder_bytes(self.settings.datasets), "artifacts": int(artifacts or 0)}
 
-    def would_free(self, experiment_id: str) -> Freed:
-        """What `delete_experiment` would give back now."""
+    def would_free(self, *experiment_ids: str) -> Freed:
+        """What deleting all of these would give back now; what only they share goes with the last of them."""
+        with self.reading() as session:
+            for experiment_id in experiment_ids:
+                if session.get(Experiment, experiment_id) is None:
+                    raise unknown_experiment(session, experiment_id)
+            sizes = [artifact.bytes for artifact in _only_of(session, *experiment_ids)]
+            samples = len(session.scalars(_samples_of(*experiment_ids)).all())
+        folders = sum(folder_bytes(self.settings.run_folder(one)) for one in experiment_ids)
+        return Freed(folders, sum(sizes), len(sizes), samples)
+
+    def refuse_busy(self, experiment_id: str) -> None:
+        """UserError with the reason for which `delete_experiment` would refuse now."""
         with self.reading() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
-                raise unknown("experiment", experiment_id)
-            sizes = [artifact.bytes for artifact in _only_of(session, experiment_id)]
-            samples = len(session.scalars(_samples_of(experiment_id)).all())
-        return Freed(folder_bytes(self.settings.run_folder(experiment_id)), sum(sizes), len(sizes), samples)
+                raise unknown_experiment(session, experiment_id)
+            _refuse_busy(session, row)
 
     def delete_experiment(self, experiment_id: str) -> Freed:
         """Delete rows, run folder and artifacts that nobody else refers to. UserError while it runs or waits."""
@@ -93,13 +105,13 @@ class Disk(Record):
         with self.writing() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
-                raise unknown("experiment", experiment_id)
+                raise unknown_experiment(session, experiment_id)
             _refuse_busy(session, row)
             artifacts = _only_of(session, experiment_id)
             plain = {"experiment": experiment_id, "artifacts": [a.path for a in artifacts]}
             _write(note, json.dumps(plain) + "\n")
             _delete_rows(session, row, [a.sha256 for a in artifacts])
-            message = f"{row.name} was deleted; {freed.total} bytes were freed"
+            message = f"{row.name}{DELETED} {freed.total} bytes were freed"
             add_event(session, experiment_id, "remark", PERSON, message=message)
         self._empty(note, plain)
         return freed
@@ -176,6 +188,12 @@ def _refuse_busy(session: Session, row: Experiment) -> None:
     )
     if session.scalar(drawing) is not None:
         raise UserError(f"experiment {row.id}: maps are being drawn from it; delete it when they are done.")
+    begin = select(Experiment).where(Experiment.parent == row.id, Experiment.status.in_(_NOT_YET_READ))
+    for child in session.scalars(begin):
+        if child.config["training"].get("init_from") == row.id:
+            raise UserError(
+                f"experiment {row.id}: {child.name} ({child.id}) is about to begin with its weights; wait or stop that."
+            )
     for job in session.scalars(select(Job).where(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))):
         if job.arguments.get("experiment") == row.id:
             raise UserError(f"experiment {row.id}: its samplers are being measured; cancel that before it is deleted.")
@@ -197,23 +215,23 @@ def _delete_rows(session: Session, row: Experiment, artifacts: list[str]) -> Non
     session.expunge(row)
 
 
-def _samples_of(experiment_id: str):  # type: ignore[no-untyped-def]  # an SQL expression, whose type says nothing
-    return select(SampleRequest.id).where(SampleRequest.experiment == experiment_id)
+def _samples_of(*experiment_ids: str):  # type: ignore[no-untyped-def]  # an SQL expression, whose type says nothing
+    return select(SampleRequest.id).where(SampleRequest.experiment.in_(experiment_ids))
 
 
-def _only_of(session: Session, experiment_id: str) -> list[Artifact]:
-    """Artifacts of this experiment that no other experiment, sample or dataset refers to."""
-    mine = set(_digests(session, experiment_id, mine=True))
+def _only_of(session: Session, *experiment_ids: str) -> list[Artifact]:
+    """Artifacts of these experiments that no other experiment, sample or dataset refers to."""
+    mine = set(_digests(session, experiment_ids, mine=True))
     if not mine:
         return []
-    for digest in _digests(session, experiment_id, mine=False):
+    for digest in _digests(session, experiment_ids, mine=False):
         mine.discard(digest)
     return [a for a in session.scalars(select(Artifact)) if a.sha256 in mine]
 
 
-def _digests(session: Session, experiment_id: str, *, mine: bool) -> Iterator[str]:
-    """Every digest that rows of this experiment refer to, or rows of anything else."""
-    of = (lambda column: column == experiment_id) if mine else (lambda column: column != experiment_id)
+def _digests(session: Session, experiment_ids: Collection[str], *, mine: bool) -> Iterator[str]:
+    """Every digest that rows of these experiments refer to, or rows of anything else."""
+    of = (lambda column: column.in_(experiment_ids)) if mine else (lambda column: column.not_in(experiment_ids))
     for thumbnail, truth in session.execute(
         select(Experiment.thumbnail, Experiment.truth_arrays).where(of(Experiment.id))
     ):

@@ -23,7 +23,7 @@ from focus_store.contracts import (
 )
 from focus_store.session import Record
 from focus_store.tables import Attempt, Checkpoint, Event, Experiment
-from focus_store.transitions import unknown
+from focus_store.transitions import unknown_experiment
 
 
 def model_digest(config: ExperimentConfig | ModelSection) -> str:
@@ -80,7 +80,7 @@ class Experiments(Record):
         with self.reading() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
-                raise unknown("experiment", experiment_id)
+                raise unknown_experiment(session, experiment_id)
             return ExperimentDetail(
                 summary=summary(row),
                 config=row.config,
@@ -119,8 +119,8 @@ class Experiments(Record):
         """Grows whenever anything about the experiment changed; one primary-key look-up."""
         with self.reading() as session:
             change = session.scalar(select(Experiment.change).where(Experiment.id == experiment_id))
-        if change is None:
-            raise unknown("experiment", experiment_id)
+            if change is None:
+                raise unknown_experiment(session, experiment_id)
         return change
 
     def record_token(self) -> tuple[int, int, str]:

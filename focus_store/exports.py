@@ -31,7 +31,7 @@ from focus_store.repository import Repository
 from focus_store.results import floats
 from focus_store.run_copy import DOCUMENTS, EVERYTHING, copy_run, reason, remove
 from focus_store.tables import Checkpoint, Experiment, Figure, Spectrum
-from focus_store.transitions import unknown
+from focus_store.transitions import unknown_experiment
 
 POINT_COLUMNS: tuple[Column, ...] = (
     ("attempt", int), ("key", str), ("split", str), ("step", int), ("value", float), ("kind", int), ("time", str),
@@ -78,7 +78,7 @@ def _write(repository: Repository, experiment_id: str, folder: Path, write: Writ
     with repository.reading() as session:
         row = session.get(Experiment, experiment_id)
         if row is None:
-            raise unknown("experiment", experiment_id)
+            raise unknown_experiment(session, experiment_id)
         # The journal is copied before the points are read: it then never tells of more than is told here.
         if (run_folder / JOURNAL).exists():
             copy_run(run_folder, folder / "run", EVERYTHING if checkpoints else LIGHT)

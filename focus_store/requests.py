@@ -24,7 +24,7 @@ from focus_store.experiments import dataset_name, model_digest
 from focus_store.queue import SAMPLE, TRAIN, job_lane
 from focus_store.session import Record, add_event, database_now, hold, new_id
 from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
-from focus_store.transitions import move, touch, unknown
+from focus_store.transitions import move, touch, unknown_experiment
 
 PERSON = "person"
 SIMULATE = "simulate"
@@ -89,8 +89,8 @@ class Requests(Record):
         """The experiment's configuration as the YAML that its trainer reads."""
         with self.reading() as session:
             plain = session.scalar(select(Experiment.config).where(Experiment.id == experiment_id))
-        if plain is None:
-            raise unknown("experiment", experiment_id)
+            if plain is None:
+                raise unknown_experiment(session, experiment_id)
         return to_yaml(ExperimentConfig.model_validate(plain))
 
     def request(self, experiment_id: str, wish: DesiredState) -> None:
@@ -255,7 +255,7 @@ def request_digest(spec: SampleSpec, checkpoint_sha256: str | None) -> str:
 def _experiment(session: Session, experiment_id: str) -> Experiment:
     row = session.get(Experiment, experiment_id)
     if row is None:
-        raise unknown("experiment", experiment_id)
+        raise unknown_experiment(session, experiment_id)
     return row
 
 

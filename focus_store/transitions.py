@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
 from focus_store.contracts import JOB_TRANSITIONS, TRANSITIONS, JobStatus, Status
 from focus_store.session import add_event
-from focus_store.tables import Experiment, Job, SampleRequest
+from focus_store.tables import Event, Experiment, Job, SampleRequest
 
 LeasedRow = type[Experiment] | type[Job] | type[SampleRequest]
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": None, "lease_until": None}
@@ -73,8 +73,25 @@ def touch(session: Session, experiment_id: str, **values: Any) -> None:
     )
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
-        raise unknown("experiment", experiment_id)
+        raise unknown_experiment(session, experiment_id)
 
 
 def unknown(kind: str, row_id: str) -> UserError:
     return UserError(f"{kind} {row_id}: is not in this record; the list of experiments shows what is.")
+
+
+# In the remark that a deletion leaves, between the name and the bytes that it freed.
+DELETED = " was deleted;"
+
+
+def unknown_experiment(session: Session, experiment_id: str) -> UserError:
+    """Of one that was deleted, in another window perhaps, its name and when; else as `unknown`."""
+    remarks = select(Event).where(Event.subject == experiment_id, Event.message.contains(DELETED, autoescape=True))
+    last = session.scalar(remarks.order_by(Event.id.desc()).limit(1))
+    if last is None:
+        return unknown("experiment", experiment_id)
+    name = str(last.message).partition(DELETED)[0]
+    return UserError(
+        f"experiment {experiment_id}: {name} was deleted on {last.time:%Y-%m-%d at %H:%M} UTC; the list of experiments "
+        "shows what is there."
+    )

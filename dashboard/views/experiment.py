@@ -14,6 +14,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import follow
 from dashboard.tables import loss_table, table_asked_for
+from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question, leave_for_list
 from dashboard.views.experiment_accounting import accounting
 from dashboard.views.experiment_epochs import epochs_fragment
 from dashboard.views.experiment_head import actions, numbers, state_message, status_look
@@ -21,7 +22,7 @@ from dashboard.views.experiment_samplers import samplers
 from dashboard.views.experiment_tabs import tabs
 from dashboard.words import DASH
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, ExperimentDetail, Status
+from focus_store.contracts import ACTIVE, ExperimentDetail, ExperimentSummary, Status
 
 MOVING = ACTIVE | {Status.QUEUED}
 
@@ -31,6 +32,8 @@ def page() -> None:
     try:
         detail = queries.experiment(experiment_id)
     except UserError as error:
+        if st.session_state.pop("deleted-here", None) == experiment_id:
+            follow("experiments")
         _no_such(error if experiment_id else UserError("id: the address names no experiment; choose one in the list."))
         return
     live = detail.summary.status in MOVING
@@ -62,9 +65,26 @@ def _head(experiment_id: str) -> None:
     row = detail.summary
     with page_head(row.name, pill(status_look(row)), key="experiment-head"):
         actions(detail)
+        _delete_act(row)
     st.html(progress(row.epoch / max(row.num_epochs, 1) if not row.step else _done(detail), "Progress of the training"))
     state_message(detail)
+    deletion_question(row.id, {row.id: row.name}, lambda: leave_for_list(row.id))
     st.html(readouts(numbers(detail), "experiment-readouts"))
+
+
+def _delete_act(row: ExperimentSummary) -> None:
+    """In every state, and last: what is busy says what to do first."""
+    busy = row.status in BUSY
+    st.button(
+        "Delete",
+        icon=":material/delete:",
+        key="delete",
+        type="tertiary",
+        disabled=busy,
+        help=STOP_FIRST if busy else None,
+        on_click=ask_to_delete,
+        args=(row.id, {row.id: row.name}),
+    )
 
 
 def _done(detail: ExperimentDetail) -> float:

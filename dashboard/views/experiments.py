@@ -18,6 +18,7 @@ from dashboard.routes import artifact_url
 from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
+from dashboard.views.deletion import LIST, deletion_said
 from dashboard.views.experiments_selection import selection_bar
 from dashboard.words import DASH, Amount, duration, number, per_cent, short_count
 from focus_core.errors import UserError
@@ -40,6 +41,7 @@ def page() -> None:
         if st.button("New experiment", icon=":material/add:", type="primary", key="new-experiment"):
             follow("new")
     warn_without_workers()
+    deletion_said(LIST)
     _live_top()
     if not (queries.summaries(None, None, None, None) or queries.summaries(None, None, None, None, archived=True)):
         _empty()

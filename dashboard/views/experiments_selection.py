@@ -10,9 +10,11 @@ import streamlit as st
 from dashboard.actions import add_tags, each, stop
 from dashboard.record import record
 from dashboard.state import compare_query, follow
+from dashboard.views.deletion import ask_to_delete, deletion_question
 from focus_store.contracts import ACTIVE, ExperimentSummary, Status
 
 STOPPABLE = ACTIVE | {Status.QUEUED}
+MARKED = "marked"
 
 
 def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: bool) -> None:
@@ -36,8 +38,23 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
             _tag(ids)
             resting = [row.id for row in chosen if row.status not in STOPPABLE]
             _button("Archive", ":material/archive:", resting, record().archive, "Archived", "Nothing is deleted")
+        resting_names = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key="delete",
+            disabled=not resting_names,
+            help="Asks first, with the bytes that it frees",
+            on_click=ask_to_delete,
+            args=(MARKED, resting_names),
+        )
         st.space("stretch")
         st.html(f'<div class="focus-note" data-testid="count">{count}</div>', width="content")
+    deletion_question(MARKED, resting_names, _unmark)
+
+
+def _unmark() -> None:
+    st.session_state["marked"] = ()
 
 
 def _button(

@@ -12,13 +12,12 @@ from dashboard.markup import pill, section
 from dashboard.record import record
 from dashboard.state import experiment_link
 from dashboard.theme import EXPERIMENT_COLOURS, STATUS_LOOK
+from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question
 from dashboard.words import size
-from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, Status
 from focus_store.disk import DiskUse
 
 SHOWN = 12
-BUSY = ACTIVE | {Status.QUEUED}
+DISK = "disk"
 
 
 @st.fragment
@@ -35,14 +34,34 @@ def disk() -> None:
     ]
     st.html(bar(parts))
     with st.container(key="disk-rows", gap="xsmall"):
-        for use in uses[:SHOWN]:
+        for use in _part(uses):
             _row(use)
-    if len(uses) > SHOWN:
-        st.html(f'<p class="focus-note">and {len(uses) - SHOWN} smaller ones</p>')
-    _confirm(uses)
-    said = st.session_state.pop("disk-said", "")
-    if said:
-        st.html(f'<p class="focus-note" role="status" data-testid="disk-said">{escape(said)}</p>')
+    deletion_question(DISK, {use.id: use.name for use in uses})
+
+
+def _part(uses: list[DiskUse]) -> list[DiskUse]:
+    """Some rows at a time, largest first, with the way to the others."""
+    last = max(len(uses) - 1, 0) // SHOWN
+    part = min(max(int(st.session_state.get("disk-part", 0)), 0), last)
+    first = part * SHOWN
+    if last:
+        with st.container(horizontal=True, vertical_alignment="center", key="disk-parts"):
+            words = f"{first + 1} to {min(first + SHOWN, len(uses))} of {len(uses)} experiments, largest first"
+            st.html(f'<span class="focus-note" data-testid="disk-part">{words}</span>', width="stretch")
+            for label, icon, to in (("Larger", "chevron_left", part - 1), ("Smaller", "chevron_right", part + 1)):
+                st.button(
+                    label,
+                    icon=f":material/{icon}:",
+                    key=f"disk-{label.lower()}",
+                    disabled=not 0 <= to <= last,
+                    on_click=_turn,
+                    args=(to,),
+                )
+    return uses[first : first + SHOWN]
+
+
+def _turn(part: int) -> None:
+    st.session_state["disk-part"] = part
 
 
 def bar(parts: list[tuple[str, int]]) -> str:
@@ -82,53 +101,11 @@ def _row(use: DiskUse) -> None:
             key=f"delete-{use.id}",
             type="tertiary",
             disabled=use.status in BUSY,
-            help="Stop it first" if use.status in BUSY else None,
-            on_click=_choose,
-            args=(use.id,),
+            help=STOP_FIRST if use.status in BUSY else None,
+            on_click=ask_to_delete,
+            args=(DISK, {use.id: use.name}),
         )
 
 
 def _sizes(use: DiskUse) -> str:
     return f"{size(use.total)}, {size(use.checkpoints)} in checkpoints" if use.checkpoints else str(size(use.total))
-
-
-def _choose(experiment_id: str) -> None:
-    st.session_state["deleting"] = experiment_id
-
-
-def _confirm(uses: list[DiskUse]) -> None:
-    """What goes, in bytes, before it goes."""
-    chosen = next((use for use in uses if use.id == st.session_state.get("deleting")), None)
-    if chosen is None:
-        return
-    try:
-        freed = record().would_free(chosen.id)
-    except UserError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    samples = (
-        f" {freed.n_samples} drawn sample{'' if freed.n_samples == 1 else 's'} go with it." if freed.n_samples else ""
-    )
-    with st.container(key="confirm-deletion"):
-        st.warning(
-            f"Deleting **{chosen.name}** frees {size(freed.total)}: {size(freed.run_folder)} in its folder and "
-            f"{size(freed.artifacts)} in {freed.n_artifacts} pictures and arrays that nothing else shows.{samples} "
-            "This cannot be undone.",
-            icon=":material/delete_forever:",
-        )
-        with st.container(horizontal=True):
-            st.button(
-                f"Delete {size(freed.total)}", type="primary", key="confirm-delete", on_click=_delete, args=(chosen,)
-            )
-            st.button("Keep it", key="keep", on_click=_choose, args=("",))
-
-
-def _delete(use: DiskUse) -> None:
-    state = st.session_state
-    state["deleting"] = ""
-    try:
-        freed = record().delete_experiment(use.id)
-    except UserError as error:
-        state["disk-said"] = str(error)
-        return
-    state["disk-said"] = f"{use.name} was deleted; {size(freed.total)} are free again."

@@ -304,12 +304,12 @@ class TestSeveralExperiments:
             other.goto(f"{visit.laboratory.address}/{address}")
             other.get_by_text("experiment_02").first.wait_for()
         press(page, f"delete-{gone}")
-        asked = page.locator(".st-key-confirm-deletion")
+        asked = page.locator(".st-key-confirm-deletion-disk")
         expect(asked).to_contain_text(
             re.compile(r"Deleting experiment_02 frees [\d.]+ [kM]B: [\d.]+ [kM]B in its folder")
         )
-        press(page, "confirm-delete")
-        expect(page.get_by_test_id("disk-said")).to_contain_text(
+        press(page, "confirm-delete-disk")
+        expect(page.get_by_test_id("deletion-said")).to_contain_text(
             re.compile(r"experiment_02 was deleted; [\d.]+ [kM]B are free again")
         )
         expect(listed).to_have_count(0)
@@ -318,7 +318,7 @@ class TestSeveralExperiments:
         for other in others:
             expect(other.get_by_test_id("stAlertContentError")).to_have_count(1)
             expect(other.get_by_test_id("stAlertContentError")).to_contain_text(
-                f"experiment {gone}: is not in this record"
+                f"experiment {gone}: experiment_02 was deleted on"
             )
             other.close()
         visit.compare()

@@ -328,7 +328,7 @@ class TestWorkersPage:
         freed = small_laboratory.repository.would_free(small_laboratory.finished)
         assert "Finished one" in app.warning[-1].value
         assert freed.total > 1000
-        app.button(key="confirm-delete").click().run()
+        app.button(key="confirm-delete-disk").click().run()
         assert "are free again" in html(app)
         assert not small_laboratory.repository.settings.run_folder(small_laboratory.finished).exists()
 

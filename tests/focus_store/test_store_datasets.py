@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from focus_core.config import ExperimentConfig, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
-from focus_store.contracts import JobStatus, SampleSpec, Status, WorkerRow
+from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status, WorkerRow
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.repository import Repository
 from focus_store.tables import Artifact, Checkpoint, Event, Experiment, Figure
@@ -178,8 +178,36 @@ class TestDeleting:
         for digest in (*shown.real_tiles, *shown.generated_tiles[0], str(shown.samples_arrays)):
             assert repository.artifact(digest), "what another run shows too is still there"
         assert repository.experiment(child).parent is None
-        with pytest.raises(UserError, match="is not in this record"):
+        with pytest.raises(UserError, match=r"Λ run was deleted on \d{4}-\d\d-\d\d at \d\d:\d\d UTC"):
             repository.experiment(gone)
+
+    def test_several_that_share_a_picture_free_it_together(
+        self, repository: Repository, two_runs: tuple[str, str]
+    ) -> None:
+        alone = [repository.would_free(one) for one in two_runs]
+        together = repository.would_free(*two_runs)
+        assert together.artifacts > sum(freed.artifacts for freed in alone), "what both drew"
+        freed = [repository.delete_experiment(one) for one in two_runs]
+        assert sum(one.total for one in freed) == together.total
+        assert self.files(repository) == set()
+
+    def test_a_draft_is_deleted_as_well(self, repository: Repository, config: ExperimentConfig) -> None:
+        draft = repository.create_experiment(config, draft=True)
+        assert repository.delete_experiment(draft).total == 0
+        with pytest.raises(UserError, match="was deleted"):
+            repository.request(draft, DesiredState.RUN)
+        with pytest.raises(UserError, match="was deleted"):
+            repository.set_notes(draft, "too late")
+
+    def test_what_another_is_about_to_begin_with_is_kept_for_it(
+        self, repository: Repository, two_runs: tuple[str, str]
+    ) -> None:
+        plain = {"experiment": {"name": "child"}, "data": {"dataset": "quick"}, "training": {"init_from": two_runs[0]}}
+        child = repository.create_experiment(validate_config(plain))
+        with pytest.raises(UserError, match=rf"child \({child}\) is about to begin with its weights"):
+            repository.delete_experiment(two_runs[0])
+        set_status(repository, child, Status.RUNNING)
+        repository.delete_experiment(two_runs[0])
 
     @pytest.mark.parametrize("status", [Status.RUNNING, Status.QUEUED, Status.STALLED])
     def test_what_runs_or_waits_cannot_be_deleted(

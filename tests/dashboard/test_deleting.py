@@ -1,0 +1,129 @@
+"""Deleting from an experiment's own page, from the list and from the disk page: asked with the bytes, then told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prepared_record import configuration, move
+from streamlit.testing.v1 import AppTest
+
+from dashboard.views.deletion import BUSY
+from dashboard.words import size
+from focus_core.errors import UserError
+from focus_store.contracts import Status
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    """The page by itself, as the frame would run it."""
+    script = f"""
+import streamlit as st
+from dashboard.state import remember_pages
+from dashboard.views import {name}
+remember_pages({{}})
+{name}.page()
+"""
+    app = AppTest.from_string(script, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+class TestOnItsOwnPage:
+    @pytest.mark.parametrize("status", sorted(set(Status) - BUSY))
+    def test_whatever_rests_is_deleted_after_a_question_with_its_bytes(
+        self, small_laboratory: Any, status: Status, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        repository, one = small_laboratory.repository, small_laboratory.finished
+        move(repository, one, status)
+        app = open_page("experiment", id=one)
+        app.button(key="delete").click().run()
+        assert f"frees {size(repository.would_free(one).total)}:" in app.warning[-1].value
+        assert repository.experiment(one), "nothing goes before the answer"
+        left: list[str] = []
+        monkeypatch.setattr("dashboard.views.experiment.follow", lambda page, **_: left.append(page))
+        app.button(key=f"confirm-delete-{one}").click().run()
+        assert left == ["experiments"]
+        with pytest.raises(UserError, match="Finished one was deleted"):
+            repository.experiment(one)
+        assert not repository.settings.run_folder(one).exists()
+
+    def test_a_draft_is_deleted_too(self, small_laboratory: Any) -> None:
+        app = open_page("experiment", id=small_laboratory.draft)
+        app.button(key="delete").click().run()
+        app.button(key=f"keep-{small_laboratory.draft}").click().run()
+        assert small_laboratory.repository.experiment(small_laboratory.draft), "it was kept on request"
+        assert not [button for button in app.button if button.key == f"confirm-delete-{small_laboratory.draft}"]
+
+    def test_what_waits_or_runs_says_what_to_do_first(self, small_laboratory: Any) -> None:
+        button = open_page("experiment", id=small_laboratory.queued).button(key="delete")
+        assert button.disabled
+        assert button.help == "Stop it first"
+
+    def test_one_that_was_started_in_another_window_meanwhile_is_refused_with_the_reason(
+        self, small_laboratory: Any
+    ) -> None:
+        repository, one = small_laboratory.repository, small_laboratory.failed
+        app = open_page("experiment", id=one)
+        app.button(key="delete").click().run()
+        move(repository, one, Status.RUNNING)
+        app.button(key=f"confirm-delete-{one}").click().run()
+        assert "is running; stop it before it is deleted" in html(app)
+        assert repository.experiment(one)
+
+    def test_a_window_that_stood_open_on_it_says_that_it_was_deleted(self, small_laboratory: Any) -> None:
+        app = open_page("experiment", id=small_laboratory.draft)
+        small_laboratory.repository.delete_experiment(small_laboratory.draft)
+        app.run()
+        assert "A draft was deleted on" in app.error[0].value
+
+
+class TestInTheList:
+    def test_marked_ones_are_deleted_together_with_the_bytes_of_all(
+        self, small_laboratory: Any, pair: tuple[str, str]
+    ) -> None:
+        repository = small_laboratory.repository
+        app = open_page("experiments")
+        app.session_state["marked"] = [*pair, small_laboratory.queued]
+        app.run()
+        app.button(key="delete").click().run()
+        asked = app.warning[-1].value
+        assert f"frees {size(repository.would_free(*pair).total)}:" in asked
+        assert "**Finished one**" in asked
+        assert "**Second one**" in asked
+        app.button(key="confirm-delete-marked").click().run()
+        assert "2 experiments were deleted" in html(app)
+        left = {row.id for row in repository.list_experiments()}
+        assert left == {small_laboratory.queued, small_laboratory.failed, small_laboratory.draft}
+
+    def test_the_question_goes_when_other_rows_are_marked(self, small_laboratory: Any) -> None:
+        app = open_page("experiments")
+        app.session_state["marked"] = [small_laboratory.finished]
+        app.run()
+        app.button(key="delete").click().run()
+        app.session_state["marked"] = [small_laboratory.failed]
+        app.run()
+        assert not [button for button in app.button if str(button.key).startswith("confirm-delete")]
+
+
+class TestOnTheDiskPage:
+    def test_every_experiment_is_reached_however_small(self, small_laboratory: Any) -> None:
+        ids = {
+            small_laboratory.repository.create_experiment(configuration(f"Draft {i}", seed=10 + i), draft=True)
+            for i in range(30)
+        }
+        app = open_page("workers")
+        seen: set[str] = set()
+        while True:
+            seen |= {
+                str(button.key)[len("delete-") :] for button in app.button if str(button.key).startswith("delete-")
+            }
+            if app.button(key="disk-smaller").disabled:
+                break
+            app.button(key="disk-smaller").click().run()
+        assert seen >= ids | {small_laboratory.finished, small_laboratory.draft}
+        assert "25 to 34 of 34 experiments" in html(app)
