@@ -55,7 +55,7 @@ def _question(place: str, names: Mapping[str, str], freed: Freed, on_deleted: Ca
         st.warning(question(names, freed), icon=":material/delete_forever:")
         with st.container(horizontal=True):
             st.button(
-                f"Delete {size(freed.total)}",
+                f"Delete {size(freed.total)}" if freed.total else "Delete it" if len(names) == 1 else "Delete them",
                 type="primary",
                 key=f"confirm-delete-{place}",
                 on_click=_delete,
@@ -67,6 +67,8 @@ def _question(place: str, names: Mapping[str, str], freed: Freed, on_deleted: Ca
 def question(names: Mapping[str, str], freed: Freed) -> str:
     shown = ", ".join(f"**{_plain(name)}**" for name in list(names.values())[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    if not freed.total:
+        return f"Deleting {shown}{more} frees no disk space: only configuration and notes go. This cannot be undone."
     folder = "its folder" if len(names) == 1 else f"{len(names)} folders"
     go = "go" if freed.n_samples > 1 else "goes"
     samples = f" {freed.n_samples} drawn sample{'s' * (freed.n_samples > 1)} {go} too." if freed.n_samples else ""
@@ -93,7 +95,8 @@ def _delete(place: str, names: Mapping[str, str], on_deleted: Callable[[], None]
     if gone:
         what = next(iter(names.values())) if len(names) == 1 else f"{gone} experiments"
         were = "were" if gone > 1 else "was"
-        refused.insert(0, f"{what} {were} deleted; {size(sum(freed))} are free again.")
+        free = f"; {size(sum(freed))} are free again" if sum(freed) else ""
+        refused.insert(0, f"{what} {were} deleted{free}.")
     _say(place, " ".join(refused))
     if gone:
         on_deleted()

@@ -44,7 +44,6 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
             icon=":material/delete:",
             key="delete",
             disabled=not resting_names,
-            help="Asks first, with the bytes that it frees",
             on_click=ask_to_delete,
             args=(MARKED, resting_names),
         )
