@@ -33,7 +33,7 @@ check: install-dev ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 
 test: install-dev ## every test, real processes and a real browser included
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks; minutes
 	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from private_database import REASON, ServerPool
@@ -11,6 +12,30 @@ from private_database import REASON, ServerPool
 # Two tests at a time share the cores: threads that wait for one another across them would make both slower.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Files that take half a minute and more, the longest first: one that began last would run when the other worker has
+# nothing left. (`make test` hands files out in this order; --no-loadscope-reorder keeps it.)
+LONGEST_FIRST = (
+    "browser/test_newcomer.py",
+    "integration/test_training_survives.py",
+    "browser/test_compare_and_manage.py",
+    "integration/test_focus_lab_stack.py",
+    "integration/test_several_hosts.py",
+    "integration/test_simulation_jobs.py",
+    "integration/test_focus_lab_up.py",
+    "worker/test_benchmark_jobs.py",
+    "focus_core/training/test_several_devices.py",
+    "focus_core/training/test_exact_resume.py",
+    "focus_core/training/test_resuming.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
+    if missing := [str(path) for path in place if not path.is_file()]:
+        raise pytest.UsageError(f"LONGEST_FIRST in {__file__} names files that are not there: {', '.join(missing)}")
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,8 @@ from worker.usage import usage
 log = logging.getLogger(__name__)
 
 _SHUTDOWN, _SLOT_LOST = 0, 1
+# How long a worker that ends waits for the heartbeat that is being written: longer than a database is waited for.
+_LAST_BEAT_SECONDS = 60.0
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Worker:
     slot: Slot | None
     token: str | None = None
     ended: threading.Event = field(default_factory=threading.Event)
-    threads: list[threading.Thread] = field(default_factory=list)
+    beats: threading.Thread | None = None
 
 
 _worker: Worker | None = None
@@ -102,10 +104,9 @@ def _take_slot(worker: Worker, waiting: Waiting) -> bool:
 def start_threads() -> None:
     """Heartbeat and reaper, in the worker's own process."""
     worker = this_worker()
-    beats = threading.Thread(target=_beat, args=(worker,), name="heartbeat", daemon=True)
-    worker.threads = [beats, Reaper(worker.repository, worker.ended)]
-    for thread in worker.threads:
-        thread.start()
+    worker.beats = threading.Thread(target=_beat, args=(worker,), name="heartbeat", daemon=True)
+    worker.beats.start()
+    Reaper(worker.repository, worker.ended).start()
 
 
 def forked() -> bool:
@@ -127,9 +128,14 @@ def shutting_down() -> bool:
 
 
 def end() -> None:
-    """Sign off, so that no page shows a worker that has left, and leave the GPU to the next."""
+    """Sign off, so that no page shows a worker that has left, and leave the GPU to the next.
+
+    After the last heartbeat: one that was under way would write the row, and take the GPU, once more.
+    """
     worker = this_worker()
     worker.ended.set()
+    if worker.beats is not None:
+        worker.beats.join(_LAST_BEAT_SECONDS)
     try:
         if worker.slot is not None and worker.token is not None:
             worker.repository.leave_slot(worker.slot.id, worker.token)
