@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.actions import QUICK_SUITE
+from dashboard.acts import note_start
 from dashboard.datasets import provenance_words
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.problems import show_user_error
@@ -106,4 +107,5 @@ def _empty() -> None:
             except UserError as error:
                 show_user_error(error)
             else:
+                note_start()
                 st.rerun()

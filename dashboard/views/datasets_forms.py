@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from dashboard.acts import note_start
 from dashboard.datasets import check_at_once, default_name, free_name, seconds_a_cell, suite_readouts
 from dashboard.markup import readouts, section
 from dashboard.record import record
@@ -56,6 +57,7 @@ def _add() -> None:
         state["add-error"] = str(error)
         return
     state["add-error"], state["datasets-form"] = "", ""
+    note_start()
 
 
 def simulate_form(rows: list[DatasetRow]) -> None:
@@ -99,6 +101,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
         state["simulate-error"] = str(error)
         return
     state["simulate-error"], state["datasets-form"] = "", ""
+    note_start()
 
 
 def _error(key: str) -> None:

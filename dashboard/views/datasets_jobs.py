@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from html import escape
 
 import streamlit as st
 
 from dashboard import queries
+from dashboard.acts import Act, Kind, draw, question
 from dashboard.markup import progress
 from dashboard.record import record
 from dashboard.timing import job_words
@@ -52,12 +54,26 @@ def _job(job: JobRow) -> None:
     testid = f'data-testid="job-{job.id}" data-status="{job.status.value}" data-name="{escape(_name(job))}"'
     with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.id}"):
         st.html(f"<div {testid}>{words(job)}</div>{_bar(job, done)}", width="stretch")
-        if job.status in UNDER_WAY:
-            st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:", on_click=_cancel, args=(job.id,))
-        else:
-            label = "Resume" if job.kind == "simulate" else "Check again"
-            st.button(label, key=f"resume-{job.id}", icon=":material/play_arrow:", on_click=_resume, args=(job.id,))
-            st.button("Dismiss", key=f"dismiss-{job.id}", type="tertiary", on_click=_dismiss, args=(job.id,))
+        draw(_acts(job))
+    question(_acts(job))
+
+
+def _acts(job: JobRow) -> list[Act]:
+    name, under_way = escape(_name(job)), job.status in UNDER_WAY
+    return [
+        Act(
+            f"dismiss-{job.id}", "Dismiss", Kind.OTHER, partial(_dismiss, job.id), icon="visibility_off",
+            possible=not under_way, look="tertiary",
+        ),
+        Act(
+            f"cancel-{job.id}", "Cancel", Kind.UNDO, partial(record().cancel_job, job.id), icon="stop",
+            possible=under_way, question=f"Cancel {name}? You pressed another button a moment ago.",
+        ),
+        Act(
+            f"resume-{job.id}", "Resume" if job.kind == "simulate" else "Check again", Kind.START,
+            partial(record().resume_job, job.id), icon="play_arrow", possible=not under_way,
+        ),
+    ]  # fmt: skip
 
 
 def _bar(job: JobRow, done: float) -> str:
@@ -88,14 +104,6 @@ def _so_far(job: JobRow) -> str:
 
 def _name(job: JobRow) -> str:
     return str(job.arguments.get("name", job.title))
-
-
-def _cancel(job_id: str) -> None:
-    record().cancel_job(job_id)
-
-
-def _resume(job_id: str) -> None:
-    record().resume_job(job_id)
 
 
 def _dismiss(job_id: str) -> None:

@@ -17,7 +17,7 @@ from dashboard.tables import loss_table, table_asked_for
 from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question, leave_for_list
 from dashboard.views.experiment_accounting import accounting
 from dashboard.views.experiment_epochs import epochs_fragment
-from dashboard.views.experiment_head import actions, numbers, state_message, status_look
+from dashboard.views.experiment_head import actions, numbers, state_message, status_look, stop_question
 from dashboard.views.experiment_samplers import samplers
 from dashboard.views.experiment_tabs import tabs
 from dashboard.words import DASH
@@ -64,8 +64,9 @@ def _head(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
     row = detail.summary
     with page_head(row.name, pill(status_look(row)), key="experiment-head"):
-        actions(detail)
         _delete_act(row)
+        actions(detail)
+    stop_question(detail)
     st.html(progress(row.epoch / max(row.num_epochs, 1) if not row.step else _done(detail), "Progress of the training"))
     state_message(detail)
     deletion_question(row.id, {row.id: row.name}, lambda: leave_for_list(row.id))
@@ -73,7 +74,7 @@ def _head(experiment_id: str) -> None:
 
 
 def _delete_act(row: ExperimentSummary) -> None:
-    """In every state, and last: what is busy says what to do first."""
+    """In every state, and far from where work starts: what is busy says what to do first."""
     busy = row.status in BUSY
     st.button(
         "Delete",

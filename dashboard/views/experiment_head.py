@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from html import escape
 
 import streamlit as st
 
 from dashboard import queries
+from dashboard.acts import Act, Kind, draw, question
 from dashboard.datasets import changed_files, learnt_other_content
 from dashboard.frame import NO_WORKER
 from dashboard.markup import Readout
@@ -15,26 +18,39 @@ from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
 from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
-from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, ExperimentDetail, ExperimentSummary, Status
+
+SLOT_WIDTH = 124  # px: of the longest word, so that no word moves a slot
 
 
 def actions(detail: ExperimentDetail) -> None:
-    """Only what makes sense in this state. A wish is written at once; the fragment shows what becomes of it."""
-    row, status = detail.summary, detail.summary.status
+    """A wish is written at once; the fragment shows what becomes of it."""
+    row = detail.summary
     if detail.checkpoints and st.button("Sample", icon=":material/blur_on:", key="sample"):
         follow("sample", model=row.id)
     if st.button("Clone", icon=":material/content_copy:", key="clone"):
         follow("new", parent=row.id)
-    if status in ACTIVE | {Status.QUEUED}:
-        pausing, stopping = _wishes(row, DesiredState.PAUSE), _wishes(row, DesiredState.CANCEL)
-        words = ("Pausing…" if pausing else "Pause", "Stopping…" if stopping else "Stop")
-        _wish(words[0], "pause", row.id, DesiredState.PAUSE, disabled=pausing or stopping)
-        _wish(words[1], "stop", row.id, DesiredState.CANCEL, disabled=stopping)
-    elif status in RESUMABLE:
-        _wish("Resume", "resume", row.id, DesiredState.RUN, primary=True)
-    elif status is Status.DRAFT:
-        _wish("Queue", "queue", row.id, DesiredState.RUN, primary=True)
+    draw(_wishes_possible(row))
+
+
+def stop_question(detail: ExperimentDetail) -> None:
+    question(_wishes_possible(detail.summary))
+
+
+def _wishes_possible(row: ExperimentSummary) -> list[Act]:
+    """Pause, Stop, and Resume or Queue, each in its place whether possible or not; a run that is done has none."""
+    if row.status is Status.SUCCEEDED:
+        return []
+    moving, starts = row.status in ACTIVE | {Status.QUEUED}, "Queue" if row.status is Status.DRAFT else "Resume"
+    pausing, stopping = _wishes(row, DesiredState.PAUSE), _wishes(row, DesiredState.CANCEL)
+    can_start = row.status is Status.DRAFT or row.status in RESUMABLE
+    return [
+        _wish(
+            row, "Pausing…" if pausing else "Pause", DesiredState.PAUSE, possible=moving and not (pausing or stopping)
+        ),
+        _wish(row, "Stopping…" if stopping else "Stop", DesiredState.CANCEL, possible=moving and not stopping),
+        _wish(row, starts, DesiredState.RUN, possible=can_start),
+    ]
 
 
 def _wishes(row: ExperimentSummary, wish: DesiredState) -> bool:
@@ -49,29 +65,24 @@ def status_look(row: ExperimentSummary) -> StatusLook:
     return STATUS_LOOK[Status.PAUSING if _wishes(row, DesiredState.PAUSE) else row.status]
 
 
+_KEYS = {DesiredState.PAUSE: "pause", DesiredState.CANCEL: "stop"}
 _ICONS = {"pause": "pause", "stop": "stop", "resume": "play_arrow", "queue": "play_arrow"}
 
 
-def _wish(
-    label: str, key: str, experiment_id: str, wish: DesiredState, *, disabled: bool = False, primary: bool = False
-) -> None:
-    """A callback, because it runs before anything else of the rerun: no click is lost to a refresh in between."""
-    st.button(
+def _wish(row: ExperimentSummary, label: str, wish: DesiredState, *, possible: bool) -> Act:
+    key = _KEYS.get(wish, label.lower())
+    starts = wish is DesiredState.RUN
+    return Act(
+        key,
         label,
-        icon=f":material/{_ICONS[key]}:",
-        key=key,
-        disabled=disabled,
-        type="primary" if primary else "secondary",
-        on_click=_ask,
-        args=(experiment_id, wish),
+        Kind.START if starts else Kind.UNDO,
+        partial(record().request, row.id, wish),
+        icon=_ICONS[key],
+        possible=possible,
+        question=f"{key.capitalize()} {escape(row.name)}, which you started seconds ago?",
+        look="primary" if starts and possible else "secondary",
+        width=SLOT_WIDTH,
     )
-
-
-def _ask(experiment_id: str, wish: DesiredState) -> None:
-    try:
-        record().request(experiment_id, wish)
-    except UserError as error:
-        st.toast(str(error), icon=":material/error:")
 
 
 def state_message(detail: ExperimentDetail) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from dashboard import queries
+from dashboard.acts import Act, Kind, draw, question
 from dashboard.components.chart import chart
 from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
 from dashboard.markup import progress, section
 from dashboard.record import record
 from dashboard.words import DASH, decimals, duration
-from focus_core.errors import UserError
 from focus_store.benchmarks import UNDER_WAY
 from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
 
@@ -59,7 +60,8 @@ def _job(detail: ExperimentDetail, job: JobRow | None, found: Mapping[str, Any] 
         with st.container(horizontal=True, vertical_alignment="center", key="samplers-job"):
             hook = f'data-testid="samplers-job" data-status="{status}"'
             st.html(f"<div {hook}>Measuring the samplers: {words}</div>{bar}", width="stretch")
-            st.button("Cancel", key="samplers-cancel", icon=":material/stop:", on_click=_cancel, args=(job.id,))
+            draw([_cancel(job)])
+        question([_cancel(job)])
         return
     if job is not None and job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         words = f"The benchmark {'failed' if job.status is JobStatus.FAILED else 'was stopped'}"
@@ -68,18 +70,15 @@ def _job(detail: ExperimentDetail, job: JobRow | None, found: Mapping[str, Any] 
         st.html(f'<p class="focus-note">{WHAT}</p>')
     complete = found is not None and len(found["cases"]) == found["cases_in_all"]
     label = "Benchmark samplers again" if complete else "Benchmark samplers"
-    st.button(label, key="samplers-start", icon=":material/speed:", on_click=_start, args=(experiment_id,))
+    start = partial(record().request_benchmark, experiment_id)
+    draw([Act("samplers-start", label, Kind.START, start, icon="speed")])
 
 
-def _start(experiment_id: str) -> None:
-    try:
-        record().request_benchmark(experiment_id)
-    except UserError as error:
-        st.toast(str(error), icon=":material/error:")
-
-
-def _cancel(job_id: str) -> None:
-    record().cancel_job(job_id)
+def _cancel(job: JobRow) -> Act:
+    return Act(
+        "samplers-cancel", "Cancel", Kind.UNDO, partial(record().cancel_job, job.id), icon="stop",
+        question="Cancel the benchmark of samplers, which you started seconds ago?",
+    )  # fmt: skip
 
 
 def _result(found: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.actions import queue_recipe
+from dashboard.acts import note_start
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.markup import Readout, progress, readouts
 from dashboard.problems import show_user_error
@@ -238,6 +239,9 @@ def _empty() -> None:
             follow("new")
     if start:
         try:
-            follow("experiment", id=queue_recipe("quickstart"))
+            started = queue_recipe("quickstart")
         except UserError as error:
             show_user_error(error)
+        else:
+            note_start()
+            follow("experiment", id=started)

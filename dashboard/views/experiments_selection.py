@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 
 import streamlit as st
 
 from dashboard.actions import add_tags, each, stop
+from dashboard.acts import Act, Kind, draw, question
 from dashboard.record import record
 from dashboard.state import compare_query, follow
 from dashboard.views.deletion import ask_to_delete, deletion_question
 from focus_store.contracts import ACTIVE, ExperimentSummary, Status
 
+SLOT_WIDTH = 110  # px: Archive and Restore share a place
 STOPPABLE = ACTIVE | {Status.QUEUED}
 MARKED = "marked"
 
@@ -22,7 +25,8 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
     ids = [row.id for row in chosen]
     with st.container(horizontal=True, vertical_alignment="center", key="selection"):
         words = f"<b>{len(ids)} selected</b>" if ids else "Mark rows to compare them"
-        st.html(f'<span class="focus-note" data-testid="selected">{words}</span>', width="content")
+        # Of one width, so that the buttons stay where they are when the marks go.
+        st.html(f'<span class="focus-note" data-testid="selected">{words}</span>', width=190)
         compares = st.button(
             "Compare", icon=":material/compare_arrows:", key="compare", type="primary", disabled=len(ids) < 2
         )
@@ -30,44 +34,43 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
             follow("compare", **compare_query(ids))
         if st.button("Clone", icon=":material/content_copy:", key="clone", disabled=len(ids) != 1):
             follow("new", parent=ids[0])
-        if archived:
-            _button("Restore", ":material/unarchive:", ids, record().restore, "Back in the list")
-        else:
-            moving = [row.id for row in chosen if row.status in STOPPABLE]
-            _button("Stop", ":material/stop:", moving, stop, "Asked to stop")
-            _tag(ids)
-            resting = [row.id for row in chosen if row.status not in STOPPABLE]
-            _button("Archive", ":material/archive:", resting, record().archive, "Archived", "Nothing is deleted")
-        resting_names = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
-        st.button(
-            "Delete",
-            icon=":material/delete:",
-            key="delete",
-            disabled=not resting_names,
-            on_click=ask_to_delete,
-            args=(MARKED, resting_names),
-        )
+        _tag([] if archived else ids)
+        resting = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
+        draw(_acts(chosen, archived=archived))
         st.space("stretch")
         st.html(f'<div class="focus-note" data-testid="count">{count}</div>', width="content")
-    deletion_question(MARKED, resting_names, _unmark)
+    question(_acts(chosen, archived=archived))
+    deletion_question(MARKED, resting, _unmark)
 
 
 def _unmark() -> None:
     st.session_state["marked"] = ()
 
 
-def _button(
-    label: str, icon: str, ids: Sequence[str], ask: Callable[[str], None], done: str, help_text: str | None = None
-) -> None:
-    st.button(
-        label,
-        icon=icon,
-        key=label.lower(),
-        disabled=not ids,
-        help=help_text,
-        on_click=_ask,
-        args=(ids, ask, done),
+def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:
+    """Of the marked ones that each can be asked of."""
+    resting = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
+    moving = [row for row in chosen if row.status in STOPPABLE and not archived]
+    ids = [row.id for row in moving]
+    restore = partial(_ask, [row.id for row in chosen], record().restore, "Back in the list")
+    archive = partial(_ask, list(resting), record().archive, "Archived")
+    put_away = (
+        Act("restore", "Restore", Kind.OTHER, restore, icon="unarchive", possible=bool(chosen), width=SLOT_WIDTH)
+        if archived
+        else Act(
+            "archive", "Archive", Kind.OTHER, archive, icon="archive", possible=bool(resting), width=SLOT_WIDTH,
+            help="Nothing is deleted",
+        )
+    )  # fmt: skip
+    what = moving[0].name if len(moving) == 1 else f"{len(moving)} experiments"
+    stops = Act(
+        "stop", "Stop", Kind.UNDO, partial(_ask, ids, stop, "Asked to stop"), icon="stop", possible=bool(ids),
+        question=f"Stop {escape(what)}? You started something seconds ago.",
+    )  # fmt: skip
+    deletes = Act(
+        "delete", "Delete", Kind.OTHER, partial(ask_to_delete, MARKED, resting), icon="delete", possible=bool(resting)
     )
+    return [put_away, deletes, stops]
 
 
 def _ask(ids: Sequence[str], ask: Callable[[str], None], done: str) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.actions import QUICK, missing_dataset, queue, quick_command
+from dashboard.acts import note_start
 from dashboard.draft import NAME, YAML, Draft, begun, discarded, place_of, taken_in
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
 from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, fields, rename, visible
@@ -179,6 +180,7 @@ def _head(origin: Origin, draft: Draft, unseen: bool) -> None:
         show_user_error(error)
         return
     st.session_state["new-draft"] = None  # the next visit starts afresh
+    note_start()
     follow("experiment", id=made)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 
 import streamlit as st
 
+from dashboard.acts import Act, Kind, draw, question
 from dashboard.markup import section
 from dashboard.record import record
 from dashboard.state import experiment_link, sample_link
 from dashboard.words import duration
-from focus_core.errors import UserError
 from focus_store.contracts import DesiredState
 from focus_store.lanes import LaneEntry
 from focus_store.queue import SAMPLE, TRAIN
@@ -46,8 +47,21 @@ def _lane(lane: str, entries: Sequence[LaneEntry]) -> None:
 def _row(entry: LaneEntry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"entry-{entry.id}"):
         st.html(row_markup(entry), width="stretch")
-        if entry.position > 0:
-            st.button("Cancel", key=f"cancel-{entry.id}", type="tertiary", on_click=_cancel, args=(entry,))
+        acts = [_act(entry)] if entry.position > 0 else []
+        draw(acts)
+    question(acts)
+
+
+def _act(entry: LaneEntry) -> Act:
+    return Act(
+        f"cancel-{entry.id}",
+        "Cancel",
+        Kind.UNDO,
+        partial(_cancel, entry),
+        icon="close",
+        question=f"Cancel {escape(entry.title)}? You pressed another button a moment ago.",
+        look="tertiary",
+    )
 
 
 def row_markup(entry: LaneEntry) -> str:
@@ -75,12 +89,9 @@ def address(entry: LaneEntry) -> str:
 
 def _cancel(entry: LaneEntry) -> None:
     """What has begun meanwhile is told to stop, as on its own page."""
-    try:
-        if entry.kind == "experiment":
-            record().request(entry.id, DesiredState.CANCEL)
-        elif entry.kind == "job":
-            record().cancel_job(entry.id)
-        else:
-            record().cancel_sample(entry.id)
-    except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+    if entry.kind == "experiment":
+        record().request(entry.id, DesiredState.CANCEL)
+    elif entry.kind == "job":
+        record().cancel_job(entry.id)
+    else:
+        record().cancel_sample(entry.id)

@@ -107,6 +107,10 @@ def job(page: Page, name: str) -> Locator:
 def cancel_job(page: Page, name: str) -> None:
     hook = job(page, name).get_attribute("data-testid") or ""
     press(page, hook.replace("job-", "cancel-", 1))
+    sure = page.locator(".st-key-act-sure button")  # asked within seconds of the start, on a quick machine
+    sure.or_(page.locator(f'[data-testid="{hook}"][data-status="cancelled"]')).first.wait_for()
+    if sure.count():
+        sure.click()
 
 
 def traces(page: Page, name: str) -> dict[str, int]:

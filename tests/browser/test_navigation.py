@@ -8,8 +8,11 @@ from collections.abc import Callable
 import pytest
 from living_page import Watch
 from playwright.sync_api import Page, expect
+from prepared_record import configuration
 from served_dashboard import ServedDashboard
 from waiting import await_condition
+
+from focus_store.contracts import Status
 
 pytestmark = pytest.mark.browser
 
@@ -110,3 +113,32 @@ def test_the_style_stays_after_archive_and_restore(page: Page, prepared: ServedD
             page.goto(f"{prepared.address}/?status=Archived")
             mark(page, 0)
             expect(page.get_by_test_id("selected")).to_contain_text("1 selected")
+
+
+@pytest.fixture(params=[1440, 420], ids=["wide", "narrow"])
+def width(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.mark.parametrize("start", ["new", "draft"])
+def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
+    start: str, width: int, page: Page, prepared: ServedDashboard
+) -> None:
+    record = prepared.laboratory.repository
+    draft = record.create_experiment(configuration(f"Clicked {width}", seed=width), draft=True)
+    page.set_viewport_size({"width": width, "height": 1000})
+    where = f"experiment?id={draft}" if start == "draft" else f"new?parent={prepared.laboratory.failed}"
+    page.goto(f"{prepared.address}/{where}")
+    button = page.locator(".st-key-queue button").first
+    expect(button).to_be_enabled()
+    button.scroll_into_view_if_needed()
+    place = button.bounding_box()
+    assert place is not None
+    at = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.click(*at)
+    page.locator(".st-key-stop button:enabled").wait_for()
+    queued = await_address(page, r"/experiment\?id=\w+").partition("id=")[2]
+    for _ in range(3):
+        page.mouse.click(*at)
+        page.wait_for_timeout(400)  # as a person's second click comes: there is nothing to await when nothing happens
+    assert record.experiment(queued).summary.status is Status.QUEUED

@@ -215,6 +215,8 @@ class TestDatasetsPage:
         (job,) = empty_record.jobs()
         assert f'data-testid="job-{job.id}" data-status="queued"' in html(app)
         app.button(key=f"cancel-{job.id}").click().run()
+        assert empty_record.job(job.id).status is JobStatus.QUEUED  # so soon after the start it asks
+        app.button(key="act-sure").click().run()
         assert empty_record.job(job.id).status is JobStatus.CANCELLED
         app.button(key=f"resume-{job.id}").click().run()
         assert empty_record.job(job.id).status is JobStatus.QUEUED

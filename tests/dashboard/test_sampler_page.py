@@ -96,6 +96,8 @@ def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small
     app.run()
     assert 'data-testid="samplers-job" data-status="queued"' in html(app)
     app.button(key="samplers-cancel").click().run()
+    assert repository.benchmark_job(run).status is JobStatus.QUEUED  # so soon after the start it asks
+    app.button(key="act-sure").click().run()
     assert repository.benchmark_job(run).status is JobStatus.CANCELLED
     assert "The benchmark was stopped" in html(app)
 
