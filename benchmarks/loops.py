@@ -77,7 +77,7 @@ def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0, name: str = 
 def opened_lesson(home: Path) -> Lesson:
     config = recipe("02")
     dataset = open_dataset(config.data, home)
-    split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+    split = split_simulations(dataset.n_simulations, config.data.train_split, config.data.split_seed)
     transform = fit_transform(dataset, split.train)
     chosen = dataset.maps_of(split.train)
     scaled = WCDM6.to_unit(dataset.theta[dataset.simulation_of(chosen)]).astype(np.float32)

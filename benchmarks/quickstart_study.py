@@ -114,7 +114,7 @@ class Study:
         self.home, self.each, self.seed = focus_home(), maps, seed
         config = load_config(RECIPE)
         self.dataset = open_dataset(config.data, self.home)
-        self.split = split_simulations(self.dataset.n_simulations, config.data.train_split, config.training.seed)
+        self.split = split_simulations(self.dataset.n_simulations, config.data.train_split, config.data.split_seed)
         self.transform = fit_transform(self.dataset, self.split.train)
         self.held_out = np.array(sorted(self.split.validation + self.split.test))
         self.theta = self.dataset.theta[self.held_out]

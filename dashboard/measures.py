@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.comparison import Compared, same_data
 from dashboard.loss_words import loss_words
 from dashboard.words import count, duration, number, per_cent, size
-from focus_core.config import validate_config
+from focus_core.config import recorded_config
 
 NOT_MEASURED = "not measured"
 _REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
@@ -93,7 +93,7 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
 
 def differing_settings(runs: Sequence[Compared], baseline: int) -> tuple[list[Setting], int]:
     """Settings that are not equal in all runs, and how many settings there are altogether."""
-    flats: list[Mapping[str, Any]] = [validate_config(run.detail.config).flat() for run in runs]
+    flats: list[Mapping[str, Any]] = [recorded_config(run.detail.config).flat() for run in runs]
     keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if not key.startswith(_REMARKS)]
     rows = []
     for key in keys:

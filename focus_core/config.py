@@ -66,6 +66,13 @@ class DataSection(Section):
     train_split: Number = Field(
         0.9, gt=0, lt=1, title="Train split", description="Share of simulations to train on; the rest is halved."
     )
+    split_seed: Integer = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        title="Split seed",
+        description="Chooses the simulations to train, validate and test on; equal for runs that are to be compared.",
+    )
     num_workers: Integer = Field(
         0, ge=0, le=64, title="Loader threads", description="Read maps ahead of training where memory cannot hold them."
     )
@@ -220,6 +227,8 @@ class ExperimentConfig(Section):
         for key in HOW_IT_RUNS:
             del plain["training"][key]
         drop_later_defaults(plain)
+        if plain["data"]["split_seed"] == plain["training"]["seed"]:
+            del plain["data"]["split_seed"]  # as it was when one seed chose both
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def flat(self) -> dict[str, Any]:
@@ -250,6 +259,30 @@ def validate_config(plain: Any, source: str = "configuration", root: yaml.Node |
         line = line_of(root, location)
         sentence = " ".join(_sentence(first, location).split())  # a value may span lines
         raise UserError(f"{source}{f', line {line}' if line else ''}: {sentence}") from error
+
+
+def recorded_config(plain: Any, source: str = "configuration") -> ExperimentConfig:
+    """Build the configuration that a record, checkpoint or environment.json holds, whichever version wrote it."""
+    return validate_config(with_split_seed_of_its_time(plain), source)
+
+
+def with_split_seed_of_its_time(plain: Any) -> Any:
+    """Plain values of a stored configuration: versions without data.split_seed split by training.seed.
+
+    A file that a person wrote is no stored configuration: there an absent data.split_seed is 0.
+    """
+    if not (isinstance(plain, Mapping) and isinstance(plain.get("data"), Mapping)) or "split_seed" in plain["data"]:
+        return plain
+    training = plain.get("training")
+    seed = training.get("seed", 0) if isinstance(training, Mapping) else 0
+    return {**plain, "data": {**plain["data"], "split_seed": seed}}
+
+
+def with_split_seed_of_run(config: ExperimentConfig, seed: int) -> ExperimentConfig:
+    """The configuration of a file beside a run that exists: where it names no data.split_seed, the run's own stays."""
+    if "split_seed" in config.data.model_fields_set:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"split_seed": seed})})
 
 
 def to_yaml(config: ExperimentConfig) -> str:

@@ -76,7 +76,9 @@ class TrainingSection(Section):
     )
     augmentation: AugmentationSection = AugmentationSection()
     scheduler: SchedulerSection = SchedulerSection()
-    seed: Integer = Field(0, ge=0, lt=2**63, title="Seed", description="Seeds the split, the weights and the noise.")
+    seed: Integer = Field(
+        0, ge=0, lt=2**63, title="Seed", description="Seeds the weights, the order of maps and the noise."
+    )
     ema_decay: Number = Field(
         0.999, ge=0, lt=1, title="EMA decay", description="Of the averaged weights used for sampling; 0 is off."
     )

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from focus_core.catalogue import SAMPLERS
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config import ExperimentConfig, recorded_config
 from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.methods import make_method
@@ -94,7 +94,7 @@ def load_run(
     missing = [key for key in _NEEDED if key not in state]
     if missing:
         raise UserError(f"{path}: is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another one.")
-    config = validate_config(state["config"], f"{path} (configuration inside)")
+    config = recorded_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)
     data: dict[str, Any] = state["data"]
     # Checkpoints of the first version know one method, which needs nothing measured.

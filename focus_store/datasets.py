@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from focus_core.config import with_split_seed_of_its_time
 from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
 from focus_store.artifacts import StoredFile
@@ -34,7 +35,7 @@ class DatasetUse:
     name: str
     status: Status
     digest: str | None
-    seed: int = 0
+    split_seed: int = 0
     train_split: float = 0.9
 
 
@@ -127,7 +128,7 @@ class Datasets(Requests):
                 row.name,
                 Status(row.status),
                 used_digest(row.environment),
-                int(row.config["training"]["seed"]),
+                int(with_split_seed_of_its_time(row.config)["data"]["split_seed"]),
                 float(row.config["data"]["train_split"]),
             )
             for row in rows

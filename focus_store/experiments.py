@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from focus_core.config import ExperimentConfig, ModelSection
+from focus_core.config import ExperimentConfig, ModelSection, with_split_seed_of_its_time
 from focus_store.contracts import (
     AttemptRow,
     CheckpointRow,
@@ -83,7 +83,7 @@ class Experiments(Record):
                 raise unknown_experiment(session, experiment_id)
             return ExperimentDetail(
                 summary=summary(row),
-                config=row.config,
+                config=with_split_seed_of_its_time(row.config),
                 config_digest=row.config_digest,
                 parent=row.parent,
                 notes=row.notes,

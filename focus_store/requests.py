@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue import METHODS, SAMPLERS
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.config_methods import MOST_STEPS
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
@@ -91,7 +91,7 @@ class Requests(Record):
             plain = session.scalar(select(Experiment.config).where(Experiment.id == experiment_id))
             if plain is None:
                 raise unknown_experiment(session, experiment_id)
-        return to_yaml(ExperimentConfig.model_validate(plain))
+        return to_yaml(recorded_config(plain, f"experiment {experiment_id}"))
 
     def request(self, experiment_id: str, wish: DesiredState) -> None:
         """Pause or stop: at once where nobody works on it, otherwise by a wish that its worker sees within seconds."""

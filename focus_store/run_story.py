@@ -18,7 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config, validate_config
+from focus_core.config import (
+    RESUMABLE_CHANGES,
+    ExperimentConfig,
+    differing_keys,
+    load_config,
+    recorded_config,
+    with_split_seed_of_run,
+)
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL, read_events
 from focus_store.contracts import Status
@@ -195,14 +202,25 @@ def _config(folder: Path, environment: Mapping[str, Any]) -> tuple[ExperimentCon
             raise UserError(
                 f"{folder}: has neither environment.json nor config.yaml, so nobody knows what was trained."
             )
-        return load_config(path), [f"{folder}: has no environment.json; config.yaml tells what was trained"]
-    config = validate_config(environment["config"], str(folder / "environment.json"))
+        found = load_config(path)
+        config = with_split_seed_of_run(found, _split_seed(folder, found))
+        return config, [f"{folder}: has no environment.json; config.yaml tells what was trained"]
+    config = recorded_config(environment["config"], str(folder / "environment.json"))
     if not path.exists():
         return config, [f"{path}: is missing; environment.json tells what was trained"]
-    differing = [key for key in differing_keys(load_config(path), config) if key not in RESUMABLE_CHANGES]
+    told = with_split_seed_of_run(load_config(path), config.data.split_seed)
+    differing = [key for key in differing_keys(told, config) if key not in RESUMABLE_CHANGES]
     if differing:
         warnings.append(f"{path}: is not what was trained ({', '.join(differing)}); environment.json tells what was")
     return config, warnings
+
+
+def _split_seed(folder: Path, config: ExperimentConfig) -> int:
+    """As the run's split.json tells; before there were split seeds, training.seed chose the split."""
+    try:
+        return int(json.loads((folder / "split.json").read_text(encoding="utf-8"))["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return config.training.seed
 
 
 def _damages(path: Path, journal: _Journal) -> list[str]:

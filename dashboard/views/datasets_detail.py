@@ -158,7 +158,7 @@ def _split(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> tuple[Split | Non
     state, newest = st.session_state, next(iter(uses), None)
     if state.get("split-of") != dataset.name:
         state["split-of"] = dataset.name
-        state["split-seed"] = newest.seed if newest else 0
+        state["split-seed"] = newest.split_seed if newest else 0
         state["train-split"] = newest.train_split if newest else 0.9
     try:
         return split_simulations(dataset.n_simulations, state["train-split"], int(state["split-seed"])), ""
@@ -176,7 +176,7 @@ def _coverage(dataset: DatasetRow, survey: Mapping[str, Any], split: Split | Non
     share, seed, _ = st.columns([3, 3, 4])
     # Widgets forget their values when their page is left; the first run of the page gives them again.
     share.number_input("Train split", 0.01, 0.99, step=0.05, key="train-split", format="%.2f")
-    seed.number_input("Seed of the split", 0, 2**31 - 1, key="split-seed", help="training.seed of a run")
+    seed.number_input("Seed of the split", 0, 2**31 - 1, key="split-seed", help="data.split_seed of a run")
     if split is None:
         st.html(f'<div class="focus-warn" role="alert">△ {escape(problem)}</div>')
         return
@@ -278,11 +278,11 @@ def _used_by(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
     rows = "".join(
         f'<tr><td><a href="{experiment_link(use.id)}" target="_self">{escape(use.name)}</a></td>'
         f"<td>{pill(STATUS_LOOK[use.status])}</td><td>{_content(use, dataset)}</td>"
-        f"<td>{use.seed}</td><td>{use.train_split:g}</td></tr>"
+        f"<td>{use.split_seed}</td><td>{use.train_split:g}</td></tr>"
         for use in uses
     )
     head = "".join(
-        f'<th scope="col">{word}</th>' for word in ("Experiment", "Status", "Content", "Seed", "Train split")
+        f'<th scope="col">{word}</th>' for word in ("Experiment", "Status", "Content", "Split seed", "Train split")
     )
     st.html(
         '<div class="focus-scroll" data-testid="used-by"><table class="focus-table">'

@@ -22,7 +22,7 @@ from dashboard.record import record
 from dashboard.state import experiment_link, follow
 from dashboard.theme import STATUS_LOOK
 from dashboard.words import number, per_cent
-from focus_core.config import ExperimentConfig, parse_config, validate_config
+from focus_core.config import ExperimentConfig, parse_config, recorded_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
 from focus_store.contracts import Status
@@ -199,7 +199,7 @@ def _reference() -> Reference | None:
     if row is None or row.images_per_second is None:
         return None
     detail = queries.experiment(row.id)
-    cost = estimate(validate_config(detail.config), detail.grid or DEFAULT_GRID)
+    cost = estimate(recorded_config(detail.config), detail.grid or DEFAULT_GRID)
     return Reference(row.name, row.images_per_second, cost.flops_per_image)
 
 
@@ -305,7 +305,7 @@ def _identical(config: ExperimentConfig) -> None:
     more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
     with st.container(key="identical"):
         st.warning(
-            f"An identical configuration, seed {config.training.seed} included, {word or 'already ran as'} "
+            f"An identical configuration, seed {config.training.seed} and split included, {word or 'already ran as'} "
             f"[{twin.name}]({experiment_link(twin.id)}): "
             f"{', '.join([STATUS_LOOK[twin.status].word, *scores])}{more}. Open it, or change the seed.",
             icon=":material/history:",

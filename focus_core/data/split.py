@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,29 @@ class Split:
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
 
+    @property
+    def n_simulations(self) -> int:
+        return len(self.train) + len(self.validation) + len(self.test)
+
     @classmethod
     def from_json(cls, text: str) -> Split:
+        """ValueError, KeyError or TypeError if the text is not what `to_json` writes."""
         plain: dict[str, Any] = json.loads(text)
         parts = {part: tuple(int(i) for i in plain[part]) for part in ("train", "validation", "test")}
         return cls(**parts, seed=int(plain["seed"]), train_split=float(plain["train_split"]))
+
+
+def read_split(path: Path) -> Split | None:
+    """The split that a run has written down, None if it has not yet. UserError if the file is damaged."""
+    try:
+        split = Split.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); restore it, or start anew with --fresh.") from error
+    if sorted((*split.train, *split.validation, *split.test)) != list(range(split.n_simulations)):
+        raise UserError(f"{path}: does not name every simulation once; restore the file, or start anew with --fresh.")
+    return split
 
 
 def split_simulations(n: int, train_split: float, seed: int) -> Split:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from focus_core.config import ExperimentConfig, ends_in, validate_config
+from focus_core.config import ExperimentConfig, ends_in, recorded_config
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
@@ -102,7 +102,7 @@ def take_weights(parent: Parent, method: str, *networks: nn.Module) -> None:
     for network in networks:
         load_weights(network, state["ema"], path)
     log.info("begins with the averaged weights of %s, epoch %d", path, parent.epoch)
-    theirs = validate_config(state["config"], f"{path} (configuration inside)").method
+    theirs = recorded_config(state["config"], f"{path} (configuration inside)").method
     if theirs != method:
         log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs, method)
 

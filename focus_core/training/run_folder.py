@@ -29,9 +29,10 @@ from typing import Any
 import torch
 
 from focus_core.catalogue import SAMPLER_TITLES
-from focus_core.config import ExperimentConfig, to_yaml, validate_config
+from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
+from focus_core.data.split import read_split
 from focus_core.errors import UserError
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
@@ -134,14 +135,22 @@ def logging_to(run_folder: Path) -> Iterator[None]:
 
 
 def previous_config(run_folder: Path, found: FoundCheckpoint | None) -> ExperimentConfig | None:
-    """What an earlier start in this folder trained, even if it reached no checkpoint."""
+    """What an earlier start in this folder trained, even if it reached no checkpoint; split.json knows the split."""
+    config = _recorded_config(run_folder, found)
+    split = None if config is None else read_split(run_folder / SPLIT)
+    if config is None or split is None:
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"split_seed": split.seed})})
+
+
+def _recorded_config(run_folder: Path, found: FoundCheckpoint | None) -> ExperimentConfig | None:
     if found is not None:
-        return validate_config(found.state["config"], str(run_folder / found.path))
+        return recorded_config(found.state["config"], str(run_folder / found.path))
     path = run_folder / ENVIRONMENT
     if not path.exists():
         return None
     try:
-        return validate_config(json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
+        return recorded_config(json.loads(path.read_text(encoding="utf-8"))["config"], str(path))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); start with --fresh to put the old run aside.") from error
 

@@ -10,13 +10,20 @@ from typing import Any
 
 import torch
 
-from focus_core.config import RESUMABLE_CHANGES, ExperimentConfig, differing_keys, load_config, validate_config
+from focus_core.config import (
+    RESUMABLE_CHANGES,
+    ExperimentConfig,
+    differing_keys,
+    load_config,
+    recorded_config,
+    with_split_seed_of_run,
+)
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.labels import check_logarithms
 from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths
-from focus_core.data.split import split_simulations
+from focus_core.data.split import Split, read_split, split_simulations
 from focus_core.data.transform import Transform, fit_transform
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
@@ -141,6 +148,8 @@ def _run(
     remove_torn_files(run_folder)
     found = last_good(run_folder)
     old = previous_config(run_folder, found)
+    if old is not None:
+        config = with_split_seed_of_run(config, old.data.split_seed)
     config = _placed(config, folders, home, old)
     _check_same_run(config, old, run_folder)
     device, dataset = _opened(config, home, ranks)
@@ -160,6 +169,7 @@ def _run(
         log.info("already finished: all %d epochs are done; nothing to do", config.training.num_epochs)
         return
     told = {"config": config.to_dict(), "transform": data.transform.to_dict(), "resumed": state is not None}
+    told["split"] = data.split.to_json()
     tell({**told, "parent": None if parent is None else parent.to_dict()})
     train(config, run_folder, data, device, journal, stop, state, ranks)
 
@@ -200,10 +210,9 @@ def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> Non
     plan = ranks.tell(None)
     if plan is None:  # the first one has told why
         return
-    config = validate_config(plan["config"])
+    config = recorded_config(plan["config"])
     try:
-        dataset = open_dataset(config.data, home)
-        split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+        dataset, split = open_dataset(config.data, home), Split.from_json(plan["split"])
         parent = None if plan["parent"] is None else Parent(**plan["parent"])
         data = RunData(dataset, split, Transform.from_dict(plan["transform"]), parent)
         state = load_checkpoint(run_folder / LAST) if plan["resumed"] else None
@@ -235,12 +244,19 @@ def _prepare(
     parent: Parent | None,
 ) -> RunData:
     """Split, transform and truth: measured at the first start, read again at a resumption."""
-    split = split_simulations(dataset.n_simulations, config.data.train_split, config.training.seed)
+    split = None if state is None else read_split(run_folder / SPLIT)
+    if split is None:
+        split = split_simulations(dataset.n_simulations, config.data.train_split, config.data.split_seed)
     if state is not None:
         if state["data"]["digest"] != dataset.digest:
             raise UserError(
                 f"data: {dataset.maps_file} has changed since this run was trained ({dataset.digest[:23]}… now, "
                 f"{str(state['data']['digest'])[:23]}… then); restore it, or start anew with --fresh."
+            )
+        if split.n_simulations != dataset.n_simulations:
+            raise UserError(
+                f"{run_folder / SPLIT}: splits {split.n_simulations} simulations, but {dataset.name} has "
+                f"{dataset.n_simulations}; restore the file, or start anew with --fresh."
             )
         transform = Transform.from_dict(state["transform"])
     else:
@@ -295,7 +311,8 @@ def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> No
 def _warn_of_other_config(config: ExperimentConfig, path: Path) -> None:
     """The folder's own config.yaml is never rewritten, so it may tell another story than the run."""
     try:
-        differing = [key for key in differing_keys(load_config(path), config) if key not in RESUMABLE_CHANGES]
+        told = with_split_seed_of_run(load_config(path), config.data.split_seed)
+        differing = [key for key in differing_keys(told, config) if key not in RESUMABLE_CHANGES]
     except UserError as error:
         differing = [str(error)]
     if differing:

@@ -48,10 +48,11 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
     tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
 ) -> None:
     plain = {"num_epochs": EPOCHS, "sample_every": EPOCHS, "lr": 1e-4}
+    split = {"split_seed": 3}  # of which every process must know
     alone, shared = tmp_path / "alone", tmp_path / "shared"
-    run_training(tiny_config(training=plain), alone, tiny_home, StopSwitch())
+    run_training(tiny_config(data=split, training=plain), alone, tiny_home, StopSwitch())
     file = tmp_path / "config.yaml"
-    file.write_text(to_yaml(tiny_config(training={**plain, "devices": 2})))
+    file.write_text(to_yaml(tiny_config(data=split, training={**plain, "devices": 2})))
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(file), "--exp-dir", str(shared)]
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": "2"}
 
