@@ -175,13 +175,13 @@ def difference_sentence(runs: Sequence[Compared]) -> str | None:
         kinds = list(dict.fromkeys(run.data_words for run in runs if run.detail.grid is not None))
         which = " and ".join(kinds) if len(kinds) > 1 else f"{kinds[0]}, in two versions of its files"
         return (
-            f"These runs learnt different data ({which}): each P(k) and each map is held against its own simulations, "
-            "bands are in units of each run’s own fundamental mode, and losses and P(k) errors of different data "
-            "have no ratio."
+            f"These runs were trained on different data ({which}): each P(k) and each map is held against its own "
+            "simulations, bands are in units of each run’s own fundamental mode, and losses and P(k) errors of "
+            "different data have no ratio."
         )
     if len(truth_groups(runs)) > 1:
         return (
-            "These runs learnt the same data but keep other simulations for validation (data.train_split or "
+            "These runs were trained on the same data but keep other simulations for validation (data.train_split or "
             "training.seed differ): each P(k) and each map is held against its own simulations."
         )
     return None

@@ -90,7 +90,7 @@ def readouts_of(seen: Outlook, config: ExperimentConfig, parent_parameters: int 
     return [
         Readout("Trainable parameters", count(seen.estimate.parameters), ratio),
         Readout("Peak memory, estimated", size(seen.estimate.memory_bytes), batch),
-        Readout("Work an image", work(seen.estimate.flops_per_image), "one training pass" ),
+        Readout("FLOPs per image", work(seen.estimate.flops_per_image), "one training pass" ),
         Readout("Time per epoch", duration(epoch) if epoch else NOTHING, speed),
         Readout("Whole training", duration(epoch * epochs) if epoch else NOTHING, f"{epochs} epochs"),
         Readout("Disk", size(seen.disk_bytes), "checkpoints, figures"),

@@ -53,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in MENDABLE:
             raise
         where = error.filename if error.filename is not None else "the output"
-        print(
-            f"focus {parsed.command}: {where}: {error.strerror}; mend that and run the command again.", file=sys.stderr
-        )
+        print(f"focus {parsed.command}: {where}: {error.strerror}; fix this and rerun.", file=sys.stderr)
         return EXIT_USER_MISTAKE
 
 

@@ -168,7 +168,7 @@ class SamplingSection(Section):
     )
     spacing: Literal["auto", "even", "quadratic", "log_snr", "karras"] = Field(
         "auto",
-        title="Step spacing",
+        title="Timestep schedule",
         description="auto: even in t for diffusion and flow, σ^(1/ρ) (karras) for EDM; log_snr: even in ln σ.",
     )
     tolerance: Number = Field(

@@ -34,7 +34,9 @@ class SchedulerSection(Section):
     patience: Integer = Field(
         2, ge=0, title="Patience", description="Plateau: epochs without progress.", json_schema_extra={"unit": "epochs"}
     )
-    min_lr: Number = Field(1e-7, ge=0, title="Lowest rate", description="Plateau: the rate never falls below this.")
+    min_lr: Number = Field(
+        1e-7, ge=0, title="Minimum learning rate", description="Plateau: the rate never falls below this."
+    )
     warmup_epochs: Number = Field(
         5,
         ge=0,
@@ -45,11 +47,13 @@ class SchedulerSection(Section):
     T_max: Integer | None = Field(
         None,
         ge=1,
-        title="Half period",
+        title="Decay length",
         description="Cosine and linear: epochs to reach eta_min; empty: all that follow the warm-up.",
         json_schema_extra={"unit": "epochs"},
     )
-    eta_min: Number = Field(0.0, ge=0, le=10, title="Last rate", description="Cosine and linear: the rate at the end.")
+    eta_min: Number = Field(
+        0.0, ge=0, le=10, title="Minimum learning rate", description="Cosine and linear: the rate at the end."
+    )
     step_size: Integer = Field(
         30, ge=1, title="Step", description="Step: epochs between cuts.", json_schema_extra={"unit": "epochs"}
     )
@@ -57,12 +61,16 @@ class SchedulerSection(Section):
 
 
 class TrainingSection(Section):
-    batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps a step.")
+    batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps per step.")
     num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
     lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
     weight_decay: Number = Field(1e-4, ge=0, le=1e6, title="Weight decay", description="Decoupled decay of AdamW.")
     cfg_prob: Number = Field(
-        0.1, ge=0, lt=1, title="Condition drop", description="Share of maps trained without θ, for guidance."
+        0.1,
+        ge=0,
+        lt=1,
+        title="Conditioning dropout",
+        description="Share of maps trained without θ, for classifier-free guidance.",
     )
     sample_every: Integer = Field(
         1, ge=1, title="Sample every", description="Epochs between figures.", json_schema_extra={"unit": "epochs"}
@@ -119,10 +127,16 @@ class TrainingSection(Section):
         False, title="Deterministic", description="CUDA: equal runs are equal to the last bit, at some cost of speed."
     )
     accumulation: Integer = Field(
-        1, ge=1, le=65_536, title="Parts of a batch", description="Computed one after another, to save memory."
+        1,
+        ge=1,
+        le=65_536,
+        title="Gradient accumulation",
+        description="Parts of a batch, computed one after another to save memory.",
     )
     activation_checkpointing: bool = Field(
-        False, title="Compute again", description="Blocks forget and recompute: less memory, about a third more work."
+        False,
+        title="Activation checkpointing",
+        description="Blocks recompute their activations: less memory, a third more time.",
     )
 
     @model_validator(mode="after")

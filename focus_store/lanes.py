@@ -89,7 +89,7 @@ class Lanes(Record):
             if not move(
                 session, SampleRequest, sample_id, [JobStatus.QUEUED], JobStatus.CANCELLED, PERSON, ended_at=now
             ):
-                raise UserError(f"sample request {sample_id}: does not wait any more, so it cannot be cancelled.")
+                raise UserError(f"sample request {sample_id}: is no longer queued, so it cannot be cancelled.")
 
     def failures(self, days: float = 30.0) -> list[Failure]:
         """What failed or crashed and rests so, newest first; archived experiments are left out."""

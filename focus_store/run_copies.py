@@ -93,7 +93,10 @@ class RunCopies:
         """Make `folder` the store's copy, the journal last; or take `only` these files. UserError if there is none."""
         found = self.manifest(experiment_id)
         if found is None:
-            raise UserError(f"experiment {experiment_id}: has no copy in {self._remote.url} yet; its host makes one.")
+            raise UserError(
+                f"experiment {experiment_id}: has not been uploaded to {self._remote.url} yet; the training host will "
+                "do so."
+            )
         for name, digest in sorted(found.files.items(), key=lambda item: item[0] == str(JOURNAL)):
             if (only is None or name in only) and self._digest(folder / name) != digest:
                 if not self._remote.fetch(f"runs/{experiment_id}/{digest}", folder / name):

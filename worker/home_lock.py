@@ -72,4 +72,4 @@ def _take(file: TextIO) -> dict[str, Any] | None:
                 if psutil.pid_exists(holder["pid"]):
                     return holder
             time.sleep(0.1)
-    raise UserError(f"{file.name}: is locked, but nobody says by whom; end that process and try again.")
+    raise UserError(f"{file.name}: is locked by an unknown process; end that process and try again.")

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (*MENDABLE, errno.EEXIST):
             raise
         print(
-            f"focus-lab {parsed.command}: {error.filename}: {error.strerror}; mend that, or choose another FOCUS_HOME.",
+            f"focus-lab {parsed.command}: {error.filename}: {error.strerror}; fix this, or choose another FOCUS_HOME.",
             file=sys.stderr,
         )
         return EXIT_USER_MISTAKE

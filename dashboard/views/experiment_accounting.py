@@ -17,10 +17,10 @@ _NAMES = {
     "step_ms_p50": "Step, median",
     "step_ms_p90": "Step, 90th percentile",
     "step_ms_p99": "Step, 99th percentile",
-    "data_wait_share": "Waiting for maps",
+    "data_wait_share": "Data-loading wait",
     "peak_memory_bytes": "Peak memory",
-    "flops_per_step": "Work of a step",
-    "peak_share": "Of the device's measured peak",
+    "flops_per_step": "FLOPs per step",
+    "peak_share": "MFU (share of measured peak)",
 }
 
 
@@ -38,7 +38,7 @@ def accounting(experiment_id: str) -> None:
     st.html(
         section("What it costs")
         + '<div class="focus-scroll" data-testid="accounting"><table class="focus-table">'
-        + '<caption class="focus-hidden">Speed, steps, memory and work of the training</caption><thead><tr><th></th>'
+        + '<caption class="focus-hidden">Speed, steps, memory and FLOPs of the run</caption><thead><tr><th></th>'
         + f'<th scope="col">Last epoch</th><th scope="col">Median</th></tr></thead><tbody>{cells}</tbody></table></div>'
     )
 

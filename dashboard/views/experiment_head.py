@@ -133,7 +133,7 @@ def failure_sentence(detail: ExperimentDetail) -> str:
     if row.status is Status.CRASHED:
         return f"Crashed: {said} It is queued again by itself a few times; Resume goes on from the last checkpoint."
     again = "Resume goes on from the last checkpoint" if detail.checkpoints else "Resume starts again"
-    return f"Failed: {said} {again} once the cause is mended; Clone makes another with changed settings."
+    return f"Failed: {said} {again} after you fix the cause; Clone creates a copy to change."
 
 
 def _resting_sentence(detail: ExperimentDetail) -> str:

@@ -213,7 +213,7 @@ def _expected(detail: ExperimentDetail, n: int) -> str:
     last = done[0]
     steps = int(st.session_state.steps)
     seconds = (last.seconds or 0) * n * steps / (last.spec.n * max(last.spec.steps, 1))
-    return f"About {duration(seconds)}; nothing ahead of you."
+    return f"About {duration(seconds)}; the queue is empty."
 
 
 def recall(detail: ExperimentDetail) -> None:

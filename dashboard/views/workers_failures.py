@@ -24,7 +24,7 @@ def failures() -> None:
     if not causes:
         st.html('<p class="focus-note" data-testid="failures">Nothing failed.</p>')
         return
-    words = ("Number", "Cause", "Last seen", "What it said", "What to do")
+    words = ("Count", "Cause", "Last seen", "Message", "What to do")
     head = "".join(f'<th scope="col">{word}</th>' for word in words)
     rows = "".join(_row(cause) for cause in causes)
     st.html(

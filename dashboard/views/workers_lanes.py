@@ -37,7 +37,7 @@ def _lane(lane: str, entries: Sequence[LaneEntry]) -> None:
     counts = f'data-running="{len(entries) - waiting}" data-waiting="{waiting}"'
     st.html(f'<div data-testid="lane-{lane}" {counts}>{section(title, note)}</div>')
     if not entries:
-        st.html('<p class="focus-note">Nothing runs here, and nothing waits.</p>')
+        st.html('<p class="focus-note">Nothing is running or queued.</p>')
     for entry in entries[:SHOWN]:
         _row(entry)
     if len(entries) > SHOWN:

@@ -165,7 +165,7 @@ def simulate_suite(
         if error.errno not in (*MENDABLE, errno.ENOENT):  # a folder that somebody removed meanwhile, say
             raise
         raise UserError(
-            f"--out: {error.filename or out} cannot be written ({error.strerror}); mend that and run the same command "
+            f"--out: {error.filename or out} cannot be written ({error.strerror}); fix this and run the same command "
             "again, which keeps what is finished."
         ) from error
     return out

@@ -145,7 +145,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         _verify(path)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({_first_line(error)}); mend that and try again.") from error
+        raise UserError(f"{path}: cannot be read ({_first_line(error)}); fix this and rerun.") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         is_pickle = isinstance(error, pickle.UnpicklingError)  # of which torch speaks at length, and in bold
         what = "it holds Python objects, which FOCUS does not load" if is_pickle else _first_line(error)
@@ -321,7 +321,7 @@ def _not_written(path: Path, what_is_left: str, error: Exception) -> Exception:
         reason = "the disk took only a part of it"
     elif isinstance(error, OSError):
         reason, file = error.strerror or reason, Path(error.filename or path)
-        remedy = "make room" if error.errno in DISK_FULL else "mend that"
+        remedy = "make room" if error.errno in DISK_FULL else "fix this"
     free = f"; {shutil.disk_usage(path.parent).free / 1e6:,.0f} MB free" if remedy == "make room" else ""
     return UserError(
         f"{file}: could not be written ({reason}{free}); {what_is_left}: {remedy} and start the same run again to "

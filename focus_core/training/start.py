@@ -351,7 +351,7 @@ def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path)
         return error
     if isinstance(error, OSError) and error.errno in MENDABLE:
         kept = f"{LAST} is intact" if (run_folder / LAST).exists() else "no checkpoint was written yet"
-        remedy = "make room" if error.errno in DISK_FULL else "mend that"
+        remedy = "make room" if error.errno in DISK_FULL else "fix this"
         return UserError(
             f"{error.filename or run_folder}: could not be written ({error.strerror}); {kept}: {remedy} and start "
             "the same run again to resume."

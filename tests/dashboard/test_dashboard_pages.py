@@ -94,10 +94,10 @@ def test_the_experiment_page_shows_maps_spectra_and_curves(small_laboratory: Any
         "Speed</td><td>13.5 images/s</td>",
         "Step, median</td><td>253 ms</td><td>252 ms</td>",  # the last of three epochs, and the middle one
         "99th percentile</td><td>1.4 s</td>",
-        "Waiting for maps</td><td>1.2 %</td>",
+        "Data-loading wait</td><td>1.2 %</td>",
         "Peak memory</td><td>200 MB</td>",
-        "Work of a step</td><td>50 GFLOP</td>",
-        "peak</td><td>54 %</td>",
+        "FLOPs per step</td><td>50 GFLOP</td>",
+        "MFU (share of measured peak)</td><td>54 %</td>",
     ):
         assert cells in accounts
     assert [tab.label for tab in app.tabs] == ["Log", "Checkpoints", "Configuration", "Environment", "Notes"]

@@ -118,7 +118,7 @@ class TestLanes:
         sample = request_sample(repository, repository.create_experiment(config))
         repository.cancel_sample(sample)
         assert repository.sample(sample).status is JobStatus.CANCELLED
-        with pytest.raises(UserError, match="does not wait"):
+        with pytest.raises(UserError, match="is no longer queued"):
             repository.cancel_sample(sample)
 
     def test_a_heartbeat_tells_memory(self, repository: Repository) -> None:

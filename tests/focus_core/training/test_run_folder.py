@@ -239,7 +239,7 @@ def test_two_runs_put_aside_within_a_second_have_two_folders(finished_run: Path,
     ("path", "sentence"),
     [
         ("environment.json", r"environment\.json: is damaged .*--fresh"),
-        ("checkpoints", r"checkpoints: could not be written \(File exists\); .*mend that and start the same run again"),
+        ("checkpoints", r"checkpoints: could not be written \(File exists\); .*fix this and start the same run again"),
     ],
 )
 def test_a_file_that_is_not_what_belongs_there_is_a_sentence(
