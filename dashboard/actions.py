@@ -68,7 +68,7 @@ def stop(experiment_id: str) -> None:
 
 def add_tags(experiment_id: str, tags: Collection[str]) -> None:
     """Beside those that it has."""
-    record().set_tags(experiment_id, [*record().experiment(experiment_id).summary.tags, *tags])
+    record().set_tags(experiment_id, tags)
 
 
 def missing_dataset(config: ExperimentConfig) -> str | None:

@@ -268,7 +268,8 @@ class EventRow:
     """One transition or remark, as it happened."""
 
     time: datetime.datetime
-    kind: str  # "status" | "wish" | "remark" | "sampler_benchmark", whose `after` is the result's digest
+    # "status" | "wish" | "remark" | "note refused" | "note settled", or "sampler_benchmark", whose `after` is a digest
+    kind: str
     before: str | None
     after: str | None
     message: str | None

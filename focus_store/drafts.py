@@ -16,7 +16,7 @@ from focus_store.queue import TRAIN
 from focus_store.requests import PERSON, Requests, clean_tags, parameter_rows
 from focus_store.session import add_event, database_now
 from focus_store.tables import Experiment, ExperimentParam
-from focus_store.transitions import move, unknown
+from focus_store.transitions import move, unknown_experiment
 
 
 class DraftChanged(UserError):
@@ -42,7 +42,7 @@ class Drafts(Requests):
         with self.writing() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
-                raise unknown("experiment", experiment_id)
+                raise unknown_experiment(session, experiment_id)
             _check_unchanged(row, before)
             _write(session, row, config, tags, after_job)
             changed = _differing(row.config, config.to_dict())

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,12 +21,12 @@ from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
+from focus_store.notes import PERSON, Notes, clean_tags
 from focus_store.queue import SAMPLE, TRAIN, job_lane
-from focus_store.session import Record, add_event, database_now, hold, new_id
+from focus_store.session import add_event, database_now, hold, new_id
 from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
 from focus_store.transitions import move, touch, unknown_experiment
 
-PERSON = "person"
 SIMULATE = "simulate"
 DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIMULATION_DEFAULTS: Mapping[str, Any] = {
@@ -39,7 +39,7 @@ _SIMULATION_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-class Requests(Record):
+class Requests(Notes):
     def create_experiment(
         self,
         config: ExperimentConfig,
@@ -129,18 +129,12 @@ class Requests(Record):
             )  # fmt: skip
         self.publish(TRAIN, experiment_id)
 
-    def set_notes(self, experiment_id: str, text: str) -> None:
-        with self.writing() as session:
-            touch(session, experiment_id, notes=text)
-
-    def set_tags(self, experiment_id: str, tags: Sequence[str]) -> None:
-        with self.writing() as session:
-            touch(session, experiment_id, tags=clean_tags(tags))
-
     def archive(self, experiment_id: str) -> None:
         """Take it out of every list; nothing is deleted. Refused while it runs."""
         with self.writing() as session:
-            row = _experiment(session, experiment_id)
+            row = session.get(Experiment, experiment_id, with_for_update=True)  # nobody claims it meanwhile
+            if row is None:
+                raise unknown_experiment(session, experiment_id)
             if Status(row.status) in ACTIVE or row.status == Status.QUEUED:
                 raise UserError(f"experiment {experiment_id}: is {row.status}; stop it before it is archived.")
             touch(session, experiment_id, archived_at=database_now(session))
@@ -263,10 +257,6 @@ def free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleR
     while session.get(table, candidate := new_id()) is not None:
         pass
     return candidate
-
-
-def clean_tags(tags: Collection[str]) -> list[str]:
-    return sorted({tag.strip() for tag in tags if tag.strip()})
 
 
 def parameter_rows(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:

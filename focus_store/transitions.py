@@ -76,6 +76,17 @@ def touch(session: Session, experiment_id: str, **values: Any) -> None:
         raise unknown_experiment(session, experiment_id)
 
 
+class Conflict(UserError):
+    """Another value was written since this writer saw the one that it replaces; nothing was written over.
+
+    For texts that people write: the page shows `mine` and `theirs`, and whoever looks at both chooses.
+    """
+
+    def __init__(self, message: str, *, mine: Any, theirs: Any) -> None:
+        super().__init__(message)
+        self.mine, self.theirs = mine, theirs
+
+
 def unknown(kind: str, row_id: str) -> UserError:
     return UserError(f"{kind} {row_id}: is not in this record; the list of experiments shows what is.")
 

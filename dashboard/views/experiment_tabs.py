@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, TypeVar
+from typing import Any
 
 import streamlit as st
 
 from dashboard import queries
 from dashboard.record import record
+from dashboard.views.experiment_notes import notes
 from dashboard.words import date_and_time, duration, number, size
 from focus_store.contracts import AttemptRow, CheckpointRow, ExperimentDetail
 
 LOG_LINES = 60
-T = TypeVar("T")
 
 
 def tabs(experiment_id: str, live: bool) -> None:
-    log, checkpoints, configuration, environment, notes = st.tabs(
+    log, checkpoints, configuration, environment, notes_tab = st.tabs(
         ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="detail-tabs"
     )
     with log:
@@ -30,8 +30,8 @@ def tabs(experiment_id: str, live: bool) -> None:
         st.code(record().configuration_file(experiment_id), language="yaml", height=430)
     with environment:
         _environment(detail)
-    with notes:
-        _notes(detail)
+    with notes_tab:
+        notes(experiment_id)
 
 
 def _log(experiment_id: str) -> None:
@@ -98,34 +98,3 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((prefix + key, str(value)))
     return rows
-
-
-def _notes(detail: ExperimentDetail) -> None:
-    experiment_id, stored = detail.summary.id, list(detail.summary.tags)
-    notes = st.text_area(
-        "Notes",
-        value=detail.notes,
-        key=f"notes-{experiment_id}",
-        height=220,
-        placeholder="What was this run for, and what did it teach?",
-        label_visibility="collapsed",
-    )
-    _save_what_changed(f"saved-notes-{experiment_id}", detail.notes, notes, record().set_notes, experiment_id)
-    tags = st.multiselect(
-        "Tags",
-        sorted({*stored, *record().tags()}),
-        default=stored,
-        key=f"tags-{experiment_id}",
-        accept_new_options=True,
-    )
-    _save_what_changed(f"saved-tags-{experiment_id}", stored, tags, record().set_tags, experiment_id)
-    st.caption("Saved when you leave the field.")
-
-
-def _save_what_changed(key: str, stored: T, now: T, save: Callable[[str, T], object], experiment_id: str) -> None:
-    """By comparison with what stood there in the run before. A callback is told of a change once, and Streamlit stops
-    it at a click that comes within milliseconds: the field would then show what was never saved."""
-    before = st.session_state.setdefault(key, stored)
-    if now not in (before, stored):
-        save(experiment_id, now)
-    st.session_state[key] = now

@@ -152,12 +152,12 @@ def test_notes_and_tags_whose_first_saving_was_cut_off_are_saved_by_the_next_run
     app.run()
     detail = repository.experiment(experiment)
     assert (detail.notes, list(detail.summary.tags)) == ("nearly lost", ["kept"])
-    repository.set_notes(experiment, "by another window")
+    repository.set_notes(experiment, "by another window", expected="nearly lost")
     app.run()
     assert repository.experiment(experiment).notes == "by another window"
 
 
-def _stopped(*_: object) -> None:
+def _stopped(*_: object, **__: object) -> None:
     raise StopException  # what Streamlit raises into a script that a click ends
 
 

@@ -5,32 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from page_alone import html, open_page
 from prepared_record import configuration, move
-from streamlit.testing.v1 import AppTest
 
 from dashboard.views.deletion import BUSY
 from dashboard.words import size
 from focus_core.errors import UserError
 from focus_store.contracts import Status
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    """The page by itself, as the frame would run it."""
-    script = f"""
-import streamlit as st
-from dashboard.state import remember_pages
-from dashboard.views import {name}
-remember_pages({{}})
-{name}.page()
-"""
-    app = AppTest.from_string(script, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
 
 
 class TestOnItsOwnPage:

@@ -1,0 +1,24 @@
+"""One page without a browser and without the frame around it."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    """The page by itself, as the frame would run it."""
+    script = f"""
+import streamlit as st
+from dashboard.state import remember_pages
+from dashboard.views import {name}
+remember_pages({{}})
+{name}.page()
+"""
+    app = AppTest.from_string(script, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
