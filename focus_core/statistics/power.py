@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,17 +24,12 @@ from scipy.sparse import csr_array
 
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
-
-FloatArray = NDArray[np.float64]
-Maps = np.ndarray | torch.Tensor
+from focus_core.statistics.fields import FloatArray, Maps, as_batch, check_contrast, check_means, pieces
 
 # Pixels transformed at once. 2¹⁸ doubles and their transform stay in a processor's cache: with sixteen times as many, a
 # map took four times as long. An accelerator wants many maps, and 2²² pixels are about 100 MB.
 _CACHED_PIXELS = 2**18
 _CHUNK_PIXELS = 2**22
-
-# Standard deviation of Σ/Σ̄ − 1. A single bright pixel of N × N gives N; an overdensity in float32 10⁷ and more.
-_LARGEST_CONTRAST = 1e5
 
 
 @dataclass(frozen=True)
@@ -84,17 +78,14 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
     names the maps, for a map that is not finite or whose mean is not positive, and for a box without a size.
     """
     check_box(box_size, f"{source}: the box side")
-    if maps.ndim == 2:
-        maps = maps[None]
-    grid = maps.shape[-1] if maps.ndim else 0
-    if maps.ndim != 3 or maps.shape[1] != grid or grid < 2 or maps.shape[0] < 1:
-        raise UserError(f"{source}: have shape {tuple(maps.shape)}; a spectrum needs (N, N) or (n, N, N) with N ≥ 2.")
-    rings = _rings(grid)
+    maps = as_batch(maps, source)
+    grid = maps.shape[-1]
+    rings = ring_modes(grid)
     if isinstance(maps, torch.Tensor) and maps.device.type == "cuda":
         sums = _sums_on_device(maps, rings, source)
     else:
         sums = _sums_on_processor(maps, rings, source)
-    _check_contrast(sums.sum(axis=1) / grid**4, source)
+    check_contrast(sums.sum(axis=1) / grid**4, source)
     power = sums / rings.n_modes * box_size**2 / grid**4
     k = 2 * math.pi / box_size * rings.mean_mode
     return PowerSpectrum(k, power, rings.n_modes.astype(np.int64), float(box_size), grid)
@@ -130,14 +121,14 @@ def band_centres(spectrum: PowerSpectrum) -> FloatArray:
     return np.array([np.average(spectrum.k[i], weights=spectrum.n_modes[i]) for i in inside])
 
 
-def _mode_length(grid: int) -> FloatArray:
+def mode_length(grid: int) -> FloatArray:
     """|n| of every mode of the half plane, flat, in units of k_f."""
     rows, columns = np.fft.fftfreq(grid, 1 / grid), np.fft.rfftfreq(grid, 1 / grid)
     return np.hypot(rows[:, None], columns[None, :]).ravel()
 
 
 @dataclass(frozen=True)
-class _Rings:
+class RingModes:
     """Ring and weight of every mode of the half plane, flat; modes in no ring have ring 0 and weight 0.
 
     `n_modes` and `mean_mode`, the mean |n|, are those of rings 1 … N/2. `sums` (N/2, modes) adds up the modes of each.
@@ -151,9 +142,9 @@ class _Rings:
 
 
 @lru_cache(maxsize=8)
-def _rings(grid: int) -> _Rings:
+def ring_modes(grid: int) -> RingModes:
     """(m ± ½)² is never a whole number, so no mode lies on an edge and rounding is harmless."""
-    length, last = _mode_length(grid), grid // 2
+    length, last = mode_length(grid), grid // 2
     ring = np.floor(length + 0.5).astype(np.int64)
     # A half-plane mode stands for itself and its conjugate, except in the columns that are their own conjugates.
     column_weight = np.full(last + 1, 2.0)
@@ -165,18 +156,18 @@ def _rings(grid: int) -> _Rings:
     n_modes: FloatArray = np.bincount(ring, weight, last + 1)[1:].astype(np.float64)
     mean_mode = np.bincount(ring, weight * length, last + 1)[1:] / n_modes
     sums = csr_array((weight[inside], (ring[inside] - 1, np.flatnonzero(inside))), shape=(last, len(ring)))
-    return _Rings(ring, weight, n_modes, mean_mode, sums)
+    return RingModes(ring, weight, n_modes, mean_mode, sums)
 
 
-def _sums_on_processor(maps: Maps, rings: _Rings, source: str) -> FloatArray:
+def _sums_on_processor(maps: Maps, rings: RingModes, source: str) -> FloatArray:
     """Σ|δ̂|² over the modes of each ring, (B, N/2): as many threads as torch may use, a few maps at a time in each."""
 
     def sums(piece: slice) -> FloatArray:
         chosen = maps[piece]
         chosen = chosen.detach().cpu().double().numpy() if isinstance(chosen, torch.Tensor) else np.asarray(chosen)
-        with np.errstate(over="ignore"):  # which `_check_means` tells in a sentence
+        with np.errstate(over="ignore"):  # which `check_means` tells in a sentence
             mean: FloatArray = np.asarray(chosen.mean(axis=(1, 2), dtype=np.float64))
-        _check_means(mean, piece.start, source)
+        check_means(mean, piece.start, source)
         # δ Σ̄ and not δ: a pass over the pixels less.
         contrast = np.subtract(chosen, mean[:, None, None], dtype=np.float64)
         transform = fft.rfft2(contrast, overwrite_x=True).reshape(len(contrast), -1)
@@ -185,54 +176,24 @@ def _sums_on_processor(maps: Maps, rings: _Rings, source: str) -> FloatArray:
         # A product for each map: of all at once it takes twice as long.
         return np.stack([rings.sums @ one for one in squared]) / mean[:, None] ** 2
 
-    pieces = list(_pieces(maps, _CACHED_PIXELS))
-    threads = min(torch.get_num_threads(), len(pieces))
+    parts = list(pieces(maps, _CACHED_PIXELS))
+    threads = min(torch.get_num_threads(), len(parts))
     if threads == 1:
-        return np.concatenate([sums(piece) for piece in pieces])
+        return np.concatenate([sums(piece) for piece in parts])
     with ThreadPoolExecutor(threads, "spectra") as pool:
-        return np.concatenate(list(pool.map(sums, pieces)))
+        return np.concatenate(list(pool.map(sums, parts)))
 
 
-def _sums_on_device(maps: torch.Tensor, rings: _Rings, source: str) -> FloatArray:
+def _sums_on_device(maps: torch.Tensor, rings: RingModes, source: str) -> FloatArray:
     """The same on the device of the maps, many at a time."""
     ring, weight = (torch.from_numpy(values).to(maps.device) for values in (rings.ring, rings.weight))
     rows = []
-    for piece in _pieces(maps, _CHUNK_PIXELS):
+    for piece in pieces(maps, _CHUNK_PIXELS):
         chosen = maps[piece].detach().double()
         mean = chosen.mean(dim=(1, 2))
-        _check_means(mean.cpu().numpy(), piece.start, source)
+        check_means(mean.cpu().numpy(), piece.start, source)
         transform = torch.fft.rfft2(chosen / mean[:, None, None] - 1.0).flatten(1)
         squared = (transform.real.square() + transform.imag.square()) * weight
         sums = torch.zeros(len(chosen), len(rings.n_modes) + 1, dtype=torch.float64, device=maps.device)
         rows.append(sums.index_add_(1, ring, squared)[:, 1:].cpu().numpy())
     return np.concatenate(rows)
-
-
-def _pieces(maps: Maps, pixels: int) -> Iterator[slice]:
-    """The maps in pieces of so many pixels, or one by one where a map has more."""
-    step = max(1, pixels // (maps.shape[1] * maps.shape[2]))
-    return (slice(first, first + step) for first in range(0, maps.shape[0], step))
-
-
-def _check_means(mean: FloatArray, first: int, source: str) -> None:
-    """`mean` (B,) of maps number `first` and following."""
-    # A single NaN or infinity makes the mean one too, so no second pass over the pixels is needed.
-    if not np.isfinite(mean).all():
-        worst = int(np.flatnonzero(~np.isfinite(mean))[0])
-        raise UserError(f"{source}: map {first + worst} has pixels that are not finite; a spectrum needs finite maps.")
-    if not (mean > 0).all():
-        worst = int(np.flatnonzero(mean <= 0)[0])
-        raise UserError(
-            f"{source}: map {first + worst} has mean {float(mean[worst]):g}, but a spectrum needs physical maps of "
-            "positive mean (not overdensities or normalised maps)."
-        )
-
-
-def _check_contrast(variance: FloatArray, source: str) -> None:
-    """`variance` (B,) of Σ/Σ̄ − 1. An overdensity has the mean that rounding left it, half the time above zero."""
-    if (variance > _LARGEST_CONTRAST**2).any():
-        worst = int(np.argmax(variance))
-        raise UserError(
-            f"{source}: map {worst} scatters by {float(variance[worst]) ** 0.5:.1g} times its mean, so it is an "
-            "overdensity or a normalised map; a spectrum needs physical maps."
-        )
