@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from dashboard.document import DOCUMENT_ROUTES
+from dashboard.doors import DoorsShut, ask_nobody_for_our_address
 from dashboard.problems import show_script_error
 from dashboard.routes import ROUTES
 
@@ -18,7 +20,13 @@ DEFAULT_PORT = 8501
 
 def make_app() -> st.App:
     """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
-    return st.App(SCRIPT, routes=[*ROUTES, *DOCUMENT_ROUTES], on_script_error=show_script_error)
+    ask_nobody_for_our_address()
+    return st.App(
+        SCRIPT,
+        routes=[*ROUTES, *DOCUMENT_ROUTES],
+        middleware=[Middleware(DoorsShut)],
+        on_script_error=show_script_error,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,0 +1,63 @@
+"""What the dashboard tells a browser about where its pages may reach: nowhere but here."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from streamlit import net_util
+
+from dashboard.document import DOCUMENT_ROUTES
+from dashboard.doors import DoorsShut, content_security_policy, inline_script_hashes
+from dashboard.routes import ROUTES
+from dashboard.serve import make_app
+
+
+def rules() -> dict[str, list[str]]:
+    parts = (rule.split() for rule in content_security_policy().split(";"))
+    return {name: values for name, *values in parts}
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/plotly.min.js", "/artifacts/none.webp", "/nothing/here"])
+def test_every_answer_carries_the_policy_and_keeps_its_address_to_itself(path: str) -> None:
+    answer = TestClient(DoorsShut(Starlette(routes=[*ROUTES, *DOCUMENT_ROUTES]))).get(path)
+    assert answer.headers["content-security-policy"] == content_security_policy()
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_the_policy_names_no_address_so_that_it_holds_on_any_host_and_behind_a_proxy() -> None:
+    assert not re.search(r"//|\*|\bhttps?:|\bwss?:|\d\.\d|localhost", content_security_policy())
+
+
+def test_the_policy_lets_nothing_out_and_no_text_become_a_script() -> None:
+    policy = rules()
+    assert policy["default-src"] == policy["connect-src"] == policy["form-action"] == ["'self'"]
+    assert policy["frame-ancestors"] == policy["base-uri"] == ["'self'"]
+    assert policy["object-src"] == ["'none'"]
+    assert not {"'unsafe-inline'", "'unsafe-eval'", "data:"} & set(policy["script-src"])
+
+
+def test_the_scripts_that_stand_in_the_document_itself_are_named_by_their_hash() -> None:
+    found: list[str] = []
+
+    class Scripts(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag == "script" and "src" not in dict(attrs):
+                found.append(tag)
+
+    html = TestClient(Starlette(routes=DOCUMENT_ROUTES)).get("/").text
+    Scripts().feed(html)
+    hashes = inline_script_hashes(html)
+    assert len(hashes) == len(found) > 0
+    assert set(hashes) <= set(rules()["script-src"])
+
+
+def test_the_server_asks_nobody_for_its_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda *_, **__: pytest.fail("asked outside"))
+    make_app()
+    assert net_util.get_external_ip() is None
