@@ -91,7 +91,7 @@ function draw(Plotly, box) {
   }
   const config = {
     displaylogo: false, responsive: true, doubleClick: false,
-    typesetMath: false, showSendToCloud: false, plotlyServerURL: "",  // nothing leaves the machine, see dashboard/doors.py
+    typesetMath: false, showSendToCloud: false, plotlyServerURL: "",  // nothing leaves, see dashboard/doors.py
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "resetScale2d"],
     modeBarButtonsToAdd: [{ name: "Reset axes", icon: Plotly.Icons.home, click: () => resetZoom(Plotly, box) }],
     toImageButtonOptions: { format: "svg", filename: box.focusName },
