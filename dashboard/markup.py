@@ -11,7 +11,7 @@ from html import escape
 from dashboard.figures.template import MINUS, power_text
 from dashboard.theme import DIVIDE, NIGHT, StatusLook
 from dashboard.words import Amount, decimals
-from focus_core.parameters import ParameterSpace
+from focus_core.parameters import Parameter, ParameterSpace
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,16 @@ def progress(fraction: float, label: str) -> str:
 def theta_words(space: ParameterSpace, theta: Sequence[float]) -> str:
     """ "Ωm 0.299, Ωb 0.065, …", for alternative texts."""
     pairs = zip(space.parameters, theta, strict=True)
-    return ", ".join(f"{p.symbol} {decimals(value, _places(p.minimum, p.maximum))}" for p, value in pairs)
+    return ", ".join(f"{p.symbol} {theta_value(p, value)}" for p, value in pairs)
+
+
+def theta_value(p: Parameter, value: float) -> str:
+    return decimals(value, _places(p.minimum, p.maximum))
 
 
 def theta_list(space: ParameterSpace, theta: Sequence[float]) -> str:
     cells = (
-        f"<dt>{p.html}</dt><dd>{decimals(value, _places(p.minimum, p.maximum))}</dd>"
-        for p, value in zip(space.parameters, theta, strict=True)
+        f"<dt>{p.html}</dt><dd>{theta_value(p, value)}</dd>" for p, value in zip(space.parameters, theta, strict=True)
     )
     return f'<dl class="focus-theta">{"".join(cells)}</dl>'
 

@@ -9,7 +9,7 @@ from dashboard.frame import page_head, warn_without_workers
 from dashboard.problems import offered, show_user_error
 from dashboard.state import follow
 from dashboard.views.sample_controls import controls, recall
-from dashboard.views.sample_result import result
+from dashboard.views.sample_result import result, shown_request
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentDetail, ExperimentSummary
 
@@ -27,10 +27,11 @@ def page() -> None:
         detail = _model(models)
         if detail is None:
             return
-        st.fragment(controls)(detail)
+        shown = shown_request(detail)
+        st.fragment(controls)(detail, shown)
         recall(detail)
     with right:
-        result(detail)
+        result(detail, shown)
 
 
 def _empty() -> None:

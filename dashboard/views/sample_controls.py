@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from dashboard.markup import rug
 from dashboard.problems import show_user_error
 from dashboard.queries import Truth
 from dashboard.record import record
+from dashboard.samples import changed_words, sample_label
 from dashboard.spectra import nearest_simulations
 from dashboard.words import decimals, duration
 from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS
@@ -26,33 +28,59 @@ MAPS, SEED, STEPS = 16, 0, 50
 WEIGHTS = {"EMA": "ema", "raw": "raw"}
 
 
-def controls(detail: ExperimentDetail) -> None:
+def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
+    """They begin with what the maps beside them are of, and the address keeps what the reader changes of it."""
     space, truth = queries.space(detail), queries.truth(detail)
     assert space is not None  # the page offers no model without one
     roles = sorted((c.role for c in detail.checkpoints), key=lambda role: role not in ("best", "last"))
+    start = None if shown is None else shown.spec
     with st.container(horizontal=True, key="weights-row"):
-        _checkpoint_choice(roles)
+        _checkpoint_choice(roles, start)
         st.segmented_control(
-            "Weights", list(WEIGHTS), key="weights", default="EMA", required=True, bind="query-params",
+            "Weights", list(WEIGHTS), key="weights", default=_word_of(start.weights if start else "ema"), required=True,
+            bind="query-params",
             label_visibility="collapsed", help="EMA: averaged over the training, as in every figure; raw: as trained",
         )  # fmt: skip
-    theta = [_slider(p, i, space, truth) for i, p in enumerate(space.parameters)]
+    theta = [_slider(p, i, space, truth, start) for i, p in enumerate(space.parameters)]
     _nearest_note(space, truth, theta)
-    _how_to_draw(detail)
+    _how_to_draw(detail, start)
+    if start is not None:
+        _changed_note(space, start, specification(detail, theta))
     _button(detail, theta)
 
 
-def _checkpoint_choice(roles: Sequence[str]) -> None:
+def _word_of(weights: str) -> str:
+    return next(word for word, name in WEIGHTS.items() if name == weights)
+
+
+def _changed_note(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) -> None:
+    """The style sheet pales the maps while this stands: they are not those of the controls."""
+    changed = changed_words(space, shown, wanted)
+    if not changed:
+        return
+    st.html(
+        f'<div class="focus-warn focus-changed" role="status" data-testid="controls-changed">△ The maps shown are of '
+        f"{escape(', '.join(changed))}; the controls have changed.</div>"
+    )
+    st.button(
+        "Back to the maps’ values", key="controls-back", icon=":material/undo:", on_click=_set, args=(shown, space)
+    )
+
+
+def _checkpoint_choice(roles: Sequence[str], start: SampleSpec | None) -> None:
     """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
     words = "best: lowest validation loss; last: the newest"
+    first = start.checkpoint if start and start.checkpoint in roles else roles[0]
     if len(roles) <= 3:
         st.segmented_control(
-            "Checkpoint", roles, key="checkpoint", default=roles[0], required=True, bind="query-params",
+            "Checkpoint", roles, key="checkpoint", default=first, required=True, bind="query-params",
             label_visibility="collapsed", help=words,
         )  # fmt: skip
     else:
-        st.selectbox("Checkpoint", roles, key="checkpoint", bind="query-params", label_visibility="collapsed",
-                     help=words, width=150)  # fmt: skip
+        st.selectbox(
+            "Checkpoint", roles, index=roles.index(first), key="checkpoint", bind="query-params",
+            label_visibility="collapsed", help=words, width=150,
+        )  # fmt: skip
 
 
 def slider_range(p: Parameter) -> tuple[float, float, float]:
@@ -73,10 +101,11 @@ def nice_step(width: float) -> float:
     return float(next(m for m in (1, 2, 5, 10) if m * power >= rough) * power)
 
 
-def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None) -> float:
+def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, shown: SampleSpec | None) -> float:
     low, high, step = slider_range(p)
     log = p.scaling == "log"
-    start = float(p.from_unit(0.0)) if not log else 0.0
+    middle = round((float(p.from_unit(0.0)) if not log else 0.0) / step) * step
+    start = middle if shown is None else _slider_value(p, shown.theta[i])
     unit = f" {p.unit}" if p.unit else ""
     label = f"${p.tex}$ &nbsp;:gray[:small[{_plain(p.minimum)} to {_plain(p.maximum)}{unit}{', log₁₀' if log else ''}]]"
     places = max(2, -math.floor(math.log10(step)))
@@ -84,7 +113,7 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None) ->
         label,
         low,
         high,
-        value=round(start / step) * step,
+        value=start,
         step=step,
         format=f"%.{places}f",
         key=p.name,
@@ -92,18 +121,24 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None) ->
     )
     value = 10.0**chosen if log else float(chosen)
     column: Sequence[float] | NDArray[np.float64] = [] if truth is None else truth.theta[truth.training()][:, i]
-    shown = [math.log10(v) if log else float(v) for v in column if not log or v > 0]
+    marks = [math.log10(v) if log else float(v) for v in column if not log or v > 0]
     ends = (math.log10(p.minimum), math.log10(p.maximum)) if log else (p.minimum, p.maximum)
     theta = [q.prior_mean() for q in space.parameters]
     theta[i] = value
     outside = space.outside(theta)
-    st.html(rug(shown, low, high, *ends, outside=bool(outside)))
+    st.html(rug(marks, low, high, *ends, outside=bool(outside)))
     for item in outside:
         st.html(
             f'<div class="focus-warn" role="alert" data-testid="outside" title="{item.sentence()}">△ Outside the '
             f"training range by {100 * item.distance:.1f} % of its width: the model extrapolates</div>"
         )
     return value
+
+
+def _slider_value(p: Parameter, value: float) -> float:
+    """Of θ, within the slider's ends."""
+    low, high, _ = slider_range(p)
+    return min(max(math.log10(value) if p.scaling == "log" else value, low), high)
 
 
 def _plain(value: float) -> str:
@@ -122,23 +157,29 @@ def _nearest_note(space: ParameterSpace, truth: Truth | None, theta: Sequence[fl
         )
 
 
-def _how_to_draw(detail: ExperimentDetail) -> None:
+def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     left, right = st.columns(2)
-    left.number_input("Maps", 1, 256, MAPS, key="n", bind="query-params")
-    right.number_input("Seed", 0, 2**31 - 1, SEED, key="seed", bind="query-params")
+    left.number_input("Maps", 1, 256, start.n if start else MAPS, key="n", bind="query-params")
+    right.number_input("Seed", 0, 2**31 - 1, start.seed if start else SEED, key="seed", bind="query-params")
     left, right = st.columns(2)
     options = samplers(detail)
     if st.session_state.get("sampler") not in (None, *options):
         # Chosen for a run of another method, and the steps with it.
         st.session_state.sampler, st.session_state.steps = options[0], own_steps(detail)
+    first = options.index(start.sampler) if start and start.sampler in options else 0
     sampler = left.selectbox(
-        "Sampler", options, format_func=lambda name: SAMPLER_TITLES[name], key="sampler", bind="query-params"
+        "Sampler",
+        options,
+        index=first,
+        format_func=lambda name: SAMPLER_TITLES[name],
+        key="sampler",
+        bind="query-params",
     )
     right.number_input(
         "Steps",
         1,
         _timesteps(detail),
-        own_steps(detail),
+        min(start.steps, _timesteps(detail)) if start else own_steps(detail),
         key="steps",
         disabled=sampler in ("ddpm", "adaptive"),
         bind="query-params",
@@ -146,7 +187,14 @@ def _how_to_draw(detail: ExperimentDetail) -> None:
         "evaluates the network twice a step. DDPM takes all steps, the adaptive solver as many as it needs.",
     )
     guidance = st.slider(
-        "Guidance", 0.0, 4.0, 1.0, 0.1, key="guidance", bind="query-params", help="1 is the unbiased emulator."
+        "Guidance",
+        0.0,
+        4.0,
+        min(max(start.guidance, 0.0), 4.0) if start else 1.0,
+        0.1,
+        key="guidance",
+        bind="query-params",
+        help="1 is the unbiased emulator.",
     )
     if guidance != 1.0:
         st.html(
@@ -226,30 +274,25 @@ def recall(detail: ExperimentDetail) -> None:
         list(rows),
         index=None,
         placeholder=f"{len(rows)} earlier request{'s' if len(rows) > 1 else ''}",
-        format_func=lambda i: _words(rows[i], detail),
+        format_func=lambda i: sample_label(rows[i], list(rows.values()), queries.space(detail)),
         key="recall",
         on_change=lambda: _recall(rows, detail),
     )
-
-
-def _words(row: SampleRow, detail: ExperimentDetail) -> str:
-    space = queries.space(detail)
-    first = ""
-    if space is not None:
-        pairs = list(zip(space.parameters, row.spec.theta, strict=False))[:2]
-        first = ", ".join(f"{p.symbol} {v:.3g}" for p, v in pairs)
-    sampler = SAMPLER_TITLES.get(row.spec.sampler, row.spec.sampler)
-    return f"{row.spec.n} maps, {first}, seed {row.spec.seed}, {sampler} {row.spec.steps}"
 
 
 def _recall(rows: dict[str, SampleRow], detail: ExperimentDetail) -> None:
     chosen = st.session_state.get("recall")
     if chosen not in rows:
         return
-    spec, state, space = rows[chosen].spec, st.session_state, queries.space(detail)
     st.query_params["sample"] = chosen
+    _set(rows[chosen].spec, queries.space(detail))
+
+
+def _set(spec: SampleSpec, space: ParameterSpace | None) -> None:
+    """The controls to the values of a request; for a callback, which runs before they are drawn."""
+    state = st.session_state
     state.n, state.seed, state.sampler = spec.n, spec.seed, spec.sampler
     state.steps, state.guidance, state.checkpoint = spec.steps, spec.guidance, spec.checkpoint
-    state.weights = next(word for word, weights in WEIGHTS.items() if weights == spec.weights)
+    state.weights = _word_of(spec.weights)
     for p, value in zip(space.parameters if space else (), spec.theta, strict=False):
-        state[p.name] = math.log10(value) if p.scaling == "log" else value
+        state[p.name] = _slider_value(p, value)

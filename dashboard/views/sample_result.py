@@ -26,13 +26,7 @@ UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
 POLL_SECONDS = 0.7
 
 
-def result(detail: ExperimentDetail) -> None:
-    """The request of the address, or this model's newest."""
-    try:
-        row = _chosen(detail)
-    except UserError as error:
-        show_user_error(error)
-        return
+def result(detail: ExperimentDetail, row: SampleRow | None) -> None:
     if row is None:
         st.html(
             '<div class="focus-empty" data-testid="empty"><b>No maps drawn yet</b><p>Choose the parameters and press '
@@ -40,15 +34,21 @@ def result(detail: ExperimentDetail) -> None:
         )
         return
     every = POLL_SECONDS if row.status in UNDER_WAY else None
-    st.fragment(_live, run_every=every)(row.id, detail, row.status in UNDER_WAY)
+    with st.container(key="sample-result"):
+        st.fragment(_live, run_every=every)(row.id, detail, row.status in UNDER_WAY)
 
 
-def _chosen(detail: ExperimentDetail) -> SampleRow | None:
+def shown_request(detail: ExperimentDetail) -> SampleRow | None:
+    """The request of the address, or this model's newest; an address that names none is told."""
     asked = st.query_params.get("sample")
     if asked:
-        row = record().sample(asked)
-        if row.spec.experiment == detail.summary.id:
-            return row
+        try:
+            row = record().sample(asked)
+        except UserError as error:
+            show_user_error(error)
+        else:
+            if row.spec.experiment == detail.summary.id:
+                return row
     return next(iter(record().samples(detail.summary.id, 1)), None)
 
 

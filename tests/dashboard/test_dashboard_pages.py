@@ -264,7 +264,7 @@ def test_the_sample_page_shows_the_maps_and_spectrum_of_a_request(small_laborato
 
 
 def test_values_outside_the_training_range_warn_with_the_distance(small_laboratory: Any) -> None:
-    app = open_page("sample", model=small_laboratory.finished)
+    app = open_page("sample", model=small_laboratory.finished, sigma_8="0.8")  # the maps shown are of 1.02
     assert "Outside" not in html(app)
     app.slider(key="sigma_8").set_value(1.02).run()
     assert "5.0 % of its width" in html(app)
