@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from dashboard import queries
 from dashboard.record import record
@@ -13,14 +12,14 @@ from focus_core.config import ExperimentConfig, parse_config
 from focus_core.errors import UserError
 from focus_store.contracts import DesiredState
 from focus_store.recipes import recipe
-
-QUICK = "quick"
-QUICK_SUITE: Mapping[str, Any] = {"name": QUICK, "simulations": 64, "grid": 64, "box": 64.0, "seed": 0}
+from focus_store.settings import QUICK, Settings
 
 
 def quick_command(folder: Path) -> str:
     """What makes the quick suite by hand, as a shell reads it: a folder may have spaces in its name."""
-    return f"focus simulate --out {shlex.quote(str(folder))} --simulations 64 --grid 64 --box 64 --seed 0"
+    suite = Settings.from_environment().quick_suite
+    size = f"--simulations {suite['simulations']} --grid {suite['grid']} --box {suite['box']:g} --seed {suite['seed']}"
+    return f"focus simulate --out {shlex.quote(str(folder))} {size}"
 
 
 def queue_recipe(key: str) -> str:
@@ -47,7 +46,7 @@ def suite_job(config: ExperimentConfig) -> str | None:
     if config.data.dataset != QUICK or any(d.name == QUICK for d in queries.datasets()):
         return None
     running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
-    return running[0].id if running else record().request_simulation(QUICK_SUITE)
+    return running[0].id if running else record().request_simulation(record().settings.quick_suite)
 
 
 def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int, list[str]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from fsspec import available_protocols
@@ -19,6 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from focus_core.errors import UserError
 from focus_core.paths import datasets_folder, focus_home, runs_folder
 
+# The suite that an empty laboratory simulates.
+QUICK = "quick"
 BROKERS = ("filesystem://", "redis://", "rediss://", "redis+socket://", "memory://")
 
 
@@ -44,6 +47,14 @@ class Settings:
     max_retries: int = 3  # automatic restarts of a crashed run, before a person must look
     train_threads: int = 0  # of the trainer; 0 chooses from the machine
     train_niceness: int = 10  # so that a sample and the pages never wait for a training
+    quick_simulations: int = 64  # of the suite that an empty laboratory simulates
+    quick_grid: int = 64  # cells a side of each of them, 1 Mpc/h each
+
+    @property
+    def quick_suite(self) -> dict[str, Any]:
+        """The request of the quick suite, as `Repository.request_simulation` takes it."""
+        grid = self.quick_grid
+        return {"name": QUICK, "simulations": self.quick_simulations, "grid": grid, "box": float(grid), "seed": 0}
 
     @property
     def broker_folder(self) -> Path:
@@ -113,6 +124,8 @@ _NUMBERS: Mapping[str, str] = {
     "FOCUS_MAX_RETRIES": "max_retries",
     "FOCUS_TRAIN_THREADS": "train_threads",
     "FOCUS_TRAIN_NICENESS": "train_niceness",
+    "FOCUS_QUICK_SIMULATIONS": "quick_simulations",
+    "FOCUS_QUICK_GRID": "quick_grid",
 }
 VARIABLES = (
     *("FOCUS_HOME", "FOCUS_DATABASE_URL", "FOCUS_BROKER_URL", "FOCUS_ARTIFACT_URL", "FOCUS_GPU"),
@@ -196,6 +209,10 @@ def _check(settings: Settings) -> None:
             raise UserError(f"{name}: {value:g} is not a positive number of seconds.")
         if field in ("max_retries", "train_threads", "train_niceness") and value < 0:
             raise UserError(f"{name}: {value} is negative; it counts from 0.")
+    if settings.quick_simulations < 1:
+        raise UserError(f"FOCUS_QUICK_SIMULATIONS: {settings.quick_simulations} is too few; a suite has 1 or more.")
+    if settings.quick_grid % 2 or not 8 <= settings.quick_grid <= 1024:
+        raise UserError(f"FOCUS_QUICK_GRID: is {settings.quick_grid}; it must be even, from 8 to 1024.")
     if settings.lease_seconds < 2 * settings.heartbeat_seconds:
         raise UserError(
             f"FOCUS_LEASE_SECONDS: {settings.lease_seconds:g} s is shorter than two heartbeats of "

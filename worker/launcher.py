@@ -38,7 +38,6 @@ from worker.reaper import Reaper
 from worker.simulator import register_found
 
 HOST = "127.0.0.1"
-QUICK_SUITE = {"name": "quick", "simulations": 64, "grid": 64, "box": 64.0, "seed": 0, "space": "wcdm6"}
 _LOOK_SECONDS = 0.2
 _LONGEST_PAUSE = 30.0
 
@@ -160,7 +159,7 @@ class Launcher:
         """The quick suite, and the quickstart behind it; the job's id."""
         first = recipe("quickstart")
         config = parse_config(first.yaml, source=str(first.path))
-        job = str(repository.request_simulation(QUICK_SUITE))
+        job = str(repository.request_simulation(self._settings.quick_suite))
         repository.create_experiment(config, recipe="quickstart", after_job=job)
         say("the record is empty: simulating the quick suite, and training the quickstart on it")
         return job

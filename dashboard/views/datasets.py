@@ -7,7 +7,6 @@ from html import escape
 import streamlit as st
 
 from dashboard import queries
-from dashboard.actions import QUICK_SUITE
 from dashboard.acts import note_start
 from dashboard.datasets import provenance_words
 from dashboard.frame import page_head, warn_without_workers
@@ -17,6 +16,7 @@ from dashboard.views.datasets_detail import detail
 from dashboard.views.datasets_forms import add_form, simulate_form
 from dashboard.views.datasets_jobs import jobs
 from focus_core.errors import UserError
+from focus_core.suites import suite_maps
 from focus_store.contracts import DatasetRow, JobStatus
 
 FORMS = {"add": add_form, "simulate": simulate_form}
@@ -95,15 +95,18 @@ def _empty() -> None:
     """The first action, unless it is under way."""
     if any(job.status in (JobStatus.QUEUED, JobStatus.RUNNING) for job in record().dataset_jobs()):
         return
+    suite = record().settings.quick_suite
+    simulations, grid = suite["simulations"], suite["grid"]
     st.html(
-        '<div class="focus-empty" data-testid="empty"><b>No datasets yet</b><p>The quick suite is 64 particle-mesh '
-        "simulations of 64³ particles with 768 maps, made here in a few minutes. Files of CAMELS or of your own are "
-        "added by their path.</p></div>"
+        '<div class="focus-empty" data-testid="empty"><b>No datasets yet</b><p>The quick suite is '
+        f"{simulations} particle-mesh simulations of {grid}³ particles with "
+        f"{suite_maps(simulations, grid, suite['box'])} maps, made here in a few minutes. Files of "
+        "CAMELS or of your own are added by their path.</p></div>"
     )
     with st.container(horizontal=True, horizontal_alignment="center"):
         if st.button("Simulate the quick suite", type="primary", icon=":material/grain:", key="simulate-quick"):
             try:
-                record().request_simulation(QUICK_SUITE)
+                record().request_simulation(suite)
             except UserError as error:
                 show_user_error(error)
             else:

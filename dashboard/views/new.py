@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import queries
-from dashboard.actions import QUICK, missing_dataset, queue, quick_command
+from dashboard.actions import missing_dataset, queue, quick_command
 from dashboard.acts import note_start
 from dashboard.draft import NAME, YAML, Draft, begun, discarded, place_of, taken_in
 from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
@@ -27,7 +27,7 @@ from focus_core.errors import UserError
 from focus_core.estimate import estimate
 from focus_store.contracts import Status
 from focus_store.recipes import recipes
-from focus_store.settings import Settings
+from focus_store.settings import QUICK, Settings
 
 CLONE = "Clone"
 COLUMNS = 4
@@ -317,10 +317,12 @@ def _notices(config: ExperimentConfig) -> None:
         st.warning(f"Guidance {config.sampling.cfg_scale:g} sharpens maps and biases P(k); 1 is unbiased.")
     missing = missing_dataset(config)
     if missing == QUICK:
-        folder = Settings.from_environment().datasets / QUICK
+        settings = Settings.from_environment()
+        folder = settings.datasets / QUICK
         st.info(
-            "The dataset `quick` is not there yet. Queueing this experiment first simulates it, 64 simulations, a few "
-            f"minutes on two cores; by hand it is\n\n`{quick_command(folder)}`",
+            "The dataset `quick` is not there yet. Queueing this experiment first simulates it, "
+            f"{settings.quick_simulations} simulations, a few minutes on two cores; by hand it "
+            f"is\n\n`{quick_command(folder)}`",
             icon=":material/grain:",
         )
     elif missing is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served_dashboard import ServedDashboard, served_dashboard
-from waiting import PATIENCE_SECONDS
+from waiting import patience
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -62,8 +62,8 @@ def page(browser: Browser) -> Iterator[Page]:
     """A window of 1440 × 1000 in light mode that fails the test if the page fetches anything from outside."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme="light")
     window = context.new_page()
-    window.set_default_timeout(PATIENCE_SECONDS * 1000)
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    window.set_default_timeout(patience() * 1000)
+    expect.set_options(timeout=patience() * 1000)
     outside: list[str] = []
     window.on("request", lambda request: outside.append(request.url) if not _is_local(request.url) else None)
     yield window

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from private_database import require_servers
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
-from waiting import PATIENCE_SECONDS, await_condition
+from waiting import await_condition, patience
 
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
@@ -82,8 +82,8 @@ def visit(stack: str, laboratory: Laboratory, browser: Browser) -> Iterator[Visi
     """One window for the whole visit; it fails the last test if anything came from outside."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme="light")
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_SECONDS * 1000)
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    page.set_default_timeout(patience() * 1000)
+    expect.set_options(timeout=patience() * 1000)
     ours = (laboratory.address, laboratory.address.replace("http", "ws", 1), "data:", "blob:", "about:")
     outside: list[str] = []
     page.on("request", lambda sent: None if sent.url.startswith(ours) else outside.append(sent.url))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -27,6 +29,10 @@ from focus_store.settings import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
+TASKS = Path(__file__).parents[2] / "tasks"
+SIMULATIONS, GRID = 16, 32
+# On so small a suite the quickstart's own 30 epochs could end before the reader has looked; the visit stops it.
+EPOCHS = 3000
 # Experiment 02 made small enough for a test: every other key as the recipe has it.
 SMALLER = {
     r"base_channels: \d+": "base_channels: 8",
@@ -42,7 +48,12 @@ def laboratory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     """On SQLite and files as `make up` has it, and on PostgreSQL and Redis as `make stack` does."""
     if request.param == "stack":
         require_servers()
-    running = start_laboratory(tmp_path_factory.mktemp("home"), command=request.param)
+    tasks = tmp_path_factory.mktemp("recipes") / "tasks"
+    shutil.copytree(TASKS, tasks)
+    quickstart = tasks / "quickstart" / "config.yaml"
+    quickstart.write_text(re.sub(r"num_epochs: \d+", f"num_epochs: {EPOCHS}", quickstart.read_text()))
+    small = {"FOCUS_QUICK_SIMULATIONS": str(SIMULATIONS), "FOCUS_QUICK_GRID": str(GRID), "FOCUS_TASKS": str(tasks)}
+    running = start_laboratory(tmp_path_factory.mktemp("home"), command=request.param, variables=small)
     yield running
     stop_laboratory(running)
 
@@ -95,7 +106,7 @@ def test_an_empty_laboratory_simulates_the_quick_suite_and_shows_how_far_it_is(
     page: Page, laboratory: Laboratory
 ) -> None:
     page.goto(laboratory.address)
-    expect(page.get_by_test_id("simulation")).to_contain_text(re.compile(r"\d+ of 64"))
+    expect(page.get_by_test_id("simulation")).to_contain_text(re.compile(rf"\d+ of {SIMULATIONS}\b"))
     expect(page.get_by_test_id("status-line")).to_contain_text("worker")
 
 
@@ -256,12 +267,12 @@ def test_a_universe_is_sampled_at_chosen_parameters_and_downloaded(
     answer = page.request.get(urljoin(laboratory.address, link))
     assert "attachment" in answer.headers["content-disposition"]
     arrays: Any = np.load(io.BytesIO(answer.body()))
-    assert arrays["maps"].shape == (4, 64, 64)
+    assert arrays["maps"].shape == (4, GRID, GRID)
     assert np.all(arrays["maps"] > 0)
     theta = dict(zip(arrays["param_names"].tolist(), arrays["params"].ravel()[:6].tolist(), strict=True))
     assert theta["Omega_m"] == pytest.approx(0.25)
     assert theta["sigma_8"] == pytest.approx(0.9)
-    assert float(arrays["box_size"]) == 64.0
+    assert float(arrays["box_size"]) == float(GRID)
 
 
 def test_parameters_outside_the_training_range_are_said_to_be_so(

@@ -347,3 +347,18 @@ class TestAddressesThatNameNothing:
 def test_the_command_that_makes_the_quick_suite_can_be_pasted_into_a_shell() -> None:
     words = shlex.split(quick_command(Path("/home/a b/quick")))
     assert words[:4] == ["focus", "simulate", "--out", "/home/a b/quick"]
+
+
+def test_the_quick_suite_has_the_size_that_the_laboratory_was_given(
+    empty_record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOCUS_QUICK_SIMULATIONS", "12")
+    monkeypatch.setenv("FOCUS_QUICK_GRID", "32")
+    assert "--simulations 12 --grid 32 --box 32 --seed 0" in quick_command(Path("quick"))
+    app = open_page("datasets")
+    assert "12 particle-mesh simulations of 32³ particles with 144 maps" in html(app)
+    app.button(key="simulate-quick").click().run()
+    (job,) = empty_record.jobs()
+    assert {name: job.arguments[name] for name in ("name", "simulations", "grid", "box", "seed")} == {
+        "name": "quick", "simulations": 12, "grid": 32, "box": 32.0, "seed": 0,
+    }  # fmt: skip

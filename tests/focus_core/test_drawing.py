@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from waiting import await_condition
+from waiting import await_condition, patience
 
 from focus_core import sampling
 from focus_core.cli import main
@@ -125,7 +125,7 @@ def interrupted(words: list[str], partial: Path, pieces: int, by: signal.Signals
     process = subprocess.Popen([sys.executable, "-m", "focus_core.cli", *words], stderr=subprocess.PIPE, text=True)
     await_condition(lambda: process.poll() is not None or len(written(partial)) >= pieces, f"{pieces} pieces")
     process.send_signal(by)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=patience())
     return subprocess.CompletedProcess(words, process.returncode, stderr=said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import itertools
 import multiprocessing
 import os
@@ -13,23 +14,35 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import JOB_TRANSITIONS, TRANSITIONS, Claim, DesiredState, JobStatus, Status, Wish
 from focus_store.queue import SAMPLE, TRAIN, message_folder
 from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.session import database_now, open_record
 from focus_store.settings import Settings
 from focus_store.tables import Experiment, Job
 from focus_store.transitions import move
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
+def eventually(condition: Callable[[], object]) -> None:
+    await_condition(condition, "what comes with time")
+
+
+def now(repository: Repository) -> datetime.datetime:
+    with repository.reading() as session:
+        return database_now(session)
+
+
+def lease(repository: Repository, claim: Claim) -> tuple[datetime.datetime, datetime.datetime]:
+    """When a claimed experiment's lease runs out, and when its worker was heard of last."""
+    with repository.reading() as session:
+        row = session.get_one(Experiment, claim.id)
+        assert row.lease_until is not None
+        assert row.heartbeat_at is not None
+        return row.lease_until, row.heartbeat_at
 
 
 def status_of(repository: Repository, experiment_id: str) -> Status:
@@ -64,7 +77,7 @@ class TestClaims:
         ]
         for process in processes:
             process.start()
-        answers = [results.get(timeout=120) for _ in processes]
+        answers = [results.get(timeout=patience()) for _ in processes]
         for process in processes:
             process.join()
         winners = [answer for answer in answers if answer is not None]
@@ -126,16 +139,13 @@ class TestClaims:
         repository.create_experiment(config)
         claim = repository.claim(TRAIN, "host:1")
         assert claim is not None
-        for _ in range(3 * round(repository.settings.lease_seconds / repository.settings.heartbeat_seconds)):
-            time.sleep(repository.settings.heartbeat_seconds)
-            assert repository.renew(claim) is Wish.GO_ON
-        with repository.reading() as session:
-            row = session.get(Experiment, claim.id)
-            assert row is not None
-            assert row.lease_until is not None
-            assert row.heartbeat_at is not None
-            lease = (row.lease_until - row.heartbeat_at).total_seconds()
-        assert lease == pytest.approx(repository.settings.lease_seconds)
+        first, _ = lease(repository, claim)
+        with contextlib.closing(open_record(replace(repository.settings, lease_seconds=600.0))) as patient:
+            assert patient.renew(claim) is Wish.GO_ON
+        eventually(lambda: now(repository) > first)
+        assert repository.expire_leases() == []
+        until, heartbeat = lease(repository, claim)
+        assert (until - heartbeat).total_seconds() == pytest.approx(600.0)
 
 
 class TestCrashes:
@@ -239,7 +249,8 @@ class TestMessages:
         self, repository: Repository, settings: Settings, config: ExperimentConfig
     ) -> None:
         row_id = repository.create_experiment(config)
-        assert repository.republish() == []
+        with contextlib.closing(open_record(replace(repository.settings, republish_seconds=600.0))) as patient:
+            assert patient.republish() == []
         eventually(repository.republish)
         assert self.messages(settings) == 2
         assert repository.republish(all_waiting=True) == [row_id]

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from private_database import ServerPool
-from waiting import await_condition
+from waiting import await_condition, slowness
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
@@ -31,7 +31,6 @@ from worker.reaper import Reaper
 
 IMPATIENT = {
     "FOCUS_HEARTBEAT_SECONDS": "0.5",
-    "FOCUS_LEASE_SECONDS": "4",
     "FOCUS_REAP_SECONDS": "0.5",
     "FOCUS_POLL_SECONDS": "0.1",
     "FOCUS_REPUBLISH_SECONDS": "2",
@@ -45,7 +44,9 @@ IMPATIENT = {
 class RealLaboratory:
     def __init__(self, home: Path, database_url: str = "", broker_url: str = "") -> None:
         where = {"FOCUS_HOME": str(home), "FOCUS_DATABASE_URL": database_url, "FOCUS_BROKER_URL": broker_url}
-        self.environment = {**os.environ, **IMPATIENT, **where}
+        # A worker that waits long for its turn on a busy machine is no dead one.
+        lease = {"FOCUS_LEASE_SECONDS": f"{4 * slowness():g}"}
+        self.environment = {**os.environ, **IMPATIENT, **lease, **where}
         self.settings = Settings.from_environment(self.environment)
         migrate(self.settings.database_url)
         make_folders(self.settings)

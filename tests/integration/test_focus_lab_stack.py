@@ -15,7 +15,7 @@ import psutil
 import pytest
 from private_database import require_servers
 from running_laboratory import answers, free_port
-from waiting import await_condition
+from waiting import await_condition, patience, slowness
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_store.contracts import JobStatus, Status
@@ -49,7 +49,7 @@ class Stack:
             "FOCUS_DATABASE_URL": "",
             "FOCUS_BROKER_URL": "",
             "FOCUS_HEARTBEAT_SECONDS": "1",
-            "FOCUS_LEASE_SECONDS": "8",
+            "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_POLL_SECONDS": "0.2",
             "OMP_NUM_THREADS": "1",
         }
@@ -125,7 +125,7 @@ def test_a_stack_trains_ends_with_everything_and_goes_on_after_a_crash(stack: St
     repository.close()
     stack.remember()
     stack.process.send_signal(signal.SIGTERM)
-    assert stack.process.wait(200) == 0
+    assert stack.process.wait(patience()) == 0
     assert all(is_gone(process) for process in stack.seen.values())
     assert not Path(json.loads((stack.home / "laboratory.lock").read_text())["broker_url"][15:]).parent.exists()
 
@@ -142,7 +142,7 @@ def test_make_stack_begins_and_ctrl_c_ends_it_with_both_servers(stack: Stack) ->
     assert sockets.exists()
     assert stack.process is not None
     os.killpg(stack.process.pid, signal.SIGINT)
-    stack.process.wait(200)
+    stack.process.wait(patience())
     await_condition(lambda: all(is_gone(process) for process in stack.seen.values()), "every process to end")
     assert not sockets.exists()
     assert "FOCUS has ended" in stack.output.read_text()

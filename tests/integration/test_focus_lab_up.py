@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from waiting import await_condition
+from waiting import await_condition, patience, slowness
 
 from focus_store.contracts import JobStatus, Status
 from focus_store.session import open_record
@@ -54,7 +54,7 @@ class Up:
             "FOCUS_DATABASE_URL": "",
             "FOCUS_BROKER_URL": "",
             "FOCUS_HEARTBEAT_SECONDS": "1",
-            "FOCUS_LEASE_SECONDS": "8",
+            "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_REAP_SECONDS": "1",
             "FOCUS_POLL_SECONDS": "0.2",
             "OMP_NUM_THREADS": "1",
@@ -83,7 +83,7 @@ class Up:
             return False
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*LAB, command], env=self.environment, capture_output=True, text=True, timeout=200)
+        return subprocess.run([*LAB, command], env=self.environment, capture_output=True, text=True, timeout=patience())
 
     def remember(self) -> None:
         if self.process is not None:
@@ -129,7 +129,7 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     # Ctrl-C ends every child, in the middle of the suite.
     lab.remember()
     process.send_signal(signal.SIGINT)
-    assert process.wait(200) == 0
+    assert process.wait(patience()) == 0
     assert lab.left() == []
     assert lab.repository.job(job.id).status is JobStatus.QUEUED
     made = lab.repository.job(job.id).done
@@ -144,7 +144,7 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     down = lab.run("down")
     assert down.returncode == 0, down.stderr
     assert lab.process is not None
-    assert lab.process.wait(200) == 0
+    assert lab.process.wait(patience()) == 0
     assert lab.left() == []
     assert not lab.answers()
 

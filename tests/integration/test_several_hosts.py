@@ -19,7 +19,7 @@ import pytest
 from private_database import require_servers
 from running_laboratory import free_port
 from s3_server import S3Server
-from waiting import await_condition
+from waiting import await_condition, patience, slowness
 
 from focus_core.config import ExperimentConfig
 from focus_core.progress import JOURNAL
@@ -52,7 +52,7 @@ def test_a_run_goes_on_and_is_sampled_on_hosts_that_share_no_disk(
         laboratory.await_condition(lambda: laboratory.summary(run).status is Status.PAUSED, "the pause")
         stopped_at = laboratory.summary(run).step
         first.send_signal(signal.SIGTERM)
-        first.wait(120)
+        first.wait(patience())
         shutil.rmtree(homes["a"])
 
         laboratory.worker(TRAIN, "-b", **hosts["b"])
@@ -138,7 +138,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             "FOCUS_DATABASE_URL": servers.database_url(),
             "FOCUS_BROKER_URL": servers.broker_url,
             "FOCUS_HEARTBEAT_SECONDS": "1",
-            "FOCUS_LEASE_SECONDS": "8",
+            "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "OMP_NUM_THREADS": "1",
         }
         output = tmp_path / "up.txt"
@@ -170,7 +170,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             members = family(process.pid)
             process.send_signal(signal.SIGINT)
             try:
-                assert process.wait(200) == 0
+                assert process.wait(patience()) == 0
             finally:
                 kill(members)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from waiting import patience
 
 from focus_core.config import ExperimentConfig
 from focus_core.progress import JOURNAL
@@ -138,7 +139,7 @@ def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(120)
+    worker.wait(patience())
     assert laboratory.summary(run).status is Status.QUEUED
     assert laboratory.left() == []
     assert repository.state().workers == (), "a worker that ends in order signs off"

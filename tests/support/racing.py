@@ -7,6 +7,8 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
+from waiting import patience
+
 from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
@@ -27,11 +29,11 @@ def race(repository: Repository, action: Callable[[Repository, int], Any]) -> li
     repository.close()
     context = multiprocessing.get_context("fork")  # no connection is open, and no thread runs
     barrier, results = context.Barrier(RACERS), context.Queue()
-    patient = dataclasses.replace(repository.settings, lease_seconds=60.0)  # nothing runs out during the race
+    patient = dataclasses.replace(repository.settings, lease_seconds=600.0)  # nothing runs out during the race
     processes = [context.Process(target=_run, args=(action, patient, barrier, results, i)) for i in range(RACERS)]
     for process in processes:
         process.start()
-    answers = [results.get(timeout=120) for _ in processes]
+    answers = [results.get(timeout=patience()) for _ in processes]
     for process in processes:
         process.join()
     return answers

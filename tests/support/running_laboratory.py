@@ -9,11 +9,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from waiting import await_condition
+from waiting import await_condition, patience
 
 
 @dataclass
@@ -46,10 +47,12 @@ def answers(url: str) -> bool:
         return False
 
 
-def start_laboratory(home: Path, *options: str, command: str = "up") -> Laboratory:
+def start_laboratory(
+    home: Path, *options: str, command: str = "up", variables: Mapping[str, str] | None = None
+) -> Laboratory:
     """`focus-lab up` (or `stack`) as make starts it, on a free port and a home of its own; once the page answers."""
     port = free_port()
-    environment = {**os.environ, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
+    environment = {**os.environ, **(variables or {}), "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
     words = [sys.executable, "-m", "worker.laboratory", command, *options]
     with (home / "up.txt").open("wb") as output:
         process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -73,8 +76,8 @@ def stop_laboratory(laboratory: Laboratory) -> None:
     left = children
     laboratory.process.send_signal(signal.SIGINT)
     try:
-        laboratory.process.wait(timeout=120)
-        _, left = psutil.wait_procs(children, timeout=30)
+        laboratory.process.wait(timeout=patience())
+        _, left = psutil.wait_procs(children, timeout=patience())
     finally:
         for process in left:
             if process.is_running():

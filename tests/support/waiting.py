@@ -1,19 +1,40 @@
-"""Waiting for a condition, for tests of real processes."""
+"""Waiting for a condition, for tests of real processes, as long as the machine's load makes it necessary."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # Shared machines stall for tens of seconds at times; conditions are awaited, never slept for.
 PATIENCE_SECONDS = 300.0
 
 
-def await_condition(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+def slowness() -> float:
+    """How many programs want each core, 1 or more: all that is timed takes so many times as long as it would alone."""
+    wanting = max(os.getloadavg()[0], _running())  # the average of a minute, and what began just now
+    return max(1.0, wanting / (os.cpu_count() or 1))
+
+
+def _running() -> int:
+    try:
+        return int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
+    except OSError:  # not Linux
+        return 0
+
+
+def patience() -> float:
+    """Seconds that are worth waiting here and now for what a quiet machine does in less than 300."""
+    return PATIENCE_SECONDS * slowness()
+
+
+def await_condition(condition: Callable[[], Any], what: str) -> Any:
     """The first true answer; the sentence of a failure says what was waited for."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for: {what}"
+        waited = time.monotonic() - began
+        assert waited < patience(), f"waited {waited:.0f} s in vain for: {what}"
         time.sleep(0.1)
     return answer

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from waiting import await_condition
 
 from focus_core.config import validate_config
 from focus_store.contracts import Claim, DesiredState, Status
@@ -65,7 +65,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
         log = tmp_path / f"child-{len(started)}.log"
         process = spawn([sys.executable, "-c", program, "--exp-dir", str(tmp_path)], log, os.environ)
         started.append(process)
-        await_condition(lambda: "up" in log.read_text())
+        await_condition(lambda: "up" in log.read_text(), "the child to be up")
         return process
 
     yield run
@@ -84,13 +84,6 @@ def test_a_training_gives_way_to_other_sessions_and_not_only_to_its_own(tmp_path
     finally:
         end(family(process.pid), 10.0)
         process.wait()
-
-
-def await_condition(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def claim_one(repository: Repository) -> tuple[str, Claim]:
@@ -127,11 +120,11 @@ class TestEnding:
         parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
-        await_condition(lambda: "up" in (tmp_path / "log").read_text())
+        await_condition(lambda: "up" in (tmp_path / "log").read_text(), "the child to be up")
         parent.kill()
         parent.wait()
         parent.stdout.close()
-        await_condition(lambda: is_gone(child))
+        await_condition(lambda: is_gone(child), "the end of the child")
 
     def test_what_an_earlier_attempt_left_behind_is_found_by_its_folder(self, start: Any, tmp_path: Path) -> None:
         process = start(POLITE)
@@ -182,14 +175,28 @@ class TestWatching:
             Watch(repository, claim, process, look, lambda: False).run()
         assert process.poll() == -signal.SIGKILL
 
-    def test_a_lease_is_renewed_while_the_child_runs(self, repository: Repository, start: Any) -> None:
+    def test_a_lease_is_renewed_while_the_child_runs(self, repository: Repository, start: Any, tmp_path: Path) -> None:
         _, claim = claim_one(repository)
-        process = start("print('up', flush=True); import time; time.sleep(1.0)")
-        with repository.reading() as session:
-            first = session.connection().exec_driver_sql("SELECT heartbeat_at FROM experiment").scalar()
-        assert watch(repository, claim, process).run() == 0
-        with repository.reading() as session:
-            assert session.connection().exec_driver_sql("SELECT heartbeat_at FROM experiment").scalar() > first
+        seen = tmp_path / "renewed"
+        process = start(
+            "import pathlib, time; print('up', flush=True)\n"
+            f"while not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.02)"
+        )
+
+        def heartbeat() -> Any:
+            with repository.reading() as session:
+                return session.connection().exec_driver_sql("SELECT heartbeat_at FROM experiment").scalar()
+
+        first, looks = heartbeat(), 0
+
+        def look() -> None:
+            nonlocal looks
+            looks += 1
+            if heartbeat() > first or looks > 200:
+                seen.touch()
+
+        assert Watch(repository, claim, process, look, lambda: False).run() == 0
+        assert heartbeat() > first
 
 
 class TestOutcomes:

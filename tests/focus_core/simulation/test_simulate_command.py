@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import patience
 
 from focus_core.cli import main
 from focus_core.data.folder import open_folder
@@ -35,7 +36,7 @@ def test_a_signal_stops_with_3_after_a_whole_simulation(tmp_path: Path, number: 
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(number)
-    errors = process.communicate(timeout=120)[1]
+    errors = process.communicate(timeout=patience())[1]
     assert process.returncode == 3, errors
     assert "of 60 simulations; the same command goes on." in errors
     finished = len(list((tmp_path / "s" / ".suite").glob("simulation_*.npy")))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from waiting import patience
 
 from focus_core.config import ExperimentConfig
 from focus_core.config_training import AugmentationSection
@@ -106,7 +107,7 @@ def test_the_next_batches_are_made_while_one_is_used_and_no_more() -> None:
     results = ahead([lambda n=n: make(n) for n in range(20)], threads=1)
     assert list(islice(results, 2)) == [0, 1]
     for _ in range(4):
-        assert enough.acquire(timeout=60)
+        assert enough.acquire(timeout=patience())
     assert made == [0, 1, 2, 3]
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() == 1 or not [t for t in threading.enumerate() if t.name.startswith("maps")]

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import torch
 from full_disk import files_no_larger_than
 from safetensors import SafetensorError, safe_open
+from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
@@ -176,13 +176,6 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_sentence(
     assert "not finite" in last["message"]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_sigterm_ends_the_command_with_code_3_and_a_checkpoint(
     tmp_path: Path, tiny_home: Path, tiny_config: ConfigMaker
 ) -> None:
@@ -192,9 +185,9 @@ def test_sigterm_ends_the_command_with_code_3_and_a_checkpoint(
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(config), "--exp-dir", str(folder)]
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        wait_for(lambda: len(losses(folder)) > 3 or process.poll() is not None)
+        await_condition(lambda: len(losses(folder)) > 3 or process.poll() is not None, "the first losses")
         process.send_signal(signal.SIGTERM)
-        _, message = process.communicate(timeout=120)
+        _, message = process.communicate(timeout=patience())
     assert process.returncode == 3, message
     assert b"start it again to resume" in message
     state = load_checkpoint(folder / LAST)
@@ -219,9 +212,9 @@ def test_a_training_notices_that_its_parent_died(tmp_path: Path) -> None:
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", parent]) as process:
-        wait_for((tmp_path / "listening").exists)
+        await_condition((tmp_path / "listening").exists, "the child to listen")
         process.kill()
-    wait_for((tmp_path / "noticed").exists)
+    await_condition((tmp_path / "noticed").exists, "the child to notice")
 
 
 class Killed(BaseException):

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import torch
 import torch.distributed as dist
-from waiting import await_condition
+from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
@@ -60,7 +60,7 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         await_condition(lambda: epochs(shared) >= 2 or process.poll() is not None, "two epochs")
         os.kill(int((shared / LOCK).read_text()), signal.SIGTERM)
-        _, words = process.communicate(timeout=120)
+        _, words = process.communicate(timeout=patience())
     assert process.returncode == 3, words.decode()
     assert words.decode().startswith("focus train: stopped by SIGTERM at epoch")
     stopped = epochs(shared)
