@@ -9,7 +9,7 @@ import pytest
 from outgoing import Outgoing
 from playwright.sync_api import Browser, Page, expect
 from served_dashboard import ServedDashboard
-from waiting import PATIENCE_SECONDS, await_condition
+from waiting import await_condition, patience
 
 pytestmark = pytest.mark.browser
 
@@ -21,8 +21,8 @@ def window(browser: Browser, address: str, *, bypass_csp: bool = False) -> Itera
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, bypass_csp=bypass_csp)
     outgoing = Outgoing(context, address)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_SECONDS * 1000)
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    page.set_default_timeout(patience() * 1000)
+    expect.set_options(timeout=patience() * 1000)
     yield page, outgoing
     context.close()
 
