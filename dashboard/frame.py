@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 
 import streamlit as st
 
 from dashboard.record import broker_problem, laboratory
-from dashboard.words import age
+from dashboard.words import age, duration
 from focus_core.errors import UserError
-from focus_store.contracts import LaboratoryState
+from focus_store.contracts import LaboratoryState, Life, WorkerRow
 
 START_COMMAND = "focus-lab up"
 NO_WORKER = f"No worker is running, so nothing that is queued will start. Start the laboratory with `{START_COMMAND}`."
@@ -38,12 +38,22 @@ def state_markup(state: LaboratoryState) -> str:
         for number, word in ((state.running, "running"), (state.queued, "queued"), (state.failed, "failed"))
         if number or word != "failed"
     )
-    n = len(state.workers)
-    if n:
-        workers = f'<span class="focus-dot"></span>{n} worker{"s" if n > 1 else ""}, {age(state.heartbeat_age)}'
-    else:
-        workers = f'<span class="focus-dot off"></span>no worker: run <b>{START_COMMAND}</b>'
-    return f'<div class="focus-state" data-testid="status-line" role="status">{counts}<span>{workers}</span></div>'
+    dot = f'<span class="focus-dot{"" if state.workers and not state.silent else " off"}"></span>'
+    return (
+        f'<div class="focus-state" data-testid="status-line" role="status">{counts}'
+        f"<span>{dot}{_workers_markup(state)}</span></div>"
+    )
+
+
+def _workers_markup(state: LaboratoryState) -> str:
+    """ "2 workers, 3 s ago"; what is silent is said, for how long."""
+    n, silent = len(state.workers), state.silent
+    if not n:
+        return f"no worker: run <b>{START_COMMAND}</b>"
+    words = f"{n} worker{'s' if n > 1 else ''}"
+    if not silent:
+        return f"{words}, {age(state.heartbeat_age)}"
+    return f"{words}, {f'{len(silent)} ' if len(silent) < n else ''}{silent_words(silent)}"
 
 
 @st.fragment(run_every=5.0)
@@ -51,8 +61,24 @@ def warn_without_workers() -> None:
     """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
     if problem := broker_problem():
         st.warning(f"{BROKER_AWAY} ({problem})", icon=":material/cloud_off:")
-    if not laboratory().workers:
+    warn_of_workers(laboratory().workers)
+
+
+def warn_of_workers(workers: Sequence[WorkerRow]) -> None:
+    """A warning where nothing that is queued will start, or where nobody knows whether it will."""
+    if not workers:
         st.warning(NO_WORKER, icon=":material/power_off:")
+    elif all(worker.life is not Life.LIVE for worker in workers):
+        st.warning(
+            f"No worker has been heard of lately ({silent_words(workers)}). If none comes back, start the laboratory "
+            f"with `{START_COMMAND}`.",
+            icon=":material/heart_broken:",
+        )
+
+
+def silent_words(workers: Sequence[WorkerRow]) -> str:
+    """ "silent for 16 s", of the one that was heard of last."""
+    return f"silent for {duration(round(min(worker.heartbeat_age for worker in workers)))}".replace(".0 s", " s")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ def experiment_seconds_left(row: ExperimentSummary) -> float | None:
     """Of a run that is under way and has measured an epoch; None otherwise."""
     if row.status not in ACTIVE or not row.seconds_per_epoch:
         return None
-    return max(row.num_epochs - row.epoch, 0) * row.seconds_per_epoch
+    return (1.0 - row.progress) * row.num_epochs * row.seconds_per_epoch
 
 
 def ends_about(row: ExperimentSummary) -> str | None:

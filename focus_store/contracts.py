@@ -101,6 +101,7 @@ class ExperimentSummary:
     epoch: int  # completed epochs
     num_epochs: int
     step: int
+    steps_per_epoch: int | None  # known once the trainer has opened the data
     best_val_loss: float | None
     last_val_loss: float | None
     power_error: float | None  # mean |ratio − 1| of P(k) over the bands, latest figure
@@ -114,6 +115,13 @@ class ExperimentSummary:
     ended_at: datetime.datetime | None
     seconds_trained: float
     attempts: int
+
+    @property
+    def progress(self) -> float:
+        """0 … 1, by steps, so that it moves within a long epoch; the one number behind bars, words and time left."""
+        epochs = self.epoch / self.num_epochs if self.num_epochs else 0.0
+        total = self.num_epochs * (self.steps_per_epoch or 0)
+        return min(max(epochs, self.step / total if total else 0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -286,6 +294,25 @@ class Speed:
     images_per_second: float
 
 
+class Life(StrEnum):
+    """What the age of a worker's last heartbeat says about it."""
+
+    LIVE = "live"  # its beat is fresh
+    SILENT = "silent"  # a beat is missing, but what it works on is still its own
+    LOST = "lost"  # silent for longer than a lease: what it had goes to another
+
+
+# A beat that is late by half a heartbeat is no news on a busy machine; a later one has been missed.
+FRESH_HEARTBEATS = 1.5
+
+
+def life(heartbeat_age: float, heartbeat_seconds: float, lease_seconds: float) -> Life:
+    """The one judgement about a worker's life; its age is by the database's clock."""
+    if heartbeat_age >= lease_seconds:
+        return Life.LOST
+    return Life.LIVE if heartbeat_age < FRESH_HEARTBEATS * heartbeat_seconds else Life.SILENT
+
+
 @dataclass(frozen=True)
 class WorkerRow:
     id: str
@@ -300,6 +327,7 @@ class WorkerRow:
     memory_used: int | None = None  # bytes, of the GPU or by the worker and its children
     memory_total: int | None = None  # bytes
     utilisation: float | None = None  # of the device, 0 … 1
+    life: Life = Life.LIVE
 
 
 @dataclass(frozen=True)
@@ -309,8 +337,12 @@ class LaboratoryState:
     running: int
     queued: int
     failed: int
-    workers: tuple[WorkerRow, ...]
+    workers: tuple[WorkerRow, ...]  # live or silent; those that are lost are none any more
     heartbeat_age: float | None  # of the freshest worker, seconds
+
+    @property
+    def silent(self) -> tuple[WorkerRow, ...]:
+        return tuple(worker for worker in self.workers if worker.life is Life.SILENT)
 
 
 @dataclass(frozen=True)

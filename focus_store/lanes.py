@@ -11,12 +11,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, JobStatus, Status, WorkerRow
+from focus_store.contracts import ACTIVE, JobStatus, Life, Status, WorkerRow
 from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, TRAIN
 from focus_store.requests import PERSON
-from focus_store.results import worker_row
-from focus_store.session import Record, database_now
-from focus_store.tables import Experiment, Job, SampleRequest, Worker
+from focus_store.results import Results
+from focus_store.session import database_now
+from focus_store.tables import Experiment, Job, SampleRequest
 from focus_store.transitions import move, unknown
 
 LANE_WORDS = {TRAIN: "training", SAMPLE: "sampling"}
@@ -59,20 +59,10 @@ class _Waiting:
     blocked_by: str | None
 
 
-class Lanes(Record):
-    def every_worker(self) -> list[WorkerRow]:
-        """Workers of the record, silent ones too: they are forgotten after ten leases."""
-        with self.reading() as session:
-            now = database_now(session)
-            rows = session.scalars(select(Worker).order_by(Worker.lane, Worker.id)).all()
-            return [worker_row(row, (now - row.heartbeat_at).total_seconds()) for row in rows]
-
-    def is_live(self, worker: WorkerRow) -> bool:
-        return worker.heartbeat_age < 2 * self.settings.lease_seconds
-
+class Lanes(Results):
     def lane(self, lane: str) -> list[LaneEntry]:
         """What runs, then what waits in the order in which it will be taken, each with its reason."""
-        workers = [w for w in self.every_worker() if w.lane == lane and self.is_live(w)]
+        workers = [w for w in self.every_worker() if w.lane == lane and w.life is not Life.LOST]
         with self.reading() as session:
             now = database_now(session)
             running = _running(session, lane, now)

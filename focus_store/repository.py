@@ -17,7 +17,7 @@ from focus_store.unfinished import UnfinishedForms
 
 
 class Repository(
-    Experiments, Metrics, Results, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Disk, Drafts,
+    Experiments, Metrics, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Results, Disk, Drafts,
     UnfinishedForms,
 ):  # fmt: skip
     """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests` and `drafts`, what stands on

@@ -15,12 +15,15 @@ from focus_store.contracts import (
     JobRow,
     JobStatus,
     LaboratoryState,
+    Life,
     SampleRow,
     SampleSpec,
     Status,
     WorkerRow,
+    life,
 )
 from focus_store.session import Record, database_now
+from focus_store.settings import Settings
 from focus_store.tables import Dataset, Experiment, Job, SampleRequest, Spectrum, Worker
 from focus_store.transitions import unknown
 
@@ -61,16 +64,11 @@ class Results(Record):
         return [dataset_row(row) for row in rows]
 
     def state(self) -> LaboratoryState:
-        """Counts of experiments and the workers that showed themselves within two leases."""
+        """Counts of experiments, and the workers that are not lost."""
         counts = select(Experiment.status, func.count()).where(Experiment.archived_at.is_(None))
         with self.reading() as session:
             by_status = {row[0]: row[1] for row in session.execute(counts.group_by(Experiment.status))}
-            now = database_now(session)
-            rows = [
-                worker_row(w, (now - w.heartbeat_at).total_seconds())
-                for w in session.scalars(select(Worker).order_by(Worker.lane, Worker.id))
-            ]
-        workers = tuple(w for w in rows if w.heartbeat_age < 2 * self.settings.lease_seconds)
+        workers = tuple(worker for worker in self.every_worker() if worker.life is not Life.LOST)
         return LaboratoryState(
             running=sum(by_status.get(status, 0) for status in ACTIVE),
             queued=by_status.get(Status.QUEUED, 0),
@@ -78,6 +76,13 @@ class Results(Record):
             workers=workers,
             heartbeat_age=min((max(0.0, w.heartbeat_age) for w in workers), default=None),
         )
+
+    def every_worker(self) -> list[WorkerRow]:
+        """Workers of the record, lost ones too: they are forgotten after ten leases."""
+        with self.reading() as session:
+            now = database_now(session)
+            rows = session.scalars(select(Worker).order_by(Worker.lane, Worker.id)).all()
+        return [worker_row(row, (now - row.heartbeat_at).total_seconds(), self.settings) for row in rows]
 
     def is_empty(self) -> bool:
         """Whether nothing was ever asked of this record: no experiment, no dataset, no job."""
@@ -128,10 +133,11 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
     )
 
 
-def worker_row(row: Worker, age: float) -> WorkerRow:
+def worker_row(row: Worker, age: float, settings: Settings) -> WorkerRow:
     names = ("id", "host", "lane", "pid", "device", "current", "slot", "message")
     measured = ("memory_used", "memory_total", "utilisation")
-    return WorkerRow(heartbeat_age=age, **{name: getattr(row, name) for name in (*names, *measured)})
+    found = life(age, settings.heartbeat_seconds, settings.lease_seconds)
+    return WorkerRow(heartbeat_age=age, life=found, **{name: getattr(row, name) for name in (*names, *measured)})
 
 
 def dataset_row(row: Dataset) -> DatasetRow:

@@ -22,7 +22,7 @@ from dashboard.views.experiment_samplers import samplers
 from dashboard.views.experiment_tabs import tabs
 from dashboard.words import DASH
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, ExperimentDetail, ExperimentSummary, Status
+from focus_store.contracts import ACTIVE, ExperimentSummary, Status
 
 MOVING = ACTIVE | {Status.QUEUED}
 
@@ -67,7 +67,7 @@ def _head(experiment_id: str) -> None:
         _delete_act(row)
         actions(detail)
     stop_question(detail)
-    st.html(progress(row.epoch / max(row.num_epochs, 1) if not row.step else _done(detail), "Progress of the training"))
+    st.html(progress(row.progress, "Progress of the training"))
     state_message(detail)
     deletion_question(row.id, {row.id: row.name}, lambda: leave_for_list(row.id))
     st.html(readouts(numbers(detail), "experiment-readouts"))
@@ -86,13 +86,6 @@ def _delete_act(row: ExperimentSummary) -> None:
         on_click=ask_to_delete,
         args=(row.id, {row.id: row.name}),
     )
-
-
-def _done(detail: ExperimentDetail) -> float:
-    """By steps, so that it moves within a long epoch too."""
-    row = detail.summary
-    total = row.num_epochs * (detail.steps_per_epoch or 0)
-    return row.step / total if total else row.epoch / max(row.num_epochs, 1)
 
 
 def _curves(experiment_id: str) -> None:

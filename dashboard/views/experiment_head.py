@@ -11,14 +11,23 @@ import streamlit as st
 from dashboard import queries
 from dashboard.acts import Act, Kind, draw, question
 from dashboard.datasets import changed_files, learnt_other_content
-from dashboard.frame import NO_WORKER
+from dashboard.frame import silent_words, warn_of_workers
 from dashboard.markup import Readout
 from dashboard.record import laboratory, record
 from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
 from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
-from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, ExperimentDetail, ExperimentSummary, Status
+from focus_store.contracts import (
+    ACTIVE,
+    RESUMABLE,
+    DesiredState,
+    ExperimentDetail,
+    ExperimentSummary,
+    Life,
+    Status,
+    WorkerRow,
+)
 
 SLOT_WIDTH = 124  # px: of the longest word, so that no word moves a slot
 
@@ -100,12 +109,24 @@ def state_message(detail: ExperimentDetail) -> None:
         st.info("Stopping: the trainer finishes its step and writes a checkpoint.", icon=":material/hourglass_top:")
     elif row.desired_state is DesiredState.PAUSE and row.status in ACTIVE:
         st.info("Pausing: the trainer finishes its step and writes a checkpoint.", icon=":material/hourglass_top:")
+    elif row.status in ACTIVE and (worker := _missing_worker(row)) is not None:
+        st.warning(
+            f"Its worker on {worker.host} is {silent_words([worker])}. If no heartbeat comes, the run is queued again "
+            "by itself and resumes from its last checkpoint.",
+            icon=":material/heart_broken:",
+        )
     elif row.status in (Status.PAUSED, Status.CANCELLED):
         st.info(_resting_sentence(detail), icon=":material/pause_circle:")
     elif row.status is Status.QUEUED:
         _queued_sentence(detail)
     if row.status not in ACTIVE:
         _changed_dataset(detail)
+
+
+def _missing_worker(row: ExperimentSummary) -> WorkerRow | None:
+    """The worker of a run under way, if its heartbeat is missing; one that lives has it in hand."""
+    mine = [worker for worker in record().every_worker() if worker.current == row.id]
+    return None if any(w.life is Life.LIVE for w in mine) else next(iter(mine), None)
 
 
 def _changed_dataset(detail: ExperimentDetail) -> None:
@@ -146,8 +167,8 @@ def _resting_sentence(detail: ExperimentDetail) -> str:
 def _queued_sentence(detail: ExperimentDetail) -> None:
     state = laboratory()
     trainers = [worker for worker in state.workers if worker.lane == "train"]
+    warn_of_workers(trainers)
     if not trainers:
-        st.warning(NO_WORKER, icon=":material/power_off:")
         return
     simulations = queries.active_simulations()
     ahead = f" {state.running} running." if state.running else ""
@@ -164,7 +185,7 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
 def numbers(detail: ExperimentDetail) -> list[Readout]:
     row = detail.summary
     left = experiment_seconds_left(row)
-    share = f"{100 * row.epoch / max(row.num_epochs, 1):.0f} %"
+    share = f"{100 * row.progress:.0f} %"
     attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
     best_epoch = next((f"best, epoch {c.epoch}" for c in detail.checkpoints if c.role == "best"), "best")
     device = detail.attempts[-1].device if detail.attempts else None

@@ -165,7 +165,7 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     ids = [row.id for row in rows]
     key = "experiments-" + hashlib.sha256(",".join(ids).encode()).hexdigest()[:12]
     marked = set(st.session_state.get("marked", ()))
-    shown = [_row(row) for row in rows]
+    shown = [list_row(row) for row in rows]
     st.dataframe(
         {name: [row[name] for row in shown] for name in shown[0]},
         column_config=_columns(),
@@ -186,7 +186,7 @@ def _mark(key: str, ids: list[str]) -> None:
     st.session_state["marked"] = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
 
 
-def _row(row: ExperimentSummary) -> dict[str, Any]:
+def list_row(row: ExperimentSummary) -> dict[str, Any]:
     look = STATUS_LOOK[row.status]
     left = experiment_seconds_left(row)
     # The map moves on with every epoch and its name is its hash: the address is all the table carries.
@@ -194,7 +194,7 @@ def _row(row: ExperimentSummary) -> dict[str, Any]:
         "map": artifact_url(row.thumbnail) if row.thumbnail else None,
         "name": f"/experiment?id={row.id}#{quote(row.name)}",
         "status": [f"{look.glyph} {look.word}"],
-        "progress": row.epoch / row.num_epochs if row.epoch else None,
+        "progress": row.progress or None,
         "left": str(duration(left)) if left is not None else None,
         "loss": list(row.loss_sparkline) if len(row.loss_sparkline) > 1 else None,
         "best": number(row.best_val_loss) if row.best_val_loss is not None else None,

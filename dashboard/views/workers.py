@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
 
-from dashboard.frame import NO_WORKER, page_head
+from dashboard.frame import NO_WORKER, page_head, silent_words
 from dashboard.markup import pill, progress
 from dashboard.record import record
 from dashboard.theme import StatusLook
@@ -14,13 +15,16 @@ from dashboard.views.workers_disk import disk
 from dashboard.views.workers_failures import failures
 from dashboard.views.workers_lanes import address, lanes
 from dashboard.words import age, duration, per_cent, size
-from focus_store.contracts import WorkerRow
+from focus_store.contracts import Life, WorkerRow
 from focus_store.lanes import LANE_WORDS, LaneEntry
 from focus_store.queue import SAMPLE, TRAIN
 
 REFRESH_SECONDS = 2.0
-LIVE = StatusLook("live", "green", "♥", "favorite")
-SILENT = StatusLook("silent", "orange", "△", "heart_broken")
+LOOKS = {
+    Life.LIVE: StatusLook("live", "green", "♥", "favorite"),
+    Life.SILENT: StatusLook("silent", "orange", "△", "heart_broken"),
+    Life.LOST: StatusLook("lost", "red", "✕", "heart_broken"),
+}
 
 
 def page() -> None:
@@ -40,33 +44,38 @@ def _live() -> None:
 
 
 def _cards(workers: list[WorkerRow], running: list[LaneEntry]) -> None:
-    silent = [worker for worker in workers if not record().is_live(worker)]
-    if len(silent) == len(workers):
+    if all(worker.life is Life.LOST for worker in workers):
         st.warning(NO_WORKER, icon=":material/power_off:")
     by_owner = {entry.owner: entry for entry in running}
-    for worker in silent:
+    for worker in (worker for worker in workers if worker.life is not Life.LIVE):
         st.warning(silence(worker, by_owner.get(worker.id)), icon=":material/heart_broken:")
-    cards = [_card(worker, by_owner.get(worker.id), live=worker not in silent) for worker in workers]
+    cards = [_card(worker, by_owner.get(worker.id)) for worker in workers]
     if cards:
         st.html(f'<div class="focus-cards">{"".join(cards)}</div>')
 
 
 def silence(worker: WorkerRow, entry: LaneEntry | None) -> str:
-    """What a silent worker means, what happens next by itself, and what to do."""
+    """What a silent or lost worker means, what happens next by itself, and what to do."""
     held = f" {entry.title} goes back to the queue by itself and resumes elsewhere." if entry else ""
+    if held and worker.life is Life.SILENT:
+        held = f" If none comes soon,{held}"
     return (
         f"No heartbeat from {worker.host} ({LANE_WORDS.get(worker.lane, worker.lane)}, process {worker.pid}) for "
         f"{duration(worker.heartbeat_age)}.{held} See that the machine is on, then start it again with `focus-lab up`."
     )
 
 
-def _card(worker: WorkerRow, entry: LaneEntry | None, *, live: bool) -> str:
-    look = LIVE if live else SILENT
+def _card(worker: WorkerRow, entry: LaneEntry | None) -> str:
+    look, heard = LOOKS[worker.life], age(worker.heartbeat_age)
+    if worker.life is Life.SILENT:
+        look = replace(look, word=silent_words([worker]))
+    elif worker.life is Life.LOST:
+        heard = f"last heard of {heard}"
     lane = LANE_WORDS.get(worker.lane, worker.lane)
     slot = f" · GPU {escape(worker.slot)}" if worker.slot else ""
     return (
-        f'<div class="focus-card" data-testid="worker-row" data-lane="{worker.lane}" data-live="{str(live).lower()}">'
-        f'<div><b>{escape(worker.host)}</b> {pill(look)} <span class="focus-note">{age(worker.heartbeat_age)}, '
+        f'<div class="focus-card" data-testid="worker-row" data-lane="{worker.lane}" data-life="{worker.life}">'
+        f'<div><b>{escape(worker.host)}</b> {pill(look)} <span class="focus-note">{heard}, '
         f"{lane}</span></div><div>{_current(worker, entry)}</div>"
         f'<div class="meters">{_load(worker)}{_memory(worker)}</div>'
         f'<div class="focus-note">{escape(worker.device)} · process {worker.pid}{slot}</div></div>'

@@ -156,7 +156,7 @@ class TestSeveralExperiments:
         assert ("database_url" in lock) == (visit.stack == "stack")
         page = visit.open("workers")
         for lane in ("train", "sample"):
-            expect(page.locator(f'[data-testid="worker-row"][data-lane="{lane}"][data-live="true"]')).to_have_count(1)
+            expect(page.locator(f'[data-testid="worker-row"][data-lane="{lane}"][data-life="live"]')).to_have_count(1)
             expect(page.get_by_test_id(f"lane-{lane}")).to_have_count(1)
         training = page.locator('[data-testid="lane-train"][data-running="1"][data-waiting="1"]')
         training.wait_for()

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from standing import standing
 from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.testing.v1 import AppTest
 
 from dashboard.actions import quick_command
+from dashboard.timing import experiment_seconds_left
+from dashboard.views.experiments import list_row
 from focus_store.repository import Repository
+from focus_store.tables import Experiment
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = APP.parent / "views"
@@ -123,6 +127,20 @@ def test_stop_and_resume_write_the_wish_and_show_it(small_laboratory: Any) -> No
     assert 'data-status="stopped"' in html(app)
     app.button(key="resume").click().run()
     assert 'data-status="queued"' in html(app)
+
+
+def test_bar_words_list_and_time_left_tell_one_progress(small_laboratory: Any) -> None:
+    """Two of three epochs are complete and half of the third: 10 of 12 steps, an epoch takes 2 s."""
+    repository, run = small_laboratory.repository, small_laboratory.finished
+    with repository.writing() as session:
+        values = {"status": "running", "epoch": 2, "step": 10, "change": Experiment.change + 1}
+        session.execute(update(Experiment).where(Experiment.id == run).values(**values))
+    page = html(open_page("experiment", id=run))
+    assert 'aria-label="Progress of the training" aria-valuemin="0" aria-valuemax="100" aria-valuenow="83"' in page
+    assert ">83 %</dd>" in page
+    (row,) = (row for row in repository.list_experiments() if row.id == run)
+    assert list_row(row)["progress"] == pytest.approx(10 / 12)
+    assert experiment_seconds_left(row) == pytest.approx(1.0)
 
 
 def test_an_unknown_experiment_is_a_sentence(small_laboratory: Any) -> None:

@@ -6,25 +6,30 @@ import datetime
 import io
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from dashboard.datasets import changed_files, check_at_once, default_name, other_digest, seconds_a_cell, suite_readouts
 from dashboard.failures import by_cause
 from dashboard.figures.datasets import DatasetPower, coverage, dataset_power
+from dashboard.frame import state_markup
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.split import split_simulations
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6
-from focus_store.contracts import DatasetRow, JobRow, JobStatus, Status
+from focus_store.contracts import DatasetRow, JobRow, JobStatus, Life, Status, life
 from focus_store.lanes import Failure
 from focus_store.repository import Repository
+from focus_store.session import database_now
 from focus_store.settings import Settings
+from focus_store.tables import Worker
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 GRID, BOX, SIMULATIONS, EACH = 16, 16.0, 12, 3
@@ -339,3 +344,43 @@ class TestWorkersPage:
         assert not app.exception
         assert "focus-lab up" in app.warning[0].value
         assert "Nothing failed." in html(app)
+
+    def test_a_worker_without_heartbeats_is_silent_and_then_lost_on_every_page(self, small_laboratory: Any) -> None:
+        """Beats are due every 10 s and a lease lasts 45 s, by the database's clock."""
+        repository, run = small_laboratory.repository, small_laboratory.queued
+        assert [life(age, 10.0, 45.0) for age in (12, 16, 44, 46)] == [Life.LIVE, Life.SILENT, Life.SILENT, Life.LOST]
+        last_beat(repository, 2.0)
+        assert 'class="focus-dot"' in state_markup(repository.state())
+        assert html(open_page("workers")).count('data-life="live"') == 2
+
+        last_beat(repository, 16.0)
+        said = state_markup(repository.state())
+        assert 'class="focus-dot off"' in said
+        assert re.search(r"2 workers, silent for \d\d s<", said)
+        assert len(re.findall(r'data-status="silent for \d\d s"', html(open_page("workers")))) == 2
+        for page in (open_page("experiments"), open_page("experiment", id=run)):
+            assert any("silent for " in warning.value for warning in page.warning)
+
+        last_beat(repository, 46.0)
+        assert "no worker" in state_markup(repository.state())
+        assert html(open_page("workers")).count('data-life="lost"') == 2
+        assert [entry.reason for entry in repository.lane("train")] == ["no training worker lives"]
+        for page in (open_page("workers"), open_page("experiments"), open_page("experiment", id=run)):
+            assert any("No worker is running" in warning.value for warning in page.warning)
+
+    def test_a_run_says_that_its_worker_is_silent(self, small_laboratory: Any) -> None:
+        repository = small_laboratory.repository
+        claim = repository.claim_row("experiment", small_laboratory.queued, "train-1")
+        repository.set_current("train-1", claim.id)
+        last_beat(repository, 2.0)
+        assert not open_page("experiment", id=claim.id).warning
+        last_beat(repository, 20.0)
+        (warning,) = open_page("experiment", id=claim.id).warning
+        assert "on here is silent for " in warning.value
+
+
+def last_beat(repository: Repository, seconds_ago: float) -> None:
+    """Every worker's last heartbeat is this old by the database's clock."""
+    with repository.writing() as session:
+        beat = database_now(session) - datetime.timedelta(seconds=seconds_ago)
+        session.execute(update(Worker).values(heartbeat_at=beat))
