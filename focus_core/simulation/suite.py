@@ -14,7 +14,6 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +42,7 @@ from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
 from focus_core.simulation.slabs import slab_maps
 from focus_core.suites import default_slabs
+from focus_core.versions import FOCUS, versions_of
 
 Layout = Literal["folder", "cmd"]
 
@@ -159,8 +159,9 @@ def simulate_suite(
         report(total, total)
         return out
     try:
+        provenance = _provenance(spec, device)  # before the work: whatever may be missing is missed at once
         _run(spec, out, report, should_stop or (lambda: False), torch.device(device))
-        _assemble(spec, out, device)
+        _assemble(spec, out, provenance)
     except OSError as error:
         if error.errno not in (*MENDABLE, errno.ENOENT):  # a folder that somebody removed meanwhile, say
             raise
@@ -200,11 +201,11 @@ def _simulate(spec: SuiteSpec, theta: NDArray[np.float64], seed: int, device: to
     return simulate_box(cosmology, spec.grid, spec.box, spec.n_slabs, seed, device)
 
 
-def _assemble(spec: SuiteSpec, out: Path, device: str) -> None:
+def _assemble(spec: SuiteSpec, out: Path, provenance: dict[str, Any]) -> None:
     """One dataset of all simulations; the file that completes it is written last, then the state goes."""
     for left_over in out.glob(".*.part"):  # of an assembly that was killed
         left_over.unlink()
-    provenance = _provenance(spec, device)
+    provenance = provenance | {"created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     if spec.layout == "folder":
         about = Description(
             name=spec.name or out.resolve().name,
@@ -243,9 +244,8 @@ def _provenance(spec: SuiteSpec, device: str) -> dict[str, Any]:
         "slab_depth": f"{spec.box / spec.n_slabs:.6g} Mpc/h",
         "time_steps": f"{STEPS}, linear in a from {START} to 1",
         "linear_power": "Eisenstein–Hu by pyccl",
-        "versions": {name: version(name) for name in ("focus-lab", "torch", "pyccl", "scipy", "numpy")},
+        "versions": versions_of((FOCUS, "torch", "pyccl", "scipy", "numpy")),
         "device": device,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import importlib.metadata
 import itertools
 import json
 import logging
@@ -36,6 +35,7 @@ from focus_core.data.split import read_split
 from focus_core.errors import UserError
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
+from focus_core.versions import FOCUS, versions_of
 
 CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
 ENVIRONMENT, SPLIT, TRANSFORM = "environment.json", "split.json", "transform.json"
@@ -238,14 +238,6 @@ def method_in_words(config: ExperimentConfig) -> str:
     )
 
 
-def _version(package: str) -> str | None:
-    """None for what was not installed: FOCUS itself runs from its source folder too."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def write_environment(
     run_folder: Path,
     config: ExperimentConfig,
@@ -254,7 +246,7 @@ def write_environment(
     parent: dict[str, Any] | None = None,
 ) -> None:
     """environment.json: what this start runs on, and exactly which configuration and data."""
-    versions = {name: _version(name) for name in ("focus-lab", "torch", "numpy", "scipy", "pydantic")}
+    versions = versions_of((FOCUS, "torch", "numpy", "scipy", "pydantic"))
     environment = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),

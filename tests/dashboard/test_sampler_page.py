@@ -123,7 +123,7 @@ def test_a_run_whose_samplers_are_being_measured_is_not_deleted_and_one_without_
 ) -> None:
     repository = small_laboratory.repository
     repository.request_benchmark(small_laboratory.finished)
-    with pytest.raises(UserError, match="its samplers are being measured; cancel that before it is deleted"):
+    with pytest.raises(UserError, match=r"the job 'Samplers of Finished one' .*, which reads it, waits; cancel it"):
         repository.delete_experiment(small_laboratory.finished)
     with pytest.raises(UserError, match="has no checkpoint yet"):
         repository.request_benchmark(small_laboratory.queued)

@@ -112,6 +112,68 @@ class TestLanes:
         assert (entries[first].position, entries[first].owner) == (0, "here:1:train")
         assert (entries[job].position, entries[job].reason) == (1, "behind Λ run")
 
+    @pytest.mark.parametrize("how", [JobStatus.CANCELLED, JobStatus.FAILED])
+    def test_an_experiment_does_not_start_behind_a_suite_that_was_not_made(
+        self, repository: Repository, config: ExperimentConfig, how: JobStatus
+    ) -> None:
+        job = repository.request_simulation({"name": "quick"})
+        experiment = repository.create_experiment(config, after_job=job)
+        beat(repository, TRAIN)
+        if how is JobStatus.CANCELLED:
+            repository.cancel_job(job)
+        else:
+            claim = repository.claim(TRAIN, "here:1:train")
+            assert claim is not None
+            repository.release(claim, how, "failed", "no room")
+        assert repository.claim(TRAIN, "here:1:train") is None
+        (entry,) = repository.lane(TRAIN)
+        word = "was cancelled" if how is JobStatus.CANCELLED else "failed"
+        assert entry.reason == f"waits for the dataset quick, whose simulation {word}"
+        held = repository.held_back(experiment)
+        assert held is not None
+        assert (held.job, held.job_status, held.reason) == (job, how, entry.reason)
+
+        repository.resume_job(job)
+        claim = repository.claim(TRAIN, "here:1:train")
+        assert claim is not None
+        assert claim.id == job, "simulated again, it comes first"
+        repository.release(claim, JobStatus.SUCCEEDED, "finished")
+        assert repository.held_back(experiment) is None
+        claim = repository.claim(TRAIN, "here:1:train")
+        assert claim is not None
+        assert claim.id == experiment
+
+    def test_a_dataset_that_comes_in_otherwise_sets_the_experiment_free(
+        self, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        job = repository.request_simulation({"name": "quick"})
+        experiment = repository.create_experiment(config, after_job=job)
+        repository.cancel_job(job)
+        assert repository.claim(TRAIN, "here:1:train") is None
+        register(repository)
+        claim = repository.claim(TRAIN, "here:1:train")
+        assert claim is not None
+        assert claim.id == experiment
+
+    def test_a_failure_is_told_although_its_run_was_resumed(
+        self, repository: Repository, config: ExperimentConfig
+    ) -> None:
+        experiment = repository.create_experiment(config)
+        for said in ("No space left on device", "the loss is not finite"):
+            claim = repository.claim(TRAIN, "here:1:train")
+            assert claim is not None
+            repository.release(claim, Status.FAILED, "failed", said)
+            repository.resume(experiment)
+        assert repository.experiment(experiment).summary.status is Status.QUEUED
+        found = repository.failures()
+        assert [(f.id, f.title, f.message) for f in found] == [
+            (experiment, "Λ run", "the loss is not finite"),
+            (experiment, "Λ run", "No space left on device"),
+        ]
+        repository.request(experiment, DesiredState.CANCEL)
+        repository.archive(experiment)
+        assert repository.failures() == []
+
     def test_a_waiting_sample_is_cancelled_and_a_drawn_one_is_not(
         self, repository: Repository, config: ExperimentConfig
     ) -> None:
@@ -219,6 +281,39 @@ class TestDeleting:
         repository.sweep_trash()
         assert repository.settings.run_folder(two_runs[0]).exists()
         assert repository.figures(two_runs[0], 2).real_tiles
+
+    def test_a_deletion_waits_for_what_uses_the_run_and_names_it(
+        self, repository: Repository, two_runs: tuple[str, str]
+    ) -> None:
+        """A suite, another run's sample and benchmark, and a clone of its settings have nothing to do with it."""
+        run, other = two_runs
+        repository.request_simulation({"name": "another"})
+        request_sample(repository, other)
+        repository.request_benchmark(other)
+        repository.create_experiment(validate_config({"data": {"dataset": "quick"}}), parent=run)
+
+        sample = request_sample(repository, run)
+        with pytest.raises(UserError, match=rf"1 maps? waits? to be drawn from it \(request {sample}\); cancel"):
+            repository.delete_experiment(run)
+        claim = repository.claim_row("sample", sample, "here:1:sample")
+        assert claim is not None
+        with pytest.raises(UserError, match="being drawn from it"):
+            repository.delete_experiment(run)
+        repository.release(claim, JobStatus.FAILED, "failed")
+        job = repository.request_benchmark(run)
+        with pytest.raises(UserError, match=rf"'Samplers of Λ run' \({job}\), which reads it, waits; cancel it"):
+            repository.delete_experiment(run)
+        repository.cancel_job(job)
+        heir = repository.create_experiment(
+            validate_config(
+                {"experiment": {"name": "heir"}, "data": {"dataset": "quick"}, "training": {"init_from": run}}
+            )
+        )
+        with pytest.raises(UserError, match=rf"heir \({heir}\) is queued and begins with its weights"):
+            repository.delete_experiment(run)
+        repository.request(heir, DesiredState.CANCEL)
+        repository.delete_experiment(run)
+        assert not repository.settings.run_folder(run).exists()
 
     def test_a_crash_after_the_rows_went_leaves_files_that_the_next_sweep_takes(
         self, repository: Repository, two_runs: tuple[str, str], monkeypatch: pytest.MonkeyPatch

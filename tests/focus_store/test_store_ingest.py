@@ -113,6 +113,19 @@ class TestIngestion:
         for digest in (*figures.real_tiles, *(tile for row in figures.generated_tiles for tile in row)):
             assert repository.artifact(digest)[8:12] == b"WEBP"
 
+    def test_the_peak_of_memory_is_that_of_all_attempts(
+        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+    ) -> None:
+        """The first attempt measured samplers beside the training, say; what it took the run took."""
+        row_id, folder = run
+        (saved, (_, kind, first)), second = epoch(1, 1, 0.8), epoch(2, 2, 0.7)
+        journal = [started(1), saved, (1, kind, first | {"peak_memory_bytes": 900})]
+        write_journal(folder, journal)
+        repository.ingest(row_id, folder)
+        write_journal(folder, [*journal, started(2, 4, 1), *second])
+        repository.ingest(row_id, folder)
+        assert repository.experiment(row_id).peak_memory_bytes == 900
+
     def test_reading_a_journal_twice_changes_nothing(
         self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal, write_figures: WriteFigures
     ) -> None:

@@ -19,8 +19,10 @@ from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status, W
 from focus_store.experiments import model_digest
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.repository import Repository
+from focus_store.session import open_record
 from focus_store.settings import VARIABLES, Settings
 from focus_store.tables import Checkpoint, Experiment, ExperimentParam, UtcDateTime
+from migrations.upgrade import migrate
 
 THETA = (0.3, 0.05, 0.7, 1.0, 0.8, -1.0)
 
@@ -68,6 +70,17 @@ class TestExperiments:
             lr = session.get(ExperimentParam, (row_id, "training.lr"))
             assert lr is not None
             assert (lr.number, lr.text) == (1e-4, "0.0001")
+
+    def test_a_new_experiment_has_the_day_on_which_it_is_made_and_not_its_recipe_s(
+        self, repository: Repository
+    ) -> None:
+        recipe = validate_config({"experiment": {"created": "2025-11-02"}, "data": {"dataset": "quick"}})
+        row_id = repository.create_experiment(recipe, recipe="quickstart")
+        detail = repository.experiment(row_id)
+        made = detail.summary.created_at.astimezone().date().isoformat()
+        assert detail.config["experiment"]["created"] == made
+        assert f"created: '{made}'" in repository.configuration_file(row_id).replace('"', "'")
+        assert detail.config_digest == recipe.digest()
 
     def test_lists_are_newest_first_and_filtered_by_status_text_tag_and_dataset(self, repository: Repository) -> None:
         a = repository.create_experiment(make("Alpha 100%"), tags=["Σ", "first"])
@@ -325,6 +338,24 @@ class TestArtifacts:
 
 
 class TestSettings:
+    def test_a_home_may_have_any_name_and_two_of_them_share_no_record(self, tmp_path: Path) -> None:
+        """In an address `?` begins a query and `%` a code; in a path they are letters."""
+        homes = [tmp_path / name for name in ("what? 100% #1 ü", "what? 100% #2 ü", "what", "%41", "A")]
+        for home in homes:
+            settings = Settings.from_environment({"FOCUS_HOME": str(home), "FOCUS_ARTIFACT_URL": f"file://{home}/far"})
+            assert Settings.from_environment(settings.environment()) == settings
+            migrate(settings.database_url)
+            repository = open_record(settings)
+            repository.request_simulation({"name": "quick"})
+            file = repository.artifact_folder.put(b"x", ".npz")
+            assert len(repository.jobs()) == 1
+            repository.close()
+            assert (home / "focus.db").is_file()
+            assert (home / "artifacts" / file.path).is_file()
+            assert (home / "far").is_dir()
+            assert list((home / "broker" / "messages").iterdir())
+        assert sorted(tmp_path.iterdir()) == sorted(homes)
+
     def test_every_variable_goes_there_and_back(self, tmp_path: Path) -> None:
         given = {"FOCUS_HOME": str(tmp_path), "FOCUS_PORT": "9000", "FOCUS_LEASE_SECONDS": "60"}
         settings = Settings.from_environment(given)

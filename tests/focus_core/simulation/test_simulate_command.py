@@ -83,3 +83,35 @@ def test_an_option_that_cannot_be_is_one_line_and_2(
     assert main(["simulate", "--out", str(tmp_path / "s"), "--simulations", "1", *options]) == 2
     assert words in one_line(capsys)
     assert not (tmp_path / "s").exists()
+
+
+def test_sources_that_are_not_installed_simulate_to_the_end(tmp_path: Path) -> None:
+    """Run as from a fresh clone: the distribution's metadata is hidden, the sources are there."""
+    script = """
+import importlib.metadata, sys
+asked = importlib.metadata.version
+def version(name):
+    if name == "focus-lab":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return asked(name)
+importlib.metadata.version = version
+from focus_core.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", script, "simulate", "--out", str(tmp_path / "s"), "--simulations", "1", *SMALL]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    versions = open_folder(tmp_path / "s").provenance["versions"]
+    assert versions["focus-lab"].endswith("(from its sources)")
+
+
+def test_what_belongs_to_the_suite_is_asked_before_the_first_simulation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(packages: object) -> None:
+        raise LookupError("no version")
+
+    monkeypatch.setattr("focus_core.simulation.suite.versions_of", missing)
+    with pytest.raises(LookupError, match="no version"):
+        main(["simulate", "--out", str(tmp_path / "s"), "--simulations", "1", *SMALL])
+    assert not list(tmp_path.glob("s/.suite/*.npy"))
