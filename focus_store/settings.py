@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fsspec import available_protocols
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from focus_core.errors import UserError
@@ -134,7 +134,7 @@ VARIABLES = (
 
 
 def _database_url(variables: Mapping[str, str], home: Path) -> str:
-    url = variables.get("FOCUS_DATABASE_URL", "").strip() or f"sqlite:///{home / 'focus.db'}"
+    url = variables.get("FOCUS_DATABASE_URL", "").strip() or sqlite_url(home / "focus.db")
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -150,6 +150,11 @@ def _database_url(variables: Mapping[str, str], home: Path) -> str:
         )
     password = _secret(variables, "FOCUS_DATABASE_PASSWORD_FILE")
     return url if password is None else parsed.set(password=password).render_as_string(hide_password=False)
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a file whatever its path has in it: in an address `?`, `#` and `%` mean something else."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def _broker_url(variables: Mapping[str, str]) -> str:
