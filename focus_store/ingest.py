@@ -343,6 +343,8 @@ def _summarise(session: Session, experiment_id: str, events: Sequence[Event], dr
         for column, field in _SUMMARY_FIELDS.get(event["kind"], {}).items():
             if event.get(field) is not None:
                 values[column] = event[field]
+    if "peak_memory_bytes" in values:
+        values["peak_memory_bytes"] = _highest_peak(session, experiment_id, events)
     for drawing in drawings:
         values |= drawing.summary
     if any(event["kind"] in ("epoch", "run_started") for event in events):
@@ -353,6 +355,12 @@ def _summarise(session: Session, experiment_id: str, events: Sequence[Event], dr
         values["loss_sparkline"] = _thin(finite, SPARKLINE)
     if values:
         session.execute(update(Experiment).where(Experiment.id == experiment_id).values(**values))
+
+
+def _highest_peak(session: Session, experiment_id: str, events: Sequence[Event]) -> int:
+    """Over all attempts: a resumed one may need less, and what an earlier one needed is still what the run took."""
+    known = session.scalar(select(Experiment.peak_memory_bytes).where(Experiment.id == experiment_id))
+    return max([known or 0, *(event.get("peak_memory_bytes") or 0 for event in events if event["kind"] == "epoch")])
 
 
 _SUMMARY_FIELDS: Mapping[str, Mapping[str, str]] = {
