@@ -183,20 +183,31 @@ def _use(folder: Path, experiment_id: str, name: str, status: Status) -> DiskUse
 def _refuse_busy(session: Session, row: Experiment) -> None:
     if Status(row.status) in ACTIVE or row.status == Status.QUEUED or row.lease_token is not None:
         raise UserError(f"experiment {row.id}: is {row.status}; stop it before it is deleted.")
-    drawing = select(SampleRequest.id).where(
-        SampleRequest.experiment == row.id, SampleRequest.status == JobStatus.RUNNING
-    )
-    if session.scalar(drawing) is not None:
-        raise UserError(f"experiment {row.id}: maps are being drawn from it; delete it when they are done.")
+    if (use := _use_of(session, row)) is not None:
+        raise UserError(f"experiment {row.id}: {use}, before it is deleted.")
+
+
+_UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+def _use_of(session: Session, row: Experiment) -> str | None:
+    """What reads the experiment's files now or will soon, and what to do about it; None when nothing does."""
+    samples = select(SampleRequest).where(
+        SampleRequest.experiment == row.id, SampleRequest.status.in_(_UNDER_WAY)
+    )  # fmt: skip
+    if (sample := session.scalars(samples.order_by(SampleRequest.status.desc())).first()) is not None:
+        if sample.status == JobStatus.QUEUED:
+            return f"{sample.n} maps wait to be drawn from it (request {sample.id}); cancel them on the page Workers"
+        return f"{sample.n} maps are being drawn from it (request {sample.id}); wait until they are done"
+    for job in session.scalars(select(Job).where(Job.status.in_(_UNDER_WAY)).order_by(Job.created_at)):
+        if job.arguments.get("experiment") == row.id:
+            doing = "waits" if job.status == JobStatus.QUEUED else "runs"
+            return f"the job {job.title!r} ({job.id}), which reads it, {doing}; cancel it on the page Workers"
     begin = select(Experiment).where(Experiment.parent == row.id, Experiment.status.in_(_NOT_YET_READ))
     for child in session.scalars(begin):
         if child.config["training"].get("init_from") == row.id:
-            raise UserError(
-                f"experiment {row.id}: {child.name} ({child.id}) is about to begin with its weights; wait or stop that."
-            )
-    for job in session.scalars(select(Job).where(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))):
-        if job.arguments.get("experiment") == row.id:
-            raise UserError(f"experiment {row.id}: its samplers are being measured; cancel that before it is deleted.")
+            return f"{child.name} ({child.id}) is about to begin with its weights; wait or stop that"
+    return None
 
 
 def _delete_rows(session: Session, row: Experiment, artifacts: list[str]) -> None:

@@ -309,7 +309,7 @@ class TestDeleting:
                 {"experiment": {"name": "heir"}, "data": {"dataset": "quick"}, "training": {"init_from": run}}
             )
         )
-        with pytest.raises(UserError, match=rf"heir \({heir}\) is queued and begins with its weights"):
+        with pytest.raises(UserError, match=rf"heir \({heir}\) is about to begin with its weights"):
             repository.delete_experiment(run)
         repository.request(heir, DesiredState.CANCEL)
         repository.delete_experiment(run)
