@@ -6,6 +6,7 @@ names the file, the line, the key and the nearest known one. The module imports 
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import hashlib
 import json
@@ -44,7 +45,7 @@ PROCESSED = "processed_data"
 class ExperimentSection(Section):
     name: Text = Field("experiment", min_length=1, title="Name", description="What lists and figures call this run.")
     description: Text = Field("", title="Description", description="Why this run exists.")
-    created: Text = Field("", title="Created", description="Date of the file, kept as it stands.")
+    created: Text = Field("", title="Created", description="Day on which it was made; a new run gets its own.")
     method: Method | None = Field(
         None, title="Method", description="Older files repeat the method here; it must equal the top-level one."
     )
@@ -230,6 +231,16 @@ class ExperimentConfig(Section):
         if plain["data"]["split_seed"] == plain["training"]["seed"]:
             del plain["data"]["split_seed"]  # as it was when one seed chose both
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+    def made_on(self, day: datetime.date) -> ExperimentConfig:
+        """As a run of its own, made on that day; the date of a recipe or of a parent is not its own.
+
+        A configuration that tells no date goes on telling none.
+        """
+        if not self.experiment.created:
+            return self
+        dated = self.experiment.model_copy(update={"created": day.isoformat()})
+        return self.model_copy(update={"experiment": dated})
 
     def flat(self) -> dict[str, Any]:
         """Dotted key → value, in the order of the file."""

@@ -52,10 +52,11 @@ class Requests(Notes):
     ) -> str:
         """Write an experiment down and, unless it is a draft, queue it. Returns its public id.
 
-        With `after_job` it waits until that job has ended (however it ends: the trainer then says what is missing).
+        With `after_job` it waits until that job has succeeded, or its dataset has come into the record otherwise.
         """
         with self.writing() as session:
             experiment_id, now = free_id(session, Experiment), database_now(session)
+            config = config.made_on(now.astimezone().date())
             if parent is None and session.get(Experiment, config.training.init_from or "") is not None:
                 parent = config.training.init_from
             status = Status.DRAFT if draft else Status.QUEUED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,6 +161,7 @@ def _run(
     parent = check_parent(config, home, dataset) if state is None else parent_of(state)
     data = _prepare(config, run_folder, dataset, state, parent)
     stop.check()
+    config = _dated(config, old, run_folder)
     write_documents(run_folder, config, dataset)
     write_environment(run_folder, config, dataset, device, None if parent is None else parent.to_dict())
     for warning in dataset.warnings:
@@ -295,6 +297,14 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
     check_grid(dataset.grid, len(config.model.channel_mults))
     check_logarithms(dataset.theta, dataset.space, dataset.params_file)
+
+
+def _dated(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> ExperimentConfig:
+    """A new run is made today, whatever its recipe says; a file that is in the folder already has the last word."""
+    if old is not None:
+        section = config.experiment.model_copy(update={"created": old.experiment.created})
+        return config.model_copy(update={"experiment": section})
+    return config if (run_folder / CONFIG).exists() else config.made_on(datetime.datetime.now().date())
 
 
 def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> None:
