@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, JobStatus, Life, Status, WorkerRow
 from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, TRAIN
-from focus_store.requests import PERSON
+from focus_store.requests import PERSON, SIMULATE
 from focus_store.results import Results
 from focus_store.session import database_now
-from focus_store.tables import Experiment, Job, SampleRequest
+from focus_store.tables import Dataset, Event, Experiment, Job, SampleRequest
 from focus_store.transitions import move, unknown
 
 LANE_WORDS = {TRAIN: "training", SAMPLE: "sampling"}
@@ -52,6 +52,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """What a queued experiment waits for besides a worker."""
+
+    reason: str
+    job: str
+    job_status: JobStatus
+
+
+@dataclass(frozen=True)
 class _Waiting:
     entry: LaneEntry
     priority: int
@@ -70,6 +79,14 @@ class Lanes(Results):
         waiting.sort(key=lambda w: (w.blocked_by is not None, -w.priority, w.queued_at, w.entry.id))
         return running + _with_reasons(running, waiting, workers, lane)
 
+    def held_back(self, experiment_id: str) -> HeldBack | None:
+        """Why a queued experiment is not due although workers are free, and the job that would bring what it needs."""
+        with self.reading() as session:
+            run = session.get(Experiment, experiment_id)
+            reason = None if run is None else _held_back(session, run)
+            job = session.get(Job, run.after_job) if run is not None and reason is not None else None
+            return None if reason is None or job is None else HeldBack(reason, job.id, JobStatus(job.status))
+
     def cancel_sample(self, sample_id: str) -> None:
         """Take a request for maps out of the lane; one that is being drawn is done within seconds and stays."""
         with self.writing() as session:
@@ -82,11 +99,14 @@ class Lanes(Results):
                 raise UserError(f"sample request {sample_id}: is no longer queued, so it cannot be cancelled.")
 
     def failures(self, days: float = 30.0) -> list[Failure]:
-        """What failed or crashed and rests so, newest first; archived experiments are left out."""
+        """Every failure and crash, also of what was resumed since, newest first; archived experiments are left out."""
         with self.reading() as session:
             since = database_now(session) - datetime.timedelta(days=days)
-            found = [*_failed_experiments(session, since), *_failed_jobs(session, since)]
-            found += _failed_samples(session, since)
+            found = _failures_that_happened(session, since)
+            told = {failure.id for failure in found}
+            resting = [*_failed_experiments(session, since), *_failed_jobs(session, since)]
+            resting += _failed_samples(session, since)
+            found += [failure for failure in resting if failure.id not in told]  # an imported run had no events here
         return sorted(found, key=lambda failure: failure.ended_at, reverse=True)
 
 
@@ -108,7 +128,7 @@ def _waiting(session: Session, lane: str, now: datetime.datetime) -> list[_Waiti
     if lane == TRAIN:
         for run in session.scalars(select(Experiment).where(Experiment.status == Status.QUEUED)):
             entry = _experiment_entry(run, now, run.queued_at)
-            found.append(_Waiting(entry, run.priority, run.queued_at or _EPOCH, _busy_job(session, run.after_job)))
+            found.append(_Waiting(entry, run.priority, run.queued_at or _EPOCH, _held_back(session, run)))
         return found
     for row in session.scalars(select(SampleRequest).where(SampleRequest.status == JobStatus.QUEUED)):
         entry = _sample_entry(session, row, now, row.queued_at)
@@ -126,7 +146,7 @@ def _with_reasons(
         if not workers:
             reason = f"no {LANE_WORDS[lane]} worker lives"
         elif row.blocked_by is not None:
-            reason = f"after {row.blocked_by}"
+            reason = row.blocked_by
         elif all(worker.message for worker in workers):
             reason = str(workers[0].message)
         elif position <= free or not ahead:
@@ -145,12 +165,17 @@ def _in_lane(lane: str):  # type: ignore[no-untyped-def]  # an SQL expression, w
     return interactive if lane == SAMPLE else ~interactive
 
 
-def _busy_job(session: Session, job_id: str | None) -> str | None:
-    """What an experiment waits for, in words; None when nothing holds it back."""
-    job = session.get(Job, job_id) if job_id else None
-    if job is None or job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+def _held_back(session: Session, run: Experiment) -> str | None:
+    """What an experiment waits for, in words; None when nothing holds it back, as claims see it too."""
+    job = session.get(Job, run.after_job) if run.after_job else None
+    if job is None or job.status == JobStatus.SUCCEEDED:
         return None
-    return f"the simulation {job.arguments.get('name', job.title)}" if job.kind == "simulate" else job.title
+    if job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
+        return f"after the simulation {job.arguments.get('name')}" if job.kind == SIMULATE else f"after {job.title}"
+    if session.get(Dataset, run.dataset) is not None:
+        return None
+    ended = "was cancelled" if job.status == JobStatus.CANCELLED else "failed"
+    return f"waits for the dataset {run.dataset}, whose simulation {ended}"
 
 
 def _since(now: datetime.datetime, moment: datetime.datetime | None) -> float | None:
@@ -184,38 +209,58 @@ def _name(session: Session, experiment_id: str) -> str:
     return cast(str, session.scalar(select(Experiment.name).where(Experiment.id == experiment_id)))
 
 
+def _failures_that_happened(session: Session, since: datetime.datetime) -> list[Failure]:
+    """From the events, which stay when a run goes on; of what was deleted nothing is told."""
+    query = select(Event).where(
+        Event.kind == "status", Event.after.in_([Status.FAILED, Status.CRASHED]), Event.time >= since
+    )
+    found = ((event, _subject(session, event.subject)) for event in session.scalars(query).all())
+    return [
+        replace(subject, message=event.message or "", ended_at=event.time)
+        for event, subject in found
+        if subject is not None
+    ]
+
+
+def _subject(session: Session, subject: str) -> Failure | None:
+    """Whatever has this public id, as a failure that says nothing yet; None when it is gone or archived."""
+    if (run := session.get(Experiment, subject)) is not None:
+        return None if run.archived_at is not None else _failed_run(run)
+    if (job := session.get(Job, subject)) is not None:
+        return _failed_job(job)
+    if (row := session.get(SampleRequest, subject)) is not None:
+        return _failed_sample(session, row)
+    return None
+
+
 def _failed_experiments(session: Session, since: datetime.datetime) -> list[Failure]:
     query = select(Experiment).where(
         Experiment.status.in_([Status.FAILED, Status.CRASHED]),
         Experiment.archived_at.is_(None),
         or_(Experiment.ended_at.is_(None), Experiment.ended_at >= since),
     )
-    return [
-        Failure(run.id, "experiment", run.name, run.message or "", run.ended_at or run.created_at, run.id)
-        for run in session.scalars(query)
-    ]
+    return [_failed_run(run) for run in session.scalars(query)]
 
 
 def _failed_jobs(session: Session, since: datetime.datetime) -> list[Failure]:
     query = select(Job).where(Job.status == JobStatus.FAILED, Job.ended_at >= since)
-    return [
-        Failure(
-            job.id, "job", job.title, job.message or "", job.ended_at or job.created_at, job.arguments.get("experiment")
-        )
-        for job in session.scalars(query)
-    ]
+    return [_failed_job(job) for job in session.scalars(query)]
 
 
 def _failed_samples(session: Session, since: datetime.datetime) -> list[Failure]:
     query = select(SampleRequest).where(SampleRequest.status == JobStatus.FAILED, SampleRequest.ended_at >= since)
-    return [
-        Failure(
-            row.id,
-            "sample",
-            f"{row.n} maps, {_name(session, row.experiment)}",
-            row.message or "",
-            row.ended_at or row.created_at,
-            row.experiment,
-        )
-        for row in session.scalars(query)
-    ]
+    return [_failed_sample(session, row) for row in session.scalars(query).all()]
+
+
+def _failed_run(run: Experiment) -> Failure:
+    return Failure(run.id, "experiment", run.name, run.message or "", run.ended_at or run.created_at, run.id)
+
+
+def _failed_job(job: Job) -> Failure:
+    ended = job.ended_at or job.created_at
+    return Failure(job.id, "job", job.title, job.message or "", ended, job.arguments.get("experiment"))
+
+
+def _failed_sample(session: Session, row: SampleRequest) -> Failure:
+    title, ended = f"{row.n} maps, {_name(session, row.experiment)}", row.ended_at or row.created_at
+    return Failure(row.id, "sample", title, row.message or "", ended, row.experiment)

@@ -11,14 +11,14 @@ import secrets
 from collections.abc import Iterator
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, literal, or_, select, update
+from sqlalchemy import CursorResult, Select, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from focus_store.contracts import ACTIVE, Claim, DesiredState, JobStatus, Status, Wish
 from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, job_lane
 from focus_store.requests import Requests
 from focus_store.session import add_event, database_now
-from focus_store.tables import Attempt, Experiment, Job, SampleRequest
+from focus_store.tables import Attempt, Dataset, Experiment, Job, SampleRequest
 from focus_store.transitions import NO_LEASE, LeasedInstance, LeasedRow, find, move
 
 TABLES: dict[str, LeasedRow] = {"experiment": Experiment, "job": Job, "sample": SampleRequest}
@@ -265,15 +265,28 @@ def _expired(session: Session, table: LeasedRow, now: datetime.datetime) -> list
 def _first_due(session: Session, table: LeasedRow, lane: str) -> tuple[str, int, datetime.datetime, LeasedRow] | None:
     query = select(table.id, table.priority, table.queued_at).where(table.status == "queued")
     if table is Experiment:
-        busy = select(Job.id).where(
-            and_(Job.id == Experiment.after_job, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
-        )
-        query = query.where(~busy.exists())
+        query = query.where(~_held_back().exists())
     elif table is Job:
         interactive = Job.kind.in_(INTERACTIVE_JOBS)
         query = query.where(interactive if lane == SAMPLE else ~interactive)
     row = session.execute(query.order_by(table.priority.desc(), table.queued_at, table.id).limit(1)).first()
     return None if row is None else (row[0], row[1], row[2] or _EPOCH, table)
+
+
+def _held_back() -> Select[str]:
+    """The job that an experiment waits for: one under way, or one that ended without the dataset it was to make.
+
+    After a cancelled or failed simulation the experiment would start only to fail; it waits until that simulation, or
+    whatever else brings a dataset of that name into the record, has succeeded.
+    """
+    missing = ~select(Dataset.name).where(Dataset.name == Experiment.dataset).exists()
+    return select(Job.id).where(
+        Job.id == Experiment.after_job,
+        or_(
+            Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]),
+            and_(Job.status.in_([JobStatus.CANCELLED, JobStatus.FAILED]), missing),
+        ),
+    )
 
 
 def _wish(session: Session, table: LeasedRow, row_id: str) -> Wish:

@@ -24,6 +24,7 @@ from focus_store.contracts import (
     DesiredState,
     ExperimentDetail,
     ExperimentSummary,
+    JobStatus,
     Life,
     Status,
     WorkerRow,
@@ -170,6 +171,15 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
     warn_of_workers(trainers)
     if not trainers:
         return
+    held = record().held_back(detail.summary.id)
+    if held is not None and held.job_status in (JobStatus.CANCELLED, JobStatus.FAILED):
+        st.warning(
+            f"Queued, and {held.reason}. Simulate it again, or bring a dataset of that name in on the page Datasets; "
+            "this experiment then starts by itself.",
+            icon=":material/schedule:",
+        )
+        st.button("Simulate again", icon=":material/replay:", key="again", on_click=_simulate_again, args=(held.job,))
+        return
     simulations = queries.active_simulations()
     ahead = f" {state.running} running." if state.running else ""
     waits = (
@@ -180,6 +190,13 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
         + (f" {detail.summary.message}" if detail.summary.message else ""),
         icon=":material/schedule:",
     )
+
+
+def _simulate_again(job: str) -> None:
+    try:
+        record().resume_job(job)
+    except UserError as error:
+        st.toast(str(error), icon=":material/error:")
 
 
 def numbers(detail: ExperimentDetail) -> list[Readout]:
