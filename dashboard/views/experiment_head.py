@@ -18,6 +18,7 @@ from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
 from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
+from focus_core.errors import UserError
 from focus_store.contracts import (
     ACTIVE,
     RESUMABLE,

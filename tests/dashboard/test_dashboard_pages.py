@@ -15,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.actions import quick_command
 from dashboard.timing import experiment_seconds_left
 from dashboard.views.experiments import list_row
+from focus_core.config import validate_config
+from focus_store.contracts import JobStatus, WorkerRow
 from focus_store.repository import Repository
 from focus_store.tables import Experiment
 
@@ -141,6 +143,18 @@ def test_bar_words_list_and_time_left_tell_one_progress(small_laboratory: Any) -
     (row,) = (row for row in repository.list_experiments() if row.id == run)
     assert list_row(row)["progress"] == pytest.approx(10 / 12)
     assert experiment_seconds_left(row) == pytest.approx(1.0)
+
+
+def test_a_run_whose_suite_was_cancelled_says_so_and_offers_to_simulate_again(empty_record: Repository) -> None:
+    job = empty_record.request_simulation({"name": "quick"})
+    run = empty_record.create_experiment(validate_config({"data": {"dataset": "quick"}}), after_job=job)
+    empty_record.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
+    empty_record.cancel_job(job)
+    app = open_page("experiment", id=run)
+    assert "waits for the dataset quick, whose simulation was cancelled" in app.warning[0].value
+    app.button(key="again").click().run()
+    assert empty_record.job(job).status is JobStatus.QUEUED
+    assert not app.warning
 
 
 def test_an_unknown_experiment_is_a_sentence(small_laboratory: Any) -> None:
