@@ -16,6 +16,7 @@ from dashboard.queries import Frame
 from dashboard.spectra import epoch_spectra
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS
 from focus_core.parameters import ParameterSpace
+from focus_core.power_error import PowerError, band_edges, power_error_of_arrays
 from focus_store.contracts import DatasetRow, EpochFigures, ExperimentDetail
 
 Slots = tuple[str | None, ...]
@@ -67,6 +68,8 @@ class Compared:
     drawn: EpochFigures | None = None
     spectra: Spectra | None = None
     bands: tuple[BandError, ...] = ()
+    measured: PowerError | None = None  # from the arrays of the quoted epoch
+    validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None where not yet known
 
     @property
     def id(self) -> str:
@@ -75,6 +78,12 @@ class Compared:
     @property
     def name(self) -> str:
         return self.detail.summary.name
+
+    @property
+    def uncertainty(self) -> float | None:
+        """Standard error of the quoted P(k) error: as recorded, or from the arrays of records that do not hold it."""
+        recorded = None if self.drawn is None else self.drawn.power_uncertainty
+        return recorded if recorded is not None or self.measured is None else self.measured.uncertainty
 
     @property
     def colour(self) -> str:
@@ -113,13 +122,18 @@ class DrawnMaps:
 
 
 def with_power(
-    slot: int, detail: ExperimentDetail, drawn: EpochFigures | None, arrays: Mapping[str, NDArray[Any]] | None
+    slot: int,
+    detail: ExperimentDetail,
+    drawn: EpochFigures | None,
+    arrays: Mapping[str, NDArray[Any]] | None,
+    validation: tuple[int, ...] | None = None,
 ) -> Compared:
     if drawn is None or arrays is None:
-        return Compared(slot, detail, drawn)
+        return Compared(slot, detail, drawn, validation=validation)
     grid = detail.grid or 2 * len(arrays["k"])
     bands = tuple(band_errors(arrays, grid)) if "n_modes" in arrays else ()
-    return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands)
+    measured = power_error_of_arrays(arrays, band_edges(grid))
+    return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands, measured, validation)
 
 
 def quoted_epoch(detail: ExperimentDetail, epochs: Sequence[int]) -> int | None:
@@ -137,6 +151,28 @@ def at_or_before(epochs: Sequence[int], epoch: int) -> int | None:
 def same_data(runs: Sequence[Compared]) -> bool:
     known = [run.data for run in runs if run.detail.grid is not None]
     return len(set(known)) <= 1
+
+
+def same_validation(one: Compared, other: Compared) -> bool:
+    """Whether two runs of one dataset are measured on the same simulations: as they wrote down, or as they will."""
+    if one.validation is not None and other.validation is not None:
+        return one.validation == other.validation
+    return _chosen_by(one) == _chosen_by(other)
+
+
+def _chosen_by(run: Compared) -> tuple[object, object]:
+    data = run.detail.config.get("data", {})
+    return data.get("split_seed"), data.get("train_split")
+
+
+def comparable(one: Compared, other: Compared) -> bool:
+    """Whether losses and P(k) errors of the two are about the same thing: the same data, the same simulations of it."""
+    return one.data == other.data and same_validation(one, other)
+
+
+def all_comparable(runs: Sequence[Compared]) -> bool:
+    known = [run for run in runs if run.detail.grid is not None]
+    return all(comparable(known[0], run) for run in known[1:])
 
 
 def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
@@ -179,9 +215,10 @@ def difference_sentence(runs: Sequence[Compared]) -> str | None:
             "simulations, bands are in units of each run’s own fundamental mode, and losses and P(k) errors of "
             "different data have no ratio."
         )
-    if len(truth_groups(runs)) > 1:
+    if not all_comparable(runs) or len(truth_groups(runs)) > 1:
         return (
             "These runs were trained on the same data but keep other simulations for validation (data.train_split or "
-            "training.seed differ): each P(k) and each map is held against its own simulations."
+            "data.split_seed differ): each P(k) and each map is held against its own simulations, so losses and P(k) "
+            "errors have no ratio and none of them is the best."
         )
     return None

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.comparison import Compared, same_data
+from dashboard.comparison import Compared, all_comparable, comparable
 from dashboard.loss_words import loss_words
-from dashboard.words import count, duration, number, per_cent, size
+from dashboard.words import count, duration, number, of_maps, per_cent, size, with_error
 from focus_core.config import recorded_config
 
+POWER_ERROR = "P(k) error, mean of bands"  # in files and as a name; the table adds what it is of
 NOT_MEASURED = "not measured"
 _REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
 
@@ -43,8 +44,8 @@ class Setting:
 
 def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
     """Every row, in the order of the seed's table. `baseline` is the index of the run that ratios are taken to."""
-    of_data = [run.data == runs[baseline].data for run in runs]
-    comparable = same_data(runs)
+    of_data = [comparable(run, runs[baseline]) for run in runs]
+    rankable = all_comparable(runs)
     kinds = [loss_words(run.detail.config) for run in runs]
     of_loss = [mine and kind == kinds[baseline] for mine, kind in zip(of_data, kinds, strict=True)]
 
@@ -57,12 +58,16 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         plain: str | None = None,
         quality: bool = False,
         loss: bool = False,
+        error: Callable[[Compared], float | None] = lambda run: None,
     ) -> Measure:
-        values = tuple(value(run) for run in runs)
+        values, errors = tuple(value(run) for run in runs), tuple(error(run) for run in runs)
         ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [True] * len(runs))
-        ranked = (comparable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
-        best = _best(values, prefer) if ranked else frozenset()
-        texts = tuple(NOT_MEASURED if v is None else text(v) for v in values)
+        ranked = (rankable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
+        best = _best(values, prefer, errors) if ranked else frozenset()
+        texts = tuple(
+            NOT_MEASURED if v is None else text(v) if e is None else _with_error(v, e, signed=text is _signed)
+            for v, e in zip(values, errors, strict=True)
+        )
         return Measure(label, plain or label, unit, values, texts, ratios, best)
 
     rows = [
@@ -73,14 +78,15 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         row("Speed [images/s]", "images/s", lambda run: run.detail.summary.images_per_second, number, 1, "Speed"),
         row("Best validation loss", "", lambda run: run.detail.summary.best_val_loss, _loss, -1, loss=True),
         row(
-            "<i>P</i>(<i>k</i>) error, mean of bands", "", lambda run: run.drawn.power_error if run.drawn else None,
-            lambda v: str(per_cent(v)), -1, "P(k) error, mean of bands", quality=True,
+            f"<i>P</i>(<i>k</i>) error, mean of bands, {_error_is_of(runs)}", "",
+            lambda run: run.drawn.power_error if run.drawn else None,
+            lambda v: str(per_cent(v)), -1, POWER_ERROR, quality=True, error=lambda run: run.uncertainty,
         ),
     ]  # fmt: skip
     rows += [
         row(
             _band_label(low, high, runs, html=True), "", _band(low, high), _signed, -1,
-            _band_label(low, high, runs, html=False), quality=True,
+            _band_label(low, high, runs, html=False), quality=True, error=_band_error(low, high),
         )
         for low, high in dict.fromkeys((band.low, band.high) for run in runs for band in run.bands)
     ]  # fmt: skip
@@ -127,6 +133,22 @@ def _band(low: int, high: int) -> Callable[[Compared], float | None]:
     return lambda run: next((b.error for b in run.bands if (b.low, b.high) == (low, high)), None)
 
 
+def _band_error(low: int, high: int) -> Callable[[Compared], float | None]:
+    return lambda run: next((b.uncertainty for b in run.bands if (b.low, b.high) == (low, high)), None)
+
+
+def _error_is_of(runs: Sequence[Compared]) -> str:
+    """ "± of 12 maps of 4 simulations", where all are of as many."""
+    counts = {(run.measured.n_maps, run.measured.n_simulations) for run in runs if run.measured}
+    return f"± of {of_maps(*counts.pop())}" if len(counts) == 1 else "± of the maps of one epoch each"
+
+
+def _with_error(value: float, error: float, *, signed: bool) -> str:
+    """ "+35 ± 4.1 %", "12 ± 3.0 %"."""
+    text = str(with_error(abs(value), error))
+    return f"{'+' if value >= 0 else '−'}{text}" if signed and not text.startswith("×") else text
+
+
 def _band_label(low: int, high: int, runs: Sequence[Compared], *, html: bool) -> str:
     """In h/Mpc where all boxes are of one size, in units of each run's own k_f otherwise."""
     boxes = {run.detail.box_size for run in runs if run.bands}
@@ -147,13 +169,26 @@ def _ratios(values: Sequence[float | None], baseline: int, allowed: Sequence[boo
     )
 
 
-def _best(values: Sequence[float | None], prefer: int) -> frozenset[int]:
-    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone."""
+def _best(values: Sequence[float | None], prefer: int, errors: Sequence[float | None] | None = None) -> frozenset[int]:
+    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone.
+
+    Nobody is best who is not ahead of every other by more than the standard error of their difference.
+    """
     known = {i: prefer * abs(value) for i, value in enumerate(values) if value is not None}
     if prefer == 0 or len(known) < 2 or len(set(known.values())) == 1:
         return frozenset()
     top = max(known.values())
-    return frozenset(i for i, value in known.items() if value == top)
+    winners = frozenset(i for i, value in known.items() if value == top)
+    if errors is not None and any(_cannot_be_told(known, errors, i, winners) for i in known.keys() - winners):
+        return frozenset()
+    return winners
+
+
+def _cannot_be_told(
+    known: Mapping[int, float], errors: Sequence[float | None], other: int, winners: frozenset[int]
+) -> bool:
+    spread = max(math.hypot(errors[other] or 0.0, errors[i] or 0.0) for i in winners)
+    return max(known[i] for i in winners) - known[other] <= spread
 
 
 def _whole(value: float) -> str:

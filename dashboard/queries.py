@@ -175,7 +175,7 @@ def datasets() -> list[DatasetRow]:
     return record().datasets()
 
 
-TRAINING = 0  # in truth.npz: 0 train, 1 validation, 2 test
+TRAINING, VALIDATION = 0, 1  # in truth.npz: 0 train, 1 validation, 2 test
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,10 @@ class Truth:
 
     def training(self) -> NDArray[np.bool_]:
         return np.asarray(self.split == TRAINING)
+
+    def validation(self) -> tuple[int, ...]:
+        """Rows of the simulations that the run's losses and figures are of."""
+        return tuple(int(i) for i in np.flatnonzero(self.split == VALIDATION))
 
 
 def truth(detail: ExperimentDetail) -> Truth | None:

@@ -49,8 +49,15 @@ def sample_spectra(
     power: FloatArray,
     truth: Truth | None,
     nearest: Sequence[int],
+    smoothed: Mapping[str, Any] | None = None,
 ) -> Spectra | None:
-    """P(k) of a batch, (n, nk), against the mean of the nearest true simulations."""
+    """P(k) of a batch, (n, nk), against the `smoothed` truth at its θ, else the mean of the nearest true simulations.
+
+    The latter lie at other θ, so that the ratio to them is no error of the model: the figure's titles say so.
+    """
+    if truth is not None and is_at_theta(smoothed, k):
+        assert smoothed is not None
+        return _over_smoothed(k, power, truth, smoothed)
     if truth is None or truth.k.shape != k.shape or len(nearest) == 0:
         return None
     chosen = list(nearest)
@@ -65,11 +72,40 @@ def sample_spectra(
         generated=power.mean(axis=0),
         generated_error=power.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else None,
         truth_name=f"{simulations} nearest simulation{plural}, {simulations * truth.n_maps} maps",
-        generated_name=f"generated, mean of {n}" if n > 1 else "generated, one map",
+        generated_name=_mean_of(n),
         box_size=truth.box_size,
         grid=truth.grid,
         physical=truth.physical,
+        ratio_title="ratio to nearest",
     )
+
+
+def is_at_theta(smoothed: Mapping[str, Any] | None, k: FloatArray) -> bool:
+    """Whether a sample has a smoothed truth at its own θ, ring by ring."""
+    return smoothed is not None and len(smoothed.get("power", ())) == len(k)
+
+
+def _over_smoothed(k: FloatArray, power: FloatArray, truth: Truth, smoothed: Mapping[str, Any]) -> Spectra:
+    n = len(power)
+    expected, error, scatter = (np.asarray(smoothed[name], dtype=np.float64) for name in ("power", "error", "scatter"))
+    return Spectra(
+        k=k,
+        truth=expected,
+        scatter=scatter if int(smoothed["maps"]) > 1 else None,
+        truth_error=error,
+        generated=power.mean(axis=0),
+        generated_error=power.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else None,
+        truth_name=f"truth at this θ, fitted to {smoothed['simulations']} simulations",
+        generated_name=_mean_of(n),
+        box_size=truth.box_size,
+        grid=truth.grid,
+        physical=truth.physical,
+        ratio_title="ratio to truth",
+    )
+
+
+def _mean_of(n: int) -> str:
+    return f"generated, mean of {n}" if n > 1 else "generated, one map"
 
 
 def nearest_simulations(

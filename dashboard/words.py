@@ -96,6 +96,24 @@ def per_cent(fraction: float | None) -> Amount:
     return Amount(f"{value:.1f}" if value < 10 else f"{value:.0f}", "%")
 
 
+def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
+    """ "12 ± 3 %" of an error and its standard error; "12 %" where the latter is not known."""
+    amount = per_cent(fraction)
+    if fraction is None or uncertainty is None or not math.isfinite(uncertainty) or amount is NOTHING:
+        return amount
+    if not amount.unit:
+        return Amount(f"{amount.value} ± {uncertainty:.2g}")
+    spread = 100 * uncertainty
+    return Amount(f"{amount.value} ± {spread:.1f}" if spread < 9.95 else f"{amount.value} ± {spread:.0f}", amount.unit)
+
+
+def of_maps(maps: int | None, simulations: int | None) -> str:
+    """What a P(k) error is of: "12 maps of 4 simulations". Older journals do not count them."""
+    if maps is None or simulations is None:
+        return "maps of one epoch, uncounted"
+    return f"{maps} maps of {simulations} simulation{'' if simulations == 1 else 's'}"
+
+
 def age(seconds: float | None) -> str:
     """ "3 s ago"."""
     if seconds is None:

@@ -20,7 +20,8 @@ One JSON object a line, flushed as it is written:
                   a second over peak_flops), compiled (bool: false too where the compiler failed)
     lr_reduced    epoch, before, after
     figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
-                  power_ratio (by band), bands (in units of k_f)
+                  power_uncertainty (its standard error over the simulations), power_maps, power_simulations (how
+                  many it is of), power_ratio (by band), bands (in units of k_f)
     checkpoint    epoch, step, role ("best" | "last" | "epoch_XXXX"), path, bytes, sha256, val_loss
     checkpoint_removed   epoch, step, role, path  (training.keep_last: the file goes after this line)
     checkpoint_damaged   epoch, step (of the one gone on from), path, used, message

@@ -115,6 +115,9 @@ class ExperimentSummary:
     ended_at: datetime.datetime | None
     seconds_trained: float
     attempts: int
+    power_uncertainty: float | None = None  # standard error of power_error over the simulations; None where not told
+    power_maps: int | None = None  # generated maps that power_error is of, and the distinct simulations beside them
+    power_simulations: int | None = None
 
     @property
     def progress(self) -> float:
@@ -162,6 +165,9 @@ class EpochFigures:
     power_arrays: str | None  # artifact digest of the .npz behind P(k)
     power_error: float | None
     unit: str | None
+    power_uncertainty: float | None = None  # as in ExperimentSummary
+    power_maps: int | None = None
+    power_simulations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +232,7 @@ class SampleRow:
     n_modes: NDArray[np.float64] | None
     seconds: float | None
     created_at: datetime.datetime
+    truth: Mapping[str, Any] | None = None  # power, error, scatter (nk,), simulations, maps; or reason; older: None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
-from focus_core.config import ExperimentConfig, flatten
+from focus_core.config import ExperimentConfig, flatten, with_split_seed_of_its_time
 from focus_core.errors import UserError
 from focus_store.contracts import Status
 from focus_store.experiments import dataset_name, model_digest
@@ -45,7 +45,7 @@ class Drafts(Requests):
                 raise unknown_experiment(session, experiment_id)
             _check_unchanged(row, before)
             _write(session, row, config, tags, after_job)
-            changed = _differing(row.config, config.to_dict())
+            changed = _differing(with_split_seed_of_its_time(row.config), config.to_dict())
             if changed:
                 message = f"the draft was changed: {', '.join(changed)}"
                 add_event(session, experiment_id, "remark", PERSON, message=message)
@@ -62,8 +62,9 @@ def _check_unchanged(row: Experiment, before: Mapping[str, Any]) -> None:
             f"experiment {row.id}: is {row.status} and no draft any more, so its settings stand; save yours as another "
             "draft."
         )
-    if row.config != dict(before):
-        keys = ", ".join(_differing(row.config, before))
+    recorded = with_split_seed_of_its_time(row.config)
+    if recorded != dict(before):
+        keys = ", ".join(_differing(recorded, before))
         raise DraftChanged(
             f"experiment {row.id}: the draft was changed elsewhere since you began ({keys}), and is left as it is; "
             "open it to see those changes, or save yours as another draft."

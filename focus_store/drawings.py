@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile, stretch
+from focus_core.power_error import band_edges, power_error_of_arrays
 from focus_store.artifacts import ArtifactFolder, StoredFile
 from focus_store.remote import StoreAway
 from focus_store.results import blob
@@ -88,6 +89,8 @@ def _power(
     event: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], stored: StoredFile, folder: ArtifactFolder
 ) -> Drawing:
     power, box_size = arrays["generated"], number(arrays.get("box_size"))
+    grid = int(number(arrays.get("grid")) or 2 * len(arrays["k"]))
+    error = _what_the_error_is_of(event, arrays, grid)
     values = {
         "epoch": event["epoch"],
         "attempt": event["attempt"],
@@ -98,15 +101,30 @@ def _power(
         "real": blob(arrays["real"]),
         "n_modes": blob(arrays["n_modes"]) if "n_modes" in arrays else None,
         "box_size": box_size,
-        "grid": int(number(arrays.get("grid")) or 2 * len(arrays["k"])),
+        "grid": grid,
         "unit": text(arrays.get("unit")) or "(Mpc/h)²",
         "arrays": stored.digest,
         "power_error": event.get("power_error"),
+        **error,
         "power_ratio": event.get("power_ratio"),
         "bands": event.get("bands"),
     }
-    summary = {"box_size": box_size} if box_size else {}
+    summary = {
+        **({"box_size": box_size} if box_size else {}),
+        **(error if event.get("power_error") is not None else {}),
+    }
     return Drawing("power_spectrum", values, [(stored, "power")], summary)
+
+
+def _what_the_error_is_of(event: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], grid: int) -> dict[str, Any]:
+    """Standard error, maps and simulations of the P(k) error; computed for journals that do not tell them yet."""
+    names = ("power_uncertainty", "power_maps", "power_simulations")
+    if "power_maps" in event or event.get("power_error") is None:
+        return {name: event.get(name) for name in names}
+    found = power_error_of_arrays(arrays, band_edges(grid))
+    if found is None:
+        return dict.fromkeys(names)
+    return dict(zip(names, (found.uncertainty, found.n_maps, found.n_simulations), strict=True))
 
 
 def text(array: NDArray[Any] | None) -> str | None:

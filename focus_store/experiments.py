@@ -155,6 +155,7 @@ _COPIED = (
     *("id", "name", "recipe", "dataset", "parameters", "epoch", "num_epochs", "step", "attempts", "message"),
     *("best_val_loss", "last_val_loss", "power_error", "images_per_second", "seconds_per_epoch", "thumbnail"),
     *("created_at", "started_at", "ended_at", "seconds_trained", "steps_per_epoch"),
+    *("power_uncertainty", "power_maps", "power_simulations"),
 )
 
 

@@ -92,7 +92,8 @@ class Laboratory(Leases):
     ) -> bool:
         """Write the answer to a request and end it; False when the lease was lost.
 
-        `spectrum` has arrays k (nk,), power (n, nk), n_modes (nk,), and box_size, grid, unit.
+        `spectrum` has arrays k (nk,), power (n, nk), n_modes (nk,), and box_size, grid, unit; `truth`, which may be
+        missing, is the smoothed truth at the request's θ (`TruthAt.to_dict`), or the reason why there is none.
         """
         with self.writing() as session:
             for file, kind in [(result, "sample"), *((tile, "tile") for tile in tiles)]:
@@ -109,5 +110,6 @@ class Laboratory(Leases):
                 arrays = {name: blob(spectrum[name]) for name in ("k", "power", "n_modes")}
                 plain = {name: spectrum[name] for name in ("box_size", "grid", "unit")}
                 values = {"experiment": row.experiment, "sample": row.id, "shape": list(spectrum["power"].shape)}
+                plain["truth"] = spectrum.get("truth")
                 session.execute(insert_replacing(session, Spectrum, ["sample"], values | arrays | plain))
         return self.release(claim, JobStatus.SUCCEEDED, "finished")

@@ -71,6 +71,9 @@ class Metrics(Record):
             power_arrays=spectrum.arrays if spectrum else None,
             power_error=spectrum.power_error if spectrum else None,
             unit=(figure.unit if figure else None) or unit,
+            power_uncertainty=spectrum.power_uncertainty if spectrum else None,
+            power_maps=spectrum.power_maps if spectrum else None,
+            power_simulations=spectrum.power_simulations if spectrum else None,
         )
 
     def artifact_path(self, digest: str) -> Path | None:

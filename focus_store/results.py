@@ -130,6 +130,7 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
         n_modes=None if spectrum is None else floats(spectrum.n_modes),
         seconds=row.seconds,
         created_at=row.created_at,
+        truth=None if spectrum is None else spectrum.truth,
     )
 
 

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0004"
+REVISION = "0005"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -148,6 +148,9 @@ class Experiment(Leased, Base):
     best_val_loss: Mapped[float | None]
     last_val_loss: Mapped[float | None]
     power_error: Mapped[float | None]
+    power_uncertainty: Mapped[float | None]
+    power_maps: Mapped[int | None]
+    power_simulations: Mapped[int | None]
     images_per_second: Mapped[float | None]
     seconds_per_epoch: Mapped[float | None]
     seconds_trained: Mapped[float] = mapped_column(default=0.0)
@@ -338,6 +341,10 @@ class Spectrum(Base):
     unit: Mapped[str]
     arrays: Mapped[str | None]
     power_error: Mapped[float | None]
+    power_uncertainty: Mapped[float | None]
+    power_maps: Mapped[int | None]
+    power_simulations: Mapped[int | None]
+    truth: Mapped[dict[str, Any] | None]  # of a sample: the smoothed truth at its θ, or why there is none
     power_ratio: Mapped[list[Any] | None]
     bands: Mapped[list[Any] | None]
 

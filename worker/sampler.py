@@ -22,8 +22,9 @@ from sqlalchemy.exc import OperationalError
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures.tiles import render_tile, stretch
 from focus_core.sampling import LoadedRun, Weights, load_run, sample_maps
+from focus_core.statistics.truth_at import truth_at
 from focus_core.training.checkpoint import path_of_role
-from focus_core.training.truth import field_power, power_unit
+from focus_core.training.truth import TRUTH, field_power, power_unit
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
 from focus_store.remote import StoreAway
@@ -103,19 +104,19 @@ def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], boo
         result=result,
         tiles=tiles,
         value_range=value_range,
-        spectrum=_spectrum(run, maps),
+        spectrum=_spectrum(run, maps) | {"truth": _truth(folder, run, spec)},
         seconds=time.monotonic() - began,
     )
 
 
 def run_folder(repository: Repository, spec: SampleSpec) -> Path:
-    """Where the checkpoint lies: in the run's folder, or, of a run on another host, in a copy of that one file."""
+    """Where the checkpoint lies: in the run's folder, or, of a run on another host, in a copy of it and its truth."""
     settings, copies = repository.settings, repository.run_copies
     folder = settings.run_folder(spec.experiment)
     if copies is None or not copies.is_behind(spec.experiment, folder):
         return folder
     fetched = fetched_folder(settings.home, spec.experiment)
-    copies.fetch(spec.experiment, fetched, only={str(path_of_role(spec.checkpoint))})
+    copies.fetch(spec.experiment, fetched, only={str(path_of_role(spec.checkpoint)), TRUTH})
     return fetched
 
 
@@ -150,6 +151,14 @@ def _spectrum(run: LoadedRun, maps: NDArray[np.float32]) -> dict[str, Any]:
         "grid": run.grid,
         "unit": power_unit(run.box_size, run.normalised),
     }
+
+
+def _truth(folder: Path, run: LoadedRun, spec: SampleSpec) -> dict[str, Any]:
+    """The smoothed truth at the request's θ, or the reason why its simulations tell none there."""
+    try:
+        return truth_at(folder, run.space, spec.theta).to_dict()
+    except UserError as error:
+        return {"reason": str(error)}
 
 
 class _Lease:

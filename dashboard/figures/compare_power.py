@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from dashboard.figures.power import Spectra, band
+from dashboard.figures.ratio_axis import above_zero, ratio_axis
 from dashboard.figures.template import colour_with_alpha, log_ticks, template
 from dashboard.theme import AXIS, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
@@ -118,7 +119,15 @@ def _draw_ratios(figure: go.Figure, group: TruthGroup, scale: _Scale, *, named: 
     truth, k = group.truth, scale.k(group.truth)
     if truth.truth_error is not None:
         relative = truth.truth_error / truth.truth
-        band(figure, k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND, 2, "error of the truth’s mean" if named else None)
+        band(
+            figure,
+            k,
+            above_zero(1 - relative, 1.0),
+            1 + relative,
+            TRUTH_ERROR_BAND,
+            2,
+            "error of the truth’s mean" if named else None,
+        )
     for run in group.runs:
         ratio, error = run.spectra.ratio(), run.spectra.generated_error
         if error is not None and len(group.runs) <= 3:  # more of them would be one grey cloud
@@ -126,7 +135,7 @@ def _draw_ratios(figure: go.Figure, group: TruthGroup, scale: _Scale, *, named: 
             band(
                 figure,
                 k,
-                np.maximum(ratio - relative, 0.02 * ratio),
+                above_zero(ratio - relative, ratio),
                 ratio + relative,
                 colour_with_alpha(run.colour, 0.14),
                 2,
@@ -172,7 +181,8 @@ def _style(figure: go.Figure, groups: Sequence[TruthGroup], scale: _Scale, physi
     unit = "" if scale.variance else "  [(Mpc/<i>h</i>)²]"
     title = power + unit if physical else f"{power} of the normalised field"
     figure.update_yaxes(title_text=title, row=1, col=1)
-    figure.update_yaxes(_ratio_axis(groups), title_text="ratio to sim.", row=2, col=1)
+    ratios = [run.spectra.ratio() for group in groups for run in group.runs]
+    figure.update_yaxes(ratio_axis(ratios), title_text="ratio to sim.", row=2, col=1)
 
 
 def _power_range(groups: Sequence[TruthGroup], scale: _Scale) -> tuple[float, float]:
@@ -190,15 +200,3 @@ def _power_range(groups: Sequence[TruthGroup], scale: _Scale) -> tuple[float, fl
     if drawn.size:
         high, low = max(high, min(float(drawn.max()), 100 * high)), min(low, max(float(drawn.min()), low / 100))
     return low / 1.8, high * 1.3
-
-
-def _ratio_axis(groups: Sequence[TruthGroup]) -> dict[str, object]:
-    """0.75 … 1.25 when all are good, wider when they are not; logarithmic where a run is off by a factor of three."""
-    ratios = np.concatenate([run.spectra.ratio() for group in groups for run in group.runs])
-    ratios = ratios[np.isfinite(ratios) & (ratios > 0)]
-    if ratios.size and not (ratios.min() >= 1 / 3 and ratios.max() <= 3):
-        low, high = max(min(float(ratios.min()), 0.8), 1e-3) / 1.3, min(max(float(ratios.max()), 1.25), 1e3) * 1.3
-        return {**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]}
-    farthest = float(np.max(np.abs(ratios - 1.0), initial=0.0))
-    distance = max(1.1 * farthest, 0.25)
-    return {"range": [max(0.0, 1.0 - distance), 1.0 + distance], "nticks": 7}

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.figures.panels import Panels, Plain
+from dashboard.figures.ratio_axis import above_zero, ratio_axis
 from dashboard.figures.template import log_ticks
 from dashboard.theme import AXIS, GENERATED, GENERATED_BAND, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
@@ -34,6 +35,7 @@ class Spectra:
     box_size: float | None = None
     grid: int | None = None
     physical: bool = True
+    ratio_title: str = "ratio to sim."
 
     def ratio(self) -> FloatArray:
         return np.asarray(self.generated / np.where(self.truth > 0, self.truth, np.nan))
@@ -84,10 +86,10 @@ def _draw_ratio(panels: Panels, s: Spectra) -> None:
     ratio = s.ratio()
     if s.truth_error is not None:
         relative = s.truth_error / s.truth
-        panels.scatter(2, **band_trace(s.k, 1 - relative, 1 + relative, TRUTH_ERROR_BAND))
+        panels.scatter(2, **band_trace(s.k, above_zero(1 - relative, 1.0), 1 + relative, TRUTH_ERROR_BAND))
     if s.generated_error is not None:
         relative = s.generated_error / s.truth
-        panels.scatter(2, **band_trace(s.k, ratio - relative, ratio + relative, GENERATED_BAND))
+        panels.scatter(2, **band_trace(s.k, above_zero(ratio - relative, ratio), ratio + relative, GENERATED_BAND))
     panels.horizontal(1, {"color": INK, "width": 1.2}, row=2)
     for level in (0.95, 1.05):
         panels.horizontal(level, {"color": AXIS, "width": 1, "dash": "dot"}, row=2)
@@ -145,7 +147,7 @@ def _style_axes(panels: Panels, s: Spectra, factor: FloatArray, scaled: bool) ->
     p_low, p_high = _positive_range([s.truth * factor, s.generated * factor], scatter)
     span = {"range": [math.log10(p_low), math.log10(p_high)], "title": {"text": _power_title(s, scaled)}}
     panels.y_axis(1, {**log_ticks(p_low, p_high, powers=True).axis(), **span})
-    panels.y_axis(2, {"range": _ratio_range(s), "title": {"text": "ratio to sim."}, "nticks": 6})
+    panels.y_axis(2, {**ratio_axis([s.ratio()], ticks=6), "title": {"text": s.ratio_title}})
 
 
 def _power_title(s: Spectra, scaled: bool) -> str:
@@ -164,12 +166,3 @@ def _positive_range(curves: list[FloatArray], scatter: FloatArray | None) -> tup
     top = float(np.max(curves[0] + scatter)) if scatter is not None else float(values.max())
     low, high = max(float(values.min()), float(np.nanmax(curves[0])) * 1e-6), max(top, float(values.max()))
     return low / 1.8, high * 1.3
-
-
-def _ratio_range(s: Spectra) -> list[float]:
-    """0.75 … 1.25 when the model is good, wider when it is not; never beyond 0 … 4, where a number says more."""
-    finite = s.ratio()[np.isfinite(s.ratio())]
-    if finite.size == 0:
-        return [0.75, 1.25]
-    distance = float(np.clip(np.max(np.abs(finite - 1.0)) * 1.15, 0.25, 3.0))
-    return [max(0.0, 1.0 - distance), 1.0 + distance]

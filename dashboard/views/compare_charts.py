@@ -18,6 +18,7 @@ from dashboard.loss_words import loss_words
 from dashboard.record import record
 from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared
+from dashboard.words import with_error
 
 HEIGHT = 470
 PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
@@ -101,7 +102,11 @@ def _powers(runs: Sequence[Compared]) -> None:
         )
         for group in groups
     ]
-    errors = [f"{run.name} {100 * run.drawn.power_error:.2g} %" for run in runs if run.drawn and run.drawn.power_error]
+    errors = [
+        f"{run.name} {with_error(run.drawn.power_error, run.uncertainty)}"
+        for run in runs
+        if run.drawn and run.drawn.power_error is not None
+    ]
     chart(
         compare_powers(drawn, height=HEIGHT, scaled=kind == SCALED),
         name="compare-power",

@@ -17,7 +17,8 @@ def compared(slots: Slots) -> list[Compared]:
         epoch = quoted_epoch(detail, queries.epochs_with_figures(place, record().change_token(place)))
         drawn = None if epoch is None else queries.figures(place, epoch)
         arrays = queries.arrays(drawn.power_arrays) if drawn and drawn.power_arrays else None
-        runs.append(with_power(slot, detail, drawn, arrays))
+        truth = queries.truth(detail)
+        runs.append(with_power(slot, detail, drawn, arrays, None if truth is None else truth.validation()))
     return runs
 
 

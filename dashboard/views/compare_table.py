@@ -7,24 +7,24 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.comparison import Compared, same_data
+from dashboard.comparison import Compared, all_comparable
 from dashboard.comparison_files import cost_csv, table_csv
 from dashboard.comparison_markup import compare_table
 from dashboard.components.chart import chart
 from dashboard.figures.compare_cost import Column, cost_quality
-from dashboard.measures import Measure, differing_settings, measures
+from dashboard.measures import POWER_ERROR, Measure, differing_settings, measures
 from dashboard.views.compare_head import download, section_head
 from dashboard.words import short_count
 
 BESIDE = 4  # experiments that leave room for the chart at the table's right
 _COST = {"Parameters": "Parameters", "Peak memory": "Memory", "Training time": "Time"}
-_QUALITY = {"Best validation loss": "Loss", "P(k) error, mean of bands": "<i>P</i>(<i>k</i>) error"}
+_QUALITY = {"Best validation loss": "Loss", POWER_ERROR: "<i>P</i>(<i>k</i>) error"}
 
 
 def table(runs: Sequence[Compared], baseline: int) -> None:
     rows = measures(runs, baseline)
     settings, n_settings = differing_settings(runs, baseline)
-    drawn = _drawn(rows, quality=same_data(runs))
+    drawn = _drawn(rows, quality=all_comparable(runs))
     beside = len(runs) <= BESIDE and len(drawn) > 1
     left, right = st.columns([66, 34], gap="medium") if beside else (st.container(), st.container())
     with left:
@@ -37,7 +37,7 @@ def table(runs: Sequence[Compared], baseline: int) -> None:
 
 
 def _drawn(rows: Sequence[Measure], *, quality: bool) -> list[tuple[str, Measure]]:
-    """Columns of the chart that somebody measured; losses and errors only where they are about the same data."""
+    """Columns of the chart that somebody measured; losses and errors only where they are of the same simulations."""
     by_name = {row.plain: row for row in rows}
     wanted = _COST | (_QUALITY if quality else {})
     found = [(title, by_name[name]) for name, title in wanted.items() if name in by_name]

@@ -12,7 +12,7 @@ from dashboard.spectra import epoch_spectra
 from dashboard.state import asked_epoch
 from dashboard.tables import power_table, table_asked_for
 from dashboard.views.experiment_maps import epoch_maps
-from dashboard.words import per_cent
+from dashboard.words import of_maps, with_error
 from focus_core.errors import UserError
 from focus_store.contracts import EpochFigures, ExperimentDetail
 
@@ -133,7 +133,10 @@ def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None, scal
     if drawn.power_arrays is None:
         st.html('<p class="focus-note">This epoch drew no spectra.</p>')
         return
-    error = f", mean error {per_cent(drawn.power_error)}" if drawn.power_error is not None else ""
+    error = ""
+    if drawn.power_error is not None:
+        amount = with_error(drawn.power_error, drawn.power_uncertainty)
+        error = f", mean error of the bands {amount}, {of_maps(drawn.power_maps, drawn.power_simulations)}"
     chart(
         _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row, scaled),
         name="power",

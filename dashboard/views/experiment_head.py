@@ -17,7 +17,7 @@ from dashboard.record import laboratory, record
 from dashboard.state import follow
 from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
-from dashboard.words import NOTHING, Amount, count, duration, number, per_cent, short_count, size
+from dashboard.words import NOTHING, Amount, count, duration, number, of_maps, short_count, size, with_error
 from focus_core.errors import UserError
 from focus_store.contracts import (
     ACTIVE,
@@ -213,7 +213,10 @@ def numbers(detail: ExperimentDetail) -> list[Readout]:
         Readout("Epoch", Amount(str(row.epoch), f"/ {row.num_epochs}"), share + attempt),
         Readout("Time left", duration(left) if left is not None else NOTHING, ends_about(row) or _trained(detail)),
         Readout("Validation loss", number(row.best_val_loss), best_epoch if row.best_val_loss is not None else ""),
-        Readout("<i>P</i>(<i>k</i>) error", per_cent(row.power_error), "mean over bands" if known else ""),
+        Readout(
+            "<i>P</i>(<i>k</i>) error", with_error(row.power_error, row.power_uncertainty),
+            f"mean of bands, {of_maps(row.power_maps, row.power_simulations)}" if known else "",
+        ),
         Readout("Speed", Amount(number(row.images_per_second), "images/s") if row.images_per_second else NOTHING, step),
         Readout("Peak memory", size(detail.peak_memory_bytes), device or ""),
         Readout("Parameters", count(row.parameters) if row.parameters else short_count(None), _data(detail)),

@@ -21,7 +21,7 @@ from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
 from dashboard.views.deletion import LIST, deletion_said
 from dashboard.views.experiments_selection import selection_bar
-from dashboard.words import DASH, Amount, duration, number, per_cent, short_count
+from dashboard.words import DASH, NOTHING, Amount, duration, number, of_maps, short_count, with_error
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, ExperimentSummary, JobStatus, Status
 
@@ -89,7 +89,10 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
         Readout("Done", str(len(done)), f"of {len(rows)}"),
         Readout("Training time", duration(hours) if hours else Amount(DASH), "all experiments"),
         Readout(
-            "Best <i>P</i>(<i>k</i>) error", per_cent(best.power_error if best else None), best.name if best else ""
+            # Not "best": each is of its own few maps, and often of other simulations.
+            "Lowest <i>P</i>(<i>k</i>) error",
+            with_error(best.power_error, best.power_uncertainty) if best else NOTHING,
+            f"{best.name}, {of_maps(best.power_maps, best.power_simulations)}" if best else "",
         ),
     ]
 
@@ -198,7 +201,7 @@ def list_row(row: ExperimentSummary) -> dict[str, Any]:
         "left": str(duration(left)) if left is not None else None,
         "loss": list(row.loss_sparkline) if len(row.loss_sparkline) > 1 else None,
         "best": number(row.best_val_loss) if row.best_val_loss is not None else None,
-        "error": str(per_cent(row.power_error)) if row.power_error is not None else None,
+        "error": str(with_error(row.power_error, row.power_uncertainty)) if row.power_error is not None else None,
         "parameters": short_count(row.parameters) if row.parameters else None,
         "dataset": row.dataset,
         "time": str(duration(row.seconds_trained)) if row.seconds_trained else None,
@@ -219,7 +222,12 @@ def _columns() -> dict[str, Any]:
         "left": config.TextColumn("Left", width=80),
         "loss": config.LineChartColumn("Validation loss", color="primary", width=120),
         "best": config.TextColumn("Best loss", width=80, alignment="right"),
-        "error": config.TextColumn("P(k) error", width=84, alignment="right"),
+        "error": config.TextColumn(
+            "P(k) error",
+            width=104,
+            alignment="right",
+            help="Latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard error over simulations",
+        ),
         "parameters": config.TextColumn("Parameters", width=88, alignment="right"),
         "dataset": config.TextColumn("Dataset", width=120),
         "time": config.TextColumn("Time", width=84, alignment="right"),

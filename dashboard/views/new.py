@@ -21,7 +21,7 @@ from dashboard.problems import offered, show_user_error
 from dashboard.record import record
 from dashboard.state import experiment_link, follow
 from dashboard.theme import STATUS_LOOK
-from dashboard.words import number, per_cent
+from dashboard.words import number, with_error
 from focus_core.config import ExperimentConfig, parse_config, recorded_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
@@ -301,7 +301,9 @@ def _identical(config: ExperimentConfig) -> None:
     twin = twins[0]
     word = {Status.DRAFT: "is already written down as", Status.QUEUED: "is already queued as"}.get(twin.status)
     scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
-    scores += [f"P(k) error {per_cent(twin.power_error)}"] if twin.power_error is not None else []
+    scores += (
+        [f"P(k) error {with_error(twin.power_error, twin.power_uncertainty)}"] if twin.power_error is not None else []
+    )
     more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
     with st.container(key="identical"):
         st.warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from html import escape
 
 import numpy as np
 import streamlit as st
@@ -15,7 +16,7 @@ from dashboard.markup import gallery, horizontal_bar, progress, section, theta_w
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
-from dashboard.spectra import nearest_simulations, sample_spectra
+from dashboard.spectra import is_at_theta, nearest_simulations, sample_spectra
 from dashboard.words import DASH, decimals, duration
 from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.errors import UserError
@@ -97,13 +98,23 @@ def _powers(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> 
     truth = queries.truth(detail)
     nearest = [] if truth is None else nearest_simulations(space, truth, row.spec.theta, count=3)
     far = f"distance {DASH.join(decimals(d, 2) for d in sorted({nearest[0][1], nearest[-1][1]}))}" if nearest else ""
-    st.html(section("Power spectrum", f"against {len(nearest)} nearest simulations, {far}" if nearest else ""))
+    at_theta = row.k is not None and is_at_theta(row.truth, row.k)
+    against = f"the {len(nearest)} nearest simulations, {far} of the range" if nearest else ""
+    if at_theta and row.truth is not None:
+        against = f"the truth at this θ, smoothed over {row.truth['simulations']} simulations"
+    st.html(section("Power spectrum", f"against {against}" if against else ""))
     spectra = None
     if row.k is not None and row.power is not None:
-        spectra = sample_spectra(row.k, row.power, truth, [i for i, _ in nearest])
+        spectra = sample_spectra(row.k, row.power, truth, [i for i, _ in nearest], row.truth)
     if spectra is None:
         st.html('<p class="focus-note">P(<i>k</i>) was not measured for this request.</p>')
         return
+    if not at_theta:
+        why = str((row.truth or {}).get("reason", "")).removeprefix("smoothed truth: ")
+        st.html(
+            f'<p class="focus-note" data-testid="sample-against">The ratio is against {against}: at other θ, so not a '
+            f"model error.{f' There is no smoothed truth at this θ: {escape(why)}' if why else ''}</p>"
+        )
     if row.spec.guidance != 1.0:
         st.html(
             f'<div class="focus-warn">△ Drawn with guidance {row.spec.guidance:g}: this P(<i>k</i>) is biased</div>'
@@ -111,7 +122,7 @@ def _powers(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> 
     chart(
         power_panels(spectra, revision=row.id, height=540),
         name="sample-power",
-        label=f"Power spectrum of {row.spec.n} generated maps over that of the nearest simulations, with their ratio",
+        label=f"Power spectrum of {row.spec.n} generated maps over {against}, with their ratio",
         height=540,
         key="sample-power",
     )

@@ -6,7 +6,6 @@ of r². The truth's own come from the run's truth.npz, so that no dataset has to
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_core.statistics.power import Band, bands
 from focus_core.statistics.smoothed_truth import fit_smoothed_truth, polynomial_terms
-from focus_core.training.truth import TRUTH
+from focus_core.training.truth import TRUTH, read_truth
 
 FloatArray = NDArray[np.float64]
 SMOOTHED, SIMULATIONS = "smoothed", "simulations"
@@ -114,14 +113,7 @@ class HeldOut:
 
 def read_held_out(run_folder: Path, space: ParameterSpace, most: int = 64) -> HeldOut:
     """From the truth.npz of a run. At most `most` simulations, spread evenly over the held-out ones."""
-    path = run_folder / TRUTH
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file}
-    except FileNotFoundError:
-        raise UserError(f"{path}: is not there; a training writes it when it starts: resume the run once.") from None
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: is damaged ({error}); delete it and resume the run once.") from error
+    path, found = run_folder / TRUTH, read_truth(run_folder)
     rows = np.flatnonzero(found["split"] != 0)
     if not len(rows):
         raise UserError(f"{path}: names no held-out simulation, so there is no truth to compare with.")

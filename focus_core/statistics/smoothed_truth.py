@@ -50,6 +50,15 @@ class SmoothedTruth:
             predictions.append(np.exp(target @ gamma_regression(everything[chosen], self.band_power[chosen])))
         return np.stack(predictions)
 
+    def leverage(self, theta_unit: ArrayLike) -> FloatArray:
+        """xᵀ(XᵀX)⁻¹x at θ (n, d): variance of ln E there in units of one simulation's. Above 1 it extrapolates."""
+        target = design_matrix(np.asarray(theta_unit, dtype=np.float64), self.terms)
+        return np.asarray(np.square(target @ np.linalg.pinv(design_matrix(self.theta_unit, self.terms))).sum(axis=1))
+
+    def standard_error(self, theta_unit: ArrayLike) -> FloatArray:
+        """Relative standard error (n, n_bands) of `predict`, linearised: √(leverage · dispersion). Costs one fit."""
+        return np.sqrt(self.leverage(theta_unit)[:, None] * self.dispersion)
+
     def error(self, theta_unit: ArrayLike, rng: np.random.Generator, samples: int = 200) -> FloatArray:
         """Relative standard error (n, n_bands) of `predict`."""
         predictions = self.bootstrap(theta_unit, rng, samples)

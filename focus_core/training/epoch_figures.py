@@ -21,8 +21,9 @@ from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
 from focus_core.figures.power import draw_power
 from focus_core.figures.samples import draw_samples
+from focus_core.power_error import band_edges, power_error
 from focus_core.sampling import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
-from focus_core.statistics.power import PowerSpectrum, band_average, bands
+from focus_core.statistics.power import PowerSpectrum
 from focus_core.training.truth import field_power, power_unit
 
 FOLDER = Path("figs")
@@ -39,6 +40,15 @@ class EpochFigure:
     path: Path
     arrays: Path
     extra: dict[str, Any]
+
+    def in_words(self) -> str:
+        """The P(k) error for the log, with its standard error and what it is of; empty where none was measured."""
+        error, uncertainty = self.extra.get("power_error"), self.extra.get("power_uncertainty")
+        if error is None:
+            return ""
+        among = f"{self.extra['power_maps']} maps of {self.extra['power_simulations']} simulations"
+        spread = "" if uncertainty is None else f" ± {100 * uncertainty:.2g}"
+        return f"P(k) error {100 * error:.3g}{spread} %, mean of bands ({among})"
 
 
 class EpochFigures:
@@ -153,16 +163,19 @@ class EpochFigures:
         }
 
     def _band_ratios(self, spectrum: PowerSpectrum) -> dict[str, Any]:
-        """Ratio of summed means, generated to simulated, in each band; `power_error` is their mean distance from 1."""
-        if spectrum.grid < 8:
-            return {"power_error": None, "power_ratio": [], "bands": []}
-        truth = PowerSpectrum(spectrum.k, self._mean, spectrum.n_modes, spectrum.box_size, spectrum.grid)
-        ratio = band_average(spectrum).mean(axis=0) / band_average(truth).mean(axis=0)
-        edges = [[band.low, band.high] for band in bands(spectrum.grid)]
-        error = float(np.abs(ratio - 1.0).mean())
-        if not math.isfinite(error):
-            return {"power_error": None, "power_ratio": [], "bands": edges}
-        return {"power_error": error, "power_ratio": [float(value) for value in ratio], "bands": edges}
+        """What the journal tells of the spectra: their error, what it is of, and the ratio in each band."""
+        edges = band_edges(spectrum.grid)
+        found = power_error(
+            spectrum.power.reshape(ROWS, GENERATED, -1), self._mean, spectrum.n_modes, self.simulations, edges
+        )
+        return {
+            "power_error": found.error,
+            "power_uncertainty": found.uncertainty,
+            "power_maps": found.n_maps,
+            "power_simulations": found.n_simulations,
+            "power_ratio": [] if found.error is None else found.ratio.tolist(),
+            "bands": [list(edge) for edge in edges],
+        }
 
 
 def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tuple[int, ...]:

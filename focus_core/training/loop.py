@@ -178,6 +178,8 @@ def train(
                     **figure.extra,
                 )
             log.info("samples and P(k) of epoch %d drawn in %.1f s", position.epoch, time.monotonic() - began)
+            for words in filter(None, (figure.in_words() for figure in made)):
+                log.info("%s", words)
 
         # --- what an earlier start was killed before
         if state is not None and ranks.first:

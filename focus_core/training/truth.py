@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
+from focus_core.errors import UserError
 from focus_core.statistics.power import PowerSpectrum, power_spectrum
 
 TRUTH = "truth.npz"
@@ -35,6 +37,18 @@ def field_power(maps: NDArray[Any], box_size: float | None, normalised: bool, so
 
 def power_unit(box_size: float | None, normalised: bool) -> str:
     return PHYSICAL if box_size is not None and not normalised else NORMALISED
+
+
+def read_truth(run_folder: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a run's truth.npz; UserError if it is not there or damaged."""
+    path = run_folder / TRUTH
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file}
+    except FileNotFoundError:
+        raise UserError(f"{path}: is not there; a training writes it when it starts: resume the run once.") from None
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: is damaged ({error}); delete it and resume the run once.") from error
 
 
 def write_truth(path: Path, dataset: MapDataset, split: Split) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from prepared_record import write_run
 from standing import standing
 from streamlit.testing.v1 import AppTest
 
+from focus_core.config import parse_config
 from focus_store.contracts import Status
 
 
@@ -43,8 +45,8 @@ def test_the_table_holds_measured_values_and_ratios_to_the_baseline(pair: tuple[
     assert cells(app, "Peak memory") == ["200 MB", "200 MB ×1"]
     assert cells(app, "Speed") == ["13.5", "13.5 ×1"]
     assert cells(app, "Best validation loss") == ["0.1667", "0.1667 ×1"]
-    assert cells(app, "error, 0.79–1.57") == ["+10 %", "+30 % ×3"]
-    assert "<b>+10 %</b>" in html(app)  # the best of its row
+    assert cells(app, "error, 0.79–1.57") == ["+10 ± 0.0 %", "+30 ± 0.0 % ×3"]
+    assert "<b>+10 ± 0.0 %</b>" in html(app)  # the best of its row
     for hook in ("compare-table", "compare-config", "image-matrix", "epoch"):
         assert f'data-testid="{hook}"' in html(app)
     assert len(app.get("bidi_component")) == 4  # cost, losses, spectra, the linked zoom of the maps
@@ -79,8 +81,30 @@ def test_runs_of_different_data_keep_their_own_truth_and_it_is_said(pair: tuple[
     text = html(app)
     assert "different data (quick, 16² maps of 16 Mpc/h and other, 16² maps of 16 Mpc/h)" in text
     assert cells(app, "Best validation loss") == ["0.1667", "0.1667"]  # no ratio between different data
-    assert cells(app, "error, 0.79–1.57") == ["+10 %", "+10 %"]
+    assert cells(app, "error, 0.79–1.57") == ["+10 ± 0.0 %", "+10 ± 0.0 %"]
     assert "different data" not in html(open_page("compare", ids=",".join(pair)))
+
+
+def test_runs_that_are_validated_on_other_simulations_have_no_best_and_it_is_said(
+    pair: tuple[str, str], small_laboratory: Any
+) -> None:
+    repository = small_laboratory.repository
+    text = "experiment: {name: Other split}\ndata: {dataset: quick, train_split: 0.75, split_seed: 4}\n"
+    other = repository.create_experiment(parse_config(text))
+    write_run(repository, other, excess=1.05, validation=(0, 1, 2))
+    app = open_page("compare", ids=f"{pair[0]},{other}")
+    assert "keep other simulations for validation" in html(app)
+    assert "none of them is the best" in html(app)
+    assert cells(app, "error, mean of bands") == ["10 ± 0.0 %", "5.0 ± 0.0 %"]
+    assert "<b>5.0" not in html(app)
+    assert "none of them is the best" not in html(open_page("compare", ids=",".join(pair)))
+
+
+def test_a_p_k_error_says_its_own_error_and_of_how_many_maps_and_simulations_it_is(pair: tuple[str, str]) -> None:
+    app = open_page("compare", ids=",".join(pair))
+    assert "± of 12 maps of 3 simulations" in html(app)  # four rows, two of them one simulation
+    assert "12 maps of 3 simulations" in html(open_page("experiment", id=pair[0]))
+    assert "12 maps of 3 simulations" in html(open_page("experiments"))
 
 
 def test_one_slider_moves_every_row_and_stands_in_the_address(pair: tuple[str, str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.bands import band_edges, band_errors
+from dashboard.bands import band_errors
 from dashboard.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
 from dashboard.figures.compare_cost import Column, cost_quality
 from dashboard.figures.compare_loss import Points, RunLosses, compare_losses
@@ -17,6 +17,7 @@ from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
 from dashboard.figures.power import Spectra
 from dashboard.loss_words import loss_words
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS, INK
+from focus_core.power_error import band_edges
 
 
 def test_whoever_stays_in_the_set_keeps_its_colour() -> None:

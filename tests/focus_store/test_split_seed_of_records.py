@@ -38,6 +38,14 @@ def test_its_trainer_its_clone_and_its_page_get_the_split_of_its_seed(repository
     assert clone.data.split_seed == 5, "another seed of the clone keeps the simulations"
 
 
+def test_a_draft_of_an_older_version_is_changed_like_any_other(repository: Repository, older: str) -> None:
+    before = repository.experiment(older).config
+    config = validate_config({**before, "training": {"seed": 6}})
+    repository.change_draft(older, config, before=before, tags=())
+    found = repository.experiment(older).config
+    assert (found["training"]["seed"], found["data"]["split_seed"]) == (6, 5)
+
+
 def test_its_dataset_tells_its_split(repository: Repository, older: str) -> None:
     dataset = DatasetRow(name="quick", path="/data/quick", **_measured())
     assert [use.split_seed for use in repository.uses(dataset)] == [5]

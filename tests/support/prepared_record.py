@@ -123,7 +123,13 @@ def add_stranger(repository: Repository) -> str:
 
 
 def write_run(
-    repository: Repository, experiment: str, *, excess: float = 1.1, amplitude: float = 10.0, dataset: str = "quick"
+    repository: Repository,
+    experiment: str,
+    *,
+    excess: float = 1.1,
+    amplitude: float = 10.0,
+    dataset: str = "quick",
+    validation: tuple[int, ...] = (9, 10, 11),
 ) -> None:
     """A run folder as the trainer leaves it, journal and arrays, taken in by the record's own reader.
 
@@ -133,7 +139,8 @@ def write_run(
     (folder / "figs").mkdir(parents=True)
     common = {"theta": theta(), "names": np.array(WCDM6.names), "k": K, "box_size": np.float64(BOX)}
     power = np.tile(amplitude / K**2, (SIMULATIONS, 1))
-    split = np.array([0] * 9 + [1] * 3, dtype=np.int8)
+    split = np.zeros(SIMULATIONS, dtype=np.int8)
+    split[list(validation)] = 1
     np.savez(
         folder / "truth.npz", split=split, n_modes=np.full(len(K), 12.0), power_mean=power, power_std=0.3 * power,
         maps_per_simulation=np.int64(MAPS), grid=np.int64(GRID), unit=np.array("(Mpc/h)²"), **common,
