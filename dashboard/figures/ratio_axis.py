@@ -27,7 +27,7 @@ def ratio_axis(ratios: Sequence[FloatArray], *, ticks: int = 7) -> dict[str, obj
     if values.size and not (values.min() >= 1 / _FAR and values.max() <= _FAR):
         low, high = min(float(values.min()), 0.8) / 1.3, max(float(values.max()), 1.25) * 1.3
         return {**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]}
-    distance = max(1.1 * float(np.max(np.abs(values - 1.0), initial=0.0)), 0.25)
+    distance = max(1.15 * float(np.max(np.abs(values - 1.0), initial=0.0)), 0.25)
     return {"range": [max(0.0, 1.0 - distance), 1.0 + distance], "nticks": ticks}
 
 

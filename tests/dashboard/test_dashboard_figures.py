@@ -89,7 +89,7 @@ def test_the_scales_of_the_box_are_marked() -> None:
     assert 10**high == pytest.approx(1.14 * math.pi)
 
 
-@pytest.mark.parametrize(("ratio", "low", "high"), [(1.05, 0.75, 1.25), (2.0, 0.0, 2.15), (50.0, 0.0, 4.0)])
+@pytest.mark.parametrize(("ratio", "low", "high"), [(1.05, 0.75, 1.25), (2.0, 0.0, 2.15)])
 def test_the_ratio_panel_widens_only_as_far_as_it_must(ratio: float, low: float, high: float) -> None:
     assert power_overlay(spectra(ratio)).layout.yaxis2.range == pytest.approx((low, high))
 
