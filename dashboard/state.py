@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NoReturn
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -26,6 +27,10 @@ def experiment_link(experiment_id: str) -> str:
 
 def sample_link(experiment_id: str) -> str:
     return f"/sample?model={experiment_id}"
+
+
+def dataset_link(name: str) -> str:
+    return f"/datasets?dataset={quote(name)}"
 
 
 def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:

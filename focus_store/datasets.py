@@ -15,15 +15,24 @@ from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import DatasetRow, JobRow, JobStatus, Status
+from focus_store.dataset_identity import (
+    KnownDataset,
+    is_there,
+    name_of_content,
+    refuse_known_path,
+    refuse_other_content,
+    same_place,
+)
 from focus_store.ingest import note_artifact
 from focus_store.queue import SAMPLE
 from focus_store.requests import DATASET_NAME, PERSON, Requests, free_id
 from focus_store.results import dataset_row, job_row
-from focus_store.session import add_event, database_now
+from focus_store.session import add_event, database_now, hold
 from focus_store.tables import Dataset, Experiment, Job
 from focus_store.transitions import unknown
 
 ADD = "add_dataset"
+DATASETS = "datasets"  # held while one is added or removed
 UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -52,7 +61,7 @@ class Datasets(Requests):
         """Ask a worker to check the dataset at `path`, measure it and enter it as `name`; the job's id.
 
         A check of the same name that waits or runs answers this request too. UserError for a name that cannot be, or
-        that another dataset has.
+        that another dataset has; KnownDataset for a path that is in the record under another name.
         """
         if not DATASET_NAME.fullmatch(name):
             raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
@@ -62,10 +71,15 @@ class Datasets(Requests):
             parameter_space(space)
         arguments = {"name": name, "path": path, "params": params, "space": space, "box": box}
         with self.writing() as session:
+            hold(session, DATASETS)
             self._check_free(session, name, path)
+            refuse_known_path(session, name, path, params)
             for job in session.scalars(select(Job).where(Job.kind == ADD, Job.status.in_(UNDER_WAY))):
                 if job.arguments["name"] == name:
                     return job.id
+                if same_place(path, job.arguments["path"]) and params == job.arguments.get("params"):
+                    other = str(job.arguments["name"])
+                    raise KnownDataset(f"path: {path} is being checked as '{other}' at this moment.", other)
             job_id, now = free_id(session, Job), database_now(session)
             plain: dict[str, Any] = {"id": job_id, "kind": ADD, "title": f"Check {name}", "arguments": arguments}
             session.add(Job(status=JobStatus.QUEUED, created_at=now, queued_at=now, **plain))
@@ -74,12 +88,14 @@ class Datasets(Requests):
         return job_id
 
     def _check_free(self, session: Session, name: str, path: str) -> None:
-        """A name means one dataset for ever: experiments refer to it."""
+        """A name means one dataset for ever: experiments refer to it. One that has moved is known by its content."""
         known = session.get(Dataset, name)
+        if known is not None and not is_there(known) and Path(path).expanduser().exists():
+            return
         home = self.settings.datasets / name
         places = {known.path, str(home)} | set((known.survey or {}).get("files", {})) if known else {str(home)}
         taken = known is not None or home.exists()
-        if taken and not any(_same_place(path, place) for place in places):
+        if taken and not any(same_place(path, place) for place in places):
             raise UserError(f"name: '{name}' is the dataset at {known.path if known else home}; choose another name.")
 
     def dataset(self, name: str) -> DatasetRow:
@@ -92,18 +108,35 @@ class Datasets(Requests):
     def register_survey(
         self, columns: Mapping[str, Any], survey: Mapping[str, Any], files: Sequence[tuple[StoredFile, str]]
     ) -> None:
-        """Add or replace a dataset with what its survey found; `files` are the artifacts that `survey` names."""
+        """Add or replace a dataset with what its survey found; `files` are the artifacts that `survey` names.
+
+        KnownDataset for a content that the record has under another name (`name_for` tells that before), and UserError
+        for other content under the name of files that are gone.
+        """
+        name, digest = str(columns["name"]), str(columns["digest"])
         with self.writing() as session:
+            hold(session, DATASETS)
+            other = name_of_content(session, name, digest, survey)
+            if other != name:
+                raise KnownDataset(
+                    f"path: holds the dataset '{other}', which has moved; add it under that name.", other
+                )
             for file, kind in files:
                 note_artifact(session, file, kind)
             now = database_now(session)
             values = dict(columns) | {"survey": dict(survey), "checked_at": now}
-            row = session.get(Dataset, columns["name"])
+            row = session.get(Dataset, name)
             if row is None:
                 session.add(Dataset(created_at=now, **values))
                 return
+            refuse_other_content(row, str(columns["path"]), digest, survey)
             for name, value in values.items():
                 setattr(row, name, value)
+
+    def name_for(self, columns: Mapping[str, Any], survey: Mapping[str, Any]) -> str:
+        """The name under which a survey is entered: its own, or that of the same content, which has moved."""
+        with self.reading() as session:
+            return name_of_content(session, str(columns["name"]), str(columns["digest"]), survey)
 
     def dataset_jobs(self, kinds: Sequence[str] = (ADD, "simulate")) -> list[JobRow]:
         """Of each dataset name the newest job that makes or checks it, newest first."""
@@ -146,8 +179,4 @@ def _names(data: Mapping[str, Any], dataset: DatasetRow, files: set[str]) -> boo
     named = data.get("dataset")
     if named is None:
         return str(data.get("maps_path")) in files
-    return named == dataset.name or _same_place(str(named), dataset.path)
-
-
-def _same_place(one: str, other: str) -> bool:
-    return one == other or Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+    return named == dataset.name or same_place(str(named), dataset.path)

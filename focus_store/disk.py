@@ -101,7 +101,7 @@ class Disk(Record):
         """Delete rows, run folder and artifacts that nobody else refers to. UserError while it runs or waits."""
         self.sweep_trash()
         freed = self.would_free(experiment_id)
-        note = self._trash / f"{experiment_id}-{uuid.uuid4().hex[:8]}.json"
+        note = self.trash / f"{experiment_id}-{uuid.uuid4().hex[:8]}.json"
         with self.writing() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
@@ -109,44 +109,49 @@ class Disk(Record):
             _refuse_busy(session, row)
             artifacts = _only_of(session, experiment_id)
             plain = {"experiment": experiment_id, "artifacts": [a.path for a in artifacts]}
-            _write(note, json.dumps(plain) + "\n")
+            write_note(note, json.dumps(plain) + "\n")
             _delete_rows(session, row, [a.sha256 for a in artifacts])
             message = f"{row.name}{DELETED} {freed.total} bytes were freed"
             add_event(session, experiment_id, "remark", PERSON, message=message)
-        self._empty(note, plain)
+        self.empty(note, plain)
         return freed
 
     def sweep_trash(self) -> None:
         """Finish deletions that were interrupted: delete what their notes name, unless the rows are still there."""
-        for note in sorted(self._trash.glob("*.json")):
+        for note in sorted(self.trash.glob("*.json")):
             try:
                 plain = json.loads(note.read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue  # another process swept it
-            self._empty(note, plain)
+            self.empty(note, plain)
 
     @property
-    def _trash(self) -> Path:
+    def trash(self) -> Path:
         return self.settings.home / "trash"
 
-    def _empty(self, note: Path, plain: Mapping[str, Any]) -> None:
+    def empty(self, note: Path, plain: Mapping[str, Any]) -> None:
         """Delete the files of one note. Its rows are checked again: the transaction may not have been committed."""
         aside = note.with_suffix(".run")
         with self.writing() as session:  # on SQLite nobody can refer to an artifact anew while we hold the lock
-            if session.get(Experiment, plain["experiment"]) is None:
-                folder = self.settings.run_folder(plain["experiment"])
-                if folder.is_symlink():
-                    folder.unlink()  # a run that was imported where it lies: its own folder is its owner's
-                elif folder.exists():
-                    folder.replace(aside)
+            experiment = plain.get("experiment")  # None of a dataset, whose files stay
+            if experiment is None or session.get(Experiment, experiment) is None:
+                if experiment is not None:
+                    self._put_aside(experiment, aside)
                 for path in plain["artifacts"]:
                     if session.scalar(select(Artifact.sha256).where(Artifact.path == path)) is None:
                         self.artifact_folder.remove(path)
-                if self.run_copies is not None:
-                    self.run_copies.remove(plain["experiment"])
         if aside.exists():
             shutil.rmtree(aside)
         note.unlink(missing_ok=True)
+
+    def _put_aside(self, experiment_id: str, aside: Path) -> None:
+        folder = self.settings.run_folder(experiment_id)
+        if folder.is_symlink():
+            folder.unlink()  # a run that was imported where it lies: its own folder is its owner's
+        elif folder.exists():
+            folder.replace(aside)
+        if self.run_copies is not None:
+            self.run_copies.remove(experiment_id)
 
 
 def folder_bytes(folder: Path) -> int:
@@ -165,7 +170,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
                 continue  # a trainer replaced it meanwhile
 
 
-def _write(path: Path, text: str) -> None:
+def write_note(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     temporary.write_text(text, encoding="utf-8")
@@ -233,11 +238,20 @@ def _samples_of(*experiment_ids: str):  # type: ignore[no-untyped-def]  # an SQL
 def _only_of(session: Session, *experiment_ids: str) -> list[Artifact]:
     """Artifacts of these experiments that no other experiment, sample or dataset refers to."""
     mine = set(_digests(session, experiment_ids, mine=True))
-    if not mine:
+    return unreferred(session, mine, experiment_ids)
+
+
+def unreferred(session: Session, digests: set[str], beside: Collection[str] = ()) -> list[Artifact]:
+    """Those artifacts of `digests` that no row refers to, the experiments `beside` left out."""
+    if not digests:
         return []
-    for digest in _digests(session, experiment_ids, mine=False):
-        mine.discard(digest)
-    return [a for a in session.scalars(select(Artifact)) if a.sha256 in mine]
+    left = digests.difference(_digests(session, beside, mine=False))
+    return [artifact for artifact in session.scalars(select(Artifact)) if artifact.sha256 in left]
+
+
+def survey_digests(survey: Mapping[str, Any] | None) -> Iterator[str]:
+    found = survey or {}
+    yield from filter(None, (found.get("arrays"), *(digest for _, digest in found.get("sheets", []))))
 
 
 def _digests(session: Session, experiment_ids: Collection[str], *, mine: bool) -> Iterator[str]:
@@ -260,5 +274,5 @@ def _digests(session: Session, experiment_ids: Collection[str], *, mine: bool) -
         yield from filter(None, (result,))
     yield from filter(None, session.scalars(select(Event.after).where(Event.kind == BENCHMARK, of(Event.subject))))
     if not mine:
-        for survey in filter(None, session.scalars(select(Dataset.survey))):
-            yield from filter(None, (survey.get("arrays"), *(digest for _, digest in survey.get("sheets", []))))
+        for survey in session.scalars(select(Dataset.survey)):
+            yield from survey_digests(survey)

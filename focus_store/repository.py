@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from focus_store.benchmarks import Benchmarks
-from focus_store.datasets import Datasets
-from focus_store.disk import Disk
+from focus_store.dataset_removal import DatasetRemoval
 from focus_store.drafts import Drafts
 from focus_store.experiments import Experiments
 from focus_store.ingest import Ingestion
@@ -17,7 +16,7 @@ from focus_store.unfinished import UnfinishedForms
 
 
 class Repository(
-    Experiments, Metrics, Ingestion, Datasets, Benchmarks, Laboratory, Slots, Lanes, Results, Disk, Drafts,
+    Experiments, Metrics, Ingestion, DatasetRemoval, Benchmarks, Laboratory, Slots, Lanes, Results, Drafts,
     UnfinishedForms,
 ):  # fmt: skip
     """Reads are in `experiments`, `metrics` and `results`, wishes of people in `requests` and `drafts`, what stands on

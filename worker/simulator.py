@@ -74,8 +74,8 @@ def _measure(
 
 
 def register_found(repository: Repository) -> list[str]:
-    """Register complete datasets in the laboratory's folder that the record does not know; their names."""
-    known = {dataset.name for dataset in repository.datasets()}
+    """Register complete datasets in the laboratory's folder that the record never knew; their names."""
+    known = {dataset.name for dataset in repository.datasets()} | repository.removed_datasets()
     found = sorted(repository.settings.datasets.glob(f"*/{DESCRIPTION}"))
     names = []
     for folder in (path.parent for path in found if path.parent.name not in known):

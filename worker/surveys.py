@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from focus_core.data.folder import MAPS
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus
+from focus_store.dataset_identity import is_only_links, remove_links
 from focus_store.repository import Repository
 from worker.processes import end, last_line, last_sentence, running_in, spawn
 from worker.supervisor import trainer_environment
@@ -58,12 +61,12 @@ def survey(
 
     try:
         watch = Watch(repository, claim, process, look, shutting_down)
-        code = watch.run()
+        code, message = watch.run(), None
         if watch.stop in (Stop.LOST, Stop.ORPHANED):
             return None
         if code == EXIT_DONE:
-            register(repository, work)
-        return _outcome(watch, code, job_log)
+            message = register(repository, work)
+        return (JobStatus.SUCCEEDED, message) if message else _outcome(watch, code, job_log)
     except UserError as error:
         return JobStatus.FAILED, str(error)
     finally:
@@ -87,10 +90,16 @@ def progress(work: Path) -> tuple[int, int] | None:
     return int(done), int(total)
 
 
-def register(repository: Repository, work: Path) -> None:
-    """Put a finished survey into the record: pictures and arrays first, the row that names them last."""
+def register(repository: Repository, work: Path) -> str | None:
+    """Put a finished survey into the record: pictures and arrays first, the row that names them last.
+
+    A sentence where it is a known dataset that lies elsewhere now; KnownDataset where that still lies where it lay.
+    """
     plain = json.loads((work / RESULT).read_text(encoding="utf-8"))
     row, found = plain["row"], plain["survey"]
+    asked, row["name"] = row["name"], repository.name_for(row, found)
+    home = repository.settings.datasets / row["name"]
+    was_there = os.path.lexists(home)
     row["path"] = str(place(repository, row["name"], Path(row["path"]), work))
     folder = repository.artifact_folder
     arrays = folder.put((work / ARRAYS).read_bytes(), ".npz")
@@ -100,7 +109,13 @@ def register(repository: Repository, work: Path) -> None:
         sheet = folder.put((work / SHEETS / f"{simulation:06d}.webp").read_bytes(), ".webp")
         sheets.append([simulation, sheet.digest])
         files.append((sheet, "sheet"))
-    repository.register_survey(row, found | {"arrays": arrays.digest, "sheets": sheets}, files)
+    try:
+        repository.register_survey(row, found | {"arrays": arrays.digest, "sheets": sheets}, files)
+    except UserError:
+        if not was_there:
+            remove_links(home)
+        raise
+    return None if asked == row["name"] else f"is the dataset '{row['name']}', which has moved; its path was updated."
 
 
 def place(repository: Repository, name: str, path: Path, work: Path) -> Path:
@@ -111,19 +126,26 @@ def place(repository: Repository, name: str, path: Path, work: Path) -> Path:
     home = repository.settings.datasets / name
     home.parent.mkdir(parents=True, exist_ok=True)
     if path == work / LINK:
-        if home.exists() and home.resolve() != path.resolve():
+        if os.path.lexists(home) and not _is_replaceable(home, path / MAPS):
             raise UserError(f"name: '{name}' is taken by {home.resolve()}; choose another name.")
+        remove_links(home)
         path.replace(home)
         return home
     if not path.is_dir():
         return path
-    if not home.exists():
-        if home.is_symlink():
-            home.unlink()  # what it pointed to has gone
+    if home.resolve() != path.resolve() and _is_replaceable(home, path / MAPS):
+        remove_links(home)
+    if not os.path.lexists(home):
         home.symlink_to(path.resolve(), target_is_directory=True)
     elif home.resolve() != path.resolve():
         raise UserError(f"name: '{name}' is taken by {home.resolve()}; choose another name.")
     return home if path.resolve() == home.resolve() and not home.is_symlink() else path
+
+
+def _is_replaceable(home: Path, maps: Path) -> bool:
+    """Links to what has gone, or to these very maps."""
+    old = home / MAPS
+    return is_only_links(home) and (not old.exists() or old.resolve() == maps.resolve())
 
 
 def _outcome(watch: Watch, code: int, job_log: Path) -> tuple[JobStatus, str | None]:

@@ -15,6 +15,7 @@ from dashboard.record import record
 from dashboard.views.datasets_detail import detail
 from dashboard.views.datasets_forms import add_form, simulate_form
 from dashboard.views.datasets_jobs import jobs
+from dashboard.views.datasets_removal import removal_said
 from focus_core.errors import UserError
 from focus_core.suites import suite_maps
 from focus_store.contracts import DatasetRow, JobStatus
@@ -30,6 +31,7 @@ def page() -> None:
         _opener("Add by path", ":material/folder_open:", "add")
         _opener("New suite", ":material/grain:", "simulate", primary=True)
     warn_without_workers()
+    removal_said()
     asked = st.query_params.get("dataset")
     if asked and all(row.name != asked for row in rows):
         show_user_error(UserError(f"dataset {asked}: is not in this record; it has {_listed(rows)}."))

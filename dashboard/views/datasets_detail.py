@@ -20,6 +20,7 @@ from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.state import experiment_link
 from dashboard.theme import STATUS_LOOK
+from dashboard.views.datasets_removal import removal
 from dashboard.words import DASH, Amount, date_and_time, number
 from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
@@ -49,6 +50,7 @@ def detail(dataset: DatasetRow) -> None:
             _used_by(dataset, uses)
         with right:
             st.fragment(_maps_and_power)(dataset)
+    removal(dataset, len(uses))
 
 
 def identity(dataset: DatasetRow, uses: Sequence[DatasetUse], split: Split | None) -> list[Readout]:

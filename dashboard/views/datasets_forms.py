@@ -10,9 +10,11 @@ from dashboard.acts import note_start
 from dashboard.datasets import check_at_once, default_name, free_name, seconds_a_cell, suite_readouts
 from dashboard.markup import readouts, section
 from dashboard.record import record
+from dashboard.state import dataset_link
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
+from focus_store.dataset_identity import KnownDataset
 from focus_store.settings import Settings
 
 GRIDS = (32, 64, 128, 256, 512)
@@ -37,7 +39,7 @@ def add_form(rows: list[DatasetRow]) -> None:
         width="stretch",
         on_click=_add,
     )
-    _error("add-error")
+    _error("add-error", st.session_state.get("add-known", ""))
 
 
 def _add() -> None:
@@ -54,7 +56,7 @@ def _add() -> None:
         check_at_once(Settings.from_environment(), path, params, space, box)
         record().request_dataset(state["add-name"] or default_name(path), path, params=params, space=space, box=box)
     except UserError as error:
-        state["add-error"] = str(error)
+        state["add-error"], state["add-known"] = str(error), error.name if isinstance(error, KnownDataset) else ""
         return
     state["add-error"], state["datasets-form"] = "", ""
     note_start()
@@ -104,7 +106,9 @@ def _simulate(rows: list[DatasetRow]) -> None:
     note_start()
 
 
-def _error(key: str) -> None:
+def _error(key: str, known: str = "") -> None:
+    """The sentence, with the way to the dataset that it speaks of."""
     said = st.session_state.get(key)
     if said:
-        st.html(f'<div class="focus-warn" role="alert" data-testid="{key}">△ {escape(said)}</div>')
+        link = f' <a href="{dataset_link(known)}" target="_self">Show {escape(known)}</a>' if known else ""
+        st.html(f'<div class="focus-warn" role="alert" data-testid="{key}">△ {escape(said)}{link}</div>')

@@ -38,10 +38,12 @@ def _jobs() -> None:
 
 
 def is_shown(job: JobRow, rows: list[DatasetRow], now: datetime.datetime | None = None) -> bool:
-    """Under way; or ended badly, lately, and neither put aside by the reader nor overtaken by a later check."""
+    """Under way; or ended lately, badly or with a remark, and neither put aside nor overtaken by a later check."""
     if job.status in UNDER_WAY:
         return True
-    if job.status is JobStatus.SUCCEEDED or job.id in st.session_state.get("datasets-dismissed", ()):
+    if (job.status is JobStatus.SUCCEEDED and not job.message) or job.id in st.session_state.get(
+        "datasets-dismissed", ()
+    ):
         return False
     ended = job.ended_at or job.created_at
     checked = next((row.checked_at for row in rows if row.name == job.arguments.get("name")), None)
@@ -89,6 +91,8 @@ def words(job: JobRow) -> str:
         return f'{name} {what}: <span class="focus-warn" role="alert"{hook}>{message or "its log says why"}</span>'
     if job.status is JobStatus.CANCELLED:
         return f"{name} was stopped{_so_far(job)}."
+    if job.status is JobStatus.SUCCEEDED:
+        return f"{name}: {message}"
     if job.kind == ADD:
         if job.status is JobStatus.QUEUED:
             return f"{name} waits to be checked; samples and other checks go first."
