@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from focus_core.data.folder import MAPS
 from focus_core.errors import UserError
 from focus_store.tables import Dataset
+
+MAPS = "maps.npy"  # of a dataset folder, as focus_core.data.folder calls it, which the record does not import
 
 
 class KnownDataset(UserError):
