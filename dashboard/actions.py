@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from dashboard import queries
 from dashboard.record import record
@@ -39,6 +40,15 @@ def queue(
 ) -> str:
     job = None if draft else suite_job(config)
     return record().create_experiment(config, recipe=recipe_key, parent=parent, tags=tags, draft=draft, after_job=job)
+
+
+def change_draft(
+    experiment_id: str, config: ExperimentConfig, *, before: Mapping[str, Any], tags: tuple[str, ...], draft: bool
+) -> str:
+    """As `queue`, with a draft that is there: it stays one, or is queued."""
+    job = None if draft else suite_job(config)
+    record().change_draft(experiment_id, config, before=before, tags=tags, queue=not draft, after_job=job)
+    return experiment_id
 
 
 def suite_job(config: ExperimentConfig) -> str | None:

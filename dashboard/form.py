@@ -22,7 +22,9 @@ from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 
-Kind = Literal["integer", "number", "scientific", "text", "choice", "switch", "list"]
+# A number is typed as text: a browser's input for numbers shows one that is out of its range and reports another, and
+# rounds what it shows. Here what stands there is what was typed, and the model alone says whether it can be.
+Kind = Literal["number", "text", "choice", "switch", "list"]
 
 SECTION_TITLES: Mapping[str, str] = {
     "data": "Data",
@@ -120,8 +122,8 @@ def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
     value = values.get(field.key, field.default)
     if field.kind == "list":
         return ", ".join(str(item) for item in value)
-    if field.kind == "scientific":
-        return "" if value is None else scientific(float(value))
+    if field.kind == "number":
+        return "" if value is None else str(value) if isinstance(value, int) else scientific(float(value))
     if field.kind in ("text", "choice"):
         return "" if value is None else str(value)
     return value
@@ -131,7 +133,7 @@ def setting(field: Field, shown: Any) -> Any:
     """The setting that a widget's value means. Text that is no number stays text: the model's sentence names it."""
     if field.kind == "list":
         return [_number_or_text(part.strip()) for part in str(shown or "").strip("[] ").split(",") if part.strip()]
-    if field.kind == "scientific":
+    if field.kind == "number":
         text = str(shown or "").strip()
         return None if not text and field.optional else _number_or_text(text)
     if field.kind in ("text", "choice"):
@@ -140,11 +142,13 @@ def setting(field: Field, shown: Any) -> Any:
 
 
 def scientific(value: float) -> str:
-    """Short, and read back as a number by every YAML reader: "1.0e-4", "0.02"."""
+    """Short, exact, and read back as a number by every YAML reader: "1.0e-4", "0.02"."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:g}"
-    mantissa, _, exponent = f"{value:.6e}".partition("e")
-    return f"{float(mantissa):.6g}{'' if '.' in f'{float(mantissa):.6g}' else '.0'}e{int(exponent)}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    digits = next(n for n in range(1, 18) if float(f"{value:.{n}e}") == value)
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+    return f"{mantissa}e{int(exponent):+d}"  # YAML 1.1 reads 1.0e5 as text
 
 
 def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
@@ -152,16 +156,21 @@ def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
 
     Raises UserError, and so changes nothing, when the result is not a configuration.
     """
-    before = parse_config(text, "the YAML")
-    plain = before.to_dict()
-    _put(plain, key.split("."), value)
-    if key == "method":
+    return edit_all(text, {key: value})
+
+
+def edit_all(text: str, changes: Mapping[str, Any]) -> tuple[str, ExperimentConfig]:
+    """As `edit`, for several settings at once, which together may be what none of them can be alone."""
+    plain = parse_config(text, "the YAML").to_dict()
+    for key, value in changes.items():
+        _put(plain, key.split("."), value)
+    if "method" in changes:
         _follow_the_method(plain)
     config = validate_config(plain, "the form")
-    for candidate in _candidates(text, key, value):
-        if _means(candidate, config):
-            return candidate, config
-    return to_yaml(config), config
+    written = text
+    for key, value in changes.items():
+        written = next(_candidates(written, key, value), written)
+    return (written if _means(written, config) else to_yaml(config)), config
 
 
 def _follow_the_method(plain: dict[str, Any]) -> None:
@@ -276,7 +285,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     choices = tuple(str(c) for c in typing.get_args(annotation)) if typing.get_origin(annotation) is Literal else ()
     choices = choices or tuple(_KNOWN_TEXTS.get(key, ()))
     default = None if info.is_required() else info.default
-    kind = _kind(annotation, choices, default, low, high, optional)
+    kind = _kind(annotation, choices)
     section = key.partition(".")[0]
     section = "method" if section in ("diffusion", "flow_matching", "edm", "method") else section
     return Field(
@@ -294,9 +303,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     )
 
 
-def _kind(
-    annotation: Any, choices: Sequence[str], default: Any, low: float | None, high: float | None, optional: bool
-) -> Kind:
+def _kind(annotation: Any, choices: Sequence[str]) -> Kind:
     plain = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
     if choices:
         return "choice"
@@ -304,12 +311,7 @@ def _kind(
         return "switch"
     if typing.get_origin(plain) is tuple:
         return "list"
-    if plain is int:
-        return "scientific" if optional else "integer"
-    if plain is float:
-        bounded = low is not None and high is not None and high <= 1 and (default or 0) >= 0.05
-        return "number" if bounded else "scientific"
-    return "text"
+    return "number" if plain in (int, float) else "text"
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:

@@ -7,6 +7,7 @@ from typing import NoReturn
 from urllib.parse import quote
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _PAGES: dict[str, st.Page] = {}
 
@@ -48,3 +49,9 @@ def once(key: str, make: Callable[[], object]) -> None:
     """Give a widget its first value; afterwards the reader owns it."""
     if key not in st.session_state:
         st.session_state[key] = make()
+
+
+def came_by_history() -> bool:
+    """Whether the browser's Back or Forward led here: then the address says what stood on the page, not the widgets."""
+    run = get_script_run_ctx()
+    return run is not None and run.is_history_navigation

@@ -37,6 +37,8 @@ SLOT_WIDTH = 124  # px: of the longest word, so that no word moves a slot
 def actions(detail: ExperimentDetail) -> None:
     """A wish is written at once; the fragment shows what becomes of it."""
     row = detail.summary
+    if row.status is Status.DRAFT and st.button("Edit", icon=":material/edit:", key="edit"):
+        follow("new", draft=row.id)
     if detail.checkpoints and st.button("Sample", icon=":material/blur_on:", key="sample"):
         follow("sample", model=row.id)
     if st.button("Clone", icon=":material/content_copy:", key="clone"):

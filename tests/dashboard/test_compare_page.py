@@ -189,7 +189,7 @@ def test_a_clone_shows_what_differs_from_its_parent_and_what_already_ran(pair: t
     app = open_page("new", parent=pair[1])
     assert "Nothing differs from the parent yet" in html(app)
     assert any(f"/experiment?id={pair[1]}" in w.value and "already ran as" in w.value for w in app.warning)
-    standing(app.number_input, "f-training.batch_size").set_value(6).run()
+    standing(app.text_input, "f-training.batch_size").set_value("6").run()
     assert cells(app, "training.batch_size")[1:] == ["8", "6"]
     assert not any("identical" in w.value for w in app.warning)
 

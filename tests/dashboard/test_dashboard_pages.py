@@ -206,22 +206,20 @@ def test_the_yaml_refills_the_form(small_laboratory: Any) -> None:
     app = open_page("new", recipe="experiment_02")
     text = standing(app.text_area, "yaml-text").value
     standing(app.text_area, "yaml-text").set_value(text.replace("batch_size: 32", "batch_size: 48")).run()
-    assert standing(app.number_input, "f-training.batch_size").value == 48
-    assert "**Batch size**" in standing(app.number_input, "f-training.batch_size").label
+    assert standing(app.text_input, "f-training.batch_size").value == "48"
+    assert standing(app.text_input, "f-training.batch_size").label == "Batch size"
 
 
 def test_only_a_widget_whose_value_was_changed_for_it_gives_way_to_a_new_one(small_laboratory: Any) -> None:
     """A browser that has not yet received the change reports the old value, under a key no longer heard."""
     app = open_page("new", recipe="experiment_02")
-    batch, lr = (
-        standing(s, f"f-training.{n}").key for s, n in ((app.number_input, "batch_size"), (app.text_input, "lr"))
-    )
+    batch, lr = (standing(app.text_input, f"f-training.{n}").key for n in ("batch_size", "lr"))
     area = standing(app.text_area, "yaml-text")
     area.set_value(area.value.replace("batch_size: 32", "batch_size: 48")).run()
-    assert standing(app.number_input, "f-training.batch_size").key != batch
+    assert standing(app.text_input, "f-training.batch_size").key != batch
     assert standing(app.text_input, "f-training.lr").key == lr
     assert standing(app.text_area, "yaml-text").key == area.key
-    standing(app.number_input, "f-training.batch_size").set_value(24).run()
+    standing(app.text_input, "f-training.batch_size").set_value("24").run()
     assert standing(app.text_area, "yaml-text").key != area.key
     assert "batch_size: 24" in standing(app.text_area, "yaml-text").value
 
@@ -242,7 +240,7 @@ def test_broken_yaml_is_a_sentence_and_changes_neither_side(
     standing(app.text_area, "yaml-text").set_value(broken).run()
     assert said in app.error[0].value
     assert standing(app.text_area, "yaml-text").value == broken
-    assert standing(app.number_input, "f-training.batch_size").value == 32
+    assert standing(app.text_input, "f-training.batch_size").value == "32"
     assert app.button(key="queue").disabled
 
 
@@ -260,7 +258,7 @@ def test_an_identical_configuration_is_pointed_out(small_laboratory: Any) -> Non
 def test_settings_that_nobody_has_seen_yet_are_not_queued(small_laboratory: Any, button: str) -> None:
     app = open_page("new", parent=small_laboratory.finished)
     before = len(small_laboratory.repository.list_experiments())
-    del app.session_state["new-draft"]  # as in a new session, which knows nothing of what stands on the page
+    del app.session_state["new-sheet"]  # as in a new session, which knows nothing of what stands on the page
     app.button(key=button).click().run()
     assert any("nothing was queued" in warning.value for warning in app.warning)
     assert len(small_laboratory.repository.list_experiments()) == before

@@ -1,0 +1,84 @@
+"""What the page *New* says of a configuration before it is queued: what it costs, whether it ran, what it lacks."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.actions import missing_dataset, quick_command
+from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, readouts_of
+from dashboard.markup import readouts
+from dashboard.problems import show_user_error
+from dashboard.record import record
+from dashboard.state import experiment_link
+from dashboard.theme import STATUS_LOOK
+from dashboard.views.new_origin import Origin
+from dashboard.words import number, with_error
+from focus_core.config import ExperimentConfig, recorded_config
+from focus_core.errors import UserError
+from focus_core.estimate import estimate
+from focus_store.contracts import Status
+from focus_store.settings import QUICK, Settings
+
+
+def costs(config: ExperimentConfig, origin: Origin) -> None:
+    try:
+        seen = outlook(config, dataset_of(config, queries.datasets()), record().speeds(), _reference())
+    except UserError as error:
+        show_user_error(error)
+        return
+    st.html(readouts(readouts_of(seen, config, origin.parameters), "estimate"))
+
+
+def _reference() -> Reference | None:
+    """The newest run with a measured speed, to scale from."""
+    row = next((r for r in queries.summaries(None, None, None, None) if r.images_per_second), None)
+    if row is None or row.images_per_second is None:
+        return None
+    detail = queries.experiment(row.id)
+    cost = estimate(recorded_config(detail.config), detail.grid or DEFAULT_GRID)
+    return Reference(row.name, row.images_per_second, cost.flops_per_image)
+
+
+def identical(config: ExperimentConfig, but: str | None) -> None:
+    """Another experiment that learns the very same thing: one with results rather than one that only waits."""
+    rows = [row for row in record().identical(config.digest()) if row.id != but]
+    twins = sorted(rows, key=lambda row: (row.best_val_loss is None, row.status.value))
+    if not twins:
+        return
+    twin = twins[0]
+    word = {Status.DRAFT: "is already written down as", Status.QUEUED: "is already queued as"}.get(twin.status)
+    scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
+    scores += (
+        [f"P(k) error {with_error(twin.power_error, twin.power_uncertainty)}"] if twin.power_error is not None else []
+    )
+    more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
+    with st.container(key="identical"):
+        st.warning(
+            f"An identical configuration, seed {config.training.seed} and split included, {word or 'already ran as'} "
+            f"[{twin.name}]({experiment_link(twin.id)}): "
+            f"{', '.join([STATUS_LOOK[twin.status].word, *scores])}{more}. Open it, or change the seed.",
+            icon=":material/history:",
+        )
+
+
+def notices(config: ExperimentConfig) -> None:
+    if config.sampling.cfg_scale != 1.0:
+        st.warning(f"Guidance {config.sampling.cfg_scale:g} sharpens maps and biases P(k); 1 is unbiased.")
+    missing = missing_dataset(config)
+    if missing == QUICK:
+        settings = Settings.from_environment()
+        folder = settings.datasets / QUICK
+        st.info(
+            "The dataset `quick` is not there yet. Queueing this experiment first simulates it, "
+            f"{settings.quick_simulations} simulations, a few minutes on two cores; by hand it "
+            f"is\n\n`{quick_command(folder)}`",
+            icon=":material/grain:",
+        )
+    elif missing is not None:
+        folder = Settings.from_environment().datasets / missing
+        st.warning(
+            f"data.dataset: the laboratory has no dataset '{missing}'. Make it with "
+            f"`{quick_command(folder)}`, or give the path of a folder.",
+            icon=":material/warning:",
+        )
