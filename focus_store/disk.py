@@ -21,6 +21,7 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
+from focus_core.run_files import Part, part_of
 from focus_store.benchmarks import BENCHMARK
 from focus_store.contracts import ACTIVE, JobStatus, Status
 from focus_store.requests import PERSON
@@ -41,13 +42,11 @@ class DiskUse:
     id: str
     name: str
     status: Status
-    checkpoints: int
-    figures: int
-    rest: int
+    parts: Mapping[Part, int]  # every one of them
 
     @property
     def total(self) -> int:
-        return self.checkpoints + self.figures + self.rest
+        return sum(self.parts.values())
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,10 @@ def write_note(path: Path, text: str) -> None:
 
 
 def _use(folder: Path, experiment_id: str, name: str, status: Status) -> DiskUse:
-    parts = {"checkpoints": 0, "figs": 0, "rest": 0}
+    parts = dict.fromkeys(Part, 0)
     for path, size in _files(folder):
-        first = path.split(os.sep, 1)[0]
-        parts[first if first in parts else "rest"] += size
-    return DiskUse(experiment_id, name, status, parts["checkpoints"], parts["figs"], parts["rest"])
+        parts[part_of(path)] += size
+    return DiskUse(experiment_id, name, status, parts)
 
 
 def _refuse_busy(session: Session, row: Experiment) -> None:

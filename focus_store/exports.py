@@ -3,7 +3,7 @@
     <id>/experiment.json              what the record knows, the digest of the points included
     <id>/points.csv                   attempt, key, split, step, value, kind, time
     <id>/spectra.csv                  epoch or sample, map, k, P(k), number of modes
-    <id>/run/                         the run's folder: its journal, its figures' arrays, with --checkpoints all of it
+    <id>/run/                         the run's folder: journal, figures, benchmarks, with --checkpoints all of it
 
 With Parquet the two tables are points.parquet and spectra.parquet, with the same columns.
 """
@@ -29,7 +29,7 @@ from focus_store.ingest import CURVES
 from focus_store.points import Point, points, points_digest
 from focus_store.repository import Repository
 from focus_store.results import floats
-from focus_store.run_copy import DOCUMENTS, EVERYTHING, copy_run, reason, remove
+from focus_store.run_copy import copy_run, reason, remove
 from focus_store.tables import Checkpoint, Experiment, Figure, Spectrum
 from focus_store.transitions import unknown_experiment
 
@@ -41,7 +41,6 @@ SPECTRUM_COLUMNS: tuple[Column, ...] = (
     ("k", float), ("power", float), ("n_modes", float), ("k_unit", str), ("power_unit", str),
 )  # fmt: skip
 K_UNIT = "h/Mpc"
-LIGHT = (*DOCUMENTS, "figs", "logs")  # of a run's folder, without its checkpoints and weights
 Times = Mapping[tuple[int, str, str, int], str]
 
 
@@ -81,7 +80,7 @@ def _write(repository: Repository, experiment_id: str, folder: Path, write: Writ
             raise unknown_experiment(session, experiment_id)
         # The journal is copied before the points are read: it then never tells of more than is told here.
         if (run_folder / JOURNAL).exists():
-            copy_run(run_folder, folder / "run", EVERYTHING if checkpoints else LIGHT)
+            copy_run(run_folder, folder / "run", weights=checkpoints)
         else:
             warnings.append(f"{run_folder}: has no journal, so this export can be read but not imported")
         times = _times(folder / "run" / JOURNAL)

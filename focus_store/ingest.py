@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, 
 from sqlalchemy.orm import Session
 
 from focus_core.progress import JOURNAL, JournalPosition, read_events
+from focus_core.run_files import LOG
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Status
 from focus_store.drawings import Drawing, read_drawing
@@ -41,7 +42,6 @@ from focus_store.transitions import move
 
 BATCH = 1000
 _AT_REST = (Status.PAUSED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.CRASHED)
-LOG = Path("logs") / "training.log"
 LOG_TAIL_BYTES = 16_384
 SPARKLINE = 60
 

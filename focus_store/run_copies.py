@@ -20,6 +20,7 @@ from typing import Any
 
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL
+from focus_core.run_files import is_copied
 from focus_store.remote import RemoteFolder
 
 MANIFEST = "manifest.json"
@@ -165,8 +166,7 @@ def last_position(journal: bytes) -> Position:
 def _worth_keeping(folder: Path) -> Iterator[Path]:
     """Every file of a run but temporary ones, the lock of its host and a checkpoint that was put aside as damaged."""
     for path in folder.rglob("*"):
-        unwanted = path.suffix == ".lock" or path.name == "checkpoint_damaged.pt"
-        if path.is_file() and not path.name.startswith(".") and not unwanted:
+        if path.is_file() and is_copied(path.relative_to(folder)):
             yield path
 
 

@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
-from focus_store.run_story import LOCK
-
-DOCUMENTS = (
-    "config.yaml",
-    "run_model.sh",
-    "README.md",
-    "environment.json",
-    "split.json",
-    "transform.json",
-    "truth.npz",
-)
-FOLDERS = ("checkpoints", "figs", "logs", "weights")
-EVERYTHING = (*DOCUMENTS, *FOLDERS)
+from focus_core.run_files import exported_files
 
 
-def copy_run(folder: Path, target: Path, names: Iterable[str] = EVERYTHING) -> None:
-    """What the training wrote, its lock and half-written files aside. Two names of one checkpoint stay one file."""
+def copy_run(folder: Path, target: Path, *, weights: bool = True) -> None:
+    """What FOCUS wrote, its lock and half-written files aside. Two names of one checkpoint stay one file."""
     target.mkdir(parents=True)
-    copied: dict[tuple[int, int], str] = {}
+    copied: dict[tuple[int, int], Path] = {}
 
-    def copy(source: str, destination: str) -> str:
-        status = Path(source).stat()
+    for name in exported_files(folder, weights=weights):
+        source, destination = folder / name, target / name
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        status = source.stat()
         twin = copied.setdefault((status.st_dev, status.st_ino), destination)
         if twin != destination:
             try:
-                Path(destination).hardlink_to(twin)
+                destination.hardlink_to(twin)
+                continue
             except OSError:  # a file system without second names
-                shutil.copy2(source, destination)
-            return destination
-        return str(shutil.copy2(source, destination))
-
-    for name in names:
-        source = folder / name
-        if source.is_dir():
-            unwanted = shutil.ignore_patterns(LOCK.name, ".*.part")
-            shutil.copytree(source, target / name, ignore=unwanted, copy_function=copy)
-        elif source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
+                pass
+        shutil.copy2(source, destination)
 
 
 def remove(path: Path) -> None:

@@ -28,9 +28,9 @@ from focus_core.config import (
 )
 from focus_core.errors import UserError
 from focus_core.progress import JOURNAL, read_events
+from focus_core.run_files import LOCK
 from focus_store.contracts import Status
 
-LOCK = Path("logs") / "trainer.lock"
 LAST_CHECKPOINT = Path("checkpoints") / "checkpoint_last.pt"
 SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, before its training counts as ended
 _STATUS = {"finished": Status.SUCCEEDED, "stopped": Status.PAUSED, "failed": Status.FAILED}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE, UserError
+from focus_core.run_files import TRAINER_LOG
 from focus_store.contracts import Claim, DesiredState, Status
 from focus_store.queue import TRAIN
 from focus_store.repository import Repository
@@ -21,7 +22,6 @@ from worker.processes import end, last_line, last_sentence, running_in, spawn
 from worker.run_copy import CopyKeeper, bring_here, settle, while_renewing
 from worker.watch import Stop, Watch, patiently
 
-TRAINER_LOG = Path("logs") / "trainer.log"
 log = logging.getLogger(__name__)
 
 

@@ -14,6 +14,7 @@ from dashboard.state import experiment_link
 from dashboard.theme import EXPERIMENT_COLOURS, STATUS_LOOK
 from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question
 from dashboard.words import size
+from focus_core.run_files import Part
 from focus_store.disk import DiskUse
 
 SHOWN = 12
@@ -28,8 +29,7 @@ def disk() -> None:
     st.html(section("Disk", f"{size(free)} free of {size(total)}"))
     parts = [
         ("Datasets", shared["datasets"]),
-        ("Checkpoints", sum(use.checkpoints for use in uses)),
-        ("Figures and logs", sum(use.figures + use.rest for use in uses)),
+        *((str(part), sum(use.parts[part] for use in uses)) for part in Part if any(use.parts[part] for use in uses)),
         ("Tiles, arrays, samples", shared["artifacts"]),
     ]
     st.html(bar(parts))
@@ -108,4 +108,5 @@ def _row(use: DiskUse) -> None:
 
 
 def _sizes(use: DiskUse) -> str:
-    return f"{size(use.total)}, {size(use.checkpoints)} in checkpoints" if use.checkpoints else str(size(use.total))
+    weights = use.parts[Part.WEIGHTS]
+    return f"{size(use.total)}, {size(weights)} in checkpoints and weights" if weights else str(size(use.total))

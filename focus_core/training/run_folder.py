@@ -33,14 +33,10 @@ from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import read_split
 from focus_core.errors import UserError
+from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, README, SCRIPT, SPLIT
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
 from focus_core.versions import FOCUS, versions_of
-
-CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
-ENVIRONMENT, SPLIT, TRANSFORM = "environment.json", "split.json", "transform.json"
-LOG, LOCK = Path("logs") / "training.log", Path("logs") / "trainer.lock"
-WRITTEN = ("checkpoints", "figs", "logs", "weights", "sampler_benchmark", ENVIRONMENT, SPLIT, TRANSFORM, "truth.npz")
 
 log = logging.getLogger("focus.training")
 
@@ -170,7 +166,7 @@ def move_aside(run_folder: Path) -> Path | None:
     if old is None and not damaged:
         return None
     target = _new_neighbour(run_folder)
-    for name in WRITTEN:
+    for name in FRESH:
         path = run_folder / name
         if name == "logs":
             # The lock that this process holds lies here and stays.

@@ -30,6 +30,7 @@ from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
 from focus_core.progress import JOURNAL, Journal, Unwritten, read_events
+from focus_core.run_files import CONFIG, SPLIT, TRANSFORM
 from focus_core.training.checkpoint import (
     LAST,
     FoundCheckpoint,
@@ -45,9 +46,6 @@ from focus_core.training.initial_weights import Parent, check_parent, parent_of,
 from focus_core.training.loop import RunData, train
 from focus_core.training.ranks import Ranks, check_devices, joined, plan_told
 from focus_core.training.run_folder import (
-    CONFIG,
-    SPLIT,
-    TRANSFORM,
     locked,
     log,
     logging_to,

@@ -1,0 +1,111 @@
+"""Every file and folder of a run's folder, in one list that needs no torch.
+
+Trainer, export, import, copies for other hosts, the page's sizes and the putting aside by --fresh ask here, so that
+they cannot part. What stands in no line is a person's own: it is counted, and goes to other hosts, but nothing else
+touches it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from focus_core.progress import JOURNAL
+
+CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
+ENVIRONMENT, SPLIT, TRANSFORM, TRUTH = "environment.json", "split.json", "transform.json", "truth.npz"
+LOG, TRAINER_LOG, LOCK = (Path("logs") / name for name in ("training.log", "trainer.log", "trainer.lock"))
+SAMPLER_BENCHMARK = "sampler_benchmark"
+
+
+class Part(StrEnum):
+    """What bytes of a run are counted as."""
+
+    WEIGHTS = "Checkpoints and weights"
+    FIGURES = "Figures"
+    BENCHMARKS = "Benchmarks"
+    RECORDS = "Logs and documents"
+    OTHER = "Other files"
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """Files of one kind. `pattern` is of paths relative to the run's folder; `*` crosses folders."""
+
+    pattern: str
+    writer: str
+    part: Part
+    copied: bool = True  # to other hosts, who resume from it
+    exported: bool = True  # of weights only where an export is asked for them; an import takes what is exported
+    fresh: bool = True  # put aside by a start anew
+
+    @property
+    def top(self) -> str:
+        return PurePosixPath(self.pattern).parts[0]
+
+    def matches(self, relative: str) -> bool:
+        return fnmatchcase(relative, self.pattern)
+
+
+# Files under way, and the second names of an upload; wherever they lie.
+TEMPORARY = RunFile(".*", "whoever writes", Part.OTHER, copied=False, exported=False)
+
+# The first line that matches counts.
+RUN_FILES = (
+    *(RunFile(name, "the trainer, once", Part.RECORDS, fresh=False) for name in (CONFIG, SCRIPT, README)),
+    *(RunFile(name, "the trainer at a start", Part.RECORDS) for name in (ENVIRONMENT, SPLIT, TRANSFORM)),
+    RunFile(TRUTH, "the trainer at its first start", Part.RECORDS),
+    RunFile("checkpoints/checkpoint_damaged.pt", "the trainer, of one it cannot read", Part.WEIGHTS, copied=False),
+    RunFile("checkpoints/*.png", "the trainer after an epoch", Part.FIGURES),
+    RunFile("checkpoints/*", "the trainer after an epoch", Part.WEIGHTS),
+    RunFile("figs/*", "the trainer after an epoch", Part.FIGURES),
+    RunFile(LOCK.as_posix(), "the trainer", Part.RECORDS, copied=False, exported=False),
+    RunFile(JOURNAL.as_posix(), "the trainer", Part.RECORDS),
+    RunFile("logs/*", "the trainer and its supervisor", Part.RECORDS),
+    RunFile("weights/*", "the trainer after an epoch", Part.WEIGHTS),
+    RunFile(f"{SAMPLER_BENCHMARK}/*", "focus benchmark samplers", Part.BENCHMARKS),
+)
+
+FRESH = tuple(dict.fromkeys(kind.top for kind in RUN_FILES if kind.fresh))  # files and folders that a new start renews
+
+
+def run_file(relative: str | Path) -> RunFile | None:
+    """What a path in a run's folder is; None for what FOCUS did not write."""
+    path = PurePosixPath(Path(relative).as_posix())
+    if path.name.startswith("."):
+        return TEMPORARY
+    return next((kind for kind in RUN_FILES if kind.matches(str(path))), None)
+
+
+def part_of(relative: str | Path) -> Part:
+    kind = run_file(relative)
+    return Part.OTHER if kind is None else kind.part
+
+
+def is_copied(relative: str | Path) -> bool:
+    """Whether another host needs it; a person's own files go along."""
+    kind = run_file(relative)
+    return kind is None or kind.copied
+
+
+def exported_files(folder: Path, *, weights: bool) -> Iterator[str]:
+    """Paths of what an export or an import of a run takes, in the order of the list; nothing of a person's own."""
+    found = [(kind, path) for path in _own_files(folder) if (kind := run_file(path)) is not None]
+    for kind, path in sorted(
+        found, key=lambda pair: (RUN_FILES.index(pair[0]) if pair[0] in RUN_FILES else 0, pair[1])
+    ):
+        if kind.exported and (weights or kind.part is not Part.WEIGHTS):
+            yield path
+
+
+def _own_files(folder: Path) -> Iterator[str]:
+    """Files at the places that the list names; a folder among them may be a link."""
+    for top in dict.fromkeys(kind.top for kind in RUN_FILES):
+        if (folder / top).is_file():
+            yield top
+        for where, _, names in os.walk(folder / top):
+            yield from (Path(where, name).relative_to(folder).as_posix() for name in names)
