@@ -66,7 +66,10 @@ def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_ex
     request = repository.request_sample(SampleSpec(done.id, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
     claim = repository.claim(SAMPLE, "test:1")
     answer(repository, claim, lambda: False)
-    assert repository.sample(request).status is JobStatus.SUCCEEDED, repository.sample(request).message
+    found = repository.sample(request)
+    assert found.status is JobStatus.SUCCEEDED, found.message
+    assert found.truth is not None
+    assert "too few" in found.truth["reason"], "what its P(k) is held against, or why there is no truth at its θ"
 
     # Out of this record and into an empty one.
     out = export_run(repository, twin, tmp_path / "out", write_parquet)
