@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from focus_core.library import open_dataset, sample, simulate
     from focus_core.sampling import load_run
     from focus_core.statistics.power import power_spectrum
-    from focus_core.version import __version__
+    from focus_core.versions import __version__
 
 __all__ = ["__version__", "load_run", "open_dataset", "power_spectrum", "sample", "simulate"]
 
 _HOMES = {
-    "__version__": "focus_core.version",
+    "__version__": "focus_core.versions",
     "load_run": "focus_core.sampling",
     "open_dataset": "focus_core.library",
     "power_spectrum": "focus_core.statistics.power",

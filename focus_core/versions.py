@@ -29,3 +29,6 @@ def _source_version() -> str | None:
         return f"{section['version']} (from its sources)" if section["name"] == FOCUS else None
     except (OSError, tomllib.TOMLDecodeError, KeyError):
         return None
+
+
+__version__ = version_of(FOCUS) or "unknown"
