@@ -142,3 +142,25 @@ def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
         page.mouse.click(*at)
         page.wait_for_timeout(400)  # as a person's second click comes: there is nothing to await when nothing happens
     assert record.experiment(queued).summary.status is Status.QUEUED
+
+
+@pytest.mark.parametrize("pause_ms", [5, 20, 60])
+def test_a_click_on_the_page_that_is_being_left_leaves_no_empty_page(
+    pause_ms: int, page: Page, prepared: ServedDashboard
+) -> None:
+    watch = Watch(page)
+    page.goto(f"{prepared.address}/experiment?id={prepared.laboratory.failed}")
+    page.locator(".st-key-resume button:enabled, .st-key-pause button:enabled").first.wait_for()
+    page.evaluate(
+        """async (pause) => {
+          const press = (key) => document.querySelector(`.st-key-${key} button:enabled`)?.click();
+          press('clone');
+          await new Promise((resolve) => setTimeout(resolve, pause));
+          press('pause');
+          press('resume');
+        }""",
+        pause_ms,
+    )
+    await_address(page, r"/new\?parent=\w+")
+    assert watch.await_whole("Clone and a click on the head that is left")["bad"] == []
+    expect(page.get_by_role("heading", name="New experiment")).to_be_visible()

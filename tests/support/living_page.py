@@ -36,9 +36,14 @@ class Watch:
 
     def assert_alive(self, after: str = "the last act") -> None:
         """A heading, content, our style, no sentence of a fault, nothing uncaught in the console."""
-        state = await_condition(self._whole, f"a page with a heading and content after {after}: {self.page.url}", 60.0)
+        state = self.await_whole(after)
         assert state["bad"] == [], f"after {after}, {self.page.url} shows {state['bad']}"
         assert self.errors == [], f"after {after}, {self.page.url}: {self.errors}"
+
+    def await_whole(self, after: str) -> dict[str, object]:
+        """A heading and content, whatever the console said on the way there."""
+        what = f"a page with a heading and content after {after}: {self.page.url}"
+        return dict(await_condition(self._whole, what, 60.0))
 
     def _whole(self) -> dict[str, object] | None:
         try:
