@@ -51,6 +51,8 @@ class Stack:
             "FOCUS_HEARTBEAT_SECONDS": "1",
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_POLL_SECONDS": "0.2",
+            "FOCUS_REAP_SECONDS": "1",
+            "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
             "OMP_NUM_THREADS": "1",
         }
         self.process: subprocess.Popen[bytes] | None = None

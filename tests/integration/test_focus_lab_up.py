@@ -57,6 +57,9 @@ class Up:
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_REAP_SECONDS": "1",
             "FOCUS_POLL_SECONDS": "0.2",
+            # Small boxes, and more of them than any machine makes before the test interrupts them.
+            "FOCUS_QUICK_SIMULATIONS": "3000",
+            "FOCUS_QUICK_GRID": "32",
             "OMP_NUM_THREADS": "1",
         }
         self.output = folder / "up.txt"
@@ -112,7 +115,7 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     await_condition(lambda: f"FOCUS is at http://127.0.0.1:{lab.port}" in lab.said(), "the address")
     assert lab.answers()
     (job,) = lab.repository.jobs()
-    assert (job.arguments["name"], job.total, job.arguments["grid"]) == ("quick", 64, 64)
+    assert (job.arguments["name"], job.total, job.arguments["grid"]) == ("quick", 3000, 32)
     (first,) = lab.repository.list_experiments()
     assert (first.name, first.recipe, first.status) == ("quickstart", "quickstart", Status.QUEUED)
     await_condition(lambda: lab.repository.job(job.id).done >= 1, "the first simulation")

@@ -139,6 +139,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             "FOCUS_BROKER_URL": servers.broker_url,
             "FOCUS_HEARTBEAT_SECONDS": "1",
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
+            "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
             "OMP_NUM_THREADS": "1",
         }
         output = tmp_path / "up.txt"

@@ -124,9 +124,9 @@ def test_bf16_rounds_the_step_and_not_the_weights(tiny_config: ConfigMaker, mode
     loss, _ = take_step(make_engine(tiny_config(model=model)))
     engine = make_engine(tiny_config(model=model, training={"precision": "bf16"}))
     seen: list[torch.dtype] = []
-    engine.network.middle.register_forward_hook(  # type: ignore[union-attr]
-        lambda module, inputs, output: seen.append(output.dtype)
-    ) if model["from"] == "SimpleUNet" else seen.append(torch.bfloat16)
+    middle = engine.network.middle
+    inner = middle[0] if isinstance(middle, nn.ModuleList) else middle
+    inner.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     rounded, _ = take_step(engine)
     assert seen == [torch.bfloat16]
     assert rounded != loss
