@@ -60,6 +60,7 @@ class Up:
             # Small boxes, and more of them than any machine makes before the test interrupts them.
             "FOCUS_QUICK_SIMULATIONS": "3000",
             "FOCUS_QUICK_GRID": "32",
+            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         self.output = folder / "up.txt"

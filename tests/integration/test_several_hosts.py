@@ -140,6 +140,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             "FOCUS_HEARTBEAT_SECONDS": "1",
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
+            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         output = tmp_path / "up.txt"

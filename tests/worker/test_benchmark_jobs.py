@@ -34,7 +34,9 @@ CONFIG = {
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
-    settings = Settings.from_environment({"FOCUS_HOME": str(tmp_path), "FOCUS_POLL_SECONDS": "0.05"})
+    settings = Settings.from_environment(
+        {"FOCUS_HOME": str(tmp_path), "FOCUS_POLL_SECONDS": "0.05", "FOCUS_TRAIN_NICENESS": "0"}
+    )
     migrate(settings.database_url)
     found = open_record(settings)
     yield found
