@@ -96,7 +96,7 @@ def log_density(maps: Maps, floor: float = 0.0, source: str = "maps") -> FloatAr
 
 def finite_fields(fields: ArrayLike, source: str, purpose: str) -> FloatArray:
     """Fields of either sign as doubles (B, N, N); UserError for another shape or a pixel that is not finite."""
-    batch = np.asarray(as_batch(np.asarray(fields, dtype=np.float64), source, purpose))
+    batch = np.ascontiguousarray(as_batch(np.asarray(fields, dtype=np.float64), source, purpose))
     finite = np.isfinite(batch).all(axis=(1, 2))
     if not finite.all():
         worst = int(np.flatnonzero(~finite)[0])
