@@ -90,7 +90,7 @@ def suite_readouts(rows: int, grid: int, box: float, measured: tuple[float, str]
     return [
         Readout("Time", whole, source),
         Readout("A simulation", each, f"{grid}³ particles, 20 steps"),
-        Readout("Maps", f"{maps:,}", f"{maps // rows} a simulation, {grid}²"),
+        Readout("Maps", f"{maps:,}", f"{maps // rows} per simulation, {grid}²"),
         Readout("Force resolution", Amount(f"{box / grid:.3g}", "Mpc/h"), "one cell"),
         Readout("Disk", size(suite_bytes(rows, grid, box)), "twice that while it is put together"),
     ]

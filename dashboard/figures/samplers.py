@@ -48,7 +48,7 @@ def sampler_panels(found: Mapping[str, Any], band: int, quantity: str, *, height
     counts = [float(case["evaluations"]) for case in found["cases"]]
     first, last = 0.8 * min(counts), 1.25 * max(counts)
     panels.x_axes({**log_ticks(first, last).axis(), "range": [math.log10(first), math.log10(last)]})
-    panels.x_title("network evaluations a map")
+    panels.x_title("network evaluations per map")
     title = {"title": {"text": _TITLES[quantity]}, "range": [math.log10(low), math.log10(high)]}
     panels.y_axis(1, {**log_ticks(low, high).axis(), **title})
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}

@@ -65,7 +65,7 @@ def identity(dataset: DatasetRow, uses: Sequence[DatasetUse], split: Split | Non
     box = Amount(f"{dataset.box_size:g}", "Mpc/h") if dataset.box_size else Amount(DASH)
     return [
         Readout("Simulations", f"{dataset.n_simulations:,}", particles),
-        Readout("Maps", f"{dataset.n_maps:,}", f"{each} a simulation, {dataset.grid}²"),
+        Readout("Maps", f"{dataset.n_maps:,}", f"{each} per simulation, {dataset.grid}²"),
         Readout("Field", str(survey.get("field", DASH)), redshift),
         Readout("Box", box, pixel),
         Readout("Split", " / ".join(map(str, parts)) or DASH, "train, val., test; by simulation"),

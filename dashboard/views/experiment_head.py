@@ -209,7 +209,7 @@ def numbers(detail: ExperimentDetail) -> list[Readout]:
     attempt = f", attempt {row.attempts}" if row.attempts > 1 else ""
     best_epoch = next((f"best, epoch {c.epoch}" for c in detail.checkpoints if c.role == "best"), "best")
     device = detail.attempts[-1].device if detail.attempts else None
-    step = f"{duration(row.seconds_per_epoch)} an epoch" if row.seconds_per_epoch else ""
+    step = f"{duration(row.seconds_per_epoch)} per epoch" if row.seconds_per_epoch else ""
     known = row.power_error is not None
     return [
         Readout("Epoch", Amount(str(row.epoch), f"/ {row.num_epochs}"), share + attempt),
@@ -217,7 +217,7 @@ def numbers(detail: ExperimentDetail) -> list[Readout]:
         Readout("Validation loss", number(row.best_val_loss), best_epoch if row.best_val_loss is not None else ""),
         Readout(
             "<i>P</i>(<i>k</i>) error", with_error(row.power_error, row.power_uncertainty),
-            f"mean of bands, {of_maps(row.power_maps, row.power_simulations)}" if known else "",
+            of_maps(row.power_maps, row.power_simulations) if known else "",
         ),
         Readout("Speed", Amount(number(row.images_per_second), "images/s") if row.images_per_second else NOTHING, step),
         Readout("Peak memory", size(detail.peak_memory_bytes), device or ""),

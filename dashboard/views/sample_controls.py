@@ -184,7 +184,7 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
         disabled=sampler in ("ddpm", "adaptive"),
         bind="query-params",
         help="DDIM at 50 is quick and a few per cent low in small-scale power; quote its P(k) at 250 or more. Heun "
-        "evaluates the network twice a step. DDPM takes all steps, the adaptive solver as many as it needs.",
+        "evaluates the network twice per step. DDPM takes all steps, the adaptive solver as many as it needs.",
     )
     guidance = st.slider(
         "Guidance",

@@ -49,7 +49,7 @@ def found() -> dict[str, Any]:
 def test_the_chart_has_both_axes_logarithmic_with_units_and_tells_the_sign_by_its_marks() -> None:
     plain = sampler_panels(found(), 0, MEAN).plain()
     assert plain["layout"]["yaxis"]["title"]["text"] == "error of mean <i>P</i>(<i>k</i>) [%]"
-    assert plain["layout"]["xaxis"]["title"]["text"] == "network evaluations a map"
+    assert plain["layout"]["xaxis"]["title"]["text"] == "network evaluations per map"
     assert plain["layout"]["xaxis"]["type"] == plain["layout"]["yaxis"]["type"] == "log"
     ddpm, ddim = plain["data"]  # in the catalogue's order
     np.testing.assert_array_equal(ddim["x"], [5, 50])
