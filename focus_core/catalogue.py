@@ -47,6 +47,17 @@ SPACINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
+MOST_STEPS = 10_000
+
+
+def most_steps(method: str, sampler: str, timesteps: int) -> int:
+    """A sampler of method diffusion takes each step of the schedule's `timesteps` once at most."""
+    if method != "diffusion":
+        return MOST_STEPS
+    return timesteps if sampler in ("ddim", "ddpm") else min(timesteps, MOST_STEPS)
+
+
 def evaluations(method: str, sampler: str, steps: int, timesteps: int) -> int | None:
     """Network evaluations of one map (one branch); None where the solver itself decides."""
     if sampler == "adaptive":

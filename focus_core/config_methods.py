@@ -9,12 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from focus_core.catalogue import SamplerName
+from focus_core.catalogue import MOST_STEPS, SamplerName
 from focus_core.config_fields import Integer, Number, Section
 from focus_core.config_training import TrainingSection
 
-# More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
-MOST_STEPS = 10_000
 # Below it the adaptive solver follows the rounding of single precision: a small flow took 68 evaluations at 10⁻⁵, 74 at
 # 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
 LEAST_TOLERANCE = 1e-6

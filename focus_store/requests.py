@@ -13,9 +13,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from focus_core.catalogue import METHODS, SAMPLERS
+from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
-from focus_core.config_methods import MOST_STEPS
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
@@ -299,9 +298,6 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"n: {spec.n} maps cannot be drawn in one request; ask for 1 to 4096.")
     if spec.steps < 1:
         raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
-    most = max(MOST_STEPS, int(experiment.config.get("diffusion", {}).get("timesteps", 1)))
-    if spec.steps > most:
-        raise UserError(f"steps: {spec.steps} are too many; a sampler takes {most:,} or fewer.")
     if spec.seed < 0:
         raise UserError(f"seed: {spec.seed} is negative; give 0 or more.")
     if not 0.0 <= spec.guidance <= 100.0:
@@ -311,6 +307,12 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(
             f"sampler: '{spec.sampler}' does not draw from experiment {experiment.id} of method {method}; choose "
             f"{' or '.join(SAMPLERS.get(method, ('another run',)))}."
+        )
+    most = most_steps(method, spec.sampler, int(experiment.config.get("diffusion", {}).get("timesteps", 1000)))
+    if spec.steps > most:
+        raise UserError(
+            f"steps: {spec.steps} are too many; {SAMPLER_TITLES[spec.sampler]} takes {most:,} or fewer from experiment "
+            f"{experiment.id}."
         )
     if spec.weights not in ("ema", "raw"):
         raise UserError(f"weights: '{spec.weights}' is not known; choose ema or raw.")

@@ -88,7 +88,12 @@ class Conflict(UserError):
 
 
 def unknown(kind: str, row_id: str) -> UserError:
-    return UserError(f"{kind} {row_id}: is not in this record; the list of experiments shows what is.")
+    where = _WHERE.get(kind, "the list of experiments")
+    return UserError(f"{kind} {row_id}: is not in this record; {where} shows what is.")
+
+
+# Where the rows of a kind are listed.
+_WHERE = {"dataset": "the page Datasets", "job": "the page Workers", "sample request": "the page Sample"}
 
 
 # In the remark that a deletion leaves, between the name and the bytes that it freed.

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from focus_core.catalogue import SAMPLER_TITLES
-from focus_core.config_methods import MOST_STEPS
+from focus_core.catalogue import MOST_STEPS, SAMPLER_TITLES
 from focus_core.data.atomic import replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.training.stopping import StopSwitch

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.catalogue import SAMPLER_TITLES
-from focus_core.config_methods import MOST_STEPS
+from focus_core.catalogue import SAMPLER_TITLES, most_steps
 from focus_core.data.files import read_table
 from focus_core.data.labels import own_name
 from focus_core.errors import DISK_FULL, UserError
@@ -162,9 +161,8 @@ def _check_steps(run: LoadedRun, sampler: Sampler, given: int | None) -> None:
         raise UserError(
             f"--steps: is {given}, but {sampler.method} {takes}; leave --steps out, or take another --sampler."
         )
-    most, whose = MOST_STEPS, f"{MOST_STEPS:,}"
-    if run.config.method == "diffusion" and (sampler.method == "ddim" or timesteps < MOST_STEPS):
-        most, whose = timesteps, f"the schedule's {timesteps}"
+    most = most_steps(run.config.method, sampler.method, timesteps)
+    whose = f"the schedule's {timesteps}" if run.config.method == "diffusion" and most == timesteps else f"{most:,}"
     if sampler.steps > most:
         raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and {whose}.")
 

@@ -207,6 +207,7 @@ class TestSamples:
             ({"n": 0}, "n: 0 maps"),
             ({"steps": 0}, "steps: 0"),
             ({"steps": 10**10}, "steps: 10000000000 are too many"),
+            ({"steps": 1001}, "steps: 1001 are too many; DDIM takes 1,000 or fewer"),
             ({"seed": -1}, "seed: -1"),
             ({"guidance": math.nan}, "guidance: nan"),
             ({"guidance": 101.0}, "guidance: 101"),
