@@ -35,7 +35,8 @@ from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import density, evolve
 from focus_core.simulation.slabs import slab_maps
 from focus_core.statistics.power import PowerSpectrum, band_average, band_centres, bands, power_spectrum
-from focus_core.statistics.smoothed_truth import BandRatio, band_ratio, fit_smoothed_truth
+from focus_core.statistics.smoothed_truth import fit_smoothed_truth
+from focus_core.statistics.spread import Ratio, ratio_of_means
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ class Line:
     """One row of the table: a ratio by band with its bootstrap error."""
 
     label: str
-    result: BandRatio
+    result: Ratio
 
 
 def main() -> int:
@@ -83,18 +84,18 @@ def _run(arguments: argparse.Namespace) -> int:
     rng = np.random.default_rng(arguments.seed)
     truth_error = _mean_truth_error(truth.bootstrap(dataset.space.to_unit(theta), rng), smooth)
 
-    lines = [Line("held-out simulations", band_ratio(by_simulation[held_out], smooth, rng))]
+    lines = [Line("held-out simulations", ratio_of_means(by_simulation[held_out], smooth, rng))]
     if not arguments.no_floor:
         again = _floor(dataset, held_out, arguments.floor_seed)
-        lines.append(Line("floor: other phases", band_ratio(again, smooth, rng)))
-        lines.append(Line("floor: other phases / held-out", band_ratio(again, by_simulation[held_out], rng)))
+        lines.append(Line("floor: other phases", ratio_of_means(again, smooth, rng)))
+        lines.append(Line("floor: other phases / held-out", ratio_of_means(again, by_simulation[held_out], rng)))
     spectra = {}
     own = [250, 50] if run.config.sampling.method == "ddim" else [run.config.steps()[1]]
     for steps in arguments.steps or own:
         began = time.monotonic()
         spectrum = _generated(run, theta, arguments.maps or dataset.maps_per_simulation, steps, arguments.seed)
         powers = band_average(spectrum).reshape(len(theta), -1, smooth.shape[1]).mean(axis=1)
-        lines.append(Line(f"generated, {_drawn(run, steps)}", band_ratio(powers, smooth, rng)))
+        lines.append(Line(f"generated, {_drawn(run, steps)}", ratio_of_means(powers, smooth, rng)))
         spectra[steps] = spectrum
         print(f"{_drawn(run, steps)}: {len(spectrum.power)} maps in {time.monotonic() - began:.0f} s", file=sys.stderr)
     print(_table(run, dataset, held_out, lines, truth_error))

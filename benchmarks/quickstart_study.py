@@ -42,7 +42,8 @@ from focus_core.networks.registry import build_network, parameter_count
 from focus_core.paths import focus_home
 from focus_core.sampling import load_run, sample_maps
 from focus_core.statistics.power import band_average, bands, power_spectrum
-from focus_core.statistics.smoothed_truth import band_ratio, design_matrix, fit_smoothed_truth, polynomial_terms
+from focus_core.statistics.smoothed_truth import design_matrix, fit_smoothed_truth, polynomial_terms
+from focus_core.statistics.spread import ratio_of_means
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.engine import make_optimizer
 from focus_core.training.start import run_training
@@ -129,7 +130,7 @@ class Study:
     def score(self, name: str, maps: NDArray[np.float32], **more: Any) -> Score:
         """`maps` (n_held_out · each, N, N), simulation by simulation."""
         powers = band_average(power_spectrum(maps, self.box, name)).reshape(len(self.theta), -1, self.smooth.shape[1])
-        result = band_ratio(powers.mean(axis=1), self.smooth, np.random.default_rng(self.seed))
+        result = ratio_of_means(powers.mean(axis=1), self.smooth, np.random.default_rng(self.seed))
         ks = float(stats.ks_2samp(self._log(maps), self._log(self.real)).statistic)
         peaks = peak_count(maps) / peak_count(self.real)
         return Score(name, result.ratio.tolist(), result.error.tolist(), ks, peaks, **more)

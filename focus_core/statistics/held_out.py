@@ -16,12 +16,13 @@ from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_core.statistics.power import Band, bands
 from focus_core.statistics.smoothed_truth import fit_smoothed_truth, polynomial_terms
+from focus_core.statistics.spread import ratio_of_means, resampled
 from focus_core.training.truth import TRUTH, read_truth
 
 FloatArray = NDArray[np.float64]
 SMOOTHED, SIMULATIONS = "smoothed", "simulations"
 
-_BOOTSTRAPS, _TRUTH_BOOTSTRAPS = 1000, 200
+_TRUTH_BOOTSTRAPS = 200
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class HeldOut:
         Their scatter is the truth of the scatter, so that of it only the error says something.
         """
         mean, error = _mean_ratio(self._band(self.own.first * self.expected), self._band(self.mean), seed)
-        halves = self._scatter(self.own, _resampled(len(self.theta), seed))
+        halves = self._scatter(self.own, resampled(len(self.theta), np.random.default_rng(seed)))
         alone = self._scatter(self.own, np.arange(len(self.theta))[None])[0]
         return Scores(mean, np.hypot(error, self.truth_error), np.ones_like(mean), halves.std(axis=0, ddof=1) / alone)
 
@@ -105,10 +106,10 @@ class HeldOut:
         n = len(self.theta)
         everything = np.arange(n)[None]
         ratio = self._scatter(found, everything)[0] / self._scatter(other, everything)[0]
-        chosen = _resampled(n, seed)
+        chosen = resampled(n, np.random.default_rng(seed))
         with np.errstate(divide="ignore", invalid="ignore"):  # a resample of one simulation with one map has no scatter
-            resampled = self._scatter(found, chosen) / self._scatter(other, chosen)
-        return ratio, np.nanstd(np.where(np.isfinite(resampled), resampled, np.nan), axis=0, ddof=1)
+            drawn = self._scatter(found, chosen) / self._scatter(other, chosen)
+        return ratio, np.nanstd(np.where(np.isfinite(drawn), drawn, np.nan), axis=0, ddof=1)
 
 
 def read_held_out(run_folder: Path, space: ParameterSpace, most: int = 64) -> HeldOut:
@@ -145,14 +146,8 @@ def read_held_out(run_folder: Path, space: ParameterSpace, most: int = 64) -> He
 
 
 def _mean_ratio(above: FloatArray, below: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Σ_sim above / Σ_sim below, (n, n_bands) each, and its bootstrap error."""
-    chosen = _resampled(len(above), seed)
-    resampled = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
-    return above.sum(axis=0) / below.sum(axis=0), resampled.std(axis=0, ddof=1)
-
-
-def _resampled(n: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(n, size=(_BOOTSTRAPS, n))
+    found = ratio_of_means(above, below, np.random.default_rng(seed))
+    return found.ratio, found.error
 
 
 def as_list(values: ArrayLike, digits: int = 6) -> list[float | None]:

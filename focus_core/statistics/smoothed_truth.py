@@ -65,14 +65,6 @@ class SmoothedTruth:
         return predictions.std(axis=0, ddof=1) / predictions.mean(axis=0)
 
 
-@dataclass(frozen=True)
-class BandRatio:
-    """Ratio of means Σ generated / Σ truth by band, and its bootstrap error over simulations, each (n_bands,)."""
-
-    ratio: FloatArray
-    error: FloatArray
-
-
 def fit_smoothed_truth(theta_unit: ArrayLike, band_power: ArrayLike, space: ParameterSpace) -> SmoothedTruth:
     """Fit on θ (n, d) in [−1, 1] and the mean band powers (n, n_bands) of each simulation's maps.
 
@@ -93,16 +85,6 @@ def fit_smoothed_truth(theta_unit: ArrayLike, band_power: ArrayLike, space: Para
     residual = power / np.exp(design @ coefficients) - 1.0
     dispersion = (residual**2).sum(axis=0) / (len(theta) - np.linalg.matrix_rank(design))
     return SmoothedTruth(coefficients, terms, dispersion, theta, power)
-
-
-def band_ratio(generated: ArrayLike, truth: ArrayLike, rng: np.random.Generator, samples: int = 1000) -> BandRatio:
-    """Σ_sim generated / Σ_sim truth by band, both (n_simulations, n_bands), resampling simulations for the error."""
-    above, below = np.asarray(generated, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if above.shape != below.shape or above.ndim != 2:
-        raise ValueError(f"band powers have shapes {above.shape} and {below.shape}, not one (n_simulations, n_bands)")
-    chosen = rng.integers(len(above), size=(samples, len(above)))
-    resampled = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
-    return BandRatio(above.sum(axis=0) / below.sum(axis=0), resampled.std(axis=0, ddof=1))
 
 
 def polynomial_terms(space: ParameterSpace) -> tuple[tuple[int, ...], ...]:

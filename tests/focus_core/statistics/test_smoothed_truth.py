@@ -7,7 +7,7 @@ import pytest
 
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, Parameter, ParameterSpace
-from focus_core.statistics.smoothed_truth import band_ratio, fit_smoothed_truth
+from focus_core.statistics.smoothed_truth import fit_smoothed_truth
 
 SCATTER = 0.25
 # constant, six linear, Ω_m², Ω_m σ8, σ8²; two bands.
@@ -88,17 +88,3 @@ def test_too_few_simulations_and_powers_without_a_logarithm_are_refused() -> Non
         fit_smoothed_truth(theta, np.ones((19, 2)), WCDM6)
     with pytest.raises(UserError, match="positive"):
         fit_smoothed_truth(np.zeros((20, 6)), np.zeros((20, 2)), WCDM6)
-
-
-def test_a_ratio_of_sums_is_not_a_mean_of_ratios_and_its_error_is_that_of_the_mean() -> None:
-    rng = np.random.default_rng(5)
-    truth = np.exp(rng.normal(size=(400, 2)))
-    generated = truth * np.array([1.1, 0.9]) * rng.gamma(SCATTER**-2, SCATTER**2, (400, 2))
-    found = band_ratio(generated, truth, rng)
-    np.testing.assert_allclose(found.ratio, generated.sum(0) / truth.sum(0))
-    # Propagated by hand: scatter of (generated − ratio·truth) over the sum of truth.
-    by_hand = (generated - found.ratio * truth).std(axis=0) * np.sqrt(400) / truth.sum(0)
-    np.testing.assert_allclose(found.error, by_hand, rtol=0.15)
-    same = band_ratio(truth, truth, rng)
-    np.testing.assert_allclose(same.ratio, 1)
-    np.testing.assert_allclose(same.error, 0, atol=1e-12)
