@@ -8,6 +8,7 @@ behind the writers. This module imports nothing of FOCUS, because migrations use
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,23 @@ def _make_postgresql(url: URL, *, writes: bool) -> Engine:
     )
 
 
+_PATIENCE, _BETWEEN_TRIES = 20.0, 0.02  # in seconds
+
+
+def _set_journal_mode(connection: sqlite3.Connection, journal: str) -> None:
+    """The change to another journal fails at once, whatever the busy timeout, while a new file is being written."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+            return
+        except sqlite3.OperationalError as error:
+            # The low byte: the rest says of which kind "busy" is.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_BETWEEN_TRIES)
+
+
 def make_engine(database_url: str, *, writes: bool) -> Engine:
     """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers."""
     url = make_url(database_url)
@@ -59,9 +77,9 @@ def make_engine(database_url: str, *, writes: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
+        connection.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE:.0f}")
+        _set_journal_mode(connection, journal)
         for pragma in (
-            "busy_timeout = 20000",
-            f"journal_mode = {journal}",
             "synchronous = NORMAL" if journal == "WAL" else "synchronous = FULL",
             "foreign_keys = ON",
         ):

@@ -110,7 +110,7 @@ class TestCopiesOfRuns:
             copies.fetch("run", tmp_path / "b", only={"checkpoints/checkpoint_last.pt"})
         assert len(asked) == 1
         assert [path.name for path in (tmp_path / "b").rglob("*") if path.is_file()] == ["checkpoint_last.pt"]
-        with pytest.raises(UserError, match="no copy"):
+        with pytest.raises(UserError, match="has not been uploaded to"):
             copies.fetch("other", tmp_path / "c")
 
     def test_a_sampler_keeps_the_runs_that_it_used_last(self, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,11 @@ class TestMigrations:
         assert (tmp_path / "a home" / "focus.db").exists()
 
 
+def journal_mode(url: str) -> str:
+    with make_engine(url, writes=True).begin() as connection:
+        return str(connection.scalar(text("PRAGMA journal_mode")))
+
+
 class TestSqlite:
     def test_a_local_record_uses_the_write_ahead_log(self, settings: Settings) -> None:
         if settings.database_url.startswith("sqlite"):
@@ -114,6 +122,17 @@ class TestSqlite:
         with make_engine(f"sqlite:///{tmp_path / 'far.db'}", writes=True).begin() as connection:
             assert connection.scalar(text("PRAGMA journal_mode")) == "delete"
         assert "nfs4" in NETWORK_FILE_SYSTEMS
+
+    def test_whoever_opens_a_new_record_while_another_writes_its_first_tables_waits(self, tmp_path: Path) -> None:
+        file = tmp_path / "new.db"
+        with closing(sqlite3.connect(file, isolation_level=None)) as first, ThreadPoolExecutor(1) as threads:
+            first.execute("BEGIN IMMEDIATE")
+            first.execute("CREATE TABLE t (a)")
+            second = threads.submit(journal_mode, f"sqlite:///{file}")
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.5)
+            first.execute("COMMIT")
+            assert second.result(timeout=30) == "wal"
 
     def test_a_reader_does_not_wait_for_a_writer(self, repository: Repository, config: ExperimentConfig) -> None:
         row_id = repository.create_experiment(config)
