@@ -9,9 +9,9 @@ from typing import Any
 
 from dashboard import queries
 from dashboard.record import record
-from focus_core.config import ExperimentConfig, parse_config
+from focus_core.config import ExperimentConfig, parse_config, recorded_config
 from focus_core.errors import UserError
-from focus_store.contracts import DesiredState
+from focus_store.contracts import DesiredState, ExperimentSummary, Status
 from focus_store.recipes import recipe
 from focus_store.settings import QUICK, Settings
 
@@ -49,6 +49,15 @@ def change_draft(
     job = None if draft else suite_job(config)
     record().change_draft(experiment_id, config, before=before, tags=tags, queue=not draft, after_job=job)
     return experiment_id
+
+
+def start(experiment: ExperimentSummary) -> None:
+    """Queue a draft, its suite first when that is `quick` and not there; resume what rests."""
+    if experiment.status is not Status.DRAFT:
+        record().request(experiment.id, DesiredState.RUN)
+        return
+    config = recorded_config(record().experiment(experiment.id).config, f"experiment {experiment.id}")
+    change_draft(experiment.id, config, before=config.to_dict(), tags=tuple(experiment.tags), draft=False)
 
 
 def suite_job(config: ExperimentConfig) -> str | None:

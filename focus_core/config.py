@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS, Method
+from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS, Method, most_steps
 from focus_core.config_fields import Integer, Number, Section, Text
 from focus_core.config_methods import (
     DiffusionSection,
@@ -167,7 +167,7 @@ class ExperimentConfig(Section):
             raise ValueError(f"experiment.method is {self.experiment.method}, but method is {self.method}")
         self._check_pair()
         key, steps = self.steps()
-        if self.method == "diffusion" and steps > self.diffusion.timesteps:
+        if steps > most_steps(self.method, self.sampling.method, self.diffusion.timesteps):
             raise ValueError(f"sampling.{key} {steps} exceeds diffusion.timesteps {self.diffusion.timesteps}")
         if self.method == "diffusion":
             self.diffusion.check_last_signal()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.catalogue import SAMPLER_TITLES, SAMPLERS
+from focus_core.catalogue import SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
@@ -82,7 +82,7 @@ def make_cases(run: LoadedRun, evaluations: Sequence[int], only: Collection[str]
     for name in names:
         for chosen in _samplers(run, name, evaluations):
             case = Case(chosen, run.model.method.evaluations(chosen))
-            if case.evaluations <= max(evaluations) and not (method == "diffusion" and chosen.steps > timesteps):
+            if case.evaluations <= max(evaluations) and chosen.steps <= most_steps(method, chosen.method, timesteps):
                 found.setdefault(case.key, case)
     return sorted(found.values(), key=lambda case: (case.evaluations, names.index(case.sampler.method)))
 

@@ -7,6 +7,8 @@ import math
 # A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of them.
 _DEPTH = 16.0
 _BYTES_A_PIXEL = 4
+# Boxes of a suite: files in one folder, and weeks of work already at 64³.
+LARGEST_SUITE = 1_000_000
 
 
 def default_slabs(grid: int, box_size: float) -> int:

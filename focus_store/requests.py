@@ -18,6 +18,7 @@ from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
+from focus_core.suites import LARGEST_SUITE
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
 from focus_store.notes import PERSON, Notes, clean_tags
@@ -298,8 +299,8 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"n: {spec.n} maps cannot be drawn in one request; ask for 1 to 4096.")
     if spec.steps < 1:
         raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
-    if spec.seed < 0:
-        raise UserError(f"seed: {spec.seed} is negative; give 0 or more.")
+    if not 0 <= spec.seed < 2**63:
+        raise UserError(f"seed: is {spec.seed}; give 0 to 2⁶³ − 1.")
     if not 0.0 <= spec.guidance <= 100.0:
         raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
     method = str(experiment.config.get("method", METHODS[0]))
@@ -349,5 +350,10 @@ def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
         raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
     check_box(plain["box"], "box:")
+    if plain["simulations"] * plain["realisations"] > LARGEST_SUITE:
+        raise UserError(
+            f"simulations: {plain['simulations']:,} with {plain['realisations']:,} realisations each are more than the "
+            f"{LARGEST_SUITE:,} of a suite."
+        )
     parameter_space(str(plain["space"]))
     return plain

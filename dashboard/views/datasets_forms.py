@@ -66,14 +66,14 @@ def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     name.text_input("Name", key="suite-name", placeholder="pm-128")
-    n = simulations.number_input("Simulations", 4, 100_000, 64, key="suite-simulations", help="Points in θ.")
+    n = simulations.number_input("Simulations", value=64, step=1, key="suite-simulations", help="Points in θ.")
     each = realisations.number_input(
-        "Realisations", 1, 1000, 1, key="suite-realisations", help="Initial phases at each point."
+        "Realisations", value=1, step=1, key="suite-realisations", help="Initial phases at each point."
     )
-    seed.number_input("Seed", 0, 2**53 - 1, 0, key="suite-seed", help="Of the design and of the phases.")
+    seed.number_input("Seed", value=0, step=1, key="suite-seed", help="Of the design and of the phases.")
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     cells = grid.segmented_control("Cells a side", GRIDS, default=64, required=True, key="suite-grid")
-    side = box.number_input("Box side [Mpc/h]", 1.0, 10_000.0, 64.0, key="suite-box")
+    side = box.number_input("Box side [Mpc/h]", value=64.0, key="suite-box")
     space.selectbox("Parameter space", [*SPACES], key="suite-space")
     button.button(
         "Simulate",
@@ -85,7 +85,8 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         args=(rows,),
     )
     measured = seconds_a_cell(record().dataset_jobs(("simulate",)))
-    st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
+    if min(n, each) >= 1 and side > 0.0:  # else the button's answer says what is wrong
+        st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
     _error("simulate-error")
 
 

@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard import queries
+from dashboard.actions import start
 from dashboard.acts import Act, Kind, draw, question
 from dashboard.datasets import changed_files, learnt_other_content
 from dashboard.frame import silent_words, warn_of_workers
@@ -89,7 +90,7 @@ def _wish(row: ExperimentSummary, label: str, wish: DesiredState, *, possible: b
         key,
         label,
         Kind.START if starts else Kind.UNDO,
-        partial(record().request, row.id, wish),
+        partial(start, row) if starts else partial(record().request, row.id, wish),
         icon=_ICONS[key],
         possible=possible,
         question=f"{key.capitalize()} {escape(row.name)}, which you started seconds ago?",

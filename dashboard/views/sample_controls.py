@@ -159,8 +159,9 @@ def _nearest_note(space: ParameterSpace, truth: Truth | None, theta: Sequence[fl
 
 def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     left, right = st.columns(2)
-    left.number_input("Maps", 1, 256, start.n if start else MAPS, key="n", bind="query-params")
-    right.number_input("Seed", 0, 2**31 - 1, start.seed if start else SEED, key="seed", bind="query-params")
+    # Without bounds: a browser shows a number beyond them and reports the one before, which would then be drawn.
+    left.number_input("Maps", value=start.n if start else MAPS, step=1, key="n", bind="query-params")
+    right.number_input("Seed", value=start.seed if start else SEED, step=1, key="seed", bind="query-params")
     left, right = st.columns(2)
     options = samplers(detail)
     if st.session_state.get("sampler") not in (None, *options):
@@ -177,9 +178,8 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     )
     right.number_input(
         "Steps",
-        1,
-        _timesteps(detail),
-        min(start.steps, _timesteps(detail)) if start else own_steps(detail),
+        value=start.steps if start else own_steps(detail),
+        step=1,
         key="steps",
         disabled=sampler in ("ddpm", "adaptive"),
         bind="query-params",
@@ -216,7 +216,7 @@ def samplers(detail: ExperimentDetail) -> tuple[str, ...]:
 
 
 def _timesteps(detail: ExperimentDetail) -> int:
-    """The most steps that a run's samplers can take: those of its schedule, if it has one."""
+    """Of the run's schedule, all of which DDPM takes."""
     return int(detail.config.get("diffusion", {}).get("timesteps", 1000))
 
 
@@ -239,7 +239,7 @@ def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpe
 
 def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
     n = int(st.session_state.n)
-    label = f"Sample {n} map{'s' if n > 1 else ''}"
+    label = f"Sample {n:,} map{'' if n == 1 else 's'}"
     if st.button(label, type="primary", icon=":material/blur_on:", key="draw", width="stretch"):
         try:
             st.query_params["sample"] = record().request_sample(specification(detail, theta))

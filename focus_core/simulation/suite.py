@@ -41,7 +41,7 @@ from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
 from focus_core.simulation.slabs import slab_maps
-from focus_core.suites import default_slabs
+from focus_core.suites import LARGEST_SUITE, default_slabs
 from focus_core.versions import FOCUS, versions_of
 
 Layout = Literal["folder", "cmd"]
@@ -51,8 +51,6 @@ STATE = ".suite"
 PROVENANCE = "provenance.yaml"
 # Below 8 cells a side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
 _SMALLEST_GRID, _LARGEST_GRID = 8, 1024
-# Boxes of a suite: files in one folder, and weeks of work already at 64³.
-_LARGEST_SUITE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -75,10 +73,10 @@ class SuiteSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be simulated, by the option's name."""
-        if min(self.simulations, self.realisations) < 1 or self.simulations * self.realisations > _LARGEST_SUITE:
+        if min(self.simulations, self.realisations) < 1 or self.simulations * self.realisations > LARGEST_SUITE:
             raise UserError(
                 f"--simulations and --realisations: are {self.simulations} and {self.realisations}; each must be 1 or "
-                f"more, and their product {_LARGEST_SUITE} or less."
+                f"more, and their product {LARGEST_SUITE} or less."
             )
         check_grid(self.grid, "--grid:")
         check_box(self.box, "--box:")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from page_alone import html, open_page
+from prepared_record import configuration
 from standing import standing
 from streamlit.testing.v1 import AppTest
 
@@ -161,6 +163,16 @@ class TestDrafts:
         app.button(key="queue").click().run()
         summary = small_laboratory.repository.experiment(small_laboratory.draft).summary
         assert (summary.status, summary.num_epochs) == ("queued", 9)
+
+    def test_one_that_is_queued_on_its_own_page_has_its_suite_made_first(self, empty_record: Any, tasks: Path) -> None:
+        """The quick suite is not there, as on a new machine; the run would otherwise start only to fail."""
+        draft = empty_record.create_experiment(configuration("A draft"), draft=True)
+        open_page("experiment", id=draft).button(key="queue").click().run()
+        (suite,) = empty_record.jobs(active_only=True)
+        assert (suite.kind, suite.arguments["name"]) == ("simulate", "quick")
+        assert empty_record.experiment(draft).summary.status == "queued"
+        assert (claim := empty_record.claim("train", "train-1")) is not None
+        assert claim.id == suite.id
 
     def test_one_that_was_changed_elsewhere_is_left_as_it_is_and_mine_can_become_another(
         self, small_laboratory: Any

@@ -6,6 +6,7 @@ import datetime
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.samples import changed_words, sample_label
@@ -94,3 +95,24 @@ def test_two_samples_that_differ_have_two_labels(small_laboratory: Any) -> None:
     third = replace(second, spec=replace(second.spec, seed=6))
     labels = [sample_label(one, [first, second, third], WCDM6) for one in (first, second, third)]
     assert len(set(labels)) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("steps", 1001, "steps: 1001 are too many; DDIM takes 1,000 or fewer"),
+        ("steps", 0, "steps: 0 is not a number of steps"),
+        ("n", 100_000, "n: 100000 maps cannot be drawn in one request"),
+        ("seed", -1, "seed: is -1; give 0 to"),
+    ],
+)
+def test_a_number_that_cannot_be_drawn_stays_in_its_field_and_is_refused_by_its_name(
+    small_laboratory: Any, key: str, value: int, sentence: str
+) -> None:
+    before = len(small_laboratory.repository.samples())
+    app = open_sample(model=small_laboratory.finished)
+    app.number_input(key=key).set_value(value).run()
+    app.button(key="draw").click().run()
+    assert app.number_input(key=key).value == value
+    assert sentence in app.error[0].value
+    assert len(small_laboratory.repository.samples()) == before
