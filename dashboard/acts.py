@@ -15,6 +15,7 @@ from typing import Literal
 
 import streamlit as st
 
+from dashboard.texts import sentence
 from focus_core.errors import UserError
 
 AFTER_START_SECONDS = 5.0
@@ -122,7 +123,7 @@ def _do(act: Act) -> None:
     try:
         act.does()
     except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(sentence(error), icon=":material/error:")
     if act.kind is not Kind.OTHER:
         st.session_state["last-act"] = Done(act.key, act.kind, time.monotonic())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from dashboard.datasets import learnt_other_content
 from dashboard.figures.power import Spectra
 from dashboard.queries import Frame
 from dashboard.spectra import epoch_spectra
+from dashboard.texts import told_apart
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS
 from focus_core.parameters import ParameterSpace
 from focus_core.power_error import PowerError, band_edges, power_error_of_arrays
@@ -70,6 +71,11 @@ class Compared:
     bands: tuple[BandError, ...] = ()
     measured: PowerError | None = None  # from the arrays of the quoted epoch
     validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None where not yet known
+    label: str = ""  # its name, short enough for heads and legends and unlike those beside it
+
+    @property
+    def short(self) -> str:
+        return self.label or self.name
 
     @property
     def id(self) -> str:
@@ -134,6 +140,12 @@ def with_power(
     bands = tuple(band_errors(arrays, grid)) if "n_modes" in arrays else ()
     measured = power_error_of_arrays(arrays, band_edges(grid))
     return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands, measured, validation)
+
+
+def labelled(runs: Sequence[Compared]) -> list[Compared]:
+    """With short names by which they can be told apart."""
+    labels = told_apart([run.name for run in runs])
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
 
 
 def quoted_epoch(detail: ExperimentDetail, epochs: Sequence[int]) -> int | None:

@@ -50,8 +50,8 @@ def _head(run: Compared, is_baseline: bool) -> str:
     look = STATUS_LOOK[run.detail.summary.status]
     note = f"{look.glyph} {look.word}{', baseline' if is_baseline else ''}"
     return (
-        f'<th scope="col">{dash(run.colour)}<a href="{escape(experiment_link(run.id))}" target="_self">'
-        f"{escape(run.name)}</a><small>{escape(note)}</small></th>"
+        f'<th scope="col">{dash(run.colour)}<a href="{escape(experiment_link(run.id))}" target="_self" '
+        f'title="{escape(run.name)}">{escape(run.short)}</a><small>{escape(note)}</small></th>'
     )
 
 
@@ -68,7 +68,8 @@ def _cell(row: Measure, i: int) -> str:
 class MatrixRow:
     """One experiment's maps at one epoch: (n_theta, n_seeds) addresses, or none where nothing was drawn."""
 
-    name: str
+    short: str
+    name: str  # whole
     colour: str
     epoch: int | None
     urls: Sequence[Sequence[str]]
@@ -117,7 +118,9 @@ def _block(block: MatrixBlock, epoch: int) -> str:
 def _row(row: MatrixRow, block: MatrixBlock, seeds: int, epoch: int) -> list[str]:
     at = "no map yet" if row.epoch is None else f"epoch {row.epoch}" if row.epoch != epoch else ""
     note = f"<small>{at}</small>" if at else ""
-    cells = [f'<span class="name"><span>{dash(row.colour)}{escape(row.name)}</span>{note}</span>']
+    cells = [
+        f'<span class="name"><span title="{escape(row.name)}">{dash(row.colour)}{escape(row.short)}</span>{note}</span>'
+    ]
     for i, theta in enumerate(block.theta):
         words = theta_words(block.space, theta)
         for seed in range(seeds):

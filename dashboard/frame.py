@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.record import broker_problem, laboratory
+from dashboard.texts import plain
 from dashboard.words import age, duration
 from focus_core.errors import UserError
 from focus_store.contracts import LaboratoryState, Life, WorkerRow
@@ -60,7 +61,7 @@ def _workers_markup(state: LaboratoryState) -> str:
 def warn_without_workers() -> None:
     """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
     if problem := broker_problem():
-        st.warning(f"{BROKER_AWAY} ({problem})", icon=":material/cloud_off:")
+        st.warning(f"{BROKER_AWAY} ({plain(problem)})", icon=":material/cloud_off:")
     warn_of_workers(laboratory().workers)
 
 
@@ -86,7 +87,7 @@ def page_head(title: str, note_html: str = "", key: str = "head") -> Iterator[No
     """Title, pill and note at the left; the block's buttons at the right end."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key=key):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            st.title(title, anchor=False, width="content")
+            st.title(plain(title), anchor=False, width="content")
             if note_html:
                 st.html(note_html, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", horizontal_alignment="right"):

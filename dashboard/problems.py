@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard import queries
 from dashboard.record import RecordAway, laboratory, record_away
+from dashboard.texts import sentence
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentSummary
 from focus_store.session import RecordUnfit
@@ -18,7 +19,7 @@ log = logging.getLogger("focus.dashboard")
 
 
 def show_user_error(error: UserError) -> None:
-    st.error(str(error), icon=":material/error:")
+    st.error(sentence(error), icon=":material/error:")
 
 
 def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[str, str], str | None]:
@@ -34,7 +35,7 @@ def show_record_missing(error: UserError) -> None:
     """The record does not answer, is not there, or belongs to another release; the page comes back with it."""
     with st.container(key="record-missing"):
         st.title("The record cannot be opened", anchor=False)
-        st.error(str(error), icon=":material/error:")
+        st.error(sentence(error), icon=":material/error:")
         if isinstance(error, RecordAway):
             st.write("Trainings go on meanwhile, and nothing is lost. This page looks again every few seconds.")
         else:

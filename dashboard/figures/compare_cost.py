@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from dashboard.figures.template import template
+from dashboard.texts import plotly_text
 from dashboard.theme import AXIS, INK, MUTED
 
 
@@ -40,7 +41,7 @@ def cost_quality(columns: Sequence[Column], names: Sequence[str], colours: Seque
             mode="lines+markers",
             line={"color": colour, "width": 2},
             marker={"size": 7, "color": colour},
-            name=name,
+            name=plotly_text(name),
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
             showlegend=False,
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dashboard.figures.template import log_ticks, template
 from dashboard.loss_words import EPSILON
+from dashboard.texts import plotly_text
 from dashboard.theme import INK
 
 FloatArray = NDArray[np.float64]
@@ -98,7 +99,7 @@ def _line(
         y=points.value,
         mode="lines+markers" if points.step.size < 3 else "lines",
         marker={"size": 4},
-        name=run.name,
+        name=plotly_text(run.name),
         meta=split,
         line=line,
         opacity=opacity,

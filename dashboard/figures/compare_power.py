@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from dashboard.figures.power import Spectra, band
 from dashboard.figures.ratio_axis import above_zero, ratio_axis
 from dashboard.figures.template import colour_with_alpha, log_ticks, template
+from dashboard.texts import plotly_text
 from dashboard.theme import AXIS, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
 FloatArray = NDArray[np.float64]
@@ -97,7 +98,7 @@ def compare_powers(groups: Sequence[TruthGroup], *, height: int = 470, scaled: b
 
 def _draw_powers(figure: go.Figure, group: TruthGroup, scale: _Scale, dash: str) -> None:
     truth, k, factor = group.truth, scale.k(group.truth), scale.factor(group.truth)
-    prefix = f"{group.name}: " if group.name else ""
+    prefix = f"{plotly_text(group.name)}: " if group.name else ""
     if truth.scatter is not None:
         low = np.maximum(truth.truth - truth.scatter, 0.02 * truth.truth)
         high = truth.truth + truth.scatter
@@ -110,7 +111,7 @@ def _draw_powers(figure: go.Figure, group: TruthGroup, scale: _Scale, dash: str)
     )  # fmt: skip
     for run in group.runs:
         figure.add_scatter(
-            x=k, y=run.spectra.generated * factor, name=run.name, mode="lines",
+            x=k, y=run.spectra.generated * factor, name=plotly_text(run.name), mode="lines",
             line={"color": run.colour, "width": 2}, hovertemplate=hover, showlegend=False, row=1, col=1,
         )  # fmt: skip
 
@@ -141,8 +142,8 @@ def _draw_ratios(figure: go.Figure, group: TruthGroup, scale: _Scale, *, named: 
                 2,
             )
         figure.add_scatter(
-            x=k, y=ratio, name=run.name, mode="lines", line={"color": run.colour, "width": 2}, meta="ratio",
-            hovertemplate="%{y:.3f}<extra>%{fullData.name}</extra>", showlegend=False, row=2, col=1,
+            x=k, y=ratio, name=plotly_text(run.name), mode="lines", line={"color": run.colour, "width": 2},
+            meta="ratio", hovertemplate="%{y:.3f}<extra>%{fullData.name}</extra>", showlegend=False, row=2, col=1,
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from dashboard.figures.template import colour_with_alpha, log_ticks, plain_number, template
+from dashboard.texts import plotly_text
 from dashboard.theme import AXIS, EXPERIMENT_COLOURS, INK, MUTED, SCATTER_BAND
 from focus_core.parameters import Parameter, ParameterSpace
 
@@ -115,7 +116,7 @@ def _axis(p: Parameter, *, title: bool) -> dict[str, object]:
     air = 0.12
     low, high = (float(v) for v in p.from_unit([-1.0 - air, 1.0 + air]))
     ticks = _ticks(p)
-    unit = f" [{p.unit}]" if p.unit else ""
+    unit = f" [{plotly_text(p.unit)}]" if p.unit else ""
     common: dict[str, object] = {
         "tickmode": "array",
         "tickvals": ticks,

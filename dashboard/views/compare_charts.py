@@ -48,7 +48,7 @@ def _losses(runs: Sequence[Compared]) -> None:
     best = [
         f"{run.name} {run.detail.summary.best_val_loss:.4g}" for run in measured if run.detail.summary.best_val_loss
     ]
-    keys = tuple((run.id, record().change_token(run.id), run.name, run.colour) for run in measured)
+    keys = tuple((run.id, record().change_token(run.id), run.short, run.colour) for run in measured)
     chart(
         _loss_figure(queries.home(), keys, axis or "epoch", steps),
         name="compare-loss",
@@ -98,7 +98,7 @@ def _powers(runs: Sequence[Compared]) -> None:
     drawn = [
         TruthGroup(
             _group_name(group, groups) if len(groups) > 1 else "",
-            [RunPower(run.name, run.colour, run.spectra) for run in group if run.spectra],
+            [RunPower(run.short, run.colour, run.spectra) for run in group if run.spectra],
         )
         for group in groups
     ]
@@ -120,4 +120,4 @@ def _group_name(group: Sequence[Compared], groups: Sequence[Sequence[Compared]])
     """The data, and the first of its runs where several truths come from one dataset."""
     dataset = group[0].detail.summary.dataset
     alike = sum(other[0].detail.summary.dataset == dataset for other in groups)
-    return f"{dataset}, {group[0].name}" if alike > 1 else dataset
+    return f"{dataset}, {group[0].short}" if alike > 1 else dataset

@@ -93,7 +93,7 @@ def _block(
     first = group[0]
     scale = scales[first.unit]
     rows = [(maps.run.slot, _row(maps, scale)) for maps in group]
-    rows += [(run.slot, MatrixRow(run.name, run.colour, None, [])) for run in undrawn]
+    rows += [(run.slot, MatrixRow(run.short, run.name, run.colour, None, [])) for run in undrawn]
     return MatrixBlock(
         title=f"Simulation, {first.run.detail.summary.dataset}" if several else "Simulation",
         space=first.space,
@@ -108,4 +108,4 @@ def _row(maps: DrawnMaps, scale: Scale) -> MatrixRow:
         [tile_url(maps.samples, row, 1 + i, scale) for i in range(len(seeds))]
         for row, seeds in enumerate(maps.frame.seeds)
     ]
-    return MatrixRow(maps.run.name, maps.run.colour, maps.epoch, urls)
+    return MatrixRow(maps.run.short, maps.run.name, maps.run.colour, maps.epoch, urls)

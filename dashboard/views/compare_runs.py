@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard import queries
-from dashboard.comparison import Compared, DrawnMaps, Slots, quoted_epoch, with_power
+from dashboard.comparison import Compared, DrawnMaps, Slots, labelled, quoted_epoch, with_power
 from dashboard.record import record
 
 
@@ -19,7 +19,7 @@ def compared(slots: Slots) -> list[Compared]:
         arrays = queries.arrays(drawn.power_arrays) if drawn and drawn.power_arrays else None
         truth = queries.truth(detail)
         runs.append(with_power(slot, detail, drawn, arrays, None if truth is None else truth.validation()))
-    return runs
+    return labelled(runs)
 
 
 def maps_of(run: Compared, epoch: int | None) -> DrawnMaps | None:

@@ -54,7 +54,7 @@ def _cost(runs: Sequence[Compared], drawn: Sequence[tuple[str, Measure]]) -> Non
     with section_head("Cost against quality", "cost", "log axes, better is lower"):
         download("cost", partial(cost_csv, runs, [row for _, row in drawn]))
     columns = [Column(title, row.values, _short(row)) for title, row in drawn]
-    names, colours = [run.name for run in runs], [run.colour for run in runs]
+    names, colours = [run.short for run in runs], [run.colour for run in runs]
     words = ", ".join(column.title.replace("<i>", "").replace("</i>", "") for column in columns)
     chart(
         cost_quality(columns, names, colours, height=380),

@@ -12,6 +12,7 @@ from dashboard.datasets import provenance_words
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.problems import show_user_error
 from dashboard.record import record
+from dashboard.texts import plain
 from dashboard.views.datasets_detail import detail
 from dashboard.views.datasets_forms import add_form, simulate_form
 from dashboard.views.datasets_jobs import jobs
@@ -88,7 +89,7 @@ def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
 
     common = {"key": "dataset-choice", "label_visibility": "collapsed", "on_change": follow_choice}
     if len(names) <= 5:
-        st.segmented_control("Dataset", names, required=True, **common)  # type: ignore[call-overload]
+        st.segmented_control("Dataset", names, format_func=plain, required=True, **common)  # type: ignore[call-overload]
     else:
         st.selectbox("Dataset", names, **common)  # type: ignore[call-overload]
 

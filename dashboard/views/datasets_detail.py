@@ -19,6 +19,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.state import experiment_link
+from dashboard.texts import plain, sentence
 from dashboard.theme import STATUS_LOOK
 from dashboard.views.datasets_removal import removal
 from dashboard.words import DASH, Amount, date_and_time, number
@@ -118,13 +119,13 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
     changed = changed_files(dataset)
     if changed:
         st.warning(
-            f"Changed since it was checked: {'; '.join(changed)}. What is shown here, and every run so far, belongs to "
-            "the files as they were. Restore them, or check the dataset again.",
+            f"Changed since it was checked: {plain('; '.join(changed))}. What is shown here, and every run so far, "
+            "belongs to the files as they were. Restore them, or check the dataset again.",
             icon=":material/warning:",
         )
     others = [use for use in uses if other_digest(use.digest, dataset)]
     if others:
-        names = ", ".join(f"[{use.name}]({experiment_link(use.id)})" for use in others[:4])
+        names = ", ".join(f"[{plain(use.name)}]({experiment_link(use.id)})" for use in others[:4])
         plural = "s" if len(others) > 1 else ""
         st.warning(
             f"{len(others)} experiment{plural} used other content of this name: {names}. Their curves and P(k) belong "
@@ -132,7 +133,7 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
             icon=":material/difference:",
         )
     for said in (dataset.survey or {}).get("warnings", []):
-        st.warning(said, icon=":material/warning:")
+        st.warning(sentence(said), icon=":material/warning:")
     if changed:
         st.button(
             "Check again", icon=":material/refresh:", key=f"check-{dataset.name}", on_click=_check, args=(dataset,)

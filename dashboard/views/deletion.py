@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.actions import each
 from dashboard.record import record
+from dashboard.texts import plain
 from dashboard.words import size
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, Status
@@ -65,7 +66,7 @@ def _question(place: str, names: Mapping[str, str], freed: Freed, on_deleted: Ca
 
 
 def question(names: Mapping[str, str], freed: Freed) -> str:
-    shown = ", ".join(f"**{_plain(name)}**" for name in list(names.values())[:_NAMED])
+    shown = ", ".join(f"**{plain(name)}**" for name in list(names.values())[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     if not freed.total:
         return f"Deleting {shown}{more} frees no disk space: only configuration and notes go. This cannot be undone."
@@ -77,11 +78,6 @@ def question(names: Mapping[str, str], freed: Freed) -> str:
         f"{size(freed.artifacts)} in {freed.n_artifacts} pictures and arrays that nothing else shows.{samples} "
         "This cannot be undone."
     )
-
-
-def _plain(name: str) -> str:
-    """A name as it stands, in Markdown."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:" else c for c in name)
 
 
 def _keep(place: str) -> None:

@@ -11,6 +11,7 @@ from dashboard.record import record
 from dashboard.spectra import epoch_spectra
 from dashboard.state import asked_epoch
 from dashboard.tables import power_table, table_asked_for
+from dashboard.texts import sentence
 from dashboard.views.experiment_maps import epoch_maps
 from dashboard.words import of_maps, with_error
 from focus_core.errors import UserError
@@ -41,7 +42,7 @@ def _epochs(experiment_id: str) -> None:
     try:
         drawn = queries.figures(experiment_id, epoch)
     except UserError as error:
-        st.warning(str(error))
+        st.warning(sentence(error))
         return
     maps, powers = st.columns([46, 54], gap="medium")
     with maps:

@@ -16,6 +16,7 @@ from dashboard.frame import silent_words, warn_of_workers
 from dashboard.markup import Readout
 from dashboard.record import laboratory, record
 from dashboard.state import follow
+from dashboard.texts import plain, sentence
 from dashboard.theme import STATUS_LOOK, StatusLook
 from dashboard.timing import ends_about, experiment_seconds_left
 from dashboard.words import NOTHING, Amount, count, duration, number, of_maps, short_count, size, with_error
@@ -103,7 +104,7 @@ def state_message(detail: ExperimentDetail) -> None:
     """A sentence where a state needs one: what is going on, or what to do next."""
     row = detail.summary
     if row.status in (Status.FAILED, Status.CRASHED):
-        st.error(failure_sentence(detail), icon=":material/error:")
+        st.error(sentence(failure_sentence(detail)), icon=":material/error:")
     elif row.status is Status.STALLED:
         st.warning(
             "No step arrived for a long time, but its worker lives. Stop it and resume from the last checkpoint, or "
@@ -140,14 +141,15 @@ def _changed_dataset(detail: ExperimentDetail) -> None:
     touched = [file for row in known if row.name == name for file in changed_files(row, missing=False)]
     if learnt_other_content(detail, known):
         st.warning(
-            f"The dataset {name} has changed since this experiment was trained: its curves, maps and P(k) belong "
-            "to the files as they were. Restore them to resume it; Clone trains on those of now.",
+            f"The dataset {plain(name)} has changed since this experiment was trained: its curves, maps and P(k) "
+            "belong to the files as they were. Restore them to resume it; Clone trains on those of now.",
             icon=":material/difference:",
         )
     elif touched and detail.attempts:
         st.warning(
-            f"Files of the dataset {name} are not as they were when it was checked: {'; '.join(touched)}. Check it "
-            "again on the page Datasets before you resume or sample: its pixels may be others.",
+            f"Files of the dataset {plain(name)} are not as they were when it was checked: "
+            f"{plain('; '.join(touched))}. Check it again on the page Datasets before you resume or sample: "
+            "its pixels may be others.",
             icon=":material/difference:",
         )
 
@@ -187,11 +189,13 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
     simulations = queries.active_simulations()
     ahead = f" {state.running} running." if state.running else ""
     waits = (
-        f" {simulations[0].title} comes first: {simulations[0].done} of {simulations[0].total}." if simulations else ""
+        f" {plain(simulations[0].title)} comes first: {simulations[0].done} of {simulations[0].total}."
+        if simulations
+        else ""
     )
     st.info(
         f"Queued; {len(trainers)} training worker{'s' if len(trainers) > 1 else ''}.{ahead}{waits}"
-        + (f" {detail.summary.message}" if detail.summary.message else ""),
+        + (f" {sentence(detail.summary.message)}" if detail.summary.message else ""),
         icon=":material/schedule:",
     )
 

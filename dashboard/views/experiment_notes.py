@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.record import record
+from dashboard.texts import sentence
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentDetail
 from focus_store.notes import RefusedNotes
@@ -104,7 +105,7 @@ def _settle(detail: ExperimentDetail, text: str, refused: RefusedNotes) -> None:
     except Conflict:
         return  # a third text came; this one is shown beside it
     except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(sentence(error), icon=":material/error:")
         return
     _fill(experiment_id, text)
     st.session_state.pop(f"notes-joined-{experiment_id}", None)

@@ -17,6 +17,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.state import follow
+from dashboard.texts import plain, sentence
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
 from dashboard.views.deletion import LIST, deletion_said
@@ -70,7 +71,7 @@ def _simulations() -> None:
         st.html(f'<div data-testid="simulation">{job_words(job)}</div>' + progress(done, f"Simulating {job.title}"))
     failed = [job for job in record().jobs()[:1] if job.status is JobStatus.FAILED]
     for job in failed:
-        st.error(f"{job.title} failed: {job.message or 'the log says why'}", icon=":material/error:")
+        st.error(f"{plain(job.title)} failed: {sentence(job.message or 'the log says why')}", icon=":material/error:")
 
 
 def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:

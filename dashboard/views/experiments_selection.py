@@ -12,6 +12,7 @@ from dashboard.actions import add_tags, each, stop
 from dashboard.acts import Act, Kind, draw, question
 from dashboard.record import record
 from dashboard.state import compare_query, follow
+from dashboard.texts import sentence
 from dashboard.views.deletion import ask_to_delete, deletion_question
 from focus_store.contracts import ACTIVE, ExperimentSummary, Status
 
@@ -75,8 +76,8 @@ def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:
 
 def _ask(ids: Sequence[str], ask: Callable[[str], None], done: str) -> None:
     taken, refused = each(ids, ask)
-    for sentence in refused:
-        st.toast(sentence, icon=":material/error:")
+    for refusal in refused:
+        st.toast(sentence(refusal), icon=":material/error:")
     if taken:
         st.toast(f"{done}: {taken} experiment{'s' if taken > 1 else ''}.", icon=":material/check:")
 

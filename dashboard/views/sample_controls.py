@@ -17,6 +17,7 @@ from dashboard.queries import Truth
 from dashboard.record import record
 from dashboard.samples import changed_words, sample_label
 from dashboard.spectra import nearest_simulations
+from dashboard.texts import plain
 from dashboard.words import decimals, duration
 from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS
 from focus_core.errors import UserError
@@ -106,7 +107,7 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, sh
     log = p.scaling == "log"
     middle = round((float(p.from_unit(0.0)) if not log else 0.0) / step) * step
     start = middle if shown is None else _slider_value(p, shown.theta[i])
-    unit = f" {p.unit}" if p.unit else ""
+    unit = f" {plain(p.unit)}" if p.unit else ""
     label = f"${p.tex}$ &nbsp;:gray[:small[{_plain(p.minimum)} to {_plain(p.maximum)}{unit}{', log₁₀' if log else ''}]]"
     places = max(2, -math.floor(math.log10(step)))
     chosen = st.slider(
@@ -129,8 +130,8 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, sh
     st.html(rug(marks, low, high, *ends, outside=bool(outside)))
     for item in outside:
         st.html(
-            f'<div class="focus-warn" role="alert" data-testid="outside" title="{item.sentence()}">△ Outside the '
-            f"training range by {100 * item.distance:.1f} % of its width: the model extrapolates</div>"
+            f'<div class="focus-warn" role="alert" data-testid="outside" title="{escape(item.sentence())}">'
+            f"△ Outside the training range by {100 * item.distance:.1f} % of its width: the model extrapolates</div>"
         )
     return value
 

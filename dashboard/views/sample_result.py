@@ -17,6 +17,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.spectra import is_at_theta, nearest_simulations, sample_spectra
+from dashboard.texts import sentence
 from dashboard.words import DASH, decimals, duration
 from focus_core.catalogue import SAMPLER_TITLES
 from focus_core.errors import UserError
@@ -62,7 +63,7 @@ def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None
     elif row.status is JobStatus.SUCCEEDED:
         _finished(row, detail)
     else:
-        st.error(f"No maps: {row.message or 'the request was cancelled'}", icon=":material/error:")
+        st.error(f"No maps: {sentence(row.message or 'the request was cancelled')}", icon=":material/error:")
 
 
 def _waiting(row: SampleRow) -> None:

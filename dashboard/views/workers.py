@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.frame import NO_WORKER, page_head, silent_words
 from dashboard.markup import pill, progress
 from dashboard.record import record
+from dashboard.texts import sentence
 from dashboard.theme import StatusLook
 from dashboard.views.workers_disk import disk
 from dashboard.views.workers_failures import failures
@@ -48,7 +49,7 @@ def _cards(workers: list[WorkerRow], running: list[LaneEntry]) -> None:
         st.warning(NO_WORKER, icon=":material/power_off:")
     by_owner = {entry.owner: entry for entry in running}
     for worker in (worker for worker in workers if worker.life is not Life.LIVE):
-        st.warning(silence(worker, by_owner.get(worker.id)), icon=":material/heart_broken:")
+        st.warning(sentence(silence(worker, by_owner.get(worker.id))), icon=":material/heart_broken:")
     cards = [_card(worker, by_owner.get(worker.id)) for worker in workers]
     if cards:
         st.html(f'<div class="focus-cards">{"".join(cards)}</div>')
