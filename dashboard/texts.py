@@ -1,8 +1,7 @@
 """A user's text is shown letter by letter: names, notes, paths and sentences are data, never markup.
 
-Each surface reads text in a language of its own, and each has one way in:
-`html.escape` for HTML, `plain` and `sentence`
-for what Streamlit reads as Markdown (messages, captions, labels and options), `plotly_text` for plotly's pseudo-HTML.
+Each surface reads text in a language of its own, and each has one way in: `html.escape` for HTML, `plain` and
+`sentence` for what Streamlit reads as Markdown (messages, labels, options), `plotly_text` for plotly's pseudo-HTML.
 """
 
 from __future__ import annotations
