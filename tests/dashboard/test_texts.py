@@ -100,6 +100,7 @@ OURS = {
     ("new", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
     ("new", "more"),
     ("new", "quick_command(folder)"),
+    ("new", "settings.quick_simulations"),
 }
 
 
