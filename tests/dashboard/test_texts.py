@@ -99,6 +99,7 @@ OURS = {
     ("new", "word or 'already ran as'"),
     ("new", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
     ("new", "more"),
+    ("frame", "silent_words(workers)"),
     ("new", "quick_command(folder)"),
     ("new", "settings.quick_simulations"),
 }
