@@ -1,7 +1,8 @@
 """A user's text is shown letter by letter: names, notes, paths and sentences are data, never markup.
 
-Each surface reads text in a language of its own, and each has one way in: `html.escape` for HTML, `plain` and
-`sentence` for what Streamlit reads as Markdown (messages, labels, options), `plotly_text` for plotly's pseudo-HTML.
+Each surface reads text in a language of its own, and each has one way in: `html.escape` for HTML, `plain`,
+`sentence` and `code` for what Streamlit reads as Markdown (messages, labels, options), `plotly_text` for plotly's
+pseudo-HTML.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def sentence(text: object) -> str:
     """Plain text whose `commands` and `keys` in backticks are set as code: what errors and the record say."""
     parts = _CODE.split(str(text))
     return "".join(part if _CODE.fullmatch(part) else plain(part) for part in parts)
+
+
+def code(text: object) -> str:
+    """Text set as code in a sentence of ours, whatever backticks it has."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", str(text))), default=0))
+    return f"`{text}`" if len(fence) == 1 else f"{fence} {text} {fence}"
 
 
 def plotly_text(text: object) -> str:

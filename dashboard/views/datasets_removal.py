@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.record import record
+from dashboard.texts import code
 from focus_core.errors import UserError
 from focus_store.contracts import DatasetRow
 
@@ -22,8 +23,8 @@ def removal(dataset: DatasetRow, used_by: int) -> None:
     keep = f" The {used_by} experiment{'s' * (used_by > 1)} on it keep their numbers and pages." if used_by else ""
     with st.container(key="confirm-removal"):
         st.warning(
-            f"Its name, pictures and measurements leave the record. Its files stay at `{dataset.path}`.{keep} Added "
-            "again by that path, it is measured anew.",
+            f"Its name, pictures and measurements leave the record. Its files stay at {code(dataset.path)}.{keep} "
+            "Added again by that path, it is measured anew.",
             icon=":material/delete:",
         )
         with st.container(horizontal=True):

@@ -117,8 +117,8 @@ def state_message(detail: ExperimentDetail) -> None:
         st.info("Pausing: the trainer finishes its step and writes a checkpoint.", icon=":material/hourglass_top:")
     elif row.status in ACTIVE and (worker := _missing_worker(row)) is not None:
         st.warning(
-            f"Its worker on {worker.host} is {silent_words([worker])}. If no heartbeat comes, the run is queued again "
-            "by itself and resumes from its last checkpoint.",
+            f"Its worker on {plain(worker.host)} is {silent_words([worker])}. If no heartbeat comes, the run is "
+            "queued again by itself and resumes from its last checkpoint.",
             icon=":material/heart_broken:",
         )
     elif row.status in (Status.PAUSED, Status.CANCELLED):
@@ -180,8 +180,8 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
     held = record().held_back(detail.summary.id)
     if held is not None and held.job_status in (JobStatus.CANCELLED, JobStatus.FAILED):
         st.warning(
-            f"Queued, and {held.reason}. Simulate it again, or bring a dataset of that name in on the page Datasets; "
-            "this experiment then starts by itself.",
+            f"Queued, and {sentence(held.reason)}. Simulate it again, or bring a dataset of that name in on the "
+            "page Datasets; this experiment then starts by itself.",
             icon=":material/schedule:",
         )
         st.button("Simulate again", icon=":material/replay:", key="again", on_click=_simulate_again, args=(held.job,))
@@ -204,7 +204,7 @@ def _simulate_again(job: str) -> None:
     try:
         record().resume_job(job)
     except UserError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(sentence(error), icon=":material/error:")
 
 
 def numbers(detail: ExperimentDetail) -> list[Readout]:

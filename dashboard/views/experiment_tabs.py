@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.record import record
-from dashboard.texts import plain
+from dashboard.texts import code
 from dashboard.views.experiment_notes import notes
 from dashboard.words import date_and_time, duration, number, size
 from focus_store.contracts import AttemptRow, CheckpointRow, ExperimentDetail
@@ -49,7 +49,7 @@ def _log(experiment_id: str) -> None:
 def _checkpoints(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
     st.html(_checkpoint_table(detail.checkpoints) + _attempt_table(detail.attempts))
-    st.caption(f"Files lie under {plain(detail.run_folder)}")
+    st.caption(f"Files lie under {code(detail.run_folder)}.")
 
 
 def _checkpoint_table(rows: Sequence[CheckpointRow]) -> str:

@@ -16,6 +16,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.sheet import EDIT, Sheet, goes_on, held, hold, kept, opened
 from dashboard.state import experiment_link, follow
+from dashboard.texts import sentence
 from dashboard.views.new_form import form, name_and_tags, seen, yaml_text
 from dashboard.views.new_notices import costs, identical, notices
 from dashboard.views.new_origin import Origin, start_from
@@ -178,10 +179,10 @@ def _leave_for(made: str, origin: Origin, sheet: Sheet) -> None:
 
 def _changed_elsewhere(origin: Origin, sheet: Sheet) -> None:
     """Both stay: the draft in the record, and what stands here."""
-    key, sentence = st.session_state.get(_CHANGED_ELSEWHERE, ("", ""))
+    key, said = st.session_state.get(_CHANGED_ELSEWHERE, ("", ""))
     if key != origin.key or origin.draft is None:
         return
-    st.error(f"{sentence} [The draft as it is now]({experiment_link(origin.draft)})", icon=":material/error:")
+    st.error(f"{sentence(said)} [The draft as it is now]({experiment_link(origin.draft)})", icon=":material/error:")
     if st.button("Save mine as another draft", icon=":material/save:", key="save-other"):
         made = queue(
             sheet.draft.config, recipe_key=origin.recipe, parent=origin.parent, tags=sheet.draft.tags, draft=True

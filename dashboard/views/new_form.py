@@ -17,6 +17,7 @@ from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, fields,
 from dashboard.markup import section
 from dashboard.record import record
 from dashboard.state import experiment_link
+from dashboard.texts import plain, sentence
 from dashboard.views.new_origin import Origin
 from focus_core.config import ExperimentConfig
 from focus_store.settings import QUICK
@@ -105,30 +106,25 @@ def _refusal(draft: Draft, place: str) -> set[str]:
     refusal = draft.refused.get(place)
     if refusal is None:
         return set()
-    sentence = escape(refusal.sentence)
+    why = escape(refusal.sentence)
     with st.container(key=f"why-{place}", gap=None):
-        st.html(f'<div class="focus-warn" role="alert" data-testid="refused-{escape(place)}">△ {sentence}</div>')
+        st.html(f'<div class="focus-warn" role="alert" data-testid="refused-{escape(place)}">△ {why}</div>')
         value = str(draft.shown[place]) or "nothing"
         back = st.button(
             "Discard",
             icon=":material/undo:",
             key=f"discard-{place}",
             type="tertiary",
-            help=_plain(f"Back to {value}"),
+            help=plain(f"Back to {value}"),
         )
     return {place} if back else set()
-
-
-def _plain(text: str) -> str:
-    """For Streamlit's help, which is Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~$:-])", r"\\\1", text)
 
 
 def _widget(field: Field, draft: Draft, changed: Mapping[str, object], whose: str) -> None:
     """One setting. A changed one has the value that it started from in its help."""
     help_text = field.help
     if field.key in changed:
-        help_text += f" The {whose} has {_plain(words(changed[field.key]))}."
+        help_text += f" The {whose} has {plain(words(changed[field.key]))}."
     key = widget_key(draft, place_of(field))
     shown = st.session_state[key]
     common: dict[str, Any] = {"key": key, "help": help_text or None}
@@ -157,7 +153,7 @@ def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]
     given_back: set[str] = set()
     with text, st.container(key="yaml"):
         if YAML in draft.refused:
-            st.error(draft.refused[YAML].sentence, icon=":material/error:")
+            st.error(sentence(draft.refused[YAML].sentence), icon=":material/error:")
             if st.button("Discard these changes", icon=":material/undo:", key=f"discard-{YAML}"):
                 given_back = {YAML}
         st.text_area("YAML", key=widget_key(draft, YAML), height=560, label_visibility="collapsed")

@@ -11,6 +11,7 @@ from dashboard.markup import readouts
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import experiment_link
+from dashboard.texts import code, plain
 from dashboard.theme import STATUS_LOOK
 from dashboard.views.new_origin import Origin
 from dashboard.words import number, with_error
@@ -56,7 +57,7 @@ def identical(config: ExperimentConfig, but: str | None) -> None:
     with st.container(key="identical"):
         st.warning(
             f"An identical configuration, seed {config.training.seed} and split included, {word or 'already ran as'} "
-            f"[{twin.name}]({experiment_link(twin.id)}): "
+            f"[{plain(twin.name)}]({experiment_link(twin.id)}): "
             f"{', '.join([STATUS_LOOK[twin.status].word, *scores])}{more}. Open it, or change the seed.",
             icon=":material/history:",
         )
@@ -72,13 +73,13 @@ def notices(config: ExperimentConfig) -> None:
         st.info(
             "The dataset `quick` is not there yet. Queueing this experiment first simulates it, "
             f"{settings.quick_simulations} simulations, a few minutes on two cores; by hand it "
-            f"is\n\n`{quick_command(folder)}`",
+            f"is\n\n{code(quick_command(folder))}",
             icon=":material/grain:",
         )
     elif missing is not None:
         folder = Settings.from_environment().datasets / missing
         st.warning(
-            f"data.dataset: the laboratory has no dataset '{missing}'. Make it with "
-            f"`{quick_command(folder)}`, or give the path of a folder.",
+            f"data.dataset: the laboratory has no dataset '{plain(missing)}'. Make it with "
+            f"{code(quick_command(folder))}, or give the path of a folder.",
             icon=":material/warning:",
         )

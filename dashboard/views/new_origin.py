@@ -14,6 +14,7 @@ from dashboard.form import rename
 from dashboard.problems import offered
 from dashboard.record import record
 from dashboard.state import came_by_history
+from dashboard.texts import plain
 from focus_core.config import ExperimentConfig, parse_config
 from focus_core.errors import UserError
 from focus_store.contracts import Status
@@ -72,7 +73,7 @@ def start_from(beside: DeltaGenerator) -> Origin | None:
     if "new-from" not in st.session_state or came_by_history():
         st.session_state["new-from"] = default or next(iter(names), CLONE)
     # A line of its own: with the recipes that a user adds it outgrows any column.
-    chosen = st.segmented_control("Start from", [*names, CLONE], key="new-from", required=True)
+    chosen = st.segmented_control("Start from", [*names, CLONE], format_func=plain, key="new-from", required=True)
     if chosen == CLONE:
         with beside:
             return _parent()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard.texts import plain, plotly_text, sentence, shortened, told_apart
+from dashboard.texts import code, plain, plotly_text, sentence, shortened, told_apart
 
 JOINER = "\u2060"
 
@@ -53,6 +53,11 @@ def test_plotly_is_given_no_tag_and_shows_the_text_again(text: str) -> None:
     assert unescape(plotly_text(text)) == text
 
 
+@pytest.mark.parametrize(("path", "shown"), [("/a/_x_", "`/a/_x_`"), ("/a`b", "`` /a`b ``"), ("`` `", "``` `` ` ```")])
+def test_a_path_is_set_as_code_whatever_backticks_it_has(path: str, shown: str) -> None:
+    assert code(path) == shown
+
+
 def test_names_with_one_beginning_differ_in_their_short_forms() -> None:
     names = [f"sweep of the learning rate on the quick suite at 64², lr {rate}" for rate in ("1e-3", "1e-4", "3e-4")]
     shorts = told_apart(names, 24)
@@ -76,6 +81,8 @@ READS_MARKDOWN = {"title", "header", "subheader", "markdown", "caption", "info",
 SAFE_CALLS = {
     "plain",
     "sentence",
+    "code",
+    "silent_words",
     "size",
     "duration",
     "number",
@@ -95,12 +102,15 @@ OURS = {
     ("experiment_head", "ahead"),
     ("experiment_head", "waits"),
     ("experiment_samplers", "caption(found)"),
-    ("new", "config.training.seed"),
-    ("new", "word or 'already ran as'"),
-    ("new", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
-    ("new", "more"),
+    ("new", "origin.whose"),
+    ("new", "theirs"),  # an address, encoded
+    ("datasets_removal", "keep"),
+    ("new_notices", "config.training.seed"),
+    ("new_notices", "settings.quick_simulations"),
+    ("new_notices", "word or 'already ran as'"),
+    ("new_notices", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
+    ("new_notices", "more"),
     ("frame", "silent_words(workers)"),
-    ("new", "quick_command(folder)"),
     ("new", "settings.quick_simulations"),
 }
 
