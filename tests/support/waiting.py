@@ -25,16 +25,16 @@ def _running() -> int:
         return 0
 
 
-def patience() -> float:
-    """Seconds that are worth waiting here and now for what a quiet machine does in less than 300."""
-    return PATIENCE_SECONDS * slowness()
+def patience(seconds: float = PATIENCE_SECONDS) -> float:
+    """Seconds that are worth waiting here and now for what a quiet machine does in less than so many."""
+    return seconds * slowness()
 
 
-def await_condition(condition: Callable[[], Any], what: str) -> Any:
-    """The first true answer; the sentence of a failure says what was waited for."""
+def await_condition(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    """The first true answer; the sentence of a failure says what was waited for, longer than a quiet machine takes."""
     began = time.monotonic()
     while not (answer := condition()):
         waited = time.monotonic() - began
-        assert waited < patience(), f"waited {waited:.0f} s in vain for: {what}"
+        assert waited < patience(seconds), f"waited {waited:.0f} s in vain for: {what}"
         time.sleep(0.1)
     return answer
