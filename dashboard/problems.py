@@ -10,10 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard import queries
 from dashboard.record import RecordAway, laboratory, record_away
-from dashboard.texts import sentence
+from dashboard.texts import sentence, told_apart_when_cut
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentSummary
 from focus_store.session import RecordUnfit
+
+CHOICE_LENGTH = 36  # of a name in a box to choose from, before it is cut
 
 log = logging.getLogger("focus.dashboard")
 
@@ -23,12 +25,13 @@ def show_user_error(error: UserError) -> None:
 
 
 def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[str, str], str | None]:
-    """Names by id of what a page offers, and what its address asks for; an address that names nothing is told."""
+    """Names by id, told apart, of what a page offers, and what is asked for; an address that names nothing is told."""
     try:
-        return queries.names_with_asked(rows, asked), asked
+        names = queries.names_with_asked(rows, asked)
     except UserError as error:
         show_user_error(error)
-        return queries.names_with_asked(rows, None), None
+        names, asked = queries.names_with_asked(rows, None), None
+    return dict(zip(names, told_apart_when_cut(names.values(), CHOICE_LENGTH), strict=True)), asked
 
 
 def show_record_missing(error: UserError) -> None:

@@ -77,3 +77,15 @@ def told_apart(names: Iterable[str], length: int = 32) -> list[str]:
     for name, form in zip(whole, shorts, strict=True):
         meant.setdefault(form, set()).add(name)
     return [form if len(meant[form]) == 1 else name for name, form in zip(whole, shorts, strict=True)]
+
+
+def told_apart_when_cut(names: Iterable[str], length: int) -> list[str]:
+    """Names for a place that cuts what is longer: whole, but for those that would look alike there."""
+    whole = list(names)
+    alike: dict[str, set[str]] = {}
+    for name in whole:
+        alike.setdefault(name[:length], set()).add(name)
+    forms: dict[str, str] = {}
+    for group in (sorted(group) for group in alike.values() if len(group) > 1):
+        forms |= dict(zip(group, told_apart(group, length), strict=True))
+    return [forms.get(name, name) for name in whole]

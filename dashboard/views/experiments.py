@@ -17,7 +17,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
 from dashboard.state import follow
-from dashboard.texts import plain, sentence
+from dashboard.texts import plain, sentence, told_apart_when_cut
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
 from dashboard.views.deletion import LIST, deletion_said
@@ -36,6 +36,7 @@ GROUPS: dict[str, frozenset[Status] | None] = {
 }
 ARCHIVED = "Archived"
 REFRESH_SECONDS = 3.0
+NAME_LENGTH = 30  # what the column of names has room for
 
 
 def page() -> None:
@@ -169,7 +170,8 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     ids = [row.id for row in rows]
     key = "experiments-" + hashlib.sha256(",".join(ids).encode()).hexdigest()[:12]
     marked = set(st.session_state.get("marked", ()))
-    shown = [list_row(row) for row in rows]
+    labels = told_apart_when_cut((row.name for row in rows), NAME_LENGTH)
+    shown = [list_row(row, label) for row, label in zip(rows, labels, strict=True)]
     st.dataframe(
         {name: [row[name] for row in shown] for name in shown[0]},
         column_config=_columns(),
@@ -190,13 +192,13 @@ def _mark(key: str, ids: list[str]) -> None:
     st.session_state["marked"] = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
 
 
-def list_row(row: ExperimentSummary) -> dict[str, Any]:
+def list_row(row: ExperimentSummary, label: str) -> dict[str, Any]:
     look = STATUS_LOOK[row.status]
     left = experiment_seconds_left(row)
     # The map moves on with every epoch and its name is its hash: the address is all the table carries.
     return {
         "map": artifact_url(row.thumbnail) if row.thumbnail else None,
-        "name": f"/experiment?id={row.id}#{quote(row.name)}",
+        "name": f"/experiment?id={row.id}#{quote(label)}",
         "status": [f"{look.glyph} {look.word}"],
         "progress": row.progress or None,
         "left": str(duration(left)) if left is not None else None,

@@ -141,7 +141,7 @@ def test_bar_words_list_and_time_left_tell_one_progress(small_laboratory: Any) -
     assert 'aria-label="Progress of the training" aria-valuemin="0" aria-valuemax="100" aria-valuenow="83"' in page
     assert ">83 %</dd>" in page
     (row,) = (row for row in repository.list_experiments() if row.id == run)
-    assert list_row(row)["progress"] == pytest.approx(10 / 12)
+    assert list_row(row, row.name)["progress"] == pytest.approx(10 / 12)
     assert experiment_seconds_left(row) == pytest.approx(1.0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard.texts import code, plain, plotly_text, sentence, shortened, told_apart
+from dashboard.texts import code, plain, plotly_text, sentence, shortened, told_apart, told_apart_when_cut
 
 JOINER = "\u2060"
 
@@ -70,6 +70,15 @@ def test_names_with_one_beginning_differ_in_their_short_forms() -> None:
 def test_names_that_differ_in_their_middle_alone_differ_in_their_short_forms() -> None:
     names = ["a" * 20 + middle + "z" * 40 for middle in "xyq"]
     assert len(set(told_apart(names, 24))) == 3
+
+
+def test_a_place_that_cuts_names_shows_them_whole_but_for_those_that_would_look_alike() -> None:
+    series = [f"a sweep of the learning rate over the quick suite, rate {rate}, seed 1 and split 0" for rate in "135"]
+    other = "another long name, of which the place shows as much as it can"
+    *apart, whole = told_apart_when_cut([*series, other], 30)
+    assert whole == other
+    assert len({name[:30] for name in apart}) == 3
+    assert all(len(name) <= 30 for name in apart)
 
 
 def test_a_name_is_cut_in_its_middle() -> None:
