@@ -43,11 +43,19 @@ def queue(
 
 
 def change_draft(
-    experiment_id: str, config: ExperimentConfig, *, before: Mapping[str, Any], tags: tuple[str, ...], draft: bool
+    experiment_id: str,
+    config: ExperimentConfig,
+    *,
+    before: Mapping[str, Any],
+    tags: tuple[str, ...],
+    expected_tags: tuple[str, ...],
+    draft: bool,
 ) -> str:
     """As `queue`, with a draft that is there: it stays one, or is queued."""
     job = None if draft else suite_job(config)
-    record().change_draft(experiment_id, config, before=before, tags=tags, queue=not draft, after_job=job)
+    record().change_draft(
+        experiment_id, config, before=before, tags=tags, expected_tags=expected_tags, queue=not draft, after_job=job
+    )
     return experiment_id
 
 

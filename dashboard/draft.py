@@ -41,6 +41,7 @@ class Draft:
     text: str
     tags: tuple[str, ...] = ()
     base: Mapping[str, Any] | None = None  # of a draft in the record: its configuration when the reader began
+    base_tags: tuple[str, ...] = ()  # its tags then
     shown: Mapping[str, Any] = field(default_factory=dict)
     editions: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
@@ -85,7 +86,7 @@ def begun(
     base: Mapping[str, Any] | None = None,
 ) -> Draft:
     """A draft that starts from this configuration, on a page that may show another one (`before`)."""
-    start = Draft(origin, config, text, tuple(tags), base, editions=before.editions if before else {})
+    start = Draft(origin, config, text, tuple(tags), base, tuple(tags), editions=before.editions if before else {})
     return _showing(start, {}, seen)
 
 
@@ -168,6 +169,7 @@ def content(draft: Draft) -> dict[str, Any]:
         "text": draft.text,
         "tags": list(draft.tags),
         "base": draft.base,
+        "base_tags": list(draft.base_tags),
         "editions": dict(draft.editions),
         "refused": {place: [refusal.value, refusal.sentence] for place, refusal in draft.refused.items()},
     }
@@ -182,7 +184,8 @@ def restored(plain: Mapping[str, Any], before: Draft | None, seen: Seen) -> Draf
     config = parse_config(str(plain["text"]), "the YAML")
     editions = before.editions if before else plain["editions"]
     origin, text, tags = str(plain["origin"]), str(plain["text"]), tuple(plain["tags"])
-    draft = Draft(origin, config, text, tags, plain["base"], editions=editions)
+    base_tags = tuple(plain.get("base_tags", ()))  # older versions did not keep them: then nothing was taken away
+    draft = Draft(origin, config, text, tags, plain["base"], base_tags, editions=editions)
     known = {YAML, NAME, *map(place_of, fields())}
     refused = {p: Refusal(value, sentence) for p, (value, sentence) in plain["refused"].items() if p in known}
     return _showing(draft, refused, seen if before else {})

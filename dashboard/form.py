@@ -191,6 +191,12 @@ def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
     return edit(text, "experiment.name", name)
 
 
+def dated(text: str, day: str) -> str:
+    """The YAML with the day on which the run is made; one that tells no day goes on telling none."""
+    created = parse_config(text, "the YAML").experiment.created
+    return text if created in ("", day) else edit(text, "experiment.created", day)[0]
+
+
 def changed_keys(config: ExperimentConfig, origin: ExperimentConfig) -> dict[str, Any]:
     """Settings that differ from the origin, with the origin's value; the name is expected to differ."""
     mine, theirs = config.flat(), origin.flat()

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from focus_core.config import ExperimentConfig, flatten, with_split_seed_of_its_time
-from focus_core.errors import UserError
 from focus_store.contracts import Status
 from focus_store.experiments import dataset_name, model_digest
+from focus_store.notes import PERSON, merged_tags
 from focus_store.queue import TRAIN
-from focus_store.requests import PERSON, Requests, clean_tags, parameter_rows
+from focus_store.requests import Requests, parameter_rows
 from focus_store.session import add_event, database_now
 from focus_store.tables import Experiment, ExperimentParam
-from focus_store.transitions import move, unknown_experiment
-
-
-class DraftChanged(UserError):
-    """The draft is no longer what its reader began to change."""
+from focus_store.transitions import Conflict, move, unknown_experiment
 
 
 class Drafts(Requests):
@@ -30,21 +26,22 @@ class Drafts(Requests):
         config: ExperimentConfig,
         *,
         before: Mapping[str, Any],
-        tags: Sequence[str],
+        tags: Collection[str],
+        expected_tags: Collection[str] = (),
         queue: bool = False,
         after_job: str | None = None,
     ) -> None:
         """Give a draft another configuration and tags, and queue it if asked to.
 
-        `before` is the configuration that its reader began from: DraftChanged where the record has another one by now,
-        or where the experiment is no draft any more. Nothing is then changed.
+        `before` is the configuration that its reader began from: Conflict where the record has another one by now, or
+        where the experiment is no draft any more. Nothing is then changed. Tags are merged, as in `set_tags`.
         """
         with self.writing() as session:
-            row = session.get(Experiment, experiment_id)
+            row = session.get(Experiment, experiment_id, with_for_update=True)
             if row is None:
                 raise unknown_experiment(session, experiment_id)
-            _check_unchanged(row, before)
-            _write(session, row, config, tags, after_job)
+            _check_unchanged(row, config, before)
+            _write(session, row, config, merged_tags(row.tags, expected_tags, tags), after_job)
             changed = _differing(with_split_seed_of_its_time(row.config), config.to_dict())
             if changed:
                 message = f"the draft was changed: {', '.join(changed)}"
@@ -56,25 +53,27 @@ class Drafts(Requests):
             self.publish(TRAIN, experiment_id)
 
 
-def _check_unchanged(row: Experiment, before: Mapping[str, Any]) -> None:
+def _check_unchanged(row: Experiment, config: ExperimentConfig, before: Mapping[str, Any]) -> None:
+    recorded, mine = with_split_seed_of_its_time(row.config), config.to_dict()
     if row.status != Status.DRAFT:
-        raise DraftChanged(
+        raise Conflict(
             f"experiment {row.id}: is {row.status} and no draft any more, so its settings stand; save yours as another "
-            "draft."
+            "draft.",
+            mine=mine,
+            theirs=recorded,
         )
-    recorded = with_split_seed_of_its_time(row.config)
     if recorded != dict(before):
         keys = ", ".join(_differing(recorded, before))
-        raise DraftChanged(
+        raise Conflict(
             f"experiment {row.id}: the draft was changed elsewhere since you began ({keys}), and is left as it is; "
-            "open it to see those changes, or save yours as another draft."
+            "open it to see those changes, or save yours as another draft.",
+            mine=mine,
+            theirs=recorded,
         )
 
 
-def _write(
-    session: Session, row: Experiment, config: ExperimentConfig, tags: Sequence[str], after_job: str | None
-) -> None:
-    """A compare-and-set: on a database that shows two writers one state, the second finds another `change`."""
+def _write(session: Session, row: Experiment, config: ExperimentConfig, tags: list[str], after_job: str | None) -> None:
+    """The row is locked since it was compared, so nobody else's change is written over."""
     values: dict[str, Any] = {
         "name": config.experiment.name,
         "config": config.to_dict(),
@@ -82,18 +81,13 @@ def _write(
         "model_digest": model_digest(config),
         "dataset": dataset_name(config),
         "num_epochs": config.training.num_epochs,
-        "tags": clean_tags(tags),
+        "tags": tags,
         "after_job": after_job,
     }
-    result = session.execute(
-        update(Experiment)
-        .where(Experiment.id == row.id, Experiment.status == Status.DRAFT, Experiment.change == row.change)
-        .values(change=Experiment.change + 1, **values),
+    session.execute(
+        update(Experiment).where(Experiment.id == row.id).values(change=Experiment.change + 1, **values),
         execution_options={"synchronize_session": False},
     )
-    assert isinstance(result, CursorResult)
-    if result.rowcount != 1:
-        raise DraftChanged(f"experiment {row.id}: was changed elsewhere at this moment; look at it and save again.")
     session.execute(delete(ExperimentParam).where(ExperimentParam.experiment == row.id))
     session.add_all(parameter_rows(row.id, config))
 

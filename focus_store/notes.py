@@ -50,13 +50,12 @@ class Notes(Record):
 
     def set_tags(self, experiment_id: str, tags: Collection[str], *, expected: Collection[str] = ()) -> None:
         """Add and take away what makes `tags` of `expected`, which the writer saw; tags of others meanwhile stay."""
-        before, after = set(clean_tags(expected)), set(clean_tags(tags))
         with self.writing() as session:
             there = select(Experiment.tags).where(Experiment.id == experiment_id).with_for_update()
             stored = session.scalar(there)
             if stored is None:
                 raise unknown_experiment(session, experiment_id)
-            touch(session, experiment_id, tags=sorted((set(stored) - (before - after)) | (after - before)))
+            touch(session, experiment_id, tags=merged_tags(stored, expected, tags))
 
     def _write_note(self, experiment_id: str, text: str, expected: str, settles: int | None) -> None:
         with self.writing() as session:
@@ -73,6 +72,12 @@ class Notes(Record):
                 mine=text,
                 theirs=theirs,
             )
+
+
+def merged_tags(stored: Collection[str], seen: Collection[str], wanted: Collection[str]) -> list[str]:
+    """The tags that are there, with what somebody who saw `seen` has added to them and taken away."""
+    before, after = set(clean_tags(seen)), set(clean_tags(wanted))
+    return sorted((set(stored) - (before - after)) | (after - before))
 
 
 def clean_tags(tags: Collection[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from html import escape
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from dashboard.views.new_notices import costs, identical, notices
 from dashboard.views.new_origin import Origin, start_from
 from focus_core.config import parse_config
 from focus_core.errors import UserError
-from focus_store.drafts import DraftChanged
+from focus_store.transitions import Conflict
 
 _CHANGED_ELSEWHERE = "new-draft-changed"
 
@@ -86,8 +87,12 @@ def _beginning(origin: Origin, before: Sheet | None) -> Sheet:
     return Sheet(_begun(origin, draft), lost=lost)
 
 
+def today() -> str:
+    return datetime.datetime.now().astimezone().date().isoformat()
+
+
 def _begun(origin: Origin, before: Draft | None) -> Draft:
-    return begun(origin.key, *origin.beginning(), before, seen(before), tags=origin.tags, base=origin.before)
+    return begun(origin.key, *origin.beginning(today()), before, seen(before), tags=origin.tags, base=origin.before)
 
 
 def _go_on_with(origin: Origin, sheet: Sheet) -> Sheet:
@@ -103,9 +108,9 @@ def _go_on_with(origin: Origin, sheet: Sheet) -> Sheet:
 
 
 def _changed(origin: Origin, sheet: Sheet) -> bool:
-    _, text = origin.beginning()
     draft = sheet.draft
-    return bool(draft.refused) or draft.text != text or draft.tags != origin.tags
+    _, text = origin.beginning(draft.config.experiment.created)  # a form may stand over midnight
+    return bool(draft.refused) or draft.text != text or draft.tags != draft.base_tags
 
 
 def _head(origin: Origin, sheet: Sheet, unseen: bool) -> None:
@@ -157,8 +162,15 @@ def _send(origin: Origin, sheet: Sheet, *, draft: bool) -> None:
         if origin.draft is None:
             made = queue(config, recipe_key=origin.recipe, parent=origin.parent, tags=tags, draft=draft)
         else:
-            made = change_draft(origin.draft, config, before=sheet.draft.base or {}, tags=tags, draft=draft)
-    except DraftChanged as error:
+            made = change_draft(
+                origin.draft,
+                config,
+                before=sheet.draft.base or {},
+                tags=tags,
+                expected_tags=sheet.draft.base_tags,
+                draft=draft,
+            )
+    except Conflict as error:
         st.session_state[_CHANGED_ELSEWHERE] = (origin.key, str(error))
         return
     except UserError as error:

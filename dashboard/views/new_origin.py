@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
-from dashboard.form import rename
+from dashboard.form import dated, rename
 from dashboard.problems import offered
 from dashboard.record import record
 from dashboard.state import came_by_history
@@ -51,12 +51,15 @@ class Origin:
     def whose(self) -> str:
         return "draft" if self.draft is not None else "recipe" if self.parent is None else "parent"
 
-    def beginning(self) -> tuple[ExperimentConfig, str]:
+    def beginning(self, day: str) -> tuple[ExperimentConfig, str]:
+        """What the form shows at first: of a run that is made on that day, as it will be recorded."""
         config = parse_config(self.yaml, self.key.partition(":")[2])
-        if self.parent is None or self.draft is not None:
+        if self.draft is not None:
             return config, self.yaml
-        text, config = rename(self.yaml, f"{config.experiment.name}, copy")
-        return config, text
+        text = dated(self.yaml, day)
+        if self.parent is not None:
+            text, _ = rename(text, f"{config.experiment.name}, copy")
+        return parse_config(text, self.key), text
 
 
 def start_from(beside: DeltaGenerator) -> Origin | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,26 @@ class TestUnfinished:
         assert app.session_state["new-sheet"] is None
 
 
+class TestDate:
+    def test_the_form_shows_the_day_that_the_run_gets_and_that_is_no_change(self, small_laboratory: Any) -> None:
+        today = datetime.datetime.now().astimezone().date().isoformat()
+        app = open_page("new", recipe="quickstart")
+        assert parse_config(standing(app.text_area, "yaml-text").value).experiment.created == today
+        assert "Nothing differs from the recipe yet" in html(app)
+        assert "edit" not in app.query_params
+        app.button(key="queue").click().run()
+        repository = small_laboratory.repository
+        queued = repository.experiment(repository.list_experiments()[0].id).config
+        assert queued["experiment"]["created"] == today
+
+    def test_a_form_that_stands_over_midnight_is_not_changed_by_it(
+        self, small_laboratory: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        app = open_page("new", recipe="quickstart")
+        monkeypatch.setattr("dashboard.views.new.today", lambda: "2100-01-01")
+        assert "edit" not in app.run().query_params
+
+
 class TestDrafts:
     def test_the_page_of_a_draft_leads_to_its_form(self, small_laboratory: Any) -> None:
         app = open_page("experiment", id=small_laboratory.draft)
@@ -188,6 +209,15 @@ class TestDrafts:
         app.button(key="save-other").click().run()
         newest = repository.list_experiments()[0]
         assert (newest.id != draft, newest.status, newest.num_epochs) == (True, "draft", 9)
+
+    def test_a_tag_that_another_tab_gave_the_draft_meanwhile_stays(self, small_laboratory: Any) -> None:
+        repository, draft = small_laboratory.repository, small_laboratory.draft
+        app = typed(open_page("new", draft=draft), "training.num_epochs", "9")
+        standing(app.multiselect, "new-tags").set_value(["mine"]).run()
+        stood = repository.experiment(draft).summary.tags
+        repository.set_tags(draft, [*stood, "theirs"], expected=stood)
+        again(app).button(key="draft").click().run().button(key="draft").click().run()
+        assert repository.experiment(draft).summary.tags == ("mine", "theirs")
 
     def test_what_is_no_draft_any_more_is_not_changed(self, small_laboratory: Any) -> None:
         small_laboratory.repository.request(small_laboratory.draft, DesiredState.RUN)

@@ -9,9 +9,9 @@ from sqlalchemy import func, select, update
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_store.contracts import DesiredState
-from focus_store.drafts import DraftChanged
 from focus_store.repository import Repository
 from focus_store.tables import ExperimentParam, UnfinishedForm
+from focus_store.transitions import Conflict
 from focus_store.unfinished import KEPT_FOR, KEPT_FORMS
 
 
@@ -31,7 +31,9 @@ class TestDrafts:
         self, repository: Repository, config: ExperimentConfig, draft: str
     ) -> None:
         token = repository.change_token(draft)
-        repository.change_draft(draft, with_epochs(config, 7), before=config.to_dict(), tags=["second"])
+        repository.change_draft(
+            draft, with_epochs(config, 7), before=config.to_dict(), tags=["second"], expected_tags=["first"]
+        )
         detail = repository.experiment(draft)
         assert (detail.summary.status, detail.summary.num_epochs, detail.summary.tags) == ("draft", 7, ("second",))
         assert detail.config_digest == with_epochs(config, 7).digest()
@@ -53,16 +55,25 @@ class TestDrafts:
         self, repository: Repository, config: ExperimentConfig, draft: str
     ) -> None:
         repository.change_draft(draft, with_epochs(config, 7), before=config.to_dict(), tags=[])
-        with pytest.raises(DraftChanged, match=r"changed elsewhere since you began \(training.num_epochs\)"):
+        with pytest.raises(Conflict, match=r"changed elsewhere since you began \(training.num_epochs\)") as refused:
             repository.change_draft(draft, with_epochs(config, 9), before=config.to_dict(), tags=[], queue=True)
         summary = repository.experiment(draft).summary
         assert (summary.status, summary.num_epochs) == ("draft", 7)
+        both = refused.value.mine, refused.value.theirs
+        assert [plain["training"]["num_epochs"] for plain in both] == [9, 7]
+
+    def test_tags_that_were_given_elsewhere_meanwhile_stay_and_those_taken_away_go(
+        self, repository: Repository, config: ExperimentConfig, draft: str
+    ) -> None:
+        repository.set_tags(draft, ["first", "theirs"], expected=["first"])
+        repository.change_draft(draft, config, before=config.to_dict(), tags=["mine"], expected_tags=["first"])
+        assert repository.experiment(draft).summary.tags == ("mine", "theirs")
 
     def test_what_was_queued_meanwhile_keeps_its_settings(
         self, repository: Repository, config: ExperimentConfig, draft: str
     ) -> None:
         repository.request(draft, DesiredState.RUN)
-        with pytest.raises(DraftChanged, match="no draft any more"):
+        with pytest.raises(Conflict, match="no draft any more"):
             repository.change_draft(draft, with_epochs(config, 9), before=config.to_dict(), tags=[])
         assert repository.experiment(draft).summary.num_epochs == config.training.num_epochs
 

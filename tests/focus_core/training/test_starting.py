@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from collections.abc import Callable
@@ -82,6 +83,25 @@ def test_relative_paths_are_found_once_and_resumed_from_any_folder(
         assert main(["train", "--config", str(same), "--exp-dir", str(run)]) == 0
         assert "already finished" in capsys.readouterr().out
     assert "is not what is trained" not in (run / "logs" / "training.log").read_text()
+
+
+def test_a_recipe_trained_from_the_shell_gets_the_day_of_its_run_and_an_existing_configuration_stays(
+    tiny_home: Path, tmp_path: Path, tiny_config: ConfigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, run = tmp_path / "recipe.yaml", tmp_path / "run"
+    text = to_yaml(tiny_config(experiment={"created": "2025-11-02"}, training={"num_epochs": 1}))
+    file.write_text(text)
+    monkeypatch.setenv("FOCUS_HOME", str(tiny_home))
+    days = [datetime.datetime.now().date().isoformat()]
+    assert main(["train", "--config", str(file), "--exp-dir", str(run)]) == 0
+    days.append(datetime.datetime.now().date().isoformat())
+    assert load_config(run / "config.yaml").experiment.created in days
+    assert file.read_text() == text
+
+    own = "# a person's own line\n" + to_yaml(load_config(file))
+    (run / "config.yaml").write_text(own)
+    assert main(["train", "--config", str(file), "--exp-dir", str(run)]) == 0
+    assert (run / "config.yaml").read_text() == own
 
 
 @pytest.mark.parametrize("key", KEYS)
