@@ -65,7 +65,8 @@ def start(experiment: ExperimentSummary) -> None:
         record().request(experiment.id, DesiredState.RUN)
         return
     config = recorded_config(record().experiment(experiment.id).config, f"experiment {experiment.id}")
-    change_draft(experiment.id, config, before=config.to_dict(), tags=tuple(experiment.tags), draft=False)
+    tags = tuple(experiment.tags)
+    change_draft(experiment.id, config, before=config.to_dict(), tags=tags, expected_tags=tags, draft=False)
 
 
 def suite_job(config: ExperimentConfig) -> str | None:

@@ -49,7 +49,8 @@ def write_recipes(folder: Path) -> None:
     """Two recipes as tasks/ has them, small."""
     for key, channels in (("quickstart", 8), ("experiment_02", 64)):
         (folder / key).mkdir(parents=True)
-        text = f"# what the recipe is for\nexperiment:\n  name: {key}\n  created: 2025-11-02\ndata:\n  dataset: quick  # a CMD pair would do\n"
+        text = f"# what the recipe is for\nexperiment:\n  name: {key}\n  created: 2025-11-02\n"
+        text += "data:\n  dataset: quick  # a CMD pair would do\n"
         text += f"model:\n  base_channels: {channels}\ntraining:\n  batch_size: 32\n  lr: 1.0e-4\n  num_epochs: 5\n"
         (folder / key / "config.yaml").write_text(text, encoding="utf-8")
 
