@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What each installation is made from; a change of either makes the next command install again.
 INPUTS := pyproject.toml constraints.txt
+# How long `make chaos` clicks at random.
+CHAOS_MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help up stack install install-stack install-dev install-bench check test chaos bench clean
@@ -35,9 +37,10 @@ check: install-dev ## ruff, mypy, import contracts
 test: install-dev ## every test, real processes and a real browser included
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks; minutes
+chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks, and click at random; minutes
 	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)
 	$(BIN)/python benchmarks/chaos_exact.py
+	$(BIN)/python benchmarks/chaos_clicks.py --minutes $(CHAOS_MINUTES)
 
 bench: install-bench ## the speed of training, P(k) and the data path on this machine's processor; an hour on two quiet cores
 	GOMP_SPINCOUNT=10000 $(BIN)/python benchmarks/spectra.py

@@ -33,4 +33,4 @@ def leave_out_late_clicks() -> None:
             run(runner, heard)
 
     if run.__name__ != run_in_time.__name__:
-        ScriptRunner._run_script = run_in_time  # type: ignore[method-assign]
+        ScriptRunner._run_script = run_in_time  # type: ignore[method-assign, assignment]

@@ -7,21 +7,14 @@ says in one line; where CI=true a missing browser is a failure.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium import ARGUMENTS, chromium
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from served_dashboard import ServedDashboard, served_dashboard
 from waiting import patience
-
-BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-def chromium() -> str | None:
-    return os.environ.get("FOCUS_CHROMIUM") or next(filter(None, map(shutil.which, BINARIES)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,8 @@ BUTTONS = frozenset(
         *("cancel", "entry", "disk"),
     )
 )
+# Those that lead to another page, on which the next click then falls.
+LEADING = frozenset(("new-experiment", "compare", "clone", "edit", "sample", "queue", "draft", "entry"))
 # What would leave nothing to walk on.
 LEFT_ALONE = ("confirm-",)
 _WHOLE = frozenset(("keep-dataset", "disk-parts", "disk-rows"))
@@ -99,7 +101,7 @@ class RandomWalk:
 
     def _act(self) -> None:
         kinds = (self._press, self._press_two, self._page, self._opened, self._mark, self._select, self._history)
-        doing = self.random.choices(kinds, (10, 6, 3, 3, 3, 1, 3))[0]
+        doing = self.random.choices(kinds, (9, 9, 3, 3, 3, 1, 3))[0]
         try:
             self.acts.append(doing())
         except Error as error:  # what was chosen has gone meanwhile, as it may under a reader's pointer
@@ -114,17 +116,19 @@ class RandomWalk:
 
     def _press_two(self) -> str:
         """The second before the first has been answered, which no driver's click is quick enough for."""
-        first, second = self._choose(), self._choose()
+        leading = self.random.random() < 0.7
+        first, second = self._choose(LEADING if leading else frozenset()), self._choose()
         if first is None or second is None:
             return "nothing to press"
         pause = self.random.choice((5, 20, 60, 150))
         self.page.evaluate(_PRESS_TWO, [_PRESSED, first["i"], second["i"], pause])
         return f"press {self._pressed(first)} and in {pause} ms {self._pressed(second)}"
 
-    def _choose(self) -> dict[str, Any] | None:
-        """Mostly what was pressed least so far, so that a walk comes to every button."""
+    def _choose(self, rather: frozenset[str] = frozenset()) -> dict[str, Any] | None:
+        """One of `rather` where it is there; else mostly what was pressed least, so that a walk comes to all."""
         found = self.page.evaluate(_CANDIDATES, _PRESSED)
         found = [one for one in found if not one["key"].startswith(LEFT_ALONE)]
+        found = [one for one in found if one["key"] in rather] or found
         if not found:
             return None
         least = min(self.hits[name_of(one["key"])] for one in found)
