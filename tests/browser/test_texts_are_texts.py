@@ -1,0 +1,77 @@
+"""What people write is shown letter by letter, on every page, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from prepared_record import configuration, move, write_run
+from served_dashboard import ServedDashboard
+
+from focus_store.contracts import Status
+
+pytestmark = pytest.mark.browser
+
+NAME = "# _x_ <b>bold</b> $x^2$ :smile: :red[warm] `c` [a](javascript:alert(1)) -> https://elsewhere.invalid"
+JOINER = "\u2060"  # has no width: keeps apart what Streamlit would replace
+MARKUP = (
+    "b:text-is('bold')",
+    "strong:text-is('bold')",
+    "em:text-is('x')",
+    "code:text-is('c')",
+    ".katex",
+    "a[href*='elsewhere.invalid']",
+    "a[href^='javascript:']",
+)
+
+
+@pytest.fixture(scope="module")
+def named(prepared: ServedDashboard) -> str:
+    """An experiment whose name, tag and failure are markup in every language of the page."""
+    repository, config = prepared.laboratory.repository, configuration("plain", seed=77)
+    config = config.model_copy(update={"experiment": config.experiment.model_copy(update={"name": NAME})})
+    experiment = repository.create_experiment(config, tags=["<i>_tag_</i>"])
+    write_run(repository, experiment)
+    move(repository, experiment, Status.FAILED, NAME.replace("`", ""))
+    return experiment
+
+
+def _opened(page: Page, address: str, heading: str) -> str:
+    """What the page shows as text, once its head stands there."""
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(heading))
+    main = page.get_by_test_id("stMain")
+    expect(main.locator("[data-stale=true]")).to_have_count(0)
+    made = {markup for markup in MARKUP if main.locator(markup).count()}
+    symbols = {".katex"} if "/sample" in address else set()  # sliders are named by the symbols of θ
+    assert made - symbols == set(), f"{address} obeyed the name"
+    shown = main.inner_text().replace(JOINER, "")
+    assert "😄" not in shown
+    return shown
+
+
+def test_the_page_of_an_experiment_is_headed_by_its_name_as_it_was_written(
+    page: Page, prepared: ServedDashboard, named: str
+) -> None:
+    shown = _opened(page, f"{prepared.address}/experiment?id={named}", "bold")
+    assert page.get_by_role("heading", level=1).inner_text().replace(JOINER, "") == NAME
+    assert f"Failed: {NAME.replace('`', '')}" in shown
+
+
+def test_compare_shows_names_as_they_were_written_and_whole_under_the_pointer(
+    page: Page, prepared: ServedDashboard, named: str
+) -> None:
+    _opened(page, f"{prepared.address}/compare?ids={named},{prepared.second}", "Compare")
+    expect(page.locator(".focus-chart[data-draws]")).to_have_count(3)
+    expect(page.locator("th a", has_text="lsewhere.invalid")).to_have_attribute("title", NAME)
+    expect(page.locator(".legendtext").filter(has_text="lsewhere.invalid").first).to_be_visible()
+    assert page.locator(".legendtext tspan").count() == 0, "plotly made markup of a name"
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [("sample?model={}", "Sample"), ("new?parent={}", "New"), ("workers", "Workers"), ("datasets", "."), ("", "Exp")],
+)
+def test_no_page_obeys_a_name(page: Page, prepared: ServedDashboard, named: str, path: str, heading: str) -> None:
+    _opened(page, f"{prepared.address}/{path.format(named)}", heading)
