@@ -45,11 +45,12 @@ _CANDIDATES = """(pressed) => [...document.querySelectorAll(pressed)].map((one, 
 
 _DRAWN = """() => document.querySelector('.stApp[data-test-script-state="notRunning"]')
   && !document.querySelector('[data-testid="stMain"] [data-stale="true"]')"""
-_PRESS_TWO = """async ([pressed, first, second, pause]) => {
+_PRESS_QUICKLY = """async ([pressed, chosen, pause]) => {
     const all = [...document.querySelectorAll(pressed)];
-    all[first]?.click();
-    await new Promise(resolve => setTimeout(resolve, pause));
-    all[second]?.click();
+    for (const i of chosen) {
+      all[i]?.click();
+      await new Promise(resolve => setTimeout(resolve, pause));
+    }
   }"""
 
 
@@ -100,7 +101,7 @@ class RandomWalk:
         return f"(seed {self.seed}: {' → '.join(self.acts[-30:])})"
 
     def _act(self) -> None:
-        kinds = (self._press, self._press_two, self._page, self._opened, self._mark, self._select, self._history)
+        kinds = (self._press, self._press_quickly, self._page, self._opened, self._mark, self._select, self._history)
         doing = self.random.choices(kinds, (9, 9, 3, 3, 3, 1, 3))[0]
         try:
             self.acts.append(doing())
@@ -114,15 +115,14 @@ class RandomWalk:
         self._click(self.page.locator(_PRESSED).nth(chosen["i"]))
         return f"press {self._pressed(chosen)}"
 
-    def _press_two(self) -> str:
-        """The second before the first has been answered, which no driver's click is quick enough for."""
-        leading = self.random.random() < 0.7
-        first, second = self._choose(LEADING if leading else frozenset()), self._choose()
-        if first is None or second is None:
-            return "nothing to press"
+    def _press_quickly(self) -> str:
+        """All before the first has been answered, which no driver's click is quick enough for."""
+        leading = LEADING if self.random.random() < 0.7 else frozenset()
+        wanted = [self._choose(leading), self._choose(), self._choose(), self._choose()]
+        chosen = [one for one in wanted if one is not None]
         pause = self.random.choice((5, 20, 60, 150))
-        self.page.evaluate(_PRESS_TWO, [_PRESSED, first["i"], second["i"], pause])
-        return f"press {self._pressed(first)} and in {pause} ms {self._pressed(second)}"
+        self.page.evaluate(_PRESS_QUICKLY, [_PRESSED, [one["i"] for one in chosen], pause])
+        return f"press every {pause} ms " + ", ".join(map(self._pressed, chosen))
 
     def _choose(self, rather: frozenset[str] = frozenset()) -> dict[str, Any] | None:
         """One of `rather` where it is there; else mostly what was pressed least, so that a walk comes to all."""
