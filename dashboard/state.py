@@ -39,10 +39,39 @@ def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
     return {"ids": ",".join(experiment_ids)}
 
 
-def asked_epoch(newest: int) -> int:
-    """The epoch of the address, or the newest where it names none."""
-    asked = st.query_params.get("epoch", "")
-    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else newest
+def keep(name: str, value: object, default: object) -> None:
+    """The address names what was chosen, so that Back, a reload and a second tab find it; a default is not named.
+
+    For what no widget holds; a widget binds itself to the address by `bind="query-params"`.
+    """
+    if value == default:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)
+
+
+def asked_number(name: str, default: int) -> int:
+    """A whole number of the address, or the default where it names none."""
+    asked = st.query_params.get(name, "")
+    return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else default
+
+
+def epoch_to_show(slider: str, of: str, newest: int) -> int:
+    """Where the slider stands: at first as the address says, then where the reader put it; at the newest it follows.
+
+    `of` is whose epochs these are: where the slider stood for others says nothing about them.
+    """
+    seen = st.session_state.get(f"{slider}-seen")
+    st.session_state[f"{slider}-seen"] = (of, newest)
+    if seen is None or seen[0] != of or slider not in st.session_state or came_by_history():
+        return asked_number("epoch", newest)
+    stood = int(st.session_state[slider])
+    return newest if stood == seen[1] else stood
+
+
+def keep_epoch(slider: str) -> None:
+    """The reader moved the slider; the newest epoch is the default."""
+    keep("epoch", st.session_state[slider], st.session_state[f"{slider}-seen"][1])
 
 
 def once(key: str, make: Callable[[], object]) -> None:

@@ -17,7 +17,7 @@ NEWEST = 200  # epochs; an export has them all
 
 def table_asked_for(chart: str) -> bool:
     """A switch under the chart; the table is made only while it is on."""
-    return st.toggle("Values as a table", key=f"{chart}-table")
+    return st.toggle("Values as a table", key=f"{chart}-table", bind="query-params")
 
 
 def power_table(spectra: Spectra) -> str:

@@ -10,7 +10,7 @@ from dashboard import queries
 from dashboard.comparison import Slots, changed_sentence, choose, difference_sentence, read_slots, write_slots
 from dashboard.frame import page_head
 from dashboard.problems import show_user_error
-from dashboard.state import follow
+from dashboard.state import follow, keep
 from dashboard.texts import told_apart
 from dashboard.views.compare_charts import charts
 from dashboard.views.compare_matrix import matrix
@@ -103,10 +103,7 @@ def _choice(slots: Slots, names: dict[str, str]) -> Slots:
 
 def _remember(slots: Slots) -> None:
     st.session_state["compared"] = write_slots(slots)
-    if any(slots):
-        st.query_params["ids"] = write_slots(slots)
-    else:
-        st.query_params.pop("ids", None)
+    keep("ids", write_slots(slots) if any(slots) else "", "")
 
 
 def _baseline(chosen: list[str], names: dict[str, str]) -> str:
@@ -116,10 +113,7 @@ def _baseline(chosen: list[str], names: dict[str, str]) -> str:
     baseline = st.session_state["baseline-place"].selectbox(
         "Ratios to", chosen, format_func=lambda i: names[i], key="baseline"
     )
-    if baseline != chosen[0]:
-        st.query_params["baseline"] = baseline
-    else:
-        st.query_params.pop("baseline", None)
+    keep("baseline", baseline, chosen[0])
     return str(baseline)
 
 

@@ -39,7 +39,10 @@ def _losses(runs: Sequence[Compared]) -> None:
             "Over", AXES, default="epoch", required=True, key="loss-axis", label_visibility="collapsed",
             bind="query-params",
         )  # fmt: skip
-        steps = st.toggle("Each step", key="each-step", help="The loss of every training step, thin, behind the means")
+        steps = st.toggle(
+            "Each step", key="each-step", bind="query-params",
+            help="The loss of every training step, thin, behind the means",
+        )  # fmt: skip
         download("loss", partial(losses_csv, record(), runs))
     measured = [run for run in runs if run.detail.steps_per_epoch]
     if not measured:
@@ -88,7 +91,7 @@ def _powers(runs: Sequence[Compared]) -> None:
     where = f"best checkpoint of each, epoch {', '.join(map(str, epochs))}" if epochs else ""
     with section_head("Power spectrum", "power", where):
         kind = st.segmented_control(
-            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="compare-power-kind",
+            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="compare-power-kind", bind="query-params",
             label_visibility="collapsed", help="P(k), or the variance per ln k of the two-dimensional field",
         )  # fmt: skip
         download("power", partial(powers_csv, runs))

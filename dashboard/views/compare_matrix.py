@@ -8,13 +8,13 @@ from functools import partial
 import streamlit as st
 
 from dashboard import queries
-from dashboard.comparison import Compared, DrawnMaps, Slots, at_or_before
+from dashboard.comparison import Compared, DrawnMaps, Slots, at_or_before, write_slots
 from dashboard.comparison_files import matrix_csv
 from dashboard.comparison_markup import MatrixBlock, MatrixRow, image_matrix
 from dashboard.components.linked_zoom import linked_zoom
 from dashboard.markup import horizontal_bar, unit_html
 from dashboard.record import record
-from dashboard.state import asked_epoch
+from dashboard.state import epoch_to_show, keep_epoch
 from dashboard.tiles import tile_url
 from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared, maps_of
@@ -30,7 +30,7 @@ def matrix(slots: Slots) -> None:
         if not union:
             st.html('<span class="focus-note">The first epoch of a run draws its maps.</span>', width="content")
             return
-        epoch = _slider(union)
+        epoch = _slider(write_slots(slots), union)
         found = {run.id: maps_of(run, at_or_before(epochs[run.id], epoch)) for run in runs}
         drawn = [maps for maps in found.values() if maps is not None]
         download("maps", partial(matrix_csv, record(), drawn))
@@ -45,33 +45,22 @@ def matrix(slots: Slots) -> None:
             st.html(horizontal_bar(*scale, unit_html(unit)))
 
 
-def _slider(epochs: Sequence[int]) -> int:
+def _slider(compared: str, epochs: Sequence[int]) -> int:
     """One epoch for all rows, kept in the address; follows the newest while it stands there."""
-    state = st.session_state
-    current = state.get("compare-epoch", asked_epoch(epochs[-1]))
-    if current == state.get("compare-newest"):
-        current = epochs[-1]
-    state["compare-newest"] = epochs[-1]
-    epoch = at_or_before(epochs, current) or epochs[0]
+    epoch = at_or_before(epochs, epoch_to_show("compare-epoch", compared, epochs[-1])) or epochs[0]
     if len(epochs) > 1:
-        state["compare-epoch"] = epoch
+        st.session_state["compare-epoch"] = epoch
         epoch = st.select_slider(
             "Epoch",
             list(epochs),
             key="compare-epoch",
             format_func=lambda e: f"epoch {e}",
             label_visibility="collapsed",
-            on_change=_keep_epoch,
+            on_change=keep_epoch,
+            args=("compare-epoch",),
         )
     st.html(f'<span class="focus-note" data-testid="epoch">epoch {epoch} of {epochs[-1]}</span>', width="content")
     return int(epoch)
-
-
-def _keep_epoch() -> None:
-    if st.session_state["compare-epoch"] == st.session_state.get("compare-newest"):
-        st.query_params.pop("epoch", None)
-    else:
-        st.query_params["epoch"] = str(st.session_state["compare-epoch"])
 
 
 def _groups(drawn: Sequence[DrawnMaps]) -> list[list[DrawnMaps]]:

@@ -12,6 +12,7 @@ from dashboard.datasets import provenance_words
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.problems import show_user_error
 from dashboard.record import record
+from dashboard.state import keep
 from dashboard.texts import plain
 from dashboard.views.datasets_detail import detail
 from dashboard.views.datasets_forms import add_form, simulate_form
@@ -36,7 +37,7 @@ def page() -> None:
     asked = st.query_params.get("dataset")
     if asked and all(row.name != asked for row in rows):
         show_user_error(UserError(f"dataset {asked}: is not in this record; it has {_listed(rows)}."))
-    form = FORMS.get(st.session_state.get("datasets-form", ""))
+    form = FORMS.get(st.query_params.get("form", ""))
     if form is not None:
         form(rows)
     jobs()
@@ -56,13 +57,10 @@ def _listed(rows: list[DatasetRow]) -> str:
 
 def _opener(label: str, icon: str, form: str, *, primary: bool = False) -> None:
     """A button that opens its form, or closes it when it is open."""
-    is_open = st.session_state.get("datasets-form") == form
-
-    def toggle() -> None:
-        st.session_state["datasets-form"] = "" if is_open else form
-
+    is_open = st.query_params.get("form") == form
     kind = "primary" if primary else "secondary"
-    st.button(label, icon=icon, key=f"open-{form}", type=kind, on_click=toggle)  # type: ignore[arg-type]
+    after = ("form", "" if is_open else form, "")
+    st.button(label, icon=icon, key=f"open-{form}", type=kind, on_click=keep, args=after)  # type: ignore[arg-type]
 
 
 def _chosen(rows: list[DatasetRow]) -> DatasetRow | None:
@@ -85,7 +83,7 @@ def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
 
     def follow_choice() -> None:
         if st.session_state["dataset-choice"]:
-            st.query_params.from_dict({"dataset": st.session_state["dataset-choice"]})
+            st.query_params["dataset"] = st.session_state["dataset-choice"]
 
     common = {"key": "dataset-choice", "label_visibility": "collapsed", "on_change": follow_choice}
     if len(names) <= 5:

@@ -10,7 +10,7 @@ from dashboard.acts import note_start
 from dashboard.datasets import check_at_once, default_name, free_name, seconds_a_cell, suite_readouts
 from dashboard.markup import readouts, section
 from dashboard.record import record
-from dashboard.state import dataset_link
+from dashboard.state import dataset_link, keep
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
@@ -58,7 +58,8 @@ def _add() -> None:
     except UserError as error:
         state["add-error"], state["add-known"] = str(error), error.name if isinstance(error, KnownDataset) else ""
         return
-    state["add-error"], state["datasets-form"] = "", ""
+    state["add-error"] = ""
+    keep("form", "", "")
     note_start()
 
 
@@ -103,7 +104,8 @@ def _simulate(rows: list[DatasetRow]) -> None:
     except UserError as error:
         state["simulate-error"] = str(error)
         return
-    state["simulate-error"], state["datasets-form"] = "", ""
+    state["simulate-error"] = ""
+    keep("form", "", "")
     note_start()
 
 

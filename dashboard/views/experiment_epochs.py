@@ -9,7 +9,7 @@ from dashboard.components.chart import chart, figure_json
 from dashboard.figures.power import power_panels
 from dashboard.record import record
 from dashboard.spectra import epoch_spectra
-from dashboard.state import asked_epoch
+from dashboard.state import epoch_to_show, keep_epoch
 from dashboard.tables import power_table, table_asked_for
 from dashboard.texts import sentence
 from dashboard.views.experiment_maps import epoch_maps
@@ -24,7 +24,7 @@ PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 
 
 def epochs_fragment(experiment_id: str, live: bool) -> None:
-    playing = st.session_state.get("playing", False)
+    playing = st.session_state.get("playing") == experiment_id
     every = PLAY_SECONDS if playing else (3.0 if live else 5.0)
     st.fragment(_epochs, run_every=every)(experiment_id)
 
@@ -37,7 +37,7 @@ def _epochs(experiment_id: str) -> None:
             '<p class="focus-note" data-testid="no-maps">Maps and P(<i>k</i>) appear here after the first epoch.</p>'
         )
         return
-    epoch, row = _controls(epochs, rows=4)
+    epoch, row = _controls(experiment_id, epochs, rows=4)
     difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state.get("power-kind") == SCALED
     try:
         drawn = queries.figures(experiment_id, epoch)
@@ -51,56 +51,55 @@ def _epochs(experiment_id: str) -> None:
         _powers(detail, drawn, row, scaled)
 
 
-def _controls(epochs: list[int], rows: int) -> tuple[int, int | None]:
+def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, int | None]:
     """Play, the epoch slider, and which simulation the spectra are of."""
     with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
-        playing = st.session_state.get("playing", False)
+        playing = st.session_state.get("playing") == experiment_id
         icon = ":material/pause:" if playing else ":material/play_arrow:"
         if st.button("Stop playing" if playing else "Play the epochs", icon=icon, key="play", disabled=len(epochs) < 2):
-            _toggle_play(epochs)
-        epoch = _epoch_slider(epochs)
+            _toggle_play(experiment_id, epochs)
+        epoch = _epoch_slider(experiment_id, epochs)
         chosen = st.segmented_control(
             "Spectra of",
             [ALL_ROWS, *(str(i + 1) for i in range(rows))],
             default=ALL_ROWS,
             required=True,
             key="spectra-row",
+            bind="query-params",
             label_visibility="collapsed",
             help="P(k) of all four simulations together, or of one row of maps",
         )
         st.segmented_control(
             "Maps", [MAPS, DIFFERENCE], default=MAPS, required=True, key="maps-kind", label_visibility="collapsed",
+            bind="query-params",
             help="Maps as they are, or the logarithm of each generated one over its simulation, pixel by pixel. The "
             "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
         )  # fmt: skip
         st.segmented_control(
             "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="power-kind", label_visibility="collapsed",
+            bind="query-params",
             help="The power spectrum, or the variance per ln k of the two-dimensional field",
         )  # fmt: skip
     return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1
 
 
-def _toggle_play(epochs: list[int]) -> None:
-    starting = not st.session_state.get("playing", False)
-    st.session_state.playing = starting
+def _toggle_play(experiment_id: str, epochs: list[int]) -> None:
+    starting = st.session_state.get("playing") != experiment_id
+    st.session_state.playing = experiment_id if starting else None
     st.query_params.pop("epoch", None)
     if starting and st.session_state.get("epoch") == epochs[-1]:
         st.session_state.epoch = epochs[0]
     st.rerun()
 
 
-def _epoch_slider(epochs: list[int]) -> int:
+def _epoch_slider(experiment_id: str, epochs: list[int]) -> int:
     """Stays where the reader put it; follows the newest epoch while it stands at the newest."""
     if len(epochs) == 1:
         st.html(f'<span class="focus-note" data-testid="epoch">epoch {epochs[0]}</span>')
         return epochs[0]
-    newest_seen = st.session_state.get("newest-epoch")
-    current = st.session_state.get("epoch", asked_epoch(epochs[-1]))
-    if st.session_state.get("playing"):
+    current = epoch_to_show("epoch", experiment_id, epochs[-1])
+    if st.session_state.get("playing") == experiment_id:
         current = _next_epoch(epochs, current)
-    elif current == newest_seen:
-        current = epochs[-1]
-    st.session_state["newest-epoch"] = epochs[-1]
     st.session_state.epoch = current if current in epochs else epochs[-1]
     epoch = st.select_slider(
         "Epoch",
@@ -115,18 +114,14 @@ def _epoch_slider(epochs: list[int]) -> int:
 
 def _keep_epoch() -> None:
     """The reader moved the slider: the address follows, and playing ends."""
-    st.session_state.playing = False
-    newest = st.session_state.get("newest-epoch")
-    if st.session_state.epoch == newest:
-        st.query_params.pop("epoch", None)
-    else:
-        st.query_params["epoch"] = str(st.session_state.epoch)
+    st.session_state.playing = None
+    keep_epoch("epoch")
 
 
 def _next_epoch(epochs: list[int], current: int) -> int:
     later = [epoch for epoch in epochs if epoch > current]
     if len(later) <= 1:
-        st.session_state.playing = False
+        st.session_state.playing = None
     return later[0] if later else epochs[-1]
 
 

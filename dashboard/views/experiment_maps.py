@@ -55,6 +55,7 @@ def _enlarged(detail: ExperimentDetail, drawn: EpochFigures, unit: str, limits: 
     }
     chosen = st.selectbox(
         "Enlarge a map", list(names), index=None, format_func=names.__getitem__, key="enlarged",
+        bind="query-params",
         placeholder="Enlarge a map, with its values", label_visibility="collapsed",
     )  # fmt: skip
     if chosen is None:

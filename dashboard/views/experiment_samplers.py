@@ -86,10 +86,12 @@ def _result(found: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="samplers-controls"):
         chosen = st.segmented_control(
             "Band", labels, default=labels[0], required=True, key="samplers-band", label_visibility="collapsed",
+            bind="query-params",
             help="Wavenumbers in units of the box's fundamental mode",
         )  # fmt: skip
         kind = st.segmented_control(
             "Quantity", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="samplers-quantity",
+            bind="query-params",
             label_visibility="collapsed",
             help="Of all maps at all held-out θ: the mean of P(k), or its standard deviation from map to map",
         )  # fmt: skip

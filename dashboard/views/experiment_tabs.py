@@ -20,7 +20,7 @@ LOG_LINES = 60
 
 def tabs(experiment_id: str, live: bool) -> None:
     log, checkpoints, configuration, environment, notes_tab = st.tabs(
-        ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="detail-tabs"
+        ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="tab", bind="query-params"
     )
     with log:
         st.fragment(_log, run_every=2.0 if live else 4.0)(experiment_id)

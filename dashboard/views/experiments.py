@@ -16,12 +16,12 @@ from dashboard.markup import Readout, progress, readouts
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
-from dashboard.state import follow
+from dashboard.state import follow, keep
 from dashboard.texts import plain, sentence, told_apart_when_cut
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
 from dashboard.views.deletion import LIST, deletion_said
-from dashboard.views.experiments_selection import selection_bar
+from dashboard.views.experiments_selection import MARKED, selection_bar
 from dashboard.words import DASH, NOTHING, Amount, duration, number, of_maps, short_count, with_error
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, ExperimentSummary, JobStatus, Status
@@ -169,7 +169,7 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     """
     ids = [row.id for row in rows]
     key = "experiments-" + hashlib.sha256(",".join(ids).encode()).hexdigest()[:12]
-    marked = set(st.session_state.get("marked", ()))
+    marked = set(st.query_params.get(MARKED, "").split(","))
     labels = told_apart_when_cut((row.name for row in rows), NAME_LENGTH)
     shown = [list_row(row, label) for row, label in zip(rows, labels, strict=True)]
     st.dataframe(
@@ -189,7 +189,8 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
 
 
 def _mark(key: str, ids: list[str]) -> None:
-    st.session_state["marked"] = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
+    rows = st.session_state[key]["selection"]["rows"]
+    keep(MARKED, ",".join(ids[i] for i in rows if i < len(ids)), "")
 
 
 def list_row(row: ExperimentSummary, label: str) -> dict[str, Any]:

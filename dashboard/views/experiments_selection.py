@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.actions import add_tags, each, stop
 from dashboard.acts import Act, Kind, draw, question
 from dashboard.record import record
-from dashboard.state import compare_query, follow
+from dashboard.state import compare_query, follow, keep
 from dashboard.texts import sentence
 from dashboard.views.deletion import ask_to_delete, deletion_question
 from focus_store.contracts import ACTIVE, ExperimentSummary, Status
@@ -45,7 +45,7 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
 
 
 def _unmark() -> None:
-    st.session_state["marked"] = ()
+    keep(MARKED, "", "")
 
 
 def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:

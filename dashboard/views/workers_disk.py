@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.markup import pill, section
 from dashboard.record import record
-from dashboard.state import experiment_link
+from dashboard.state import asked_number, experiment_link, keep
 from dashboard.theme import EXPERIMENT_COLOURS, STATUS_LOOK
 from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question
 from dashboard.words import size
@@ -42,7 +42,7 @@ def disk() -> None:
 def _part(uses: list[DiskUse]) -> list[DiskUse]:
     """Some rows at a time, largest first, with the way to the others."""
     last = max(len(uses) - 1, 0) // SHOWN
-    part = min(max(int(st.session_state.get("disk-part", 0)), 0), last)
+    part = min(max(asked_number("part", 1) - 1, 0), last)
     first = part * SHOWN
     if last:
         with st.container(horizontal=True, vertical_alignment="center", key="disk-parts"):
@@ -54,14 +54,10 @@ def _part(uses: list[DiskUse]) -> list[DiskUse]:
                     icon=f":material/{icon}:",
                     key=f"disk-{label.lower()}",
                     disabled=not 0 <= to <= last,
-                    on_click=_turn,
-                    args=(to,),
+                    on_click=keep,
+                    args=("part", to + 1, 1),
                 )
     return uses[first : first + SHOWN]
-
-
-def _turn(part: int) -> None:
-    st.session_state["disk-part"] = part
 
 
 def bar(parts: list[tuple[str, int]]) -> str:

@@ -151,7 +151,7 @@ def test_an_empty_record_leads_to_a_new_experiment(empty_record: Any) -> None:
 def mark(app: AppTest, rows: list[int]) -> AppTest:
     """Mark rows of the list, as a click on their boxes does: AppTest cannot select in a table."""
     names = app.dataframe[0].value["name"]
-    app.session_state["marked"] = [re.search(r"id=(\w+)", names.iloc[i]).group(1) for i in rows]  # type: ignore[union-attr]
+    app.query_params["marked"] = ",".join(re.search(r"id=(\w+)", names.iloc[i]).group(1) for i in rows)  # type: ignore[union-attr]
     return app.run()
 
 

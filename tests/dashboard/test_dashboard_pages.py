@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prepared_record import add_second
 from sqlalchemy import update
 from standing import standing
 from streamlit.runtime.scriptrunner_utils.exceptions import StopException
@@ -115,6 +116,12 @@ def test_the_epoch_slider_changes_the_maps(small_laboratory: Any) -> None:
     app.select_slider(key="epoch").set_value(1).run()
     assert 'data-epoch="1"' in html(app)
     assert 'data-epoch="2"' in html(open_page("experiment", id=small_laboratory.finished, epoch="2"))
+
+
+def test_the_epoch_of_the_address_holds_after_another_experiment_was_open(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished)
+    app.query_params["id"], app.query_params["epoch"] = add_second(small_laboratory.repository), "2"
+    assert 'data-epoch="2"' in html(app.run())
 
 
 def test_a_failed_run_says_why_and_what_next(small_laboratory: Any) -> None:

@@ -51,7 +51,7 @@ def test_a_path_that_is_known_already_is_told_with_the_way_to_its_dataset(small_
     write_folder(place, iter(np.ones((4, 16, 16), dtype=np.float32)), 16, theta()[:4], about)
     (tmp_path / "link").symlink_to(place)
     app = open_page("datasets", dataset="quick")
-    app.session_state["datasets-form"] = "add"
+    app.query_params["form"] = "add"
     app.run()
     app.text_input(key="add-path").set_value(str(tmp_path / "link"))
     app.text_input(key="add-name").set_value("again")

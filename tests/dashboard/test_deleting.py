@@ -69,7 +69,7 @@ class TestInTheList:
     ) -> None:
         repository = small_laboratory.repository
         app = open_page("experiments")
-        app.session_state["marked"] = [*pair, small_laboratory.queued]
+        app.query_params["marked"] = ",".join([*pair, small_laboratory.queued])
         app.run()
         app.button(key="delete").click().run()
         asked = app.warning[-1].value
@@ -83,10 +83,10 @@ class TestInTheList:
 
     def test_the_question_goes_when_other_rows_are_marked(self, small_laboratory: Any) -> None:
         app = open_page("experiments")
-        app.session_state["marked"] = [small_laboratory.finished]
+        app.query_params["marked"] = small_laboratory.finished
         app.run()
         app.button(key="delete").click().run()
-        app.session_state["marked"] = [small_laboratory.failed]
+        app.query_params["marked"] = small_laboratory.failed
         app.run()
         assert not [button for button in app.button if str(button.key).startswith("confirm-delete")]
 

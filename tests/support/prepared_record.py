@@ -72,11 +72,11 @@ def fill(repository: Repository) -> SmallLaboratory:
     )
 
 
-def register_quick(repository: Repository) -> None:
+def register_quick(repository: Repository, name: str = "quick") -> None:
     repository.register_dataset(
         {
-            "name": "quick",
-            "path": str(repository.settings.datasets / "quick"),
+            "name": name,
+            "path": str(repository.settings.datasets / name),
             "digest": "d" * 64,
             "n_maps": SIMULATIONS * MAPS,
             "n_simulations": SIMULATIONS,
