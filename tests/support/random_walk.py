@@ -102,7 +102,7 @@ class RandomWalk:
 
     def _act(self) -> None:
         kinds = (self._press, self._press_quickly, self._page, self._opened, self._mark, self._select, self._history)
-        doing = self.random.choices(kinds, (9, 9, 3, 3, 3, 1, 3))[0]
+        doing = self.random.choices(kinds, (9, 9, 7, 3, 3, 1, 3))[0]
         try:
             self.acts.append(doing())
         except Error as error:  # what was chosen has gone meanwhile, as it may under a reader's pointer
