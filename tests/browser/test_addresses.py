@@ -1,0 +1,229 @@
+"""What is chosen on a page is its address: Back, Forward, a reload and a second tab show it as it was left."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from benchmark_found import found
+from living_page import Watch
+from playwright.sync_api import Page, expect
+from prepared_record import configuration, register_quick
+from served_dashboard import ServedDashboard
+from waiting import await_condition
+
+pytestmark = pytest.mark.browser
+
+Step = Callable[[Page], None]
+
+# What every control of the page stands at, and the words that tell of a choice which no control shows.
+_CHOSEN = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  if (!main || document.querySelector('.stApp').dataset.testScriptState !== 'notRunning') return null;
+  const all = (what, say) => [...main.querySelectorAll(what)].map(say);
+  return [
+    ...all('h1', e => e.innerText),
+    ...all('[role=radio][aria-checked=true]', e => `${e.parentElement.getAttribute('aria-label')}: ${e.innerText}`),
+    ...all('[role=tab][aria-selected=true]', e => `tab: ${e.innerText}`),
+    ...all('input[type=range]', e => `${e.getAttribute('aria-label')}: ${e.getAttribute('aria-valuetext')}`),
+    ...all('input[role=switch]', e => `${e.getAttribute('aria-label')}: ${e.checked}`),
+    ...all('input[role=combobox], input[type=text], input[type=number]',
+      e => `${e.getAttribute('aria-label')}: ${e.value}`),
+    ...all('[data-testid=selected], [data-testid=count], [data-testid=disk-part], [data-testid=epoch]',
+      e => e.innerText),
+    ...all('[data-epoch]', e => `maps of epoch ${e.dataset.epoch}`),
+  ];
+}"""
+
+
+def segment(key: str, i: int) -> Step:
+    return lambda page: page.locator(f".st-key-{key} [role=radio]").nth(i).click()
+
+
+def switch(key: str) -> Step:
+    return lambda page: page.locator(f".st-key-{key} label").first.click()
+
+
+def option(key: str, words: str) -> Step:
+    def choose(page: Page) -> None:
+        page.locator(f".st-key-{key} input").click()
+        page.get_by_role("option", name=words, exact=True).click()
+
+    return choose
+
+
+def fill(key: str, words: str) -> Step:
+    def write(page: Page) -> None:
+        page.locator(f".st-key-{key} input").fill(words)
+        page.locator(f".st-key-{key} input").press("Enter")
+
+    return write
+
+
+def name_it(words: str) -> Step:
+    def write(page: Page) -> None:
+        page.get_by_label("Name", exact=True).fill(words)
+        page.get_by_label("Name", exact=True).press("Enter")
+
+    return write
+
+
+def earlier(key: str) -> Step:
+    return lambda page: page.locator(f".st-key-{key} input[type=range]").press("ArrowLeft")
+
+
+def press(key: str) -> Step:
+    return lambda page: page.locator(f".st-key-{key} button").first.click()
+
+
+def tab(name: str) -> Step:
+    return lambda page: page.get_by_role("tab", name=name).click()
+
+
+def mark_first(count: str) -> Step:
+    """The box at the left of the first row, once the list has come to `count`; it is drawn on a canvas."""
+
+    def mark(page: Page) -> None:
+        expect(page.get_by_test_id("count")).to_have_text(count)
+        await_condition(lambda: chosen(page) is not None, "the list to be drawn", 15.0)
+        table = page.locator('[data-testid="stDataFrame"] canvas').first
+        place = await_condition(table.bounding_box, "the list to be drawn", 15.0)
+        page.mouse.click(place["x"] + 20, place["y"] + 35 + 22)
+        expect(page.get_by_test_id("selected")).to_contain_text("1 selected")
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page, what is chosen there with what the address then says of it, and what must then be seen."""
+
+    path: str
+    acts: list[tuple[Step, str]]
+    seen: list[str] = field(default_factory=list)
+
+
+VISITS = {
+    "Experiments": Visit(
+        "/",
+        [
+            (segment("status", 3), "status=Done"),
+            (fill("text", "Second"), "text=Second"),
+            (mark_first("1 of 14"), "marked="),
+        ],
+        ["Status: Done", "Search: Second", "1 selected", "1 of 14"],
+    ),
+    "Archive": Visit(
+        "/", [(segment("status", 6), "status=Archived"), (mark_first("1 of 1"), "marked=")], ["1 selected", "1 of 1"]
+    ),
+    "Experiment": Visit(
+        "/experiment?id={finished}",
+        [
+            (tab("Notes"), "tab=Notes"),
+            (segment("spectra-row", 2), "spectra-row=2"),
+            (segment("maps-kind", 1), "maps-kind=Difference"),
+            (segment("power-kind", 1), "power-kind="),
+            (earlier("epoch"), "epoch=2"),
+            (option("enlarged", "Row 1, generated 2"), "enlarged="),
+            (switch("power-table"), "power-table=true"),
+            (switch("loss-table"), "loss-table=true"),
+            (segment("samplers-band", 1), "samplers-band="),
+            (segment("samplers-quantity", 1), "samplers-quantity="),
+        ],
+        ["tab: Notes", "Spectra of: 2", "Maps: Difference", "Epoch: epoch 2", "maps of epoch 2"],
+    ),
+    "Compare": Visit(
+        "/compare?ids={finished},{second}",
+        [
+            (option("baseline", "Second one"), "baseline={second}"),
+            (segment("loss-axis", 1), "loss-axis="),
+            (switch("each-step"), "each-step=true"),
+            (segment("compare-power-kind", 1), "compare-power-kind="),
+            (earlier("compare-epoch"), "epoch=2"),
+        ],
+        ["Each step: true", "Epoch: epoch 2", "Ratios to: Second one"],
+    ),
+    "Sample": Visit(
+        "/sample",
+        [(option("model", "Finished one"), "model={finished}"), (fill("seed", "5"), "seed=5")],
+        ["Model: Finished one", "Seed: 5"],
+    ),
+    "Datasets": Visit(
+        "/datasets",
+        [(segment("dataset-choice", 1), "dataset=quick"), (press("open-simulate"), "form=simulate")],
+        ["quick", "Simulations: 64"],
+    ),
+    "Workers": Visit("/workers", [(press("disk-smaller"), "part=2")], ["13 to 15 of 15 experiments, largest first"]),
+    "New experiment": Visit("/new?recipe=experiment_02", [(name_it("Of my own"), "edit=")], ["Name: Of my own"]),
+}
+
+
+@pytest.fixture(scope="module")
+def full(prepared: ServedDashboard) -> ServedDashboard:
+    """With something to choose on every page: a benchmark, a second dataset, an archived run, two parts of the disk."""
+    record, small = prepared.laboratory.repository, prepared.laboratory
+    file = record.artifact_folder.put(json.dumps(found()).encode(), ".json")
+    record.note_benchmark(small.finished, file, "train-1")
+    register_quick(record, "another")
+    record.archive(small.failed)
+    for i in range(10):
+        record.create_experiment(configuration(f"Draft {i}", seed=10 + i), draft=True)
+    return prepared
+
+
+def chosen(page: Page) -> list[str] | None:
+    found = page.evaluate(_CHOSEN)
+    return None if found is None else [" ".join(words.split()) for words in found]
+
+
+def await_same(page: Page, watch: Watch, left: list[str], after: str) -> None:
+    watch.assert_alive(after)
+    shown: list[list[str] | None] = []
+
+    def same() -> bool:
+        shown[:] = [chosen(page)]
+        return shown[0] == left
+
+    try:
+        await_condition(same, f"the page as it was left after {after}", 15.0)
+    except AssertionError as late:
+        gone, new = set(left) - set(shown[0] or []), set(shown[0] or []) - set(left)
+        raise AssertionError(f"after {after}, {page.url}: {gone} was left, {new} is shown") from late
+
+
+def go_by_navigation(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).first.click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("name", VISITS)
+def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
+    name: str, page: Page, full: ServedDashboard
+) -> None:
+    visit, watch = VISITS[name], Watch(page)
+    ids = {"finished": full.laboratory.finished, "second": full.second}
+    page.goto(full.address + visit.path.format_map(ids))
+    for act, said in visit.acts:
+        act(page)
+        page.wait_for_url(re.compile(rf"[?&]{re.escape(said.format_map(ids))}"))
+    await_condition(lambda: set(visit.seen) <= set(chosen(page) or []), f"{visit.seen} on {page.url}", 15.0)
+    left = chosen(page)
+    assert left is not None
+    page.reload()
+    await_same(page, watch, left, "a reload")
+    second = page.context.new_page()
+    second.goto(page.url)
+    await_same(second, Watch(second), left, "opening the address in a second tab")
+    second.close()
+    other = "Workers" if name != "Workers" else "Datasets"
+    go_by_navigation(page, other)
+    page.go_back()
+    await_same(page, watch, left, "Back")
+    page.go_forward()
+    watch.assert_alive("Forward")
+    expect(page.get_by_role("heading", name=other, level=1)).to_be_visible()
+    page.go_back()
+    await_same(page, watch, left, "Back again")
