@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from sqlalchemy.exc import OperationalError
@@ -22,6 +23,18 @@ log = logging.getLogger("focus.dashboard")
 
 def show_user_error(error: UserError) -> None:
     st.error(sentence(error), icon=":material/error:")
+
+
+def while_there(part: Callable[[str], None]) -> Callable[[str], None]:
+    """A live part of an experiment's page. Of one that was deleted the page says so, not each part."""
+
+    @functools.wraps(part)
+    def shown(experiment_id: str) -> None:
+        if queries.is_gone(experiment_id):
+            st.rerun()
+        part(experiment_id)
+
+    return shown
 
 
 def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[str, str], str | None]:

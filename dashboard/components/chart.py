@@ -135,7 +135,9 @@ export default function ({ data, parentElement }) {
     }).catch((error) => { box.textContent = "The chart could not be drawn: " + error.message + ". Reload the page."; });
   }
   return () => {
-    if (!box.isConnected && window.Plotly) window.Plotly.purge(box);
+    // Not in the middle of a drawing, whose next step would find nothing left to draw on.
+    const purge = () => { if (!box.isConnected && window.Plotly) window.Plotly.purge(box); };
+    Promise.resolve(box.focusDrawing).then(purge, purge);
   };
 }
 """

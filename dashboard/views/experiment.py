@@ -10,7 +10,7 @@ from dashboard.curves import training_curves
 from dashboard.figures.loss import loss_panels
 from dashboard.frame import page_head
 from dashboard.markup import pill, progress, readouts, section
-from dashboard.problems import show_user_error
+from dashboard.problems import show_user_error, while_there
 from dashboard.record import record
 from dashboard.state import follow
 from dashboard.tables import loss_table, table_asked_for
@@ -39,15 +39,15 @@ def page() -> None:
     live = detail.summary.status in MOVING
     # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
     # stays as it was when the page was opened: changing it reruns the page, and a click in that moment would be lost.
-    st.fragment(_head, run_every=1.0 if live else 2.0)(experiment_id)
+    st.fragment(while_there(_head), run_every=1.0 if live else 2.0)(experiment_id)
     epochs_fragment(experiment_id, live)
     left, right = st.columns([64, 36], gap="medium")
     with left:
-        st.fragment(_curves, run_every=2.0 if live else 4.0)(experiment_id)
-        st.fragment(accounting, run_every=5.0)(experiment_id)
+        st.fragment(while_there(_curves), run_every=2.0 if live else 4.0)(experiment_id)
+        st.fragment(while_there(accounting), run_every=5.0)(experiment_id)
     with right:
         tabs(experiment_id, live)
-    st.fragment(samplers, run_every=3.0)(experiment_id)
+    st.fragment(while_there(samplers), run_every=3.0)(experiment_id)
 
 
 def _no_such(error: UserError) -> None:
@@ -59,8 +59,6 @@ def _no_such(error: UserError) -> None:
 
 
 def _head(experiment_id: str) -> None:
-    if queries.is_gone(experiment_id):
-        st.rerun()  # the page then says so once, instead of each of its parts
     detail = queries.experiment(experiment_id)
     row = detail.summary
     with page_head(row.name, pill(status_look(row)), key="experiment-head"):

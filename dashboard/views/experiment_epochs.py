@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components.chart import chart, figure_json
 from dashboard.figures.power import power_panels
+from dashboard.problems import while_there
 from dashboard.record import record
 from dashboard.spectra import epoch_spectra
 from dashboard.state import epoch_to_show, keep_epoch
@@ -26,7 +27,7 @@ PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 def epochs_fragment(experiment_id: str, live: bool) -> None:
     playing = st.session_state.get("playing") == experiment_id
     every = PLAY_SECONDS if playing else (3.0 if live else 5.0)
-    st.fragment(_epochs, run_every=every)(experiment_id)
+    st.fragment(while_there(_epochs), run_every=every)(experiment_id)
 
 
 def _epochs(experiment_id: str) -> None:

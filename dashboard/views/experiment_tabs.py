@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import queries
+from dashboard.problems import while_there
 from dashboard.record import record
 from dashboard.texts import code
 from dashboard.views.experiment_notes import notes
@@ -23,9 +24,9 @@ def tabs(experiment_id: str, live: bool) -> None:
         ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="tab", bind="query-params"
     )
     with log:
-        st.fragment(_log, run_every=2.0 if live else 4.0)(experiment_id)
+        st.fragment(while_there(_log), run_every=2.0 if live else 4.0)(experiment_id)
     with checkpoints:
-        st.fragment(_checkpoints, run_every=5.0)(experiment_id)
+        st.fragment(while_there(_checkpoints), run_every=5.0)(experiment_id)
     detail = queries.experiment(experiment_id)
     with configuration:
         st.code(record().configuration_file(experiment_id), language="yaml", height=430)

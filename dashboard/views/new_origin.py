@@ -76,11 +76,16 @@ def start_from(beside: DeltaGenerator) -> Origin | None:
     if "new-from" not in st.session_state or came_by_history():
         st.session_state["new-from"] = default or next(iter(names), CLONE)
     # A line of its own: with the recipes that a user adds it outgrows any column.
-    chosen = st.segmented_control("Start from", [*names, CLONE], format_func=plain, key="new-from", required=True)
+    # None for a moment where presses come quickly, although a choice is required: then the address says what it is.
+    chosen = (
+        st.segmented_control("Start from", [*names, CLONE], format_func=plain, key="new-from", required=True)
+        or default
+        or next(iter(names), CLONE)
+    )
     if chosen == CLONE:
         with beside:
             return _parent()
-    recipe = known[names[str(chosen)]]
+    recipe = known[names[chosen]]
     beside.text_input("File", f"tasks/{recipe.path.parent.name}/config.yaml", disabled=True, key=f"file-{recipe.key}")
     return Origin(recipe.key, None, recipe.yaml)
 

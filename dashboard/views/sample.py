@@ -7,8 +7,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.frame import page_head, warn_without_workers
 from dashboard.problems import offered, show_user_error
+from dashboard.record import record
 from dashboard.state import follow
-from dashboard.views.sample_controls import controls, recall
+from dashboard.views.sample_controls import controls, recall, set_controls
 from dashboard.views.sample_result import result, shown_request
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentDetail, ExperimentSummary
@@ -50,7 +51,7 @@ def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
         return None
     if st.session_state.get("model") not in names:
         st.session_state.model = asked or next(iter(names))
-    chosen = st.selectbox("Model", list(names), key="model", format_func=lambda i: names[i], on_change=_forget_sample)
+    chosen = st.selectbox("Model", list(names), key="model", format_func=lambda i: names[i], on_change=_show_newest)
     st.query_params["model"] = chosen
     try:
         detail = queries.experiment(chosen)
@@ -63,5 +64,10 @@ def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
     return detail
 
 
-def _forget_sample() -> None:
+def _show_newest() -> None:
+    """Of the model that was just chosen, the newest maps and the controls of them, as its address shows them later."""
     st.query_params.pop("sample", None)
+    chosen = st.session_state.model
+    for row in record().samples(chosen, 1):
+        st.query_params["sample"] = row.id
+        set_controls(row.spec, queries.space(queries.experiment(chosen)))

@@ -64,7 +64,11 @@ def _changed_note(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) 
         f"{escape(', '.join(changed))}; the controls have changed.</div>"
     )
     st.button(
-        "Back to the maps’ values", key="controls-back", icon=":material/undo:", on_click=_set, args=(shown, space)
+        "Back to the maps’ values",
+        key="controls-back",
+        icon=":material/undo:",
+        on_click=set_controls,
+        args=(shown, space),
     )
 
 
@@ -286,10 +290,10 @@ def _recall(rows: dict[str, SampleRow], detail: ExperimentDetail) -> None:
     if chosen not in rows:
         return
     st.query_params["sample"] = chosen
-    _set(rows[chosen].spec, queries.space(detail))
+    set_controls(rows[chosen].spec, queries.space(detail))
 
 
-def _set(spec: SampleSpec, space: ParameterSpace | None) -> None:
+def set_controls(spec: SampleSpec, space: ParameterSpace | None) -> None:
     """The controls to the values of a request; for a callback, which runs before they are drawn."""
     state = st.session_state
     state.n, state.seed, state.sampler = spec.n, spec.seed, spec.sampler

@@ -154,7 +154,7 @@ VISITS = {
     "Datasets": Visit(
         "/datasets",
         [(segment("dataset-choice", 1), "dataset=quick"), (press("open-simulate"), "form=simulate")],
-        ["quick", "Simulations: 64"],
+        ["quick", "Simulations: 64", "Parameter space: wcdm6"],
     ),
     "Workers": Visit("/workers", [(press("disk-smaller"), "part=2")], ["13 to 15 of 15 experiments, largest first"]),
     "New experiment": Visit("/new?recipe=experiment_02", [(name_it("Of my own"), "edit=")], ["Name: Of my own"]),
@@ -218,7 +218,7 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
     second.goto(page.url)
     await_same(second, Watch(second), left, "opening the address in a second tab")
     second.close()
-    other = "Workers" if name != "Workers" else "Datasets"
+    other = "Workers" if name != "Workers" else "Compare"
     go_by_navigation(page, other)
     page.go_back()
     await_same(page, watch, left, "Back")

@@ -23,6 +23,6 @@ def test_a_draft_is_deleted_on_its_page_and_the_other_tab_says_so(page: Page, pr
     press(page, f"confirm-delete-{draft}")
     expect(page.locator("h1").first).to_contain_text("Experiments")
     expect(page.get_by_test_id("deletion-said")).to_contain_text("A draft was deleted.")
-    expect(other.get_by_test_id("stAlertContentError")).to_contain_text("A draft was deleted on")
+    expect(other.get_by_test_id("stAlertContentError")).to_contain_text("A draft was deleted on")  # once, at the top
     press(other, "all-experiments")
     expect(other.locator("h1").first).to_contain_text("Experiments")

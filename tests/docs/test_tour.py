@@ -6,12 +6,16 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "tour.ipynb"
 
 
-def test_the_tour_runs_to_its_end_and_what_it_draws_is_a_universe_of_the_asked_mean(tmp_path: Path) -> None:
+def test_the_tour_runs_to_its_end_and_what_it_draws_is_a_universe_of_the_asked_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # Streamlit leaves "Agg" there, which would show no figure
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     printed = "".join(out.get("text", "") for cell in notebook.cells for out in cell.get("outputs", []))
