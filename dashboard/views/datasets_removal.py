@@ -8,16 +8,19 @@ from html import escape
 import streamlit as st
 
 from dashboard.record import record
-from dashboard.texts import code
+from dashboard.texts import code, sentence
 from focus_core.errors import UserError
 from focus_store.contracts import DatasetRow
 
-ASKED, SAID = "removing-dataset", "dataset-removal-said"
+ASKED, SAID, REFUSED = "removing-dataset", "dataset-removal-said", "dataset-removal-refused"
 _SAID_SECONDS = 60.0
 
 
 def removal(dataset: DatasetRow, used_by: int) -> None:
     st.button("Remove from the record", icon=":material/delete:", key="remove-dataset", on_click=_ask, args=(dataset,))
+    refused = st.session_state.get(REFUSED)
+    if refused and refused[0] == dataset.name and time.monotonic() - refused[2] < _SAID_SECONDS:
+        st.warning(sentence(refused[1]), icon=":material/block:")
     if st.session_state.get(ASKED) != dataset.name:
         return
     keep = f" The {used_by} experiment{'s' * (used_by > 1)} on it keep their numbers and pages." if used_by else ""
@@ -43,7 +46,7 @@ def _ask(dataset: DatasetRow) -> None:
     try:
         record().refuse_dataset_in_use(dataset)
     except UserError as error:
-        _say(str(error))
+        _refuse(dataset, error)
         return
     st.session_state[ASKED] = dataset.name
 
@@ -57,11 +60,16 @@ def _remove(dataset: DatasetRow) -> None:
     try:
         record().remove_dataset(dataset.name)
     except UserError as error:
-        _say(str(error))
+        _refuse(dataset, error)
         return
     st.query_params.clear()
     _say(f"{dataset.name} was removed from the record. Its files stay at {dataset.path}.")
 
 
-def _say(sentence: str) -> None:
-    st.session_state[SAID] = (sentence, time.monotonic())
+def _refuse(dataset: DatasetRow, error: UserError) -> None:
+    """Told at the button, which stands at the end of a long page."""
+    st.session_state[REFUSED] = (dataset.name, str(error), time.monotonic())
+
+
+def _say(words: str) -> None:
+    st.session_state[SAID] = (words, time.monotonic())

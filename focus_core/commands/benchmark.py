@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue import MOST_STEPS, SAMPLER_TITLES
-from focus_core.data.atomic import replacing, write_text
+from focus_core.data.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.training.stopping import StopSwitch
 
@@ -67,12 +67,22 @@ def run(arguments: argparse.Namespace) -> int:
             f"--evaluations: no sampler of this run takes {max(arguments.evaluations)} or fewer; give larger numbers."
         )
     folder = arguments.out or arguments.run / FOLDER
+    _check_folder(folder)
     found = _measure(loaded, truth, cases, folder, arguments, stop)
     from focus_core.sampler_report import to_text
 
     print(to_text(found))
     print(f"\n{folder}")
     return 0
+
+
+def _check_folder(folder: Path) -> None:
+    """Before an hour of drawing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out: {folder} cannot be made ({error.strerror}); choose another folder.") from error
+    check_writable(folder / "cases", "--out")  # any file of the folder
 
 
 def _measure(

@@ -29,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    from focus_core.data.atomic import write_text
+    from focus_core.data.atomic import check_writable, write_text
     from focus_core.data.files import open_array, without_channel
     from focus_core.statistics.power import power_spectrum
 
     maps = without_channel(open_array(arguments.maps))
     if arguments.out.exists() and arguments.out.samefile(arguments.maps):
         raise UserError(f"--out: {arguments.out} is the file of maps itself; choose another file.")
+    check_writable(arguments.out, "--out")
     spectrum = power_spectrum(maps, arguments.box, source=str(arguments.maps))
     lines = _mean_lines(spectrum, arguments.maps) if arguments.mean else _lines(spectrum)
     try:

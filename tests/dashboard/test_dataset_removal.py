@@ -16,7 +16,7 @@ from focus_store.contracts import Status
 def test_a_dataset_that_is_needed_is_not_removed_and_the_page_names_who_needs_it(small_laboratory: Any) -> None:
     app = open_page("datasets", dataset="quick")
     app.button(key="remove-dataset").click().run()
-    assert f"is needed by Queued one ({small_laboratory.queued})" in html(app)
+    assert f"is needed by Queued one ({small_laboratory.queued})" in app.warning[-1].value, "it stands at the button"
     assert small_laboratory.repository.dataset("quick")
 
 

@@ -107,3 +107,15 @@ def test_a_device_is_written_and_not_replaced(maps_file: Path, capsys: pytest.Ca
     assert "--out: /dev/full cannot be written (No space left on device)" in capsys.readouterr().err
     assert device.is_char_device()
     assert main(["spectrum", str(maps_file), "--box", "25", "--out", "/dev/null"]) == 0
+
+
+@pytest.mark.parametrize("place", ["missing/pk.csv", "folder", "maps.npy/pk.csv"])
+def test_a_place_that_cannot_be_written_is_told_before_the_maps_are_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """The maps would be refused too, by the measurement, which comes after."""
+    np.save(tmp_path / "maps.npy", np.zeros((2, 8, 8)))
+    (tmp_path / "folder").mkdir()
+    assert main(["spectrum", str(tmp_path / "maps.npy"), "--box", "25", "--out", str(tmp_path / place)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "maps.npy"]
