@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from waiting import patience
 
 from focus_core.config import ExperimentConfig
+from focus_core.errors import UserError
 from focus_core.progress import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.ingest import CURVES
@@ -101,10 +102,13 @@ def test_a_run_trains_to_its_end_and_is_sampled(laboratory: Any, tiny_config: Ma
     assert all(repository.artifact(tile)[8:12] == b"WEBP" for tile in row.tiles)
     assert len(row.tiles) == 3
 
-    other = repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=200))
-    row = laboratory.await_condition(lambda: _ended(repository.sample(other)), "the refusal")
+    with pytest.raises(UserError, match="steps: 200 are too many; DDIM takes 50 or fewer"):
+        repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=200))
+    (laboratory.settings.run_folder(run) / "checkpoints" / "checkpoint_last.pt").unlink()
+    other = repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=2, checkpoint="last"))
+    row = laboratory.await_condition(lambda: _ended(repository.sample(other)), "the failure")
     assert row.status is JobStatus.FAILED
-    assert "50" in row.message
+    assert "checkpoint_last.pt" in row.message
 
 
 def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_config: MakeConfig) -> None:
