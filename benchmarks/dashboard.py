@@ -264,7 +264,7 @@ def main() -> None:
     fill(repository)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page = browser.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True)  # for wait_for_function
         page.set_default_timeout(120_000)
         print("| measured | value |\n|---|---|")
         with serving(arguments.home) as (address, server):

@@ -300,7 +300,7 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
     if spec.steps < 1:
         raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
     if not 0 <= spec.seed < 2**63:
-        raise UserError(f"seed: is {spec.seed}; give 0 to 2⁶³ − 1.")
+        raise UserError(f"seed: {spec.seed} is out of range; give 0 to 2⁶³ − 1.")
     if not 0.0 <= spec.guidance <= 100.0:
         raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
     method = str(experiment.config.get("method", METHODS[0]))

@@ -60,6 +60,8 @@ function recoloured(text, colours) {
   return JSON.parse(result);
 }
 
+const PURGE_MS = 2000;
+
 const RANGE = /^([xy]axis[0-9]*)[.]range(?:\\[[01]\\])?$/;
 
 function keepZoom(Plotly, box) {
@@ -135,9 +137,9 @@ export default function ({ data, parentElement }) {
     }).catch((error) => { box.textContent = "The chart could not be drawn: " + error.message + ". Reload the page."; });
   }
   return () => {
-    // Not in the middle of a drawing, whose next step would find nothing left to draw on.
-    const purge = () => { if (!box.isConnected && window.Plotly) window.Plotly.purge(box); };
-    Promise.resolve(box.focusDrawing).then(purge, purge);
+    // Neither in the middle of a drawing nor under a pointer: their next step would find nothing left of the chart. And
+    // a box that is put elsewhere on the page is away for a moment only.
+    setTimeout(() => { if (!box.isConnected && window.Plotly) window.Plotly.purge(box); }, PURGE_MS);
   };
 }
 """

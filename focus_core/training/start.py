@@ -149,7 +149,7 @@ def _run(
     old = previous_config(run_folder, found)
     if old is not None:
         config = with_split_seed_of_run(config, old.data.split_seed)
-    config = _placed(config, folders, home, old)
+    config = _dated(_placed(config, folders, home, old), old, run_folder)
     _check_same_run(config, old, run_folder)
     device, dataset = _opened(config, home, ranks)
     stop.check()
@@ -159,7 +159,6 @@ def _run(
     parent = check_parent(config, home, dataset) if state is None else parent_of(state)
     data = _prepare(config, run_folder, dataset, state, parent)
     stop.check()
-    config = _dated(config, old, run_folder)
     write_documents(run_folder, config, dataset)
     write_environment(run_folder, config, dataset, device, None if parent is None else parent.to_dict())
     for warning in dataset.warnings:

@@ -103,7 +103,7 @@ def test_two_samples_that_differ_have_two_labels(small_laboratory: Any) -> None:
         ("steps", 1001, "steps: 1001 are too many; DDIM takes 1,000 or fewer"),
         ("steps", 0, "steps: 0 is not a number of steps"),
         ("n", 100_000, "n: 100000 maps cannot be drawn in one request"),
-        ("seed", -1, "seed: is -1; give 0 to"),
+        ("seed", -1, "seed: -1 is out of range; give 0 to"),
     ],
 )
 def test_a_number_that_cannot_be_drawn_stays_in_its_field_and_is_refused_by_its_name(
