@@ -22,7 +22,7 @@ import torch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split

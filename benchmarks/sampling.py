@@ -35,7 +35,7 @@ import torch
 from measuring import machine, table
 from torch import Tensor, nn
 
-from focus_core.catalogue import SAMPLER_TITLES, SAMPLERS
+from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS
 from focus_core.config import DiffusionSection
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion

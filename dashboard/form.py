@@ -17,7 +17,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS
+from focus_core.catalogue.methods import METHODS, SPACINGS
+from focus_core.catalogue.networks import NETWORKS, ONLY_FOR
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dashboard.markup import theta_value
 from dashboard.words import clock
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import SampleRow, SampleSpec
 

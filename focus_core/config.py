@@ -17,7 +17,9 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from focus_core.catalogue import METHODS, NETWORKS, ONLY_FOR, SAMPLERS, SPACINGS, Method, most_steps
+from focus_core.catalogue.methods import METHODS, SPACINGS, Method
+from focus_core.catalogue.networks import NETWORKS, ONLY_FOR
+from focus_core.catalogue.samplers import SAMPLERS, most_steps
 from focus_core.config_fields import Integer, Number, Section, Text
 from focus_core.config_methods import (
     DiffusionSection,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from focus_core.catalogue import MOST_STEPS, SamplerName
+from focus_core.catalogue.samplers import MOST_STEPS, SamplerName
 from focus_core.config_fields import Integer, Number, Section
 from focus_core.config_training import TrainingSection
 

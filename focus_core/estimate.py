@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from focus_core.catalogue import evaluations
+from focus_core.catalogue.samplers import evaluations
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.network_costs import COSTS, Layer

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.catalogue import SAMPLER_TITLES, SAMPLERS, most_steps
+from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from focus_core.catalogue import SAMPLERS
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig, recorded_config
 from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS, most_steps
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box

@@ -11,7 +11,7 @@ import numpy as np
 from dashboard.figures.panels import Panels
 from dashboard.figures.template import log_ticks
 from dashboard.theme import EXPERIMENT_COLOURS, MUTED, PAGE, SCATTER_BAND
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 
 MEAN, SCATTER = "mean", "scatter"
 _TITLES = {MEAN: "error of mean <i>P</i>(<i>k</i>) [%]", SCATTER: "error of the scatter of <i>P</i>(<i>k</i>) [%]"}

@@ -19,7 +19,8 @@ from dashboard.samples import changed_words, sample_label
 from dashboard.spectra import nearest_simulations
 from dashboard.texts import plain
 from dashboard.words import decimals, duration
-from focus_core.catalogue import METHODS, SAMPLER_TITLES, SAMPLERS
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS
 from focus_core.errors import UserError
 from focus_core.parameters import Parameter, ParameterSpace
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec

@@ -19,7 +19,7 @@ from dashboard.routes import artifact_url
 from dashboard.spectra import is_at_theta, nearest_simulations, sample_spectra
 from dashboard.texts import sentence
 from dashboard.words import DASH, decimals, duration
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from focus_core.catalogue import MOST_STEPS, SAMPLER_TITLES
+from focus_core.catalogue.samplers import MOST_STEPS, SAMPLER_TITLES
 from focus_core.data.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.training.stopping import StopSwitch

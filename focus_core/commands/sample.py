@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.catalogue import SAMPLER_TITLES, most_steps
+from focus_core.catalogue.samplers import SAMPLER_TITLES, most_steps
 from focus_core.data.files import read_table
 from focus_core.data.labels import own_name
 from focus_core.errors import DISK_FULL, UserError

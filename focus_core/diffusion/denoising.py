@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from focus_core.catalogue import evaluations
+from focus_core.catalogue.samplers import evaluations
 from focus_core.diffusion.gaussian import ForwardProcess, eps_from_v
 from focus_core.diffusion.guidance import Denoiser, guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start

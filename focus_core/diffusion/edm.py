@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor, nn
 
-from focus_core.catalogue import evaluations
+from focus_core.catalogue.samplers import evaluations
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.guidance import guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start

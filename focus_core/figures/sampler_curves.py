@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.figures.style import BAND, INK, new_figure, plain_axes, save_png
 from focus_core.sampler_benchmark import EVALUATIONS
 

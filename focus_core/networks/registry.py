@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from focus_core.catalogue import NETWORKS
+from focus_core.catalogue.networks import NETWORKS
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError

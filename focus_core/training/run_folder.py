@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from focus_core.catalogue import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset

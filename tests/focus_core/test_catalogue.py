@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from focus_core.catalogue import MOST_STEPS, most_steps
+from focus_core.catalogue.samplers import MOST_STEPS, most_steps
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from focus_core.catalogue import SAMPLERS
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import DiffusionSection
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from focus_core.catalogue import NETWORKS
+from focus_core.catalogue.networks import NETWORKS
 from focus_core.config import ModelSection, load_config
 from focus_core.errors import UserError
 from focus_core.networks.modern_unet import AdaptiveBlock, Attention, ModernUNet, attention_heads

@@ -1,25 +1,9 @@
-"""What there is to choose from: networks by name, and the samplers that fit each method. No torch.
-
-Adding a network is its module and one line here; its name then appears in forms, files and error messages.
-"""
+"""Samplers by name: which method each draws from, and how many evaluations of the network it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, get_args
-
-# Name in `model.from` → "module:function", where function(model, periodic, start) → network.
-NETWORKS: Mapping[str, str] = {
-    "SimpleUNet": "focus_core.networks.simple_unet:build",
-    "FlowUNet": "focus_core.networks.simple_unet:build",  # older files' name for the same layers in flow matching
-    "ModernUNet": "focus_core.networks.modern_unet:build",
-}
-
-# A network that only some methods may use; any other serves every method.
-ONLY_FOR: Mapping[str, tuple[str, ...]] = {"FlowUNet": ("flow",)}
-
-Method = Literal["diffusion", "flow", "edm"]
-METHODS: tuple[str, ...] = get_args(Method)
+from typing import Literal
 
 # The first of each method is what a configuration without `sampling.method` gets.
 SAMPLERS: Mapping[str, tuple[str, ...]] = {
@@ -37,15 +21,6 @@ SAMPLER_TITLES: Mapping[str, str] = {
     "euler": "Euler",
     "adaptive": "adaptive ODE",
 }
-
-
-# Where a flow begins there is noise alone, ln σ is infinite, and steps cannot be even in it.
-SPACINGS: Mapping[str, tuple[str, ...]] = {
-    "diffusion": ("auto", "even", "quadratic", "log_snr", "karras"),
-    "flow": ("auto", "even", "quadratic"),
-    "edm": ("auto", "even", "quadratic", "log_snr", "karras"),
-}
-
 
 # More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
 MOST_STEPS = 10_000
