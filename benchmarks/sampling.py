@@ -11,7 +11,7 @@ The spectral EDM knows the power of the training maps beforehand, and would make
 
 `seconds`: of a warm model, medians of five, on the clock and of all cores together; with --train also beside a training
 of the quickstart on that dataset, started as the worker starts it: niceness 10, and threads capped as
-`worker.supervisor.default_threads` says.
+`worker.jobs.child.default_threads` says.
 
 For trained runs and held-out simulations: `focus benchmark samplers --run DIR`.
 """
@@ -48,8 +48,8 @@ from focus_core.diffusion.prior import WhitePrior
 from focus_core.diffusion.schedule import make_schedule
 from focus_core.errors import UserError
 from focus_core.sampling import LoadedRun, load_run, sample_maps
+from worker.jobs.child import default_threads
 from worker.processes import end, family, spawn
-from worker.supervisor import default_threads
 
 VARIANCES = (10.0, 1.0, 0.1, 0.01)
 EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)

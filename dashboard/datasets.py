@@ -73,7 +73,7 @@ def learnt_other_content(detail: ExperimentDetail, datasets: Sequence[DatasetRow
 def seconds_a_cell(jobs: Sequence[JobRow]) -> tuple[float, str] | None:
     """(seconds for each cell of a box, name of the suite) as last measured; a box's work goes with its cells."""
     for job in jobs:
-        if job.kind != "simulate" or job.status is not JobStatus.SUCCEEDED or not (job.started_at and job.ended_at):
+        if job.status is not JobStatus.SUCCEEDED or not (job.started_at and job.ended_at):
             continue
         seconds = (job.ended_at - job.started_at).total_seconds() / max(job.total, 1)
         if seconds > _LEAST_SECONDS_A_BOX:

@@ -15,6 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.record import record
+from focus_core.catalogue.jobs import job_kind
 from focus_core.errors import UserError
 from focus_core.figures.tiles import stretch
 from focus_core.parameters import ParameterSpace
@@ -168,7 +169,7 @@ def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> di
 
 
 def active_simulations() -> list[JobRow]:
-    return [job for job in record().jobs(active_only=True) if job.kind == "simulate"]
+    return [job for job in record().jobs(active_only=True) if job_kind(job.kind).makes_dataset]
 
 
 def datasets() -> list[DatasetRow]:

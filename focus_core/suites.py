@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+
+from focus_core.errors import UserError
 
 # A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of them.
 _DEPTH = 16.0
 _BYTES_A_PIXEL = 4
+DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Boxes of a suite: files in one folder, and weeks of work already at 64³.
 LARGEST_SUITE = 1_000_000
+
+
+def check_dataset_name(name: str) -> str:
+    """The name itself; UserError for one that cannot be a folder and a part of an address."""
+    if not DATASET_NAME.fullmatch(name):
+        raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
+    return name
 
 
 def default_slabs(grid: int, box_size: float) -> int:

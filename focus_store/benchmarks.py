@@ -9,22 +9,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
+from focus_core.catalogue.jobs import JobKind
 from focus_core.errors import UserError
 from focus_store.artifacts import StoredFile
-from focus_store.contracts import JobRow, JobStatus
+from focus_store.contracts import JobRow
 from focus_store.ingest import note_artifact
-from focus_store.queue import TRAIN
-from focus_store.requests import PERSON, Requests, free_id
-from focus_store.results import job_row
-from focus_store.session import add_event, database_now
-from focus_store.tables import Checkpoint, Event, Experiment, Job
+from focus_store.jobs import Admitted, under_way
+from focus_store.requests import Requests
+from focus_store.session import add_event
+from focus_store.settings import Settings
+from focus_store.tables import Checkpoint, Event, Experiment
 from focus_store.transitions import touch, unknown_experiment
 
 # A kind of job, of event (whose `after` is the artifact's digest) and of artifact.
-BENCHMARK = "sampler_benchmark"
-UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
-# Jobs count thousandths of the work, which are network evaluations in the end.
-_PARTS = 1000
+BENCHMARK = SAMPLER_BENCHMARK.name
 
 
 class Benchmarks(Requests):
@@ -33,30 +32,11 @@ class Benchmarks(Requests):
 
         One that waits or runs answers this request too; one that was stopped goes on. UserError without a checkpoint.
         """
-        with self.writing() as session:
-            name = session.scalar(select(Experiment.name).where(Experiment.id == experiment_id))
-            if name is None:
-                raise unknown_experiment(session, experiment_id)
-            if session.scalar(select(Checkpoint.sha256).where(Checkpoint.experiment == experiment_id).limit(1)) is None:
-                raise UserError(f"experiment {experiment_id}: has no checkpoint yet; the first epoch writes one.")
-            newest = _newest_job(session, experiment_id)
-            if newest is not None and newest.status in UNDER_WAY:
-                return newest.id
-            job_id, now = free_id(session, Job), database_now(session)
-            arguments = {"experiment": experiment_id, "name": name, "maps": maps}
-            plain: dict[str, Any] = {"id": job_id, "kind": BENCHMARK, "title": f"Samplers of {name}"}
-            session.add(
-                Job(arguments=arguments, status=JobStatus.QUEUED, total=_PARTS, created_at=now, queued_at=now, **plain)
-            )
-            add_event(session, job_id, "status", PERSON, after=JobStatus.QUEUED)
-        self.publish(TRAIN, job_id)
-        return job_id
+        return self.request_job(BENCHMARK, {"experiment": experiment_id, "maps": maps})
 
     def benchmark_job(self, experiment_id: str) -> JobRow | None:
         """The newest."""
-        with self.reading() as session:
-            row = _newest_job(session, experiment_id)
-            return None if row is None else job_row(row)
+        return self.newest_job(BENCHMARK, experiment_id)
 
     def note_benchmark(self, experiment_id: str, file: StoredFile, who: str) -> None:
         """`file` is the result.json of `focus benchmark samplers`; it takes the place of an older one on the page."""
@@ -83,6 +63,13 @@ def benchmark_digest(session: Session, experiment_id: str) -> str | None:
     return session.scalar(query.order_by(Event.id.desc()).limit(1))
 
 
-def _newest_job(session: Session, experiment_id: str) -> Job | None:
-    query = select(Job).where(Job.kind == BENCHMARK).order_by(Job.created_at.desc(), Job.id)
-    return next((job for job in session.scalars(query) if job.arguments.get("experiment") == experiment_id), None)
+def admit_benchmark(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
+    """A benchmark under way answers every request for its run; a run without checkpoint has nothing to measure."""
+    experiment_id = str(arguments["experiment"])
+    name = session.scalar(select(Experiment.name).where(Experiment.id == experiment_id))
+    if name is None:
+        raise unknown_experiment(session, experiment_id)
+    if session.scalar(select(Checkpoint.sha256).where(Checkpoint.experiment == experiment_id).limit(1)) is None:
+        raise UserError(f"experiment {experiment_id}: has no checkpoint yet; the first epoch writes one.")
+    job = under_way(session, kind, experiment_id)
+    return Admitted({**arguments, "name": name}, None if job is None else job.id)

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, DatasetRow, Status
 from focus_store.dataset_identity import remove_links
-from focus_store.datasets import DATASETS, UNDER_WAY, Datasets
+from focus_store.datasets import DATASETS, Datasets
 from focus_store.disk import Disk, survey_digests, unreferred, write_note
+from focus_store.jobs import UNDER_WAY
 from focus_store.requests import PERSON
 from focus_store.session import add_event, hold
 from focus_store.tables import Artifact, Dataset, Event, Job

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
+from focus_core.catalogue.jobs import DATASET, JobKind, job_kinds
 from focus_core.config import with_split_seed_of_its_time
 from focus_core.errors import UserError
-from focus_core.parameters import parameter_space
 from focus_store.artifacts import StoredFile
-from focus_store.contracts import DatasetRow, JobRow, JobStatus, Status
+from focus_store.contracts import DatasetRow, JobRow, Status
 from focus_store.dataset_identity import (
     KnownDataset,
     is_there,
@@ -24,16 +25,16 @@ from focus_store.dataset_identity import (
     same_place,
 )
 from focus_store.ingest import note_artifact
-from focus_store.queue import SAMPLE
-from focus_store.requests import DATASET_NAME, PERSON, Requests, free_id
+from focus_store.jobs import UNDER_WAY, Admitted
+from focus_store.requests import Requests
 from focus_store.results import dataset_row, job_row
-from focus_store.session import add_event, database_now, hold
+from focus_store.session import database_now, hold
+from focus_store.settings import Settings
 from focus_store.tables import Dataset, Experiment, Job
 from focus_store.transitions import unknown
 
-ADD = "add_dataset"
+ADD = DATASET_CHECK.name
 DATASETS = "datasets"  # held while one is added or removed
-UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -63,40 +64,7 @@ class Datasets(Requests):
         A check of the same name that waits or runs answers this request too. UserError for a name that cannot be, or
         that another dataset has; KnownDataset for a path that is in the record under another name.
         """
-        if not DATASET_NAME.fullmatch(name):
-            raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
-        if not path.strip():
-            raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
-        if space is not None:
-            parameter_space(space)
-        arguments = {"name": name, "path": path, "params": params, "space": space, "box": box}
-        with self.writing() as session:
-            hold(session, DATASETS)
-            self._check_free(session, name, path)
-            refuse_known_path(session, name, path, params)
-            for job in session.scalars(select(Job).where(Job.kind == ADD, Job.status.in_(UNDER_WAY))):
-                if job.arguments["name"] == name:
-                    return job.id
-                if same_place(path, job.arguments["path"]) and params == job.arguments.get("params"):
-                    other = str(job.arguments["name"])
-                    raise KnownDataset(f"path: {path} is being checked as '{other}' at this moment.", other)
-            job_id, now = free_id(session, Job), database_now(session)
-            plain: dict[str, Any] = {"id": job_id, "kind": ADD, "title": f"Check {name}", "arguments": arguments}
-            session.add(Job(status=JobStatus.QUEUED, created_at=now, queued_at=now, **plain))
-            add_event(session, job_id, "status", PERSON, after=JobStatus.QUEUED)
-        self.publish(SAMPLE, job_id)
-        return job_id
-
-    def _check_free(self, session: Session, name: str, path: str) -> None:
-        """A name means one dataset for ever: experiments refer to it. One that has moved is known by its content."""
-        known = session.get(Dataset, name)
-        if known is not None and not is_there(known) and Path(path).expanduser().exists():
-            return
-        home = self.settings.datasets / name
-        places = {known.path, str(home)} | set((known.survey or {}).get("files", {})) if known else {str(home)}
-        taken = known is not None or home.exists()
-        if taken and not any(same_place(path, place) for place in places):
-            raise UserError(f"name: '{name}' is the dataset at {known.path if known else home}; choose another name.")
+        return self.request_job(ADD, {"name": name, "path": path, "params": params, "space": space, "box": box})
 
     def dataset(self, name: str) -> DatasetRow:
         with self.reading() as session:
@@ -138,9 +106,11 @@ class Datasets(Requests):
         with self.reading() as session:
             return name_of_content(session, str(columns["name"]), str(columns["digest"]), survey)
 
-    def dataset_jobs(self, kinds: Sequence[str] = (ADD, "simulate")) -> list[JobRow]:
-        """Of each dataset name the newest job that makes or checks it, newest first."""
-        query = select(Job).where(Job.kind.in_(kinds)).order_by(Job.created_at.desc(), Job.id)
+    def dataset_jobs(self, kinds: Sequence[str] | None = None) -> list[JobRow]:
+        """Of each dataset name the newest job that makes or checks it, newest first; or of these kinds alone."""
+        about = [name for name, kind in job_kinds().items() if kind.subject == DATASET]
+        query = select(Job).where(Job.kind.in_(about if kinds is None else kinds))
+        query = query.order_by(Job.created_at.desc(), Job.id)
         with self.reading() as session:
             rows = [job_row(row) for row in session.scalars(query)]
         newest: dict[str, JobRow] = {}
@@ -167,6 +137,33 @@ class Datasets(Requests):
             for row in rows
             if _names(row.config.get("data", {}), dataset, files)
         ]
+
+
+def admit_check(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
+    """A check of the same name answers the request; a name or a path that is taken is refused."""
+    name, path, params = str(arguments["name"]), str(arguments["path"]), arguments["params"]
+    hold(session, DATASETS)
+    _check_free(session, settings, name, path)
+    refuse_known_path(session, name, path, params)
+    for job in session.scalars(select(Job).where(Job.kind == kind.name, Job.status.in_(UNDER_WAY))):
+        if job.arguments["name"] == name:
+            return Admitted(arguments, job.id)
+        if same_place(path, job.arguments["path"]) and params == job.arguments.get("params"):
+            other = str(job.arguments["name"])
+            raise KnownDataset(f"path: {path} is being checked as '{other}' at this moment.", other)
+    return Admitted(arguments)
+
+
+def _check_free(session: Session, settings: Settings, name: str, path: str) -> None:
+    """A name means one dataset for ever: experiments refer to it. One that has moved is known by its content."""
+    known = session.get(Dataset, name)
+    if known is not None and not is_there(known) and Path(path).expanduser().exists():
+        return
+    home = settings.datasets / name
+    places = {known.path, str(home)} | set((known.survey or {}).get("files", {})) if known else {str(home)}
+    taken = known is not None or home.exists()
+    if taken and not any(same_place(path, place) for place in places):
+        raise UserError(f"name: '{name}' is the dataset at {known.path if known else home}; choose another name.")
 
 
 def used_digest(environment: Mapping[str, Any] | None) -> str | None:

@@ -24,7 +24,8 @@ from focus_core.errors import UserError
 from focus_core.run_files import Part, part_of
 from focus_store.benchmarks import BENCHMARK
 from focus_store.contracts import ACTIVE, JobStatus, Status
-from focus_store.requests import PERSON
+from focus_store.jobs import UNDER_WAY
+from focus_store.notes import PERSON
 from focus_store.session import Record, add_event
 from focus_store.tables import Artifact, Dataset, Event, Experiment, Figure, Job, SampleRequest, Spectrum
 from focus_store.transitions import DELETED, unknown_experiment
@@ -190,19 +191,16 @@ def _refuse_busy(session: Session, row: Experiment) -> None:
         raise UserError(f"experiment {row.id}: {use}, before it is deleted.")
 
 
-_UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
 def _use_of(session: Session, row: Experiment) -> str | None:
     """What reads the experiment's files now or will soon, and what to do about it; None when nothing does."""
     samples = select(SampleRequest).where(
-        SampleRequest.experiment == row.id, SampleRequest.status.in_(_UNDER_WAY)
+        SampleRequest.experiment == row.id, SampleRequest.status.in_(UNDER_WAY)
     )  # fmt: skip
     if (sample := session.scalars(samples.order_by(SampleRequest.status.desc())).first()) is not None:
         if sample.status == JobStatus.QUEUED:
             return f"{sample.n} maps wait to be drawn from it (request {sample.id}); cancel them on the page Workers"
         return f"{sample.n} maps are being drawn from it (request {sample.id}); wait until they are done"
-    for job in session.scalars(select(Job).where(Job.status.in_(_UNDER_WAY)).order_by(Job.created_at)):
+    for job in session.scalars(select(Job).where(Job.status.in_(UNDER_WAY)).order_by(Job.created_at)):
         if job.arguments.get("experiment") == row.id:
             doing = "waits" if job.status == JobStatus.QUEUED else "runs"
             return f"the job {job.title!r} ({job.id}), which reads it, {doing}; cancel it on the page Workers"

@@ -10,10 +10,11 @@ from typing import cast
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.jobs import job_kind, kinds_in
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, JobStatus, Life, Status, WorkerRow
-from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, TRAIN
-from focus_store.requests import PERSON, SIMULATE
+from focus_store.notes import PERSON
+from focus_store.queue import SAMPLE, TRAIN
 from focus_store.results import Results
 from focus_store.session import database_now
 from focus_store.tables import Dataset, Event, Experiment, Job, SampleRequest
@@ -111,7 +112,7 @@ class Lanes(Results):
 
 
 def _running(session: Session, lane: str, now: datetime.datetime) -> list[LaneEntry]:
-    jobs = select(Job).where(Job.status == JobStatus.RUNNING, _in_lane(lane))
+    jobs = select(Job).where(Job.status == JobStatus.RUNNING, Job.kind.in_(kinds_in(lane)))
     entries = [_job_entry(job, now, job.started_at) for job in session.scalars(jobs)]
     if lane == TRAIN:
         runs = select(Experiment).where(Experiment.status.in_(list(ACTIVE)))
@@ -123,7 +124,7 @@ def _running(session: Session, lane: str, now: datetime.datetime) -> list[LaneEn
 
 
 def _waiting(session: Session, lane: str, now: datetime.datetime) -> list[_Waiting]:
-    jobs = session.scalars(select(Job).where(Job.status == JobStatus.QUEUED, _in_lane(lane)))
+    jobs = session.scalars(select(Job).where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds_in(lane))))
     found = [_Waiting(_job_entry(j, now, j.queued_at), j.priority, j.queued_at or _EPOCH, None) for j in jobs]
     if lane == TRAIN:
         for run in session.scalars(select(Experiment).where(Experiment.status == Status.QUEUED)):
@@ -160,18 +161,14 @@ def _with_reasons(
     return entries
 
 
-def _in_lane(lane: str):  # type: ignore[no-untyped-def]  # an SQL expression, whose type says nothing
-    interactive = Job.kind.in_(INTERACTIVE_JOBS)
-    return interactive if lane == SAMPLE else ~interactive
-
-
 def _held_back(session: Session, run: Experiment) -> str | None:
     """What an experiment waits for, in words; None when nothing holds it back, as claims see it too."""
     job = session.get(Job, run.after_job) if run.after_job else None
     if job is None or job.status == JobStatus.SUCCEEDED:
         return None
     if job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
-        return f"after the simulation {job.arguments.get('name')}" if job.kind == SIMULATE else f"after {job.title}"
+        kind = job_kind(job.kind)
+        return f"after {kind.noun} {job.arguments.get(kind.subject)}" if kind.makes_dataset else f"after {job.title}"
     if session.get(Dataset, run.dataset) is not None:
         return None
     ended = "was cancelled" if job.status == JobStatus.CANCELLED else "failed"

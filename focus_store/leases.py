@@ -14,8 +14,8 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Select, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.jobs import SAMPLE, TRAIN, job_kind, job_kinds, kinds_in
 from focus_store.contracts import ACTIVE, Claim, DesiredState, JobStatus, Status, Wish
-from focus_store.queue import INTERACTIVE_JOBS, SAMPLE, job_lane
 from focus_store.requests import Requests
 from focus_store.session import add_event, database_now
 from focus_store.tables import Attempt, Dataset, Experiment, Job, SampleRequest
@@ -227,12 +227,14 @@ class Leases(Requests):
             old = database_now(session) - datetime.timedelta(seconds=self.settings.republish_seconds)
             found: list[tuple[str, str]] = []
             for table in TABLES.values():
-                kind = Job.kind if table is Job else literal("")
-                query = select(table.id, kind).where(table.status == "queued")
+                named = Job.kind if table is Job else literal("")
+                query = select(table.id, named).where(table.status == "queued")
+                if table is Job:  # one that this version does not know waits for another
+                    query = query.where(Job.kind.in_(list(job_kinds())))
                 if not all_waiting:
                     query = query.where(or_(table.published_at.is_(None), table.published_at < old))
-                for row_id, job_kind in session.execute(query.order_by(table.queued_at)):
-                    found.append((SAMPLE if table is SampleRequest else job_lane(job_kind), row_id))
+                for row_id, kind in session.execute(query.order_by(table.queued_at)):
+                    found.append((_lane(table, kind), row_id))
         return found
 
     def mark_stalled(self) -> list[str]:
@@ -257,6 +259,12 @@ class Leases(Requests):
         return datetime.timedelta(seconds=self.settings.lease_seconds)
 
 
+def _lane(table: LeasedRow, kind: str) -> str:
+    if table is Job:
+        return job_kind(kind).lane
+    return SAMPLE if table is SampleRequest else TRAIN
+
+
 def _expired(session: Session, table: LeasedRow, now: datetime.datetime) -> list[LeasedInstance]:
     query = select(table).where(table.lease_token.is_not(None), table.lease_until < now)
     return cast(list[LeasedInstance], session.scalars(query).all())
@@ -267,8 +275,7 @@ def _first_due(session: Session, table: LeasedRow, lane: str) -> tuple[str, int,
     if table is Experiment:
         query = query.where(~_held_back().exists())
     elif table is Job:
-        interactive = Job.kind.in_(INTERACTIVE_JOBS)
-        query = query.where(interactive if lane == SAMPLE else ~interactive)
+        query = query.where(Job.kind.in_(kinds_in(lane)))
     row = session.execute(query.order_by(table.priority.desc(), table.queued_at, table.id).limit(1)).first()
     return None if row is None else (row[0], row[1], row[2] or _EPOCH, table)
 

@@ -15,19 +15,12 @@ from typing import Any
 import kombu.exceptions
 from celery import Celery
 
+from focus_core.catalogue.jobs import SAMPLE, TRAIN
 from focus_store.settings import Settings
 
-TRAIN, SAMPLE = "train", "sample"
 TASKS = {TRAIN: "focus.train", SAMPLE: "focus.sample"}
 
-# Checks of minutes at most share the lane of the samples, so that they never wait behind hours of training.
-INTERACTIVE_JOBS = frozenset({"add_dataset"})
-
 log = logging.getLogger(__name__)
-
-
-def job_lane(kind: str) -> str:
-    return SAMPLE if kind in INTERACTIVE_JOBS else TRAIN
 
 
 def message_folder(settings: Settings) -> Path:

@@ -5,42 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.job_kinds.simulation import SIMULATION
 from focus_core.catalogue.methods import METHODS
 from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
-from focus_core.parameters import parameter_space
-from focus_core.suites import LARGEST_SUITE
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.experiments import dataset_name, model_digest
-from focus_store.notes import PERSON, Notes, clean_tags
-from focus_store.queue import SAMPLE, TRAIN, job_lane
-from focus_store.session import add_event, database_now, hold, new_id
-from focus_store.tables import Checkpoint, Experiment, ExperimentParam, Job, SampleRequest
+from focus_store.jobs import Jobs, free_id
+from focus_store.notes import PERSON, clean_tags
+from focus_store.queue import SAMPLE, TRAIN
+from focus_store.session import add_event, database_now, hold
+from focus_store.tables import Checkpoint, Experiment, ExperimentParam, SampleRequest
 from focus_store.transitions import move, touch, unknown_experiment
 
-SIMULATE = "simulate"
-DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SIMULATION_DEFAULTS: Mapping[str, Any] = {
-    "simulations": 64,
-    "grid": 64,
-    "box": 64.0,
-    "seed": 0,
-    "realisations": 1,
-    "space": "wcdm6",
-}
 
-
-class Requests(Notes):
+class Requests(Jobs):
     def create_experiment(
         self,
         config: ExperimentConfig,
@@ -185,62 +172,7 @@ class Requests(Notes):
         UserError names the argument that cannot be. A suite that is under way answers an equal request too, and keeps
         its name from another one: two simulations would write into one folder.
         """
-        plain = _check_simulation(arguments)
-        with self.writing() as session:
-            hold(session, f"suite {plain['name']}")
-            under_way = _suite_under_way(session, plain["name"])
-            if under_way is not None:
-                if under_way.arguments == plain:
-                    return under_way.id
-                raise UserError(
-                    f"name: '{plain['name']}' is being simulated with other settings; choose another name, or cancel "
-                    "that simulation."
-                )
-            job_id, now = free_id(session, Job), database_now(session)
-            title = f"Simulate {plain['name']}: {plain['simulations']} × {plain['grid']}³"
-            total = int(plain["simulations"]) * int(plain["realisations"])
-            session.add(
-                Job(
-                    id=job_id,
-                    kind=SIMULATE,
-                    title=title,
-                    arguments=plain,
-                    status=JobStatus.QUEUED,
-                    total=total,
-                    created_at=now,
-                    queued_at=now,
-                )
-            )
-            add_event(session, job_id, "status", PERSON, after=JobStatus.QUEUED)
-        self.publish(TRAIN, job_id)
-        return job_id
-
-    def cancel_job(self, job_id: str) -> None:
-        """Stop a job: at once when it waits, within seconds when it runs. What it has made so far stays."""
-        with self.writing() as session:
-            now = database_now(session)
-            if not move(session, Job, job_id, [JobStatus.QUEUED], JobStatus.CANCELLED, PERSON, ended_at=now):
-                session.execute(update(Job).where(Job.id == job_id).values(cancel=True))
-
-    def resume_job(self, job_id: str) -> None:
-        """Queue a cancelled or failed job again; it goes on where it stopped."""
-        with self.writing() as session:
-            now = database_now(session)
-            moved = move(
-                session, Job, job_id, [JobStatus.CANCELLED, JobStatus.FAILED], JobStatus.QUEUED, PERSON,
-                cancel=False, queued_at=now, published_at=None, ended_at=None, retries=0,
-            )  # fmt: skip
-            kind = session.scalar(select(Job.kind).where(Job.id == job_id))
-        if moved and kind is not None:
-            self.publish(job_lane(kind), job_id)
-
-    def publish(self, lane: str, row_id: str) -> None:
-        """Send the nudge of a committed row and note when."""
-        if self.publisher.publish(lane, row_id):
-            with self.writing() as session:
-                now = database_now(session)
-                for table in (SampleRequest, Job) if lane == SAMPLE else (Experiment, Job):
-                    session.execute(update(table).where(table.id == row_id).values(published_at=now))
+        return self.request_job(SIMULATION.name, arguments)
 
 
 def request_digest(spec: SampleSpec, checkpoint_sha256: str | None) -> str:
@@ -253,12 +185,6 @@ def _experiment(session: Session, experiment_id: str) -> Experiment:
     if row is None:
         raise unknown_experiment(session, experiment_id)
     return row
-
-
-def free_id(session: Session, table: type[Experiment] | type[Job] | type[SampleRequest]) -> str:
-    while session.get(table, candidate := new_id()) is not None:
-        pass
-    return candidate
 
 
 def parameter_rows(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:
@@ -320,41 +246,3 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError(f"weights: '{spec.weights}' is not known; choose ema or raw.")
     if spec.checkpoint not in ("best", "last") and not spec.checkpoint.startswith("epoch_"):
         raise UserError(f"checkpoint: '{spec.checkpoint}' is not known; choose best, last or a kept epoch.")
-
-
-def _suite_under_way(session: Session, name: str) -> Job | None:
-    jobs = session.scalars(
-        select(Job).where(Job.kind == SIMULATE, Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
-    )
-    return next((job for job in jobs if job.arguments["name"] == name), None)
-
-
-def _check_simulation(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"name", *_SIMULATION_DEFAULTS}
-    for key in arguments:
-        if key not in known:
-            raise UserError(f"{key}: is not an argument of a simulation; known are {', '.join(sorted(known))}.")
-    name = str(arguments.get("name", ""))
-    if not DATASET_NAME.fullmatch(name):
-        raise UserError(f"name: '{name}' cannot name a dataset; use letters, digits, dot, dash and underscore.")
-    plain: dict[str, Any] = {"name": name}
-    for key, default in _SIMULATION_DEFAULTS.items():
-        value = arguments.get(key, default)
-        try:
-            plain[key] = type(default)(value)
-        except (TypeError, ValueError):
-            raise UserError(f"{key}: '{value}' is not a number.") from None
-        if isinstance(default, int) and plain[key] != float(value):
-            raise UserError(f"{key}: {value} is not a whole number.")
-        if isinstance(default, (int, float)) and plain[key] < (0 if key == "seed" else 1):
-            raise UserError(f"{key}: {plain[key]} is too small for a suite.")
-    if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
-        raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
-    check_box(plain["box"], "box:")
-    if plain["simulations"] * plain["realisations"] > LARGEST_SUITE:
-        raise UserError(
-            f"simulations: {plain['simulations']:,} with {plain['realisations']:,} realisations each are more than the "
-            f"{LARGEST_SUITE:,} of a suite."
-        )
-    parameter_space(str(plain["space"]))
-    return plain

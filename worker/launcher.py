@@ -32,10 +32,10 @@ from focus_store.session import open_record
 from focus_store.settings import Settings
 from worker import services
 from worker.gpu import devices
+from worker.jobs.simulation import register_found
 from worker.processes import family, kill, spawn
 from worker.readiness import when_ready
 from worker.reaper import Reaper
-from worker.simulator import register_found
 
 HOST = "127.0.0.1"
 _LOOK_SECONDS = 0.2

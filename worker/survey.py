@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
+from focus_core.catalogue.jobs import PROGRESS
 from focus_core.data.atomic import write_text
 from focus_core.data.checking import file_hashes, open_path
 from focus_core.data.dataset import MapDataset
@@ -22,7 +24,7 @@ from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
 from focus_core.mistakes import check_box
 from focus_core.statistics.survey import survey_dataset
-from worker.surveys import ARRAYS, LINK, PREFIX, PROGRESS, RESULT, SHEETS
+from worker.jobs.dataset_check import ARRAYS, LINK, RESULT, SHEETS
 
 # Enough to leaf through; a set of a thousand simulations of 256² would be gigabytes of pictures.
 _SHOWN_SIMULATIONS, _SHOWN_MAPS, _SCALE_MAPS = 64, 15, 48
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             check_box(given.box, "box:")
         run(open_path(given.path.expanduser(), given.params, given.space, given.box), given.name, given.out)
     except UserError as error:
-        print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+        print(f"{DATASET_CHECK.mistake}{error}", file=sys.stderr, flush=True)
         return EXIT_USER_MISTAKE
     return EXIT_DONE
 

@@ -12,13 +12,11 @@ from focus_store.contracts import Claim
 from focus_store.queue import SAMPLE, TASKS, TRAIN
 from focus_store.repository import Repository
 from worker import presence
-from worker.benchmarker import benchmark
 from worker.celery_app import app
-from worker.simulator import simulate
-from worker.supervisor import supervise
-from worker.surveys import add_dataset
+from worker.jobs.child import Errand
+from worker.jobs.training import train as train_run
+from worker.jobs.work import run_job
 
-JOBS = {"simulate": simulate, "add_dataset": add_dataset, "sampler_benchmark": benchmark}
 log = logging.getLogger(__name__)
 
 
@@ -26,7 +24,7 @@ log = logging.getLogger(__name__)
 def _warm_up(**_: object) -> None:
     """A sampling worker imports torch while nobody waits, not when the first request does."""
     if presence.this_worker().row.lane == SAMPLE:
-        importlib.import_module("worker.sampler")
+        importlib.import_module("worker.jobs.sampling")
 
 
 @app.task(name=TASKS[TRAIN])
@@ -66,11 +64,12 @@ def _work_on_next(lane: str) -> bool:
 
 
 def _run(repository: Repository, claim: Claim) -> None:
+    errand = Errand(repository, claim, presence.shutting_down)
     if claim.kind == "experiment":
-        supervise(repository, claim, presence.shutting_down)
+        train_run(errand)
     elif claim.kind == "job":
-        JOBS[repository.job(claim.id).kind](repository, claim, presence.shutting_down)
+        run_job(errand)
     else:
-        from worker.sampler import answer  # torch: only ever in a sampling worker
+        from worker.jobs.sampling import answer  # torch: only ever in a sampling worker
 
         answer(repository, claim, presence.shutting_down)

@@ -11,6 +11,7 @@ from dashboard.datasets import check_at_once, default_name, free_name, seconds_a
 from dashboard.markup import readouts, section
 from dashboard.record import record
 from dashboard.state import dataset_link, keep
+from focus_core.catalogue.job_kinds.simulation import SIMULATION
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
@@ -85,7 +86,7 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         on_click=_simulate,
         args=(rows,),
     )
-    measured = seconds_a_cell(record().dataset_jobs(("simulate",)))
+    measured = seconds_a_cell(record().dataset_jobs((SIMULATION.name,)))
     if min(n, each) >= 1 and side > 0.0:  # else the button's answer says what is wrong
         st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
     _error("simulate-error")

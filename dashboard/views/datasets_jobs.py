@@ -12,9 +12,10 @@ from dashboard import queries
 from dashboard.acts import Act, Kind, draw, question
 from dashboard.markup import progress
 from dashboard.record import record
-from dashboard.timing import job_words
+from dashboard.timing import job_words, so_far
+from focus_core.catalogue.jobs import job_kind
 from focus_store.contracts import DatasetRow, JobRow, JobStatus
-from focus_store.datasets import ADD, UNDER_WAY
+from focus_store.jobs import UNDER_WAY
 
 REFRESH_SECONDS = 2.0
 SHOWN_DAYS = 7
@@ -72,7 +73,7 @@ def _acts(job: JobRow) -> list[Act]:
             possible=under_way, question=f"Cancel {name}? You pressed another button a moment ago.",
         ),
         Act(
-            f"resume-{job.id}", "Resume" if job.kind == "simulate" else "Check again", Kind.START,
+            f"resume-{job.id}", job_kind(job.kind).words.again, Kind.START,
             partial(record().resume_job, job.id), icon="play_arrow", possible=not under_way,
         ),
     ]  # fmt: skip
@@ -84,26 +85,16 @@ def _bar(job: JobRow, done: float) -> str:
 
 def words(job: JobRow) -> str:
     """What the job is doing, as HTML."""
+    said = job_kind(job.kind).words
     name, message = f"<b>{escape(_name(job))}</b>", escape(job.message or "")
     if job.status is JobStatus.FAILED:
-        hook = ' data-testid="add-error"' if job.kind == ADD else ""
-        what = "was not added" if job.kind == ADD else "was not simulated"
-        return f'{name} {what}: <span class="focus-warn" role="alert"{hook}>{message or "its log says why"}</span>'
+        reason = message or "its log says why"
+        return f'{name} {said.failed}: <span class="focus-warn" role="alert" data-testid="add-error">{reason}</span>'
     if job.status is JobStatus.CANCELLED:
-        return f"{name} was stopped{_so_far(job)}."
+        return f"{name} was stopped{so_far(job)}."
     if job.status is JobStatus.SUCCEEDED:
         return f"{name}: {message}"
-    if job.kind == ADD:
-        if job.status is JobStatus.QUEUED:
-            return f"{name} waits to be checked; samples and other checks go first."
-        return f"Checking and measuring {name}{_so_far(job)}"
-    if job.status is JobStatus.RUNNING and job.done == job.total:
-        return f"Measuring {name}: its pixels, coverage and spectra"
     return job_words(job)
-
-
-def _so_far(job: JobRow) -> str:
-    return f", {job.done} of {job.total} simulations" if job.total else ""
 
 
 def _name(job: JobRow) -> str:

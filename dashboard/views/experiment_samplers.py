@@ -16,8 +16,8 @@ from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
 from dashboard.markup import progress, section
 from dashboard.record import record
 from dashboard.words import DASH, decimals, duration
-from focus_store.benchmarks import UNDER_WAY
 from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
+from focus_store.jobs import UNDER_WAY
 
 QUANTITIES = {"Mean *P*(*k*)": MEAN, "Scatter of *P*(*k*)": SCATTER}
 WHAT = (

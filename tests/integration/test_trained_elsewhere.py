@@ -21,7 +21,7 @@ from focus_store.queue import SAMPLE, TRAIN
 from focus_store.session import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker.sampler import answer
+from worker.jobs.sampling import answer
 
 CLOCKS = {
     *("seconds", "elapsed", "images_per_second", "peak_memory_bytes", "data_wait_share", "peak_share"),

@@ -52,7 +52,7 @@ def import_with_blocked(modules: list[str], blocked: list[str], folder: Path) ->
         # app.py and views/ are scripts that Streamlit runs, not modules that anything imports.
         (modules_of("dashboard", without=("dashboard.app", "dashboard.views")), [*SCIENCE, "worker"]),
         (modules_of("focus_store"), [*SCIENCE, "streamlit", "plotly"]),
-        (["worker.celery_app", "worker.supervisor", "worker.reaper", "worker.laboratory"], [*SCIENCE, "streamlit"]),
+        (["worker.celery_app", "worker.jobs.training", "worker.reaper", "worker.laboratory"], [*SCIENCE, "streamlit"]),
         (modules_of("focus_core"), WEB),
         (["focus_core.config", "focus_core.parameters", "focus_core.estimate", "focus_core.cli"], [*SCIENCE, *WEB]),
     ],

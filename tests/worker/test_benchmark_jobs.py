@@ -19,7 +19,8 @@ from focus_store.repository import Repository
 from focus_store.session import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker.benchmarker import benchmark
+from worker.jobs.child import Errand
+from worker.jobs.work import run_job
 
 CONFIG = {
     "experiment": {"name": "tiny"},
@@ -61,7 +62,7 @@ def work(repository: Repository, job: str, *, shutting_down: bool = False) -> Jo
     claim = repository.claim(TRAIN, "worker-1")
     assert claim is not None
     assert claim.id == job
-    benchmark(repository, claim, lambda: shutting_down)
+    run_job(Errand(repository, claim, lambda: shutting_down))
     return repository.job(job)
 
 

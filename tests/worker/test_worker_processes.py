@@ -22,10 +22,11 @@ from focus_store.session import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.gpu import devices, parse_nvidia_smi
+from worker.jobs.child import default_threads, ending
+from worker.jobs.training import outcome, trainer, write_config
+from worker.jobs.watch import Stop, Watch
 from worker.processes import end, family, is_gone, last_line, last_sentence, running_in, spawn
 from worker.settings import celery_configuration
-from worker.supervisor import _outcome, default_threads, write_config
-from worker.watch import Stop, Watch
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -150,7 +151,8 @@ class TestWatching:
         repository.request(row_id, DesiredState.CANCEL)
         code = followed.run()
         assert (code, followed.stop, followed.killed) == (-signal.SIGKILL, Stop.CANCEL, True)
-        status, _, message = _outcome(followed, code, tmp_path)
+        ended = ending(trainer(tmp_path, 1), code, followed.stop, had_to_be_killed=followed.killed)
+        status, _, message = outcome(ended)
         assert status is Status.CANCELLED
         assert "had to be killed" in (message or "")
 
@@ -219,26 +221,19 @@ class TestOutcomes:
     def test_an_exit_code_and_the_reason_for_stopping_decide_the_state(
         self, tmp_path: Path, code: int, stop: Stop | None, status: Status, reason: str
     ) -> None:
-        class Ended:
-            killed = False
-
-        ended: Any = Ended()
-        ended.stop = stop
-        assert _outcome(ended, code, tmp_path)[:2] == (status, reason)
+        assert outcome(ending(trainer(tmp_path, 1), code, stop))[:2] == (status, reason)
 
     def test_the_sentence_of_a_users_mistake_is_the_message(self, tmp_path: Path) -> None:
         log = tmp_path / "logs" / "trainer.log"
         log.parent.mkdir()
         log.write_text("2025 opening\nfocus train: data.dataset: 'x' is not there.\n")
-        ended: Any = type("Ended", (), {"stop": None, "killed": False})()
-        assert _outcome(ended, 2, tmp_path)[2] == "data.dataset: 'x' is not there."
+        assert outcome(ending(trainer(tmp_path, 1), 2, None))[2] == "data.dataset: 'x' is not there."
 
     def test_of_a_traceback_the_last_line_is_shown_and_the_log_is_named(self, tmp_path: Path) -> None:
         log = tmp_path / "logs" / "trainer.log"
         log.parent.mkdir()
         log.write_text("Traceback (most recent call last):\n  File …\nZeroDivisionError: division by zero\n\n")
-        ended: Any = type("Ended", (), {"stop": None, "killed": False})()
-        message = _outcome(ended, 1, tmp_path)[2] or ""
+        message = outcome(ending(trainer(tmp_path, 1), 1, None))[2] or ""
         assert "ZeroDivisionError: division by zero" in message
         assert str(log) in message
         assert last_line(tmp_path / "none") == ""

@@ -1,0 +1,57 @@
+"""The check of a dataset that is there: every pixel and label read, spectra measured, and its entry in the record."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from focus_core.catalogue.jobs import DATASET, SAMPLE, Arguments, JobKind, JobWords
+from focus_core.errors import UserError
+from focus_core.parameters import parameter_space
+from focus_core.suites import check_dataset_name
+
+_OPTIONS = ("path", "name", "params", "space", "box")
+
+
+def _check(arguments: Arguments) -> dict[str, Any]:
+    """`name` and `path`, and of a maps file `params` (its table), `space` and `box` [Mpc/h]."""
+    plain = {key: arguments.get(key) for key in _OPTIONS}
+    check_dataset_name(str(plain["name"] or ""))
+    if not str(plain["path"] or "").strip():
+        raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
+    if plain["space"] is not None:
+        parameter_space(str(plain["space"]))
+    return plain
+
+
+def _command(arguments: Arguments, folder: Path) -> list[str]:
+    words = [sys.executable, "-m", "worker.survey", "--out", str(folder)]
+    for option in _OPTIONS:
+        if arguments.get(option) is not None:
+            words += [f"--{option}", str(arguments[option])]
+    return words
+
+
+# A check takes minutes at most, so it shares the lane of the samples: it never waits behind hours of training.
+DATASET_CHECK = JobKind(
+    name="add_dataset",
+    noun="the survey",
+    lane=SAMPLE,
+    subject=DATASET,
+    title=lambda arguments: f"Check {arguments['name']}",
+    check=_check,
+    total=lambda arguments: 0,  # its first look at the files tells
+    command=_command,
+    mistake="focus survey: ",
+    words=JobWords(
+        waits="waits to be checked; samples and other checks go first",
+        runs="Checking and measuring",
+        failed="was not added",
+        stopped="stopped before it was measured",
+        unit="simulations",
+        again="Check again",
+    ),
+    admit="focus_store.datasets:admit_check",
+    work="worker.jobs.dataset_check:DatasetCheckWork",
+)

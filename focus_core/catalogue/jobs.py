@@ -1,0 +1,101 @@
+"""Kinds of jobs: work besides training and sampling that a person asks for and a worker does in a process of its own.
+
+An entry is a module of `job_kinds` and one line here. Record, worker and pages ask it, and know no kind by name.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from focus_core.catalogue.by_path import load
+from focus_core.errors import UserError
+
+Arguments = Mapping[str, Any]
+
+# The lanes of work: whatever may take long waits in the first, what a person waits for on a page in the second.
+TRAIN, SAMPLE = "train", "sample"
+
+# A file in a job's folder with two numbers, and how many thousandths are all of the work where nothing else counts.
+PROGRESS, PARTS = "progress", 1000
+
+# What a job may be about: the argument that names it.
+DATASET, EXPERIMENT = "name", "experiment"
+
+
+def read_progress(folder: Path, total: int) -> tuple[int, int] | None:
+    """(done, all) of the file that a command writes into its folder by a rename; None before there is one."""
+    try:
+        done, all_of_it = (folder / PROGRESS).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return None
+    return int(done), int(all_of_it)
+
+
+def as_they_are(arguments: Arguments) -> dict[str, Any]:
+    return dict(arguments)
+
+
+@dataclass(frozen=True)
+class JobWords:
+    """What pages say of a job, in sentences that begin with what it is about."""
+
+    waits: str  # "waits to be checked"
+    runs: str  # "Simulating"
+    failed: str  # "was not simulated"
+    stopped: str = "stopped; a resumed job begins anew"  # what its end is told as when it was cancelled
+    last_part: str = ""  # where work goes on when all parts are done: "Measuring"
+    unit: str = ""  # of its parts; where it has none that a person knows, pages show a share
+    again: str = "Start again"  # the button of one that failed or was cancelled
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """All there is to say about a kind of job. Functions are pure; what needs the record or a worker is a path."""
+
+    name: str  # in the record, and of what its success writes
+    noun: str  # "the simulation"
+    lane: str
+    subject: str  # DATASET or EXPERIMENT: the argument that says what it is about
+    title: Callable[[Arguments], str]
+    command: Callable[[Arguments, Path], list[str]]  # the words of its process, which works in the folder
+    mistake: str  # how the line begins in which that process tells a person's mistake
+    words: JobWords
+    check: Callable[[Arguments], dict[str, Any]] = as_they_are  # with every default; UserError names the argument
+    total: Callable[[Arguments], int] = field(default=lambda arguments: PARTS)
+    progress: Callable[[Path, int], tuple[int, int] | None] = read_progress
+    makes_dataset: bool = False  # experiments may wait for the dataset of its name
+    admit: str = "focus_store.jobs:admit"  # looks into the record: what it refuses, and the job that answers already
+    work: str = "worker.jobs.work:JobWork"  # where it works, and what its success writes
+
+
+# One line a kind.
+_KINDS = (
+    "focus_core.catalogue.job_kinds.simulation:SIMULATION",
+    "focus_core.catalogue.job_kinds.dataset_check:DATASET_CHECK",
+    "focus_core.catalogue.job_kinds.sampler_benchmark:SAMPLER_BENCHMARK",
+)
+
+
+@functools.cache
+def job_kinds() -> Mapping[str, JobKind]:
+    """Every kind by its name."""
+    found: list[JobKind] = [load(path) for path in _KINDS]
+    return {kind.name: kind for kind in found}
+
+
+def job_kind(name: str) -> JobKind:
+    """UserError for a kind that this version does not know."""
+    try:
+        return job_kinds()[name]
+    except KeyError:
+        known = ", ".join(sorted(job_kinds()))
+        raise UserError(f"job: '{name}' is not a kind of job that this version knows; known are {known}.") from None
+
+
+def kinds_in(lane: str) -> tuple[str, ...]:
+    """Names of the kinds that wait in a lane."""
+    return tuple(name for name, kind in job_kinds().items() if kind.lane == lane)

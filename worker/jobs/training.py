@@ -1,0 +1,131 @@
+"""Running one attempt of an experiment: spawns the trainer, follows its journal, carries wishes to it, maps its end.
+
+The supervisor never imports torch. The trainer is a process of its own that would run the same without us.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial
+from pathlib import Path
+
+from focus_core.errors import UserError
+from focus_core.run_files import CONFIG, TRAINER_LOG
+from focus_store.contracts import Claim, DesiredState, Status
+from focus_store.queue import TRAIN
+from focus_store.repository import Repository
+from worker.jobs.child import Child, Ending, Errand, Why, run_child
+from worker.jobs.run_copy import CopyKeeper, bring_here, settle, while_renewing
+from worker.jobs.watch import Stop, patiently
+
+log = logging.getLogger(__name__)
+
+_WISHED = {Stop.PAUSE: Status.PAUSED, Stop.CANCEL: Status.CANCELLED, Stop.SHUTDOWN: Status.QUEUED}
+
+
+def train(errand: Errand) -> None:
+    """Run one attempt to its end and release the claim."""
+    repository, claim = errand.repository, errand.claim
+    folder = repository.settings.run_folder(claim.id)
+    follower = _Follower(repository, claim, folder)
+    ended = run_child(
+        errand,
+        trainer(folder, claim.attempt),
+        follower.look,
+        prepare=partial(_prepare, repository, claim, folder),
+        on_start=partial(_note, repository, claim),
+        on_stop=follower.show_stopping,
+    )
+    if ended is None:
+        return
+    while_renewing(repository, claim, follower.copy.join)
+    settle(repository, claim, folder)
+    _release(repository, claim, ended)
+
+
+def trainer(folder: Path, attempt: int) -> Child:
+    """The trainer of an attempt."""
+    command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(folder / CONFIG)]
+    command += ["--exp-dir", str(folder), "--attempt", str(attempt)]
+    return Child(command, folder, folder / TRAINER_LOG, "its trainer", "focus train: ", option="--exp-dir")
+
+
+def _prepare(repository: Repository, claim: Claim, folder: Path) -> None:
+    """The newest of the run's folder, from whichever host, with its configuration in it."""
+    bring_here(repository, claim, folder)
+    write_config(folder, repository.configuration_file(claim.id))
+
+
+def _note(repository: Repository, claim: Claim, pid: int) -> None:
+    log.info("%s: attempt %d is process %d", claim.id, claim.attempt, pid)
+    repository.note_trainer(claim, pid, None)
+
+
+def write_config(folder: Path, text: str) -> Path:
+    """`config.yaml` of the run, written once: a file that is there is never changed."""
+    path = folder / CONFIG
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{CONFIG}.new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    return path
+
+
+class _Follower:
+    """What is done at every look at the trainer."""
+
+    def __init__(self, repository: Repository, claim: Claim, folder: Path) -> None:
+        self._repository, self._claim, self._folder = repository, claim, folder
+        self.copy = CopyKeeper(repository.run_copies, claim.id, folder)
+        self._broken = ""
+
+    def look(self) -> None:
+        self.copy.look()
+        try:
+            if self._repository.run_copies is None:
+                self._ingest()
+            else:  # a picture takes many requests to the store: not at the cost of the lease
+                while_renewing(self._repository, self._claim, self._ingest)
+        except UserError as error:  # an edited journal, or a store that is away: training goes on, the record waits
+            if str(error) != self._broken:
+                log.error("%s: %s", self._claim.id, error)
+                self._broken = str(error)
+
+    def _ingest(self) -> None:
+        self._repository.ingest(self._claim.id, self._folder)
+
+    def show_stopping(self, stop: Stop) -> None:
+        if stop in (Stop.PAUSE, Stop.CANCEL):
+            self._repository.move_claimed(self._claim, Status.PAUSING)
+
+
+def _release(repository: Repository, claim: Claim, ended: Ending) -> None:
+    status, reason, message = outcome(ended)
+    if status is Status.PAUSED and ended.stop is Stop.PAUSE:
+        # "Resume" while the checkpoint was being written: straight back to the queue.
+        if repository.experiment(claim.id).summary.desired_state is DesiredState.RUN:
+            status = Status.QUEUED
+    elif status is Status.PAUSED:
+        repository.move_claimed(claim, Status.PAUSING)
+    released = patiently(lambda: repository.release(claim, status, reason, message))
+    log.info("%s: attempt %d ended, %s (%s)", claim.id, claim.attempt, status, reason)
+    if released and status is Status.QUEUED and ended.stop is Stop.PAUSE:
+        repository.publish(TRAIN, claim.id)
+
+
+def outcome(ended: Ending) -> tuple[Status, str, str | None]:
+    """(status, reason of the attempt's end, message for the person) of a trainer that ended."""
+    if ended.stop is not None and ended.why in (Why.STOPPED, Why.KILLED):
+        killed = "it had to be killed; it goes on from its last checkpoint" if ended.had_to_be_killed else None
+        return _WISHED[ended.stop], "stopped", killed
+    if ended.why is Why.STOPPED:
+        return Status.PAUSED, "stopped", "its trainer was stopped by somebody outside the laboratory"
+    status, reason = {
+        Why.FINISHED: (Status.SUCCEEDED, "finished"),
+        Why.REFUSED: (Status.FAILED, "refused"),
+        Why.KILLED: (Status.CRASHED, "crashed"),
+        Why.FAILED: (Status.FAILED, "failed"),
+    }[ended.why]
+    return status, reason, ended.message

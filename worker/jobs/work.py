@@ -1,0 +1,111 @@
+"""How a worker does a job: where, by which process, and what its success writes. A kind overrides what is different."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.jobs import JobKind, job_kind
+from focus_core.errors import UserError
+from focus_store.contracts import JobRow, JobStatus
+from focus_store.queue import TRAIN
+from worker.jobs.child import Child, Ending, Errand, Why, run_child
+from worker.jobs.watch import Stop, patiently
+
+log = logging.getLogger(__name__)
+
+# How a job ended, and what its person is told.
+JobEnd = tuple[JobStatus, str | None]
+
+
+def run_job(errand: Errand) -> None:
+    """Do a claimed job to its end and release the claim; experiments that waited for it are told."""
+    repository, claim = errand.repository, errand.claim
+    job = repository.job(claim.id)
+    kind = job_kind(job.kind)
+    work: JobWork = load(kind.work)(errand, job, kind)
+    try:
+        ended = work.run()
+    except UserError as error:
+        ended = JobStatus.FAILED, str(error)
+    if ended is None:
+        return
+    status, message = ended
+    patiently(lambda: repository.release(claim, status, status.value, message))
+    for experiment in repository.waiting_behind(claim.id) if status is not JobStatus.QUEUED else ():
+        repository.publish(TRAIN, experiment)
+
+
+class JobWork:
+    """A job in a folder of its own, which goes when it has ended: progress is read there, and what it made is kept."""
+
+    keeps_folder = False
+
+    def __init__(self, errand: Errand, job: JobRow, kind: JobKind) -> None:
+        self.errand, self.job, self.kind = errand, job, kind
+        self.repository, self.claim, self.settings = errand.repository, errand.claim, errand.repository.settings
+
+    def folder(self) -> Path:
+        """Where its process works."""
+        return self.settings.home / "work" / self.job.id
+
+    def keep(self, folder: Path) -> JobEnd | None:
+        """Write down what a process that finished has made; None when the claim was lost over it."""
+        return JobStatus.SUCCEEDED, None
+
+    def keep_part(self, folder: Path) -> None:
+        """Write down what one that was stopped has made so far."""
+
+    def run(self) -> JobEnd | None:
+        """How it ended; None when the claim is no longer ours."""
+        folder = self.folder()
+        try:
+            ended = run_child(
+                self.errand, self.child(folder), self._looker(folder), prepare=lambda: self._clear(folder)
+            )
+            return None if ended is None else self._end(ended, folder)
+        finally:
+            self._clear(folder)
+
+    def child(self, folder: Path) -> Child:
+        command = self.kind.command(self.job.arguments, folder)
+        log_file = self.settings.log_folder / f"{self.kind.name}-{self.job.id}.log"
+        return Child(command, folder, log_file, self.kind.noun, self.kind.mistake)
+
+    def _looker(self, folder: Path) -> Callable[[], None]:
+        seen: tuple[int, int] | None = None
+
+        def look() -> None:
+            nonlocal seen
+            found = self.kind.progress(folder, self.job.total)
+            if found is not None and found != seen:
+                seen = found
+                self.repository.set_job_progress(self.claim, *found)
+
+        return look
+
+    def _end(self, ended: Ending, folder: Path) -> JobEnd | None:
+        if ended.why is Why.STOPPED:
+            self.keep_part(folder)
+        return self.keep(folder) if ended.why is Why.FINISHED else outcome(ended, self.kind)
+
+    def _clear(self, folder: Path) -> None:
+        if not self.keeps_folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def outcome(ended: Ending, kind: JobKind) -> JobEnd:
+    """The state of a job whose process ended, and the sentence for its person."""
+    if ended.why is Why.FINISHED:
+        return JobStatus.SUCCEEDED, None
+    if ended.why is Why.REFUSED:
+        return JobStatus.FAILED, ended.message
+    if ended.stop is Stop.SHUTDOWN:
+        return JobStatus.QUEUED, None
+    if ended.stop is Stop.CANCEL or ended.why is Why.STOPPED:
+        return JobStatus.CANCELLED, kind.words.stopped
+    return JobStatus.FAILED, ended.message
