@@ -1,4 +1,4 @@
-"""`focus-lab import`, `export` and `copy-record`: runs and whole records that go from one place to another."""
+"""`focus-lab import`, `export`, `copy-record` and `ask`: what a person does with the record from a shell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from sqlalchemy.engine import make_url
 
+from focus_core.catalogue.jobs import job_kinds
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_store.copying import copy_record
 from focus_store.export_tables import WRITERS, writer
@@ -107,6 +109,36 @@ def copy_whole_record(settings: Settings, arguments: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _ask_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=sorted(job_kinds()), help="of the job")
+    parser.add_argument(
+        "arguments", nargs="*", metavar="NAME=VALUE", help="what the job is given, as on its page's form"
+    )
+
+
+def ask_for_job(settings: Settings, arguments: argparse.Namespace) -> int:
+    """The worker of its lane takes it when its turn comes; the page Workers shows it."""
+    given = dict(_argument(word) for word in arguments.arguments)
+    repository = open_record(settings)
+    try:
+        job = repository.job(repository.request_job(arguments.kind, given))
+    finally:
+        repository.close()
+    print(f"{job.id}: {job.title}, {job.status.value}")
+    return EXIT_DONE
+
+
+def _argument(word: str) -> tuple[str, object]:
+    """A number where it reads as one, as in a configuration."""
+    name, sign, text = word.partition("=")
+    if not sign or not name:
+        raise UserError(f"{word}: is not an argument of a job; give NAME=VALUE.")
+    try:
+        return name, yaml.safe_load(text)
+    except yaml.YAMLError:
+        return name, text
+
+
 def _open(settings: Settings) -> Repository:
     """The record, made if there is none yet: an import may be the first thing that a person does."""
     url = make_url(settings.database_url)
@@ -122,6 +154,7 @@ RECORD_COMMANDS: Mapping[str, RecordCommand] = {
         import_runs,
     ),
     "export": RecordCommand("write experiments as files, every point included", _export_arguments, export_runs),
+    "ask": RecordCommand("ask a worker for a job", _ask_arguments, ask_for_job),
     "copy-record": RecordCommand(
         "copy the whole record into another, empty database, from SQLite to PostgreSQL say",
         _copy_arguments,

@@ -6,7 +6,7 @@ An entry is a module of `job_kinds` and one line here. Record, worker and pages 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,13 @@ def read_progress(folder: Path, total: int) -> tuple[int, int] | None:
 
 def as_they_are(arguments: Arguments) -> dict[str, Any]:
     return dict(arguments)
+
+
+def refuse_unknown(arguments: Arguments, known: Iterable[str], noun: str) -> None:
+    """UserError for an argument that a job of this kind does not take."""
+    for key in arguments:
+        if key not in known:
+            raise UserError(f"{key}: is not an argument of {noun}; known are {', '.join(sorted(known))}.")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from focus_core.catalogue.by_path import load

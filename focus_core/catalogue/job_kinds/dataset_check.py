@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from focus_core.catalogue.jobs import DATASET, SAMPLE, Arguments, JobKind, JobWords
+from focus_core.catalogue.jobs import DATASET, SAMPLE, Arguments, JobKind, JobWords, refuse_unknown
 from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
 from focus_core.suites import check_dataset_name
@@ -16,6 +16,7 @@ _OPTIONS = ("path", "name", "params", "space", "box")
 
 def _check(arguments: Arguments) -> dict[str, Any]:
     """`name` and `path`, and of a maps file `params` (its table), `space` and `box` [Mpc/h]."""
+    refuse_unknown(arguments, _OPTIONS, "a check")
     plain = {key: arguments.get(key) for key in _OPTIONS}
     check_dataset_name(str(plain["name"] or ""))
     if not str(plain["path"] or "").strip():

@@ -6,14 +6,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from focus_core.catalogue.jobs import EXPERIMENT, TRAIN, Arguments, JobKind, JobWords
+from focus_core.catalogue.jobs import EXPERIMENT, TRAIN, Arguments, JobKind, JobWords, refuse_unknown
+from focus_core.errors import UserError
 
 _MAPS = 4  # at each held-out θ
 
 
 def _check(arguments: Arguments) -> dict[str, Any]:
     """`experiment`, and `maps` at each held-out θ."""
-    return {"experiment": str(arguments["experiment"]), "maps": int(arguments.get("maps", _MAPS))}
+    refuse_unknown(arguments, ("experiment", "maps"), "a benchmark")
+    if "experiment" not in arguments:
+        raise UserError("experiment: is missing; give the id of the run whose samplers are measured.")
+    maps = arguments.get("maps", _MAPS)
+    if not isinstance(maps, int) or maps < 1:
+        raise UserError(f"maps: {maps} is not a number of maps; give 1 or more.")
+    return {"experiment": str(arguments["experiment"]), "maps": maps}
 
 
 def _command(arguments: Arguments, folder: Path) -> list[str]:

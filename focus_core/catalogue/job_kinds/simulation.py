@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from focus_core.catalogue.jobs import DATASET, TRAIN, Arguments, JobKind, JobWords
+from focus_core.catalogue.jobs import DATASET, TRAIN, Arguments, JobKind, JobWords, refuse_unknown
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
@@ -27,10 +27,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 def _check(arguments: Arguments) -> dict[str, Any]:
     """`name`, and what `focus simulate` takes: simulations, grid, box [Mpc/h], seed, realisations, space."""
-    known = {"name", *_DEFAULTS}
-    for key in arguments:
-        if key not in known:
-            raise UserError(f"{key}: is not an argument of a simulation; known are {', '.join(sorted(known))}.")
+    refuse_unknown(arguments, ("name", *_DEFAULTS), "a simulation")
     plain: dict[str, Any] = {"name": check_dataset_name(str(arguments.get("name", "")))}
     for key, default in _DEFAULTS.items():
         plain[key] = _value(key, arguments.get(key, default), default)
