@@ -6,31 +6,32 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from dashboard.frame import status_line
+from dashboard.pages import PAGES, PageSpec
 from dashboard.problems import show_record_missing
 from dashboard.record import laboratory, record_away
 from dashboard.state import remember_pages
 from dashboard.theme import FAVICON, LOGO
-from dashboard.views import compare, datasets, experiment, experiments, new, sample, workers
+from focus_core.catalogue.by_path import load
 from focus_core.errors import UserError
 
 st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
 st.logo(str(LOGO), size="medium", link=None)
 
-pages = {
-    "experiments": st.Page(
-        experiments.page,
-        title="Experiments",
-        icon=":material/stacked_line_chart:",
-        url_path="experiments",
-        default=True,
-    ),
-    "new": st.Page(new.page, title="New", icon=":material/add_circle:", url_path="new"),
-    "compare": st.Page(compare.page, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
-    "sample": st.Page(sample.page, title="Sample", icon=":material/blur_on:", url_path="sample"),
-    "datasets": st.Page(datasets.page, title="Datasets", icon=":material/database:", url_path="datasets"),
-    "workers": st.Page(workers.page, title="Workers", icon=":material/memory:", url_path="workers"),
-    "experiment": st.Page(experiment.page, title="Experiment", url_path="experiment", visibility="hidden"),
-}
+
+def _page(spec: PageSpec) -> st.Page:
+    """Its module is imported when it is drawn."""
+    icon = None if spec.icon is None else f":material/{spec.icon}:"
+    return st.Page(
+        lambda: load(spec.view)(),
+        title=spec.title,
+        icon=icon,
+        url_path=spec.name,
+        default=spec.default,
+        visibility="hidden" if icon is None else "visible",
+    )
+
+
+pages = {spec.name: _page(spec) for spec in PAGES}
 remember_pages(pages)
 chosen = st.navigation(list(pages.values()), position="top")
 

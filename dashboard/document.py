@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from dashboard.pages import PAGES
 from dashboard.theme import STYLE_SHEET
 
 SCRIPT = Path(__file__).parent / "static" / "document.js"
-PAGES = ("/", "/new", "/compare", "/sample", "/datasets", "/workers", "/experiment")
 _INDEX = Path(st.__file__).parent / "static" / "index.html"
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _FILES = {"focus.css": (STYLE_SHEET, "text/css"), "document.js": (SCRIPT, "text/javascript")}
@@ -55,6 +55,6 @@ async def _file(request: Request) -> Response:
 
 
 DOCUMENT_ROUTES = [
-    *(Route(page, _document) for page in PAGES),
+    *(Route(page.address, _document) for page in PAGES),
     Route("/look/{digest}/{name}", _file),
 ]

@@ -94,8 +94,8 @@ def admit(session: Session, settings: Settings, kind: JobKind, arguments: Mappin
     if job is None or job.arguments == arguments:
         return Admitted(arguments, None if job is None else job.id)
     raise UserError(
-        f"{kind.subject}: {kind.noun} of '{subject}' is under way with other settings; choose another "
-        f"{kind.subject}, or cancel that job."
+        f"{kind.subject}: '{subject}' {kind.words.under_way} with other settings; choose another {kind.subject}, or "
+        f"cancel {kind.noun} that is under way."
     )
 
 

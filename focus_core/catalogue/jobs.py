@@ -53,6 +53,7 @@ class JobWords:
     waits: str  # "waits to be checked"
     runs: str  # "Simulating"
     failed: str  # "was not simulated"
+    under_way: str = "is worked on"  # "is being simulated"
     stopped: str = "stopped; a resumed job begins anew"  # what its end is told as when it was cancelled
     last_part: str = ""  # where work goes on when all parts are done: "Measuring"
     unit: str = ""  # of its parts; where it has none that a person knows, pages show a share

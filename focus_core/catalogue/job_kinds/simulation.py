@@ -84,6 +84,7 @@ SIMULATION = JobKind(
         waits="waits for a worker",
         runs="Simulating",
         failed="was not simulated",
+        under_way="is being simulated",
         stopped="stopped; a resumed job goes on where it was",
         last_part="Measuring the pixels, coverage and spectra of",
         unit="simulations",
