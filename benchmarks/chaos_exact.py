@@ -25,6 +25,7 @@ import torch
 from chaos_training import EPOCHS, make_dataset, read_journal, tiny_config
 
 from focus_core.config import to_yaml, validate_config
+from focus_core.run_files import JOURNAL, LAST
 
 METHODS: dict[str, dict[str, Any]] = {
     "diffusion": {},
@@ -33,7 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 LEARNED = ("model", "ema", "optimizer", "scheduler", "rng", "epoch", "step", "val_loss", "best_val_loss", "loss_sum")
 HISTORY = ("epoch", "step", "train_loss", "val_loss", "lr", "best")
-LAST = Path("checkpoints") / "checkpoint_last.pt"
+
 _PATIENCE_SECONDS = 600.0
 
 
@@ -131,7 +132,7 @@ def _start(home: Path, file: Path, run: Path) -> subprocess.Popen[bytes]:
 
 def _await_step(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
     """By the journal's size first: it is read only when it has grown."""
-    deadline, size, journal = time.monotonic() + _PATIENCE_SECONDS, -1, run / "logs" / "events.jsonl"
+    deadline, size, journal = time.monotonic() + _PATIENCE_SECONDS, -1, run / JOURNAL
     while process.poll() is None and time.monotonic() < deadline:
         if journal.exists() and (now := journal.stat().st_size) != size:
             size = now

@@ -14,6 +14,7 @@ import redis
 from chaos_training import make_dataset, tiny_config
 
 from focus_core.config import to_yaml
+from focus_core.run_files import CONFIG
 from focus_store.queue import SAMPLE, TRAIN, make_folders, message_folder
 from focus_store.session import open_record
 from focus_store.settings import Settings
@@ -41,8 +42,8 @@ def make_reference(folder: Path) -> Path:
     make_dataset(folder)
     run = folder / "reference"
     run.mkdir()
-    (run / "config.yaml").write_text(to_yaml(tiny_config("tiny")), encoding="utf-8")
-    command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(run / "config.yaml")]
+    (run / CONFIG).write_text(to_yaml(tiny_config("tiny")), encoding="utf-8")
+    command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(run / CONFIG)]
     environment = {**os.environ, **IMPATIENT, "FOCUS_HOME": str(folder)}
     subprocess.run([*command, "--exp-dir", str(run)], env=environment, check=True, stdout=subprocess.DEVNULL)
     return run

@@ -11,6 +11,7 @@ import numpy as np
 from focus_core.config import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
+from focus_core.run_files import JOURNAL
 
 EPOCHS = 30
 
@@ -47,4 +48,4 @@ def make_dataset(home: Path) -> None:
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
     """By json alone: the judge must not read with the eyes of the accused."""
-    return [json.loads(line) for line in (folder / "logs" / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()]

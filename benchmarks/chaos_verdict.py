@@ -13,6 +13,7 @@ import numpy as np
 from chaos_training import EPOCHS, read_journal
 from sqlalchemy import select
 
+from focus_core.run_files import JOURNAL
 from focus_store.contracts import JobStatus, Status
 from focus_store.ingest import CURVES
 from focus_store.points import points
@@ -58,7 +59,7 @@ _ENDED = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed, as they should"
 def _check_record(verdict: Verdict, repository: Repository, run: str) -> None:
     """The database equals the journal: every point of every attempt, every checkpoint, every figure."""
     folder = repository.settings.run_folder(run)
-    events = read_journal(folder) if (folder / "logs" / "events.jsonl").exists() else []
+    events = read_journal(folder) if (folder / JOURNAL).exists() else []
     told: dict[tuple[Any, ...], float] = {}
     doubled = 0
     for event in events:

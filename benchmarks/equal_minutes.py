@@ -43,9 +43,10 @@ from focus_core.data.atomic import replacing
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.errors import UserError
 from focus_core.networks.registry import parameter_count
+from focus_core.run_files import BEST, LAST
 from focus_core.sampling import chosen_sampler, load_run, sample_maps
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.checkpoint import BEST, LAST, load_checkpoint
+from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

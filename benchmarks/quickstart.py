@@ -30,6 +30,7 @@ from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
 from focus_core.figures.style import ACCENT, BAND, GENERATED, INK, new_figure, plain_axes, save_png
 from focus_core.paths import focus_home
+from focus_core.run_files import SPLIT
 from focus_core.sampling import LoadedRun, load_run, sample_maps
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import density, evolve
@@ -74,7 +75,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> int:
     run = load_run(arguments.run, arguments.weights)
     dataset = open_dataset(run.config.data, focus_home())
-    split = Split.from_json((arguments.run / "split.json").read_text(encoding="utf-8"))
+    split = Split.from_json((arguments.run / SPLIT).read_text(encoding="utf-8"))
     held_out = np.array(sorted(split.validation + split.test))
     theta = dataset.theta[held_out]
     suite = power_spectrum(dataset.maps, _box(dataset))

@@ -47,6 +47,7 @@ from focus_core.diffusion.noise import MapNoise
 from focus_core.diffusion.prior import WhitePrior
 from focus_core.diffusion.schedule import make_schedule
 from focus_core.errors import UserError
+from focus_core.run_files import JOURNAL
 from focus_core.sampling import LoadedRun, load_run, sample_maps
 from worker.jobs.child import default_threads
 from worker.processes import end, family, spawn
@@ -236,7 +237,7 @@ def training(dataset: str) -> Iterator[None]:
         words += ["--config", str(folder / "config.yaml"), "--exp-dir", str(folder / "run")]
         process = spawn(words, folder / "log", environment, niceness=NICENESS)
         try:
-            journal = folder / "run" / "logs" / "events.jsonl"
+            journal = folder / "run" / JOURNAL
             while not (journal.exists() and '"step"' in journal.read_text(encoding="utf-8")):
                 if process.poll() is not None:
                     raise UserError(f"--train: the training did not start: {(folder / 'log').read_text()[-500:]}")

@@ -44,8 +44,7 @@ from types import TracebackType
 from typing import Any
 
 from focus_core.errors import UserError
-
-JOURNAL = Path("logs") / "events.jsonl"
+from focus_core.run_files import JOURNAL
 
 
 class Journal:

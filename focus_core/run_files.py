@@ -14,12 +14,37 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from focus_core.progress import JOURNAL
-
 CONFIG, SCRIPT, README = "config.yaml", "run_model.sh", "README.md"
 ENVIRONMENT, SPLIT, TRANSFORM, TRUTH = "environment.json", "split.json", "transform.json", "truth.npz"
-LOG, TRAINER_LOG, LOCK = (Path("logs") / name for name in ("training.log", "trainer.log", "trainer.lock"))
-SAMPLER_BENCHMARK = "sampler_benchmark"
+LOGS = Path("logs")
+LOG, TRAINER_LOG, LOCK = LOGS / "training.log", LOGS / "trainer.log", LOGS / "trainer.lock"
+JOURNAL = LOGS / "events.jsonl"
+CHECKPOINTS = Path("checkpoints")
+HISTORY = CHECKPOINTS / "training_history.png"
+WEIGHTS, FIGURES = Path("weights"), Path("figs")
+SAMPLER_BENCHMARK = Path("sampler_benchmark")
+# In that folder, or where `focus benchmark samplers --out` says; while it runs there is a job's PROGRESS too.
+BENCHMARK_RESULT, BENCHMARK_TABLE, BENCHMARK_FIGURE = "result.json", "sampler_benchmark.csv", "sampler_benchmark.png"
+BENCHMARK_CASES = "cases_{}.jsonl"  # by what the cases have in common
+
+
+def checkpoint_file(role: str) -> Path:
+    return CHECKPOINTS / f"checkpoint_{role}.pt"
+
+
+BEST, LAST = checkpoint_file("best"), checkpoint_file("last")
+PREVIOUS = checkpoint_file("previous")  # the last one before the last
+DAMAGED = checkpoint_file("damaged")  # a last one that could not be read, put aside
+
+
+def weights_file(name: str) -> Path:
+    return WEIGHTS / f"{name}.safetensors"
+
+
+def epoch_files(name: str, epoch: int) -> tuple[Path, Path]:
+    """The picture of an epoch, and its arrays."""
+    stem = f"{name}_epoch_{epoch:04d}"
+    return FIGURES / f"{stem}.png", FIGURES / f"{stem}.npz"
 
 
 class Part(StrEnum):
@@ -59,14 +84,14 @@ RUN_FILES = (
     *(RunFile(name, "the trainer, once", Part.RECORDS, fresh=False) for name in (CONFIG, SCRIPT, README)),
     *(RunFile(name, "the trainer at a start", Part.RECORDS) for name in (ENVIRONMENT, SPLIT, TRANSFORM)),
     RunFile(TRUTH, "the trainer at its first start", Part.RECORDS),
-    RunFile("checkpoints/checkpoint_damaged.pt", "the trainer, of one it cannot read", Part.WEIGHTS, copied=False),
-    RunFile("checkpoints/*.png", "the trainer after an epoch", Part.FIGURES),
-    RunFile("checkpoints/*", "the trainer after an epoch", Part.WEIGHTS),
-    RunFile("figs/*", "the trainer after an epoch", Part.FIGURES),
+    RunFile(DAMAGED.as_posix(), "the trainer, of one it cannot read", Part.WEIGHTS, copied=False),
+    RunFile(HISTORY.as_posix(), "the trainer after an epoch", Part.FIGURES),
+    RunFile(f"{CHECKPOINTS}/*", "the trainer after an epoch", Part.WEIGHTS),
+    RunFile(f"{FIGURES}/*", "the trainer after an epoch", Part.FIGURES),
     RunFile(LOCK.as_posix(), "the trainer", Part.RECORDS, copied=False, exported=False),
     RunFile(JOURNAL.as_posix(), "the trainer", Part.RECORDS),
-    RunFile("logs/*", "the trainer and its supervisor", Part.RECORDS),
-    RunFile("weights/*", "the trainer after an epoch", Part.WEIGHTS),
+    RunFile(f"{LOGS}/*", "the trainer and its supervisor", Part.RECORDS),
+    RunFile(f"{WEIGHTS}/*", "the trainer after an epoch", Part.WEIGHTS),
     RunFile(f"{SAMPLER_BENCHMARK}/*", "focus benchmark samplers", Part.BENCHMARKS),
 )
 

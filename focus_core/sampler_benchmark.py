@@ -21,12 +21,11 @@ from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
-from focus_core.run_files import SAMPLER_BENCHMARK
+from focus_core.run_files import BENCHMARK_CASES
 from focus_core.sampling import LoadedRun, MapModel, draw_maps, maps_at_once
 from focus_core.statistics.held_out import HeldOut, RingMoments
 from focus_core.training.truth import field_power
 
-FOLDER = SAMPLER_BENCHMARK
 EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)
 # The adaptive solver is asked for an accuracy, not for a number of evaluations.
 TOLERANCES = (1e-2, 1e-4)
@@ -109,7 +108,7 @@ class Cases:
 
     def __init__(self, folder: Path, plan: dict[str, Any], n_maps: int) -> None:
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:12]
-        self.path = folder / f"cases_{digest}.jsonl"
+        self.path = folder / BENCHMARK_CASES.format(digest)
         self._n_maps, self._lines = n_maps, _whole_lines(self.path)
         if not self._lines:
             folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ from focus_core.sampling import LoadedRun
 from focus_core.statistics.held_out import SMOOTHED, HeldOut, Scores, as_list
 
 Plain = dict[str, Any]
-RESULT, TABLE, FIGURE = "result.json", "sampler_benchmark.csv", "sampler_benchmark.png"
 
 
 def report(run: LoadedRun, truth: HeldOut, finished: Sequence[Finished], n_cases: int, seed: int) -> Plain:

@@ -22,7 +22,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL
 from focus_store.export_tables import Column, Writer
 from focus_store.imports import MANIFEST
 from focus_store.ingest import CURVES

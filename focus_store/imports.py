@@ -19,7 +19,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL
+from focus_core.run_files import JOURNAL
 from focus_store.contracts import ACTIVE, DesiredState, Status
 from focus_store.experiments import dataset_name, model_digest
 from focus_store.points import points_digest

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from focus_core.progress import JOURNAL, JournalPosition, read_events
-from focus_core.run_files import LOG
+from focus_core.progress import JournalPosition, read_events
+from focus_core.run_files import ENVIRONMENT, JOURNAL, LOG, TRUTH
 from focus_store.artifacts import StoredFile
 from focus_store.contracts import Status
 from focus_store.drawings import Drawing, read_drawing
@@ -188,10 +188,10 @@ class Ingestion(Record):
         """The end of the log, the environment and the truth behind the figures, when they have changed."""
         changes: dict[str, Any] = {
             "log_tail": _tail(run_folder / LOG),
-            "environment": _json(run_folder / "environment.json"),
+            "environment": _json(run_folder / ENVIRONMENT),
         }
         changes |= data_facts(changes["environment"])
-        truth = self._store_file(run_folder / "truth.npz", "truth")
+        truth = self._store_file(run_folder / TRUTH, "truth")
         changes["truth_arrays"] = truth.digest if truth else None
         with self.reading() as session:
             row = session.get(Experiment, experiment_id)

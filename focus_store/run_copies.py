@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL
-from focus_core.run_files import is_copied
+from focus_core.run_files import JOURNAL, is_copied
 from focus_store.remote import RemoteFolder
 
 MANIFEST = "manifest.json"
@@ -69,7 +68,7 @@ class RunCopies:
         files: dict[str, str] = {}
         journal = b""
         for path in sorted(
-            _worth_keeping(folder), key=lambda path: (path.suffix in _GROWING, path.name == "events.jsonl")
+            _worth_keeping(folder), key=lambda path: (path.suffix in _GROWING, path.name == JOURNAL.name)
         ):
             name = str(path.relative_to(folder))
             if path.suffix in _GROWING:

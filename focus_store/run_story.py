@@ -27,11 +27,10 @@ from focus_core.config import (
     with_split_seed_of_run,
 )
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, read_events
-from focus_core.run_files import LOCK
+from focus_core.progress import read_events
+from focus_core.run_files import CONFIG, ENVIRONMENT, JOURNAL, LAST, LOCK, SPLIT
 from focus_store.contracts import Status
 
-LAST_CHECKPOINT = Path("checkpoints") / "checkpoint_last.pt"
 SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, before its training counts as ended
 _STATUS = {"finished": Status.SUCCEEDED, "stopped": Status.PAUSED, "failed": Status.FAILED}
 _NUMBERS: Mapping[str, tuple[str, ...]] = {
@@ -83,7 +82,7 @@ def read_story(folder: Path) -> RunStory:
     journal = _read_journal(path)
     if not journal.attempts:
         raise UserError(f"{path}: tells of no event yet; import the folder once its training has begun.")
-    environment = _environment(folder / "environment.json")
+    environment = _environment(folder / ENVIRONMENT)
     config, warnings = _config(folder, environment)
     attempts = tuple(journal.attempts[number] for number in sorted(journal.attempts))
     status = _STATUS.get(attempts[-1].reason, Status.CRASHED)
@@ -196,16 +195,14 @@ def _environment(path: Path) -> Mapping[str, Any]:
 
 def _config(folder: Path, environment: Mapping[str, Any]) -> tuple[ExperimentConfig, list[str]]:
     """What was trained, which environment.json knows best: config.yaml is never rewritten, so it may be older."""
-    path, warnings = folder / "config.yaml", []
+    path, warnings = folder / CONFIG, []
     if "config" not in environment:
         if not path.exists():
-            raise UserError(
-                f"{folder}: has neither environment.json nor config.yaml, so nobody knows what was trained."
-            )
+            raise UserError(f"{folder}: has neither {ENVIRONMENT} nor {CONFIG}, so nobody knows what was trained.")
         found = load_config(path)
         config = with_split_seed_of_run(found, _split_seed(folder, found))
         return config, [f"{folder}: has no environment.json; config.yaml tells what was trained"]
-    config = recorded_config(environment["config"], str(folder / "environment.json"))
+    config = recorded_config(environment["config"], str(folder / ENVIRONMENT))
     if not path.exists():
         return config, [f"{path}: is missing; environment.json tells what was trained"]
     told = with_split_seed_of_run(load_config(path), config.data.split_seed)
@@ -218,7 +215,7 @@ def _config(folder: Path, environment: Mapping[str, Any]) -> tuple[ExperimentCon
 def _split_seed(folder: Path, config: ExperimentConfig) -> int:
     """As the run's split.json tells; before there were split seeds, training.seed chose the split."""
     try:
-        return int(json.loads((folder / "split.json").read_text(encoding="utf-8"))["seed"])
+        return int(json.loads((folder / SPLIT).read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, KeyError, TypeError):
         return config.training.seed
 
@@ -257,5 +254,5 @@ def _missing_files(folder: Path, events: list[Mapping[str, Any]], status: Status
             size = file.stat().st_size
             warnings.append(f"{file}: has {size} bytes, but the journal tells of {event['bytes']}; it may be damaged")
     if status is Status.PAUSED and "last" not in latest:
-        warnings.append(f"{folder / LAST_CHECKPOINT}: was never written; a resumed training begins anew")
+        warnings.append(f"{folder / LAST}: was never written; a resumed training begins anew")
     return warnings

@@ -86,7 +86,9 @@ def start_from(beside: DeltaGenerator) -> Origin | None:
         with beside:
             return _parent()
     recipe = known[names[chosen]]
-    beside.text_input("File", f"tasks/{recipe.path.parent.name}/config.yaml", disabled=True, key=f"file-{recipe.key}")
+    beside.text_input(
+        "File", f"tasks/{recipe.path.parent.name}/{recipe.path.name}", disabled=True, key=f"file-{recipe.key}"
+    )
     return Origin(recipe.key, None, recipe.yaml)
 
 

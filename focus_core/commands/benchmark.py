@@ -9,9 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import MOST_STEPS, SAMPLER_TITLES
 from focus_core.data.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
+from focus_core.run_files import (
+    BENCHMARK_FIGURE,
+    BENCHMARK_RESULT,
+    BENCHMARK_TABLE,
+    SAMPLER_BENCHMARK,
+)
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
@@ -20,8 +27,6 @@ if TYPE_CHECKING:
     from focus_core.statistics.held_out import HeldOut
 
 SUMMARY = "measure samplers of a trained run against held-out simulations"
-# For whoever follows from outside: "done total", in network evaluations of one map.
-PROGRESS = "progress"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     samplers = subjects.add_parser(
         "samplers",
         help="error of P(k) and of its scatter against network evaluations",
-        epilog="Ctrl-C keeps every finished case; the same command goes on. It writes result.json, "
-        "sampler_benchmark.csv and sampler_benchmark.png.",
+        epilog="Ctrl-C keeps every finished case; the same command goes on. It writes "
+        f"{BENCHMARK_RESULT}, {BENCHMARK_TABLE} and {BENCHMARK_FIGURE}.",
     )
     samplers.add_argument("--run", required=True, type=Path, metavar="DIR", help="the folder of a trained run")
     samplers.add_argument(
@@ -47,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     samplers.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or plain (default ema)")
     samplers.add_argument("--checkpoint", default="best", help="best (default), last or a kept epoch, epoch_0010 say")
     samplers.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
-    samplers.add_argument("--out", type=Path, metavar="DIR", help="default: sampler_benchmark in the run's folder")
+    samplers.add_argument("--out", type=Path, metavar="DIR", help=f"default: {SAMPLER_BENCHMARK} in the run's folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     stop = StopSwitch()
     stop.listen()
 
-    from focus_core.sampler_benchmark import FOLDER, make_cases
+    from focus_core.sampler_benchmark import make_cases
     from focus_core.sampling import load_run
     from focus_core.statistics.held_out import read_held_out
 
@@ -66,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"--evaluations: no sampler of this run takes {max(arguments.evaluations)} or fewer; give larger numbers."
         )
-    folder = arguments.out or arguments.run / FOLDER
+    folder = arguments.out or arguments.run / SAMPLER_BENCHMARK
     _check_folder(folder)
     found = _measure(loaded, truth, cases, folder, arguments, stop)
     from focus_core.sampler_report import to_text
@@ -107,19 +112,18 @@ def _measure(
 
 
 def _write(folder: Path, found: dict[str, Any]) -> None:
-    from focus_core.sampler_report import RESULT, TABLE, to_csv, to_json
+    from focus_core.sampler_report import to_csv, to_json
 
     if found["cases"]:
-        write_text(folder / TABLE, to_csv(found))
-        write_text(folder / RESULT, to_json(found))
+        write_text(folder / BENCHMARK_TABLE, to_csv(found))
+        write_text(folder / BENCHMARK_RESULT, to_json(found))
 
 
 def _draw(folder: Path, found: dict[str, Any]) -> None:
     from focus_core.figures.sampler_curves import draw_sampler_curves
-    from focus_core.sampler_report import FIGURE
 
     if found["cases"]:
-        with replacing(folder / FIGURE) as file:
+        with replacing(folder / BENCHMARK_FIGURE) as file:
             draw_sampler_curves(file, found)
 
 

@@ -34,13 +34,9 @@ from torch import Tensor, nn
 
 from focus_core.data.atomic import replacing
 from focus_core.errors import DISK_FULL, UserError
+from focus_core.run_files import BEST, CHECKPOINTS, DAMAGED, LAST, PREVIOUS, WEIGHTS, checkpoint_file, weights_file
 
 FORMAT = 1
-FOLDER = Path("checkpoints")
-BEST, LAST = FOLDER / "checkpoint_best.pt", FOLDER / "checkpoint_last.pt"
-PREVIOUS = FOLDER / "checkpoint_previous.pt"  # the last one before the last
-DAMAGED = FOLDER / "checkpoint_damaged.pt"  # a last one that could not be read, put aside
-WEIGHTS = Path("weights")
 # Without these a training does not go on as if it had never stopped.
 NEEDED_TO_RESUME = frozenset(
     ("config", "model", "ema", "optimizer", "scheduler", "epoch", "step", "val_loss", "best_val_loss", "history", "rng")
@@ -79,7 +75,7 @@ def path_of_role(role: str) -> Path:
     """Relative to the run folder. UserError for a role that is none."""
     if role not in ("best", "last") and _EPOCH_ROLE.fullmatch(role) is None:
         raise UserError(f"checkpoint: '{role}' is not known; choose best, last or a kept epoch, epoch_0010 say.")
-    return FOLDER / f"checkpoint_{role}.pt"
+    return checkpoint_file(role)
 
 
 def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool = False) -> list[SavedCheckpoint]:
@@ -214,8 +210,9 @@ def put_damaged_aside(run_folder: Path, found: FoundCheckpoint) -> None:
 
 def kept_epochs(run_folder: Path) -> list[str]:
     """Roles of the epochs whose checkpoints are kept, the newest first."""
-    names = ((run_folder / FOLDER).glob("checkpoint_epoch_*.pt")) if (run_folder / FOLDER).is_dir() else ()
-    roles = (path.stem.removeprefix("checkpoint_") for path in names)
+    pattern = checkpoint_file("epoch_*").name
+    names = (run_folder / CHECKPOINTS).glob(pattern) if (run_folder / CHECKPOINTS).is_dir() else ()
+    roles = (path.stem[pattern.index("epoch") :] for path in names)
     return sorted(filter(_EPOCH_ROLE.fullmatch, roles), key=lambda role: int(role.partition("_")[2]), reverse=True)
 
 
@@ -260,7 +257,7 @@ def sha256_of(path: Path) -> str:
 
 def remove_torn_files(run_folder: Path) -> None:
     """Temporary files of a writer that was killed; only the holder of the run's lock may call this."""
-    for folder in (FOLDER, WEIGHTS):
+    for folder in (CHECKPOINTS, WEIGHTS):
         for torn in (run_folder / folder).glob(".*.part"):
             torn.unlink(missing_ok=True)
 
@@ -284,7 +281,7 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
     (run_folder / WEIGHTS).mkdir(exist_ok=True)
     about = {"epoch": str(state["epoch"]), "val_loss": repr(state["val_loss"])}
     for name, weights in (("ema", state["ema"]), ("raw", state["model"])):
-        target = run_folder / WEIGHTS / f"{name}.safetensors"
+        target = run_folder / weights_file(name)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
         shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
@@ -296,7 +293,7 @@ def _epochs_of_weights(run_folder: Path) -> set[str]:
     epochs = set()
     for name in ("ema", "raw"):
         try:
-            with safe_open(run_folder / WEIGHTS / f"{name}.safetensors", "pt") as file:
+            with safe_open(run_folder / weights_file(name), "pt") as file:
                 epochs.add((file.metadata() or {}).get("epoch", ""))
         except (OSError, SafetensorError):
             epochs.add("")

@@ -22,11 +22,11 @@ from focus_core.errors import UserError
 from focus_core.figures.power import draw_power
 from focus_core.figures.samples import draw_samples
 from focus_core.power_error import band_edges, power_error
+from focus_core.run_files import FIGURES, epoch_files
 from focus_core.sampling import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
 from focus_core.statistics.power import PowerSpectrum
 from focus_core.training.truth import field_power, power_unit
 
-FOLDER = Path("figs")
 NAMES = ("samples", "power_spectrum")
 ROWS, GENERATED = 4, 3
 _SEEDS = 5
@@ -81,13 +81,13 @@ class EpochFigures:
 
     @staticmethod
     def are_there(run_folder: Path, epoch: int) -> bool:
-        return all((run_folder / path).exists() for name in NAMES for path in _paths(name, epoch))
+        return all((run_folder / path).exists() for name in NAMES for path in epoch_files(name, epoch))
 
     def make(
         self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
     ) -> list[EpochFigure]:
         """Sample with these weights, write both .npz and both .png."""
-        (run_folder / FOLDER).mkdir(exist_ok=True)
+        (run_folder / FIGURES).mkdir(exist_ok=True)
         theta = self._dataset.theta[list(self.simulations)]
         maps = self._draw(network, theta, progress)
         spectrum = field_power(maps.reshape(-1, *maps.shape[2:]), self._dataset.box_size, self._dataset.normalised)
@@ -96,7 +96,7 @@ class EpochFigures:
         symbols = [parameter.symbol for parameter in self._dataset.space.parameters]
         figures = []
         for name, arrays in zip(NAMES, (samples, power), strict=True):
-            picture, data = _paths(name, epoch)
+            picture, data = epoch_files(name, epoch)
             with replacing(run_folder / data) as file:
                 np.savez(file, **arrays)
             with replacing(run_folder / picture) as file:
@@ -194,8 +194,3 @@ def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tupl
         unused = [int(i) for i in order if int(i) not in chosen]
         chosen.append(unused[0] if unused else int(order[0]))
     return tuple(int(validation[i]) for i in chosen)
-
-
-def _paths(name: str, epoch: int) -> tuple[Path, Path]:
-    stem = FOLDER / f"{name}_epoch_{epoch:04d}"
-    return stem.with_suffix(".png"), stem.with_suffix(".npz")

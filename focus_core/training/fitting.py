@@ -11,7 +11,7 @@ import torch
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
-from focus_core.training.checkpoint import LAST
+from focus_core.run_files import ENVIRONMENT, LAST
 from focus_core.training.device import choose_device, resident_memory
 from focus_core.training.precision import Number, choose_precision
 
@@ -71,7 +71,7 @@ def memory_for_training(device: torch.device) -> int:
 
 def grid_of(run_folder: Path) -> int | None:
     """Side of the maps as the run found them; None before it did."""
-    path = run_folder / "environment.json"
+    path = run_folder / ENVIRONMENT
     if not path.exists():
         return None
     grid = json.loads(path.read_text(encoding="utf-8")).get("dataset", {}).get("grid")

@@ -24,7 +24,8 @@ from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import expanded, runs_folder
-from focus_core.training.checkpoint import BEST, check_tensors, load_checkpoint, load_weights, sha256_of
+from focus_core.run_files import BEST
+from focus_core.training.checkpoint import check_tensors, load_checkpoint, load_weights, sha256_of
 from focus_core.training.run_folder import log
 
 KEY = "training.init_from"

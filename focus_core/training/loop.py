@@ -18,9 +18,9 @@ from focus_core.estimate import estimate
 from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal, find_events
+from focus_core.run_files import HISTORY, LAST
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.checkpoint import FOLDER, LAST
 from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
 from focus_core.training.epoch_figures import NAMES, EpochFigures
@@ -33,8 +33,6 @@ from focus_core.training.state import Position, RunData, checkpoint_state, resto
 from focus_core.training.step_log import StepLog
 from focus_core.training.stopping import StopSwitch
 from focus_core.training.validation import Validation
-
-HISTORY = FOLDER / "training_history.png"
 
 
 def train(

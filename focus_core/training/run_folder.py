@@ -33,7 +33,7 @@ from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import read_split
 from focus_core.errors import UserError
-from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, README, SCRIPT, SPLIT
+from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, LOGS, README, SCRIPT, SPLIT
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
 from focus_core.versions import FOCUS, versions_of
@@ -168,7 +168,7 @@ def move_aside(run_folder: Path) -> Path | None:
     target = _new_neighbour(run_folder)
     for name in FRESH:
         path = run_folder / name
-        if name == "logs":
+        if name == str(LOGS):
             # The lock that this process holds lies here and stays.
             (target / name).mkdir()
             for entry in path.iterdir():

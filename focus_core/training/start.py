@@ -29,10 +29,9 @@ from focus_core.data.transform import Transform, fit_transform
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
-from focus_core.progress import JOURNAL, Journal, Unwritten, read_events
-from focus_core.run_files import CONFIG, SPLIT, TRANSFORM
+from focus_core.progress import Journal, Unwritten, read_events
+from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH
 from focus_core.training.checkpoint import (
-    LAST,
     FoundCheckpoint,
     last_good,
     load_checkpoint,
@@ -55,7 +54,7 @@ from focus_core.training.run_folder import (
     write_environment,
 )
 from focus_core.training.stopping import StopSwitch
-from focus_core.training.truth import TRUTH, write_truth
+from focus_core.training.truth import write_truth
 
 
 class _AnotherRun(UserError):

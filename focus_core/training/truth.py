@@ -14,9 +14,9 @@ from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.errors import UserError
+from focus_core.run_files import TRUTH
 from focus_core.statistics.power import PowerSpectrum, power_spectrum
 
-TRUTH = "truth.npz"
 PHYSICAL, NORMALISED = "(Mpc/h)²", "normalised"
 
 # Pixels measured at once, as in the other passes over a dataset.

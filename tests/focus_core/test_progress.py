@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, Journal, JournalPosition, read_events
+from focus_core.progress import Journal, JournalPosition, read_events
+from focus_core.run_files import JOURNAL
 
 
 def test_events_are_numbered_over_all_attempts_and_attempts_count_up(tmp_path: Path) -> None:

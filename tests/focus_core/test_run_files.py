@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+import focus_core
 from focus_core.cli import main
-from focus_core.run_files import FRESH, RUN_FILES, Part, exported_files, is_copied, part_of, run_file
+from focus_core.run_files import (
+    FRESH,
+    RUN_FILES,
+    Part,
+    exported_files,
+    is_copied,
+    part_of,
+    run_file,
+)
 from focus_store.run_copy import copy_run
 
 
@@ -63,3 +75,67 @@ def test_what_is_under_way_or_a_person_s_own_is_told_apart(tmp_path: Path) -> No
 
 def test_a_start_anew_puts_aside_all_but_what_says_what_the_run_is() -> None:
     assert {kind.top for kind in RUN_FILES} - set(FRESH) == {"config.yaml", "run_model.sh", "README.md"}
+
+
+SOURCES = Path(focus_core.__file__).parents[1]
+PARTS = ("focus_core", "focus_store", "worker", "dashboard", "benchmarks")
+# The same word for something else: (file, literal).
+ANOTHER_THING = {
+    ("focus_store/recipes.py", "*/config.yaml"),  # a recipe, which a run's file is named like
+    ("focus_store/recipes.py", "config.yaml"),
+    ("focus_store/benchmarks.py", "sampler_benchmark"),  # a kind of job
+    ("focus_store/settings.py", "logs"),  # of the laboratory
+    ("focus_core/catalogue/jobs.py", "progress"),  # of any job, in the folder that it works in
+    ("benchmarks/loops.py", "config.yaml"),  # recipes and drafts of the scripts' own
+    ("benchmarks/sampling.py", "config.yaml"),
+    ("benchmarks/quickstart_study.py", "config.yaml"),
+}
+
+
+def names_of(run: Path) -> set[str]:
+    """Names of files and folders, with nothing of an epoch or a digest in them."""
+    found = {PurePosixPath(path) for path in files(run)}
+    words = {path.name for path in found} | {part for path in found for part in path.parts[:-1]}
+    return {word for word in words if not re.search(r"_\d{4}|_[0-9a-f]{12}", word)} | {"progress"}
+
+
+def test_no_other_module_spells_the_name_of_a_file_of_a_run(measured_run: Path) -> None:
+    names = names_of(measured_run)
+    assert {"checkpoint_best.pt", "events.jsonl", "figs", "result.json", "split.json", "weights"} <= names
+    spelt = {
+        (file.relative_to(SOURCES).as_posix(), literal)
+        for part in PARTS
+        for file in (SOURCES / part).rglob("*.py")
+        if file.name != "run_files.py"
+        for literal in literals_of_paths(file)
+        if any(word in names or re.match(r"\.?checkpoint_.*\.pt|.*_epoch_", word) for word in literal.split("/"))
+    }
+    assert spelt - ANOTHER_THING == set()
+
+
+def literals_of_paths(file: Path) -> Iterator[str]:
+    """Strings that can only be a path (a suffix, a slash), and those that are joined to one or made one."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    for node in ast.walk(tree):
+        match node:
+            case _ if id(node) in told:
+                pass
+            case ast.BinOp(op=ast.Div(), right=joined):
+                yield from strings(joined)
+            case ast.Call(func=ast.Name(id="Path") | ast.Attribute(attr="Path" | "joinpath" | "glob"), args=arguments):
+                yield from (word for argument in arguments for word in strings(argument))
+            case ast.Constant(value=str(text)) if re.fullmatch(r"[\w./{}*-]+\.\w{2,11}", text):
+                yield text
+            case ast.Assign(targets=[ast.Name() | ast.Tuple()], value=value):  # a name for one
+                yield from strings(value)
+
+
+def strings(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=values):
+            yield "".join(str(value.value) if isinstance(value, ast.Constant) else "*" for value in values)
+        case ast.Tuple(elts=elements):
+            yield from (text for element in elements for text in strings(element))

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import UserError
+from focus_core.run_files import RUN_FILES
 from focus_store.contracts import DesiredState, Status
 from focus_store.export_tables import write_csv, write_parquet
 from focus_store.exports import export_run
@@ -317,6 +319,22 @@ class TestExport:
         assert empty.experiment(back.id).notes == "a note"
         assert any("checkpoint_last.pt: is not there" in warning for warning in back.warnings)
 
+    def test_a_file_of_every_kind_comes_back_through_the_commands(
+        self, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FOCUS_DATABASE_URL", "")
+        write_one_of_every_kind(finished)
+        (finished / "mine.txt").write_text("a person's own")
+        monkeypatch.setenv("FOCUS_HOME", str(tmp_path / "there"))
+        assert main(["import", str(finished)]) == 0
+        assert main(["export", "--all", "--checkpoints", "--out", str(tmp_path / "out")]) == 0
+        (exported,) = (tmp_path / "out").iterdir()
+        monkeypatch.setenv("FOCUS_HOME", str(tmp_path / "back"))
+        assert main(["import", str(exported)]) == 0
+        back = contents(tmp_path / "back" / "runs" / exported.name)
+        stays = {"logs/trainer.lock", "mine.txt", "dataset-of-terabytes.npy"}
+        assert back == {path: text for path, text in contents(finished).items() if path not in stays}
+
     def test_nothing_is_overwritten(self, repository: Repository, finished: Path, tmp_path: Path) -> None:
         done = import_run(repository, finished)
         export_run(repository, done.id, tmp_path / "out", write_csv, checkpoints=True)
@@ -324,6 +342,22 @@ class TestExport:
         with pytest.raises(UserError, match="choose another folder"):
             export_run(repository, done.id, tmp_path / "out", write_csv)
         assert [path.name for path in (tmp_path / "out").iterdir()] == [done.id]
+
+
+def write_one_of_every_kind(folder: Path) -> None:
+    """Of each line of the list at least one file, also where the fixture wrote none."""
+    for kind in RUN_FILES:
+        path = folder / kind.pattern.replace("*", "one_of_these")
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            path.write_text(f"what {kind.writer} wrote to {kind.pattern}")
+    (folder / "split.json").write_text('{"seed": 0}')
+    (folder / "truth.npz").unlink()
+    np.savez(folder / "truth.npz", theta=np.zeros((2, 6)))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from s3_server import S3Server
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL
+from focus_core.run_files import JOURNAL
 from focus_store.artifacts import ArtifactFolder
 from focus_store.remote import RemoteFolder, StoreAway
 from focus_store.repository import Repository

@@ -22,7 +22,7 @@ from s3_server import S3Server
 from waiting import await_condition, patience, slowness
 
 from focus_core.config import ExperimentConfig
-from focus_core.progress import JOURNAL
+from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.session import open_record

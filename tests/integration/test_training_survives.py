@@ -15,7 +15,7 @@ from waiting import patience
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL
+from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.ingest import CURVES
 from focus_store.queue import SAMPLE, TRAIN

@@ -12,12 +12,12 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from focus_core.errors import UserError
+from focus_core.run_files import LAST
 from focus_store.contracts import Claim
 from focus_store.remote import StoreAway
 from focus_store.repository import Repository
 from focus_store.run_copies import RunCopies
 
-LAST = Path("checkpoints") / "checkpoint_last.pt"
 _TRIES, _PAUSE_SECONDS = 120, 5.0
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from focus_core.run_files import SAMPLER_BENCHMARK
+from focus_core.run_files import BENCHMARK_RESULT, BEST, SAMPLER_BENCHMARK, TRUTH
 from focus_store.contracts import JobStatus
 from focus_store.run_copies import fetched_folder
 from worker.jobs.run_copy import patiently, while_renewing
 from worker.jobs.work import JobEnd, JobWork
 
-RESULT = "result.json"  # as focus_core.sampler_report writes it
 # What it reads of a run.
-_NEEDED = ("checkpoints/checkpoint_best.pt", "truth.npz")
+_NEEDED = (BEST.as_posix(), TRUTH)
 
 
 class SamplerBenchmarkWork(JobWork):
@@ -29,8 +28,8 @@ class SamplerBenchmarkWork(JobWork):
         return JobStatus.SUCCEEDED, None
 
     def keep_part(self, folder: Path) -> None:
-        if (folder / RESULT).exists():
-            while_renewing(self.repository, self.claim, lambda: self._register(folder / RESULT))
+        if (folder / BENCHMARK_RESULT).exists():
+            while_renewing(self.repository, self.claim, lambda: self._register(folder / BENCHMARK_RESULT))
 
     def _register(self, result: Path) -> None:
         def put() -> None:

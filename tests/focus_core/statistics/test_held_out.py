@@ -9,8 +9,8 @@ import pytest
 
 from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
+from focus_core.run_files import TRUTH
 from focus_core.statistics.held_out import SIMULATIONS, SMOOTHED, read_held_out
-from focus_core.training.truth import TRUTH
 
 GRID, N_MAPS, NK = 16, 12, 8
 N_MODES = np.array([4, 8, 16, 24, 32, 40, 40, 48])

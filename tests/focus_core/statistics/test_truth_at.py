@@ -7,8 +7,8 @@ import pytest
 
 from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
+from focus_core.run_files import TRUTH
 from focus_core.statistics.truth_at import truth_at
-from focus_core.training.truth import TRUTH
 
 RINGS, MAPS = 16, 12
 K = 2 * np.pi / 64 * np.arange(1, RINGS + 1)

@@ -12,7 +12,8 @@ from focus_core.config import ExperimentConfig
 from focus_core.diffusion.methods import make_method
 from focus_core.network_costs import COSTS
 from focus_core.networks.registry import build_network
-from focus_core.progress import JOURNAL, find_events, read_events
+from focus_core.progress import find_events, read_events
+from focus_core.run_files import JOURNAL
 from focus_core.training import accounting
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
 from focus_core.training.start import run_training

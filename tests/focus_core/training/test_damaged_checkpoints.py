@@ -13,14 +13,11 @@ import torch
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import BEST, DAMAGED, JOURNAL, LAST, PREVIOUS
 from focus_core.sampling import load_run
 from focus_core.training.checkpoint import (
-    BEST,
-    DAMAGED,
-    LAST,
     NEEDED_TO_RESUME,
-    PREVIOUS,
     last_good,
     load_checkpoint,
     put_damaged_aside,

@@ -14,8 +14,9 @@ import torch
 from waiting import await_condition
 
 from focus_core.config import ExperimentConfig, to_yaml
-from focus_core.progress import JOURNAL, read_events
-from focus_core.training.checkpoint import LAST, load_checkpoint
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL, LAST
+from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

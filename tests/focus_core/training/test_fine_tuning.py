@@ -18,8 +18,9 @@ from focus_core.data.folder import Description, write_folder
 from focus_core.errors import StopRequested, UserError
 from focus_core.parameters import WCDM6, ParameterSpace
 from focus_core.paths import datasets_folder, runs_folder
-from focus_core.progress import JOURNAL, read_events
-from focus_core.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from focus_core.progress import read_events
+from focus_core.run_files import BEST, JOURNAL, LAST
+from focus_core.training.checkpoint import load_checkpoint, save_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

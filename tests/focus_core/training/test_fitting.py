@@ -10,7 +10,8 @@ import torch
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL
 from focus_core.training import fitting
 from focus_core.training.engine import Engine, Step
 from focus_core.training.fitting import batch_that_fits

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from focus_core.config import ExperimentConfig
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import CHECKPOINTS, JOURNAL
 from focus_core.sampling import load_run
-from focus_core.training.checkpoint import FOLDER
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
@@ -17,7 +17,7 @@ ALWAYS = ["best", "last", "previous"]
 
 
 def kept(run: Path) -> list[str]:
-    return sorted(path.stem.removeprefix("checkpoint_") for path in (run / FOLDER).glob("*.pt"))
+    return sorted(path.stem.removeprefix("checkpoint_") for path in (run / CHECKPOINTS).glob("*.pt"))
 
 
 def test_checkpoints_of_epochs_are_kept_and_removed_as_the_settings_say(

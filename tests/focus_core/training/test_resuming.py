@@ -17,17 +17,10 @@ from waiting import await_condition, patience
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
 from focus_core.networks.simple_unet import SimpleUNet
-from focus_core.progress import JOURNAL, Journal, find_events, read_events
+from focus_core.progress import Journal, find_events, read_events
+from focus_core.run_files import BEST, HISTORY, JOURNAL, LAST
 from focus_core.training import checkpoint, loop
-from focus_core.training.checkpoint import (
-    BEST,
-    LAST,
-    load_checkpoint,
-    load_weights,
-    path_of_role,
-    save_checkpoint,
-    sha256_of,
-)
+from focus_core.training.checkpoint import load_checkpoint, load_weights, path_of_role, save_checkpoint, sha256_of
 from focus_core.training.epoch_figures import NAMES, EpochFigures
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.start import run_training
@@ -270,7 +263,7 @@ def test_what_a_killed_training_had_not_written_of_an_epoch_is_written_when_it_r
     assert {event["role"] for event in files} == {"last", "best", "epoch_0002"}
     assert all(sha256_of(tmp_path / event["path"]) == event["sha256"] for event in files)
     assert {event["name"] for event in find_events(tmp_path / JOURNAL, "figure", epoch=2)} == set(NAMES)
-    curves, written = (tmp_path / path for path in (loop.HISTORY, LAST))
+    curves, written = (tmp_path / path for path in (HISTORY, LAST))
     assert curves.stat().st_mtime_ns > written.stat().st_mtime_ns
 
 

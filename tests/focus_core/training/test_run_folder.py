@@ -19,7 +19,8 @@ from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL
 from focus_core.statistics.power import power_spectrum
 from focus_core.training.run_folder import LOCK, locked, move_aside
 from focus_core.training.start import run_training

@@ -18,8 +18,9 @@ from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
-from focus_core.progress import JOURNAL, read_events
-from focus_core.training.checkpoint import LAST, load_checkpoint
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL, LAST
+from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.ranks import Ranks, check_devices, cores
 from focus_core.training.run_folder import LOCK
 from focus_core.training.start import run_training

@@ -12,9 +12,10 @@ from focus_core.config import ExperimentConfig, load_config, to_yaml
 from focus_core.data.atomic import replacing
 from focus_core.data.split import read_split
 from focus_core.errors import UserError
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import BEST, JOURNAL, LAST
 from focus_core.sampling import load_run
-from focus_core.training.checkpoint import BEST, LAST, load_checkpoint
+from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

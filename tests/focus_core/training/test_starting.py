@@ -20,7 +20,8 @@ from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths
 from focus_core.errors import UserError
 from focus_core.paths import datasets_folder
-from focus_core.progress import JOURNAL, read_events
+from focus_core.progress import read_events
+from focus_core.run_files import JOURNAL
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
