@@ -6,6 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from dashboard.frame import status_line
+from dashboard.hearing import tell_where_asked
 from dashboard.pages import PAGES, PageSpec
 from dashboard.problems import show_record_missing
 from dashboard.record import laboratory, record_away
@@ -14,6 +15,7 @@ from dashboard.theme import FAVICON, LOGO
 from focus_core.catalogue.by_path import load
 from focus_core.errors import UserError
 
+tell_where_asked()
 st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
 st.logo(str(LOGO), size="medium", link=None)
 

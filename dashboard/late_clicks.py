@@ -1,4 +1,4 @@
-"""What a reader pressed on a page that they have left by the time it is heard. Said to Streamlit at the start.
+"""What a reader pressed on a page that they have left by the time it is heard.
 
 Two quick clicks, on Clone and on Pause say: the first changes the page, the second is waiting when the next page has
 been drawn. Streamlit runs it all the same. It tells the browser that the page before is drawn again, draws nothing,
@@ -22,15 +22,3 @@ def in_time(runner: ScriptRunner, asked: RerunData) -> RerunData | None:
         return None
     there = [part for part in asked.fragment_id_queue if runner._fragment_storage.contains(part)]
     return replace(asked, fragment_id_queue=there) if there else None
-
-
-def leave_out_late_clicks() -> None:
-    run = ScriptRunner._run_script
-
-    def run_in_time(runner: ScriptRunner, asked: RerunData) -> None:
-        heard = in_time(runner, asked)
-        if heard is not None:
-            run(runner, heard)
-
-    if run.__name__ != run_in_time.__name__:
-        ScriptRunner._run_script = run_in_time  # type: ignore[method-assign, assignment]

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from dashboard.document import DOCUMENT_ROUTES
 from dashboard.doors import DoorsShut, ask_nobody_for_our_address
-from dashboard.late_clicks import leave_out_late_clicks
+from dashboard.hearing import hear_what_is_meant
 from dashboard.problems import show_script_error
 from dashboard.routes import ROUTES
 
@@ -22,7 +22,7 @@ DEFAULT_PORT = 8501
 def make_app() -> st.App:
     """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
     ask_nobody_for_our_address()
-    leave_out_late_clicks()
+    hear_what_is_meant()
     return st.App(
         SCRIPT,
         routes=[*ROUTES, *DOCUMENT_ROUTES],

@@ -1,0 +1,54 @@
+"""What a run says of where it was asked from, and what it forgets when the reader came by Back or Forward."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from streamlit.proto.ClientState_pb2 import ContextInfo
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.runtime.state import SafeSessionState, SessionState
+
+from dashboard import hearing
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queries that a run on /sample?model=a tells its browser."""
+    queries: list[str] = []
+    where = ContextInfo(url="http://127.0.0.1:8501/sample#7")
+    run = SimpleNamespace(
+        context_info=where, query_string="model=a", enqueue=lambda m: queries.append(m.page_info_changed.query_string)
+    )
+    monkeypatch.setattr(hearing, "get_script_run_ctx", lambda: run)
+    return queries
+
+
+def test_a_run_tells_where_it_was_asked_from_and_keeps_its_query(told: list[str]) -> None:
+    hearing.tell_where_asked()
+    assert [unquote(query) for query in told] == ["model=a&asked-from=/sample#7"]
+
+
+def test_what_a_browser_says_back_of_it_is_no_part_of_the_query(told: list[str]) -> None:
+    hearing.tell_where_asked()
+    assert hearing.without_mark(told[0]) == "model=a"
+    assert hearing.without_mark("") == ""
+
+
+def test_the_runs_that_follow_from_one_wish_have_its_number() -> None:
+    first, second = (RerunData(context_info=ContextInfo(url="http://127.0.0.1:8501/sample")) for _ in range(2))
+    url = hearing.numbered(first).context_info.url  # type: ignore[union-attr]
+    assert hearing.numbered(first).context_info.url == url  # type: ignore[union-attr]
+    assert hearing.numbered(second).context_info.url != url  # type: ignore[union-attr]
+
+
+def test_back_keeps_what_widgets_wrote_into_the_address_of_the_page_it_leads_to() -> None:
+    state: Any = SessionState()
+    state.query_params.bind_widget("status", "list-status", "string_value", "list")
+    safe = SafeSessionState(state, lambda: None)
+    hearing.forget_where_widgets_wrote(safe)
+    state.query_params.populate_from_query_string("status=Done&marked=a", {"main", "list"})
+    state.query_params.remove_stale_bindings(frozenset())
+    assert state.query_params.to_dict() == {"status": "Done", "marked": "a"}
