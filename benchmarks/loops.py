@@ -80,7 +80,7 @@ def opened_lesson(home: Path) -> Lesson:
     split = split_simulations(dataset.n_simulations, config.data.train_split, config.data.split_seed)
     transform = fit_transform(dataset, split.train)
     chosen = dataset.maps_of(split.train)
-    scaled = WCDM6.to_unit(dataset.theta[dataset.simulation_of(chosen)]).astype(np.float32)
+    scaled = WCDM6.to_unit(dataset.theta[dataset.row_of(chosen)]).astype(np.float32)
     return Lesson(RunData(dataset, split, transform), transform.forward(maps=dataset.maps[chosen]), scaled)
 
 

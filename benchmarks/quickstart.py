@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     held_out = np.array(sorted(split.validation + split.test))
     theta = dataset.theta[held_out]
     suite = power_spectrum(dataset.maps, _box(dataset))
-    by_simulation = band_average(suite).reshape(dataset.n_simulations, dataset.maps_per_simulation, -1).mean(axis=1)
+    by_simulation = band_average(suite).reshape(dataset.n_simulations, dataset.maps_per_row, -1).mean(axis=1)
     truth = fit_smoothed_truth(dataset.space.to_unit(dataset.theta), by_simulation, dataset.space)
     smooth = truth.predict(dataset.space.to_unit(theta))
     rng = np.random.default_rng(arguments.seed)
@@ -94,7 +94,7 @@ def _run(arguments: argparse.Namespace) -> int:
     own = [250, 50] if run.config.sampling.method == "ddim" else [run.config.steps()[1]]
     for steps in arguments.steps or own:
         began = time.monotonic()
-        spectrum = _generated(run, theta, arguments.maps or dataset.maps_per_simulation, steps, arguments.seed)
+        spectrum = _generated(run, theta, arguments.maps or dataset.maps_per_row, steps, arguments.seed)
         powers = band_average(spectrum).reshape(len(theta), -1, smooth.shape[1]).mean(axis=1)
         lines.append(Line(f"generated, {_drawn(run, steps)}", ratio_of_means(powers, smooth, rng)))
         spectra[steps] = spectrum
@@ -138,7 +138,7 @@ def _floor(dataset: MapDataset, held_out: NDArray[np.int64], seed: int) -> Float
         phases = map_seed(seed, int(row))
         positions, _ = evolve(cosmology, dataset.grid, _box(dataset), phases, torch.device("cpu"))
         box = density(positions, dataset.grid)
-        maps = slab_maps(box, dataset.maps_per_simulation // 3, cosmology.Omega_m, _box(dataset))
+        maps = slab_maps(box, dataset.maps_per_row // 3, cosmology.Omega_m, _box(dataset))
         powers.append(band_average(power_spectrum(maps, _box(dataset))).mean(axis=0))
         print(f"\rsimulating the floor {number + 1}/{len(held_out)}", end="", file=sys.stderr)
     print(file=sys.stderr)

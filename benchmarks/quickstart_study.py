@@ -121,7 +121,7 @@ class Study:
         self.theta = self.dataset.theta[self.held_out]
         self.box = float(self.dataset.box_size or 1.0)
         powers = band_average(power_spectrum(self.dataset.maps, self.box))
-        self.true = powers.reshape(self.dataset.n_simulations, self.dataset.maps_per_simulation, -1).mean(axis=1)
+        self.true = powers.reshape(self.dataset.n_simulations, self.dataset.maps_per_row, -1).mean(axis=1)
         space = self.dataset.space
         self.fit = fit_smoothed_truth(space.to_unit(self.dataset.theta), self.true, space)
         self.smooth = self.fit.predict(space.to_unit(self.theta))
@@ -142,7 +142,7 @@ class Study:
         self, name: str, config: ExperimentConfig, minutes: float, epochs: int | None, folder: Path, text: str
     ) -> Score:
         seconds, parameters = self._speed(config)
-        n_steps = -(-len(self.split.train) * self.dataset.maps_per_simulation // config.training.batch_size)
+        n_steps = -(-len(self.split.train) * self.dataset.maps_per_row // config.training.batch_size)
         epochs = epochs or max(1, round(minutes * 60 / (seconds * n_steps)))
         plain = config.to_dict()
         plain["training"] |= {"num_epochs": epochs, "sample_every": epochs}
@@ -222,7 +222,7 @@ class Study:
             seed = map_seed(self.seed + 1, int(row))
             positions, _ = evolve(cosmology, self.dataset.grid, self.box, seed, torch.device("cpu"))
             box = density(positions, self.dataset.grid)
-            maps.append(slab_maps(box, self.dataset.maps_per_simulation // 3, cosmology.Omega_m, self.box))
+            maps.append(slab_maps(box, self.dataset.maps_per_row // 3, cosmology.Omega_m, self.box))
             print(f"\rsimulating the floor {number + 1}/{len(self.held_out)}", end="", file=sys.stderr)
         print(file=sys.stderr)
         return np.concatenate([np.asarray(one, dtype=np.float32) for one in maps])

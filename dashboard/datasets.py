@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.markup import Readout
 from dashboard.words import NOTHING, Amount, duration, size
+from focus_core.data.answers import Answers
 from focus_core.data.checking import open_path
 from focus_core.errors import UserError
 from focus_core.suites import suite_bytes, suite_maps
@@ -18,7 +19,7 @@ from focus_store.settings import Settings
 _LEAST_SECONDS_A_BOX = 0.01
 
 
-def check_at_once(settings: Settings, path: str, params: str | None, space: str | None, box: float | None) -> None:
+def check_at_once(settings: Settings, path: str, params: str | None, answers: Answers) -> None:
     """Headers, labels and the number of rows, as `focus data check` says them, while the person still looks.
 
     Pixels and hashes are a worker's work. With a broker that is a server the files may lie on another machine only:
@@ -27,7 +28,7 @@ def check_at_once(settings: Settings, path: str, params: str | None, space: str 
     place = Path(path).expanduser()
     if not place.exists() and not settings.broker_url.startswith("filesystem://"):
         return
-    open_path(place, None if params is None else Path(params).expanduser(), space, box)
+    open_path(place, None if params is None else Path(params).expanduser(), answers)
 
 
 def default_name(path: str) -> str:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from focus_core.catalogue.methods import METHODS, SPACINGS, Method
 from focus_core.catalogue.networks import NETWORKS, ONLY_FOR
 from focus_core.catalogue.samplers import SAMPLERS, most_steps
-from focus_core.config_fields import Integer, Number, Section, Text
+from focus_core.config_fields import Integer, Number, Section, StoredAs, Text
 from focus_core.config_methods import (
     DiffusionSection,
     EDMSection,
@@ -87,6 +87,24 @@ class DataSection(Section):
         title="Box side",
         description="Side of the periodic box; known from the dataset, or 25 for CAMELS files.",
         json_schema_extra={"unit": "Mpc/h"},
+    )
+    slab_depth: Number | None = Field(
+        None,
+        gt=0,
+        le=LARGEST_BOX,
+        title="Slab depth",
+        description="Depth that a map is summed over; known from the dataset, or 5 for CAMELS files.",
+        json_schema_extra={"unit": "Mpc/h"},
+    )
+    stored_as: StoredAs | None = Field(
+        None,
+        title="Stored as",
+        description="What the file holds if not the field itself: log10 of it, or the overdensity (δ or 1 + δ).",
+    )
+    independent_realisations: bool | None = Field(
+        None,
+        title="Independent realisations",
+        description="Rows of one θ are boxes of their own, so that a split may part them; else they stay together.",
     )
     parameter_space: Text | None = Field(
         None, title="Parameter space", description="Names and ranges of θ; known from the dataset or the CAMELS set."

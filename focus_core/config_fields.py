@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -36,6 +36,9 @@ def _text(value: Any) -> Any:
 Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_text)]
+
+# What a file of maps holds where it does not hold the field itself: log10 of it, or its overdensity (δ or 1 + δ).
+StoredAs = Literal["log10", "overdensity"]
 
 
 class Section(BaseModel):

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from focus_core.config_fields import StoredAs
+from focus_core.data.answers import Answers
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import open_folder
-from focus_core.data.opening import open_pair
+from focus_core.data.opening import open_pair, with_answers
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
 from focus_core.parameters import WCDM6, ParameterSpace, check_reach
@@ -33,21 +35,26 @@ def open_dataset(
     *,
     parameter_space: str | None = None,
     box_size: float | None = None,
+    slab_depth: float | None = None,
+    stored_as: StoredAs | None = None,
+    independent_realisations: bool | None = None,
 ) -> MapDataset:
     """Maps and their θ, memory-mapped: a dataset folder, or a file of maps with the table of its parameters.
 
-    Of the result, `maps` (n_maps, N, N) and `theta` (n_simulations, d) are arrays, `space` names the columns of θ,
-    `box_size` is in Mpc/h and `unit` that of a pixel. `parameter_space` and `box_size` [Mpc/h] are needed for a pair of
-    files that does not say them; CAMELS Multifield files do. Raises UserError for what is missing or mislabelled.
+    Of the result, `maps` (n_maps, N, N) and `theta` (n_rows, d) are arrays, `simulation` (n_rows,) says which rows are
+    of one simulation, `space` names the columns of θ, `box_size` is in Mpc/h and `unit` that of a pixel.
+    `parameter_space`, `box_size` and `slab_depth` [Mpc/h] are needed for a pair of files that does not say them;
+    CAMELS Multifield files do. Raises UserError for what is missing or mislabelled.
     """
+    answers = Answers(parameter_space, box_size, slab_depth, stored_as, independent_realisations)
     if params is not None:
-        return open_pair(expanded(maps), expanded(params), parameter_space, box_size)
+        return open_pair(expanded(maps), expanded(params), answers)
     folder = expanded(maps)
     if not folder.is_dir():
         raise UserError(f"maps: {folder} is no dataset folder; for a file of maps, give `params` too.")
     if parameter_space is not None or box_size is not None:
         raise UserError(f"{folder}: a dataset folder says its own parameter space and box; leave them out.")
-    return open_folder(folder)
+    return with_answers(open_folder(folder), answers)
 
 
 def simulate(

@@ -246,21 +246,34 @@ def _feedback(name: str, label: str, tex: str, low: float, high: float) -> Param
 # The six of Quijote's nwLH set without neutrinos, which CosmoGridV1 varies too (arXiv 2209.04662).
 WCDM6 = ParameterSpace("wcdm6", (_OMEGA_M, _OMEGA_B, _H, _N_S, _SIGMA_8, _W0))
 
-# The latin-hypercube sets of CAMELS in the column order of its Multifield Dataset (arXiv 2109.10915).
-CAMELS_LH6 = ParameterSpace(
-    "camels_lh6",
-    (
-        _OMEGA_M,
-        _SIGMA_8,
-        _feedback("A_SN1", "ASN1", r"A_\mathrm{SN1}", 0.25, 4.0),
-        _feedback("A_AGN1", "AAGN1", r"A_\mathrm{AGN1}", 0.25, 4.0),
-        _feedback("A_SN2", "ASN2", r"A_\mathrm{SN2}", 0.5, 2.0),
-        _feedback("A_AGN2", "AAGN2", r"A_\mathrm{AGN2}", 0.5, 2.0),
-    ),
-    fixed={"Omega_b": 0.049, "h": 0.6711, "n_s": 0.9624, "w0": -1.0},
-)
+_CAMELS_COSMOLOGY = (_OMEGA_M, _SIGMA_8)
+_CAMELS_FIXED = {"Omega_b": 0.049, "h": 0.6711, "n_s": 0.9624, "w0": -1.0}
 
-SPACES: Mapping[str, ParameterSpace] = {space.name: space for space in (WCDM6, CAMELS_LH6)}
+
+def _camels(name: str, strongest_agn2: float) -> ParameterSpace:
+    return ParameterSpace(
+        name,
+        (
+            *_CAMELS_COSMOLOGY,
+            _feedback("A_SN1", "ASN1", r"A_\mathrm{SN1}", 0.25, 4.0),
+            _feedback("A_AGN1", "AAGN1", r"A_\mathrm{AGN1}", 0.25, 4.0),
+            _feedback("A_SN2", "ASN2", r"A_\mathrm{SN2}", 0.5, 2.0),
+            _feedback("A_AGN2", "AAGN2", r"A_\mathrm{AGN2}", 1.0 / strongest_agn2, strongest_agn2),
+        ),
+        fixed=_CAMELS_FIXED,
+    )
+
+
+# The latin-hypercube sets of CAMELS in the column order of its Multifield Dataset (arXiv 2109.10915).
+CAMELS_LH6 = _camels("camels_lh6", 2.0)
+# Those of the suites whose official tables (Info_*) let A_AGN2 reach 4: Astrid, Magneticum, EAGLE.
+CAMELS_LH6_AGN4 = _camels("camels_lh6_agn4", 4.0)
+# N-body sets keep six columns, of which the four A have no effect: only Omega_m and sigma_8 are conditioned on.
+CAMELS_NBODY2 = ParameterSpace("camels_nbody2", _CAMELS_COSMOLOGY, fixed=_CAMELS_FIXED)
+
+SPACES: Mapping[str, ParameterSpace] = {
+    space.name: space for space in (WCDM6, CAMELS_LH6, CAMELS_LH6_AGN4, CAMELS_NBODY2)
+}
 
 
 def parameter_space(name: str) -> ParameterSpace:

@@ -58,13 +58,20 @@ class Datasets(Requests):
         params: str | None = None,
         space: str | None = None,
         box: float | None = None,
+        depth: float | None = None,
+        stored_as: str | None = None,
+        independent: bool | None = None,
     ) -> str:
         """Ask a worker to check the dataset at `path`, measure it and enter it as `name`; the job's id.
 
-        A check of the same name that waits or runs answers this request too. UserError for a name that cannot be, or
-        that another dataset has; KnownDataset for a path that is in the record under another name.
+        `box` and `depth` of a slab are in Mpc/h; what is None the files say themselves. A check of the same name that
+        waits or runs answers this request too. UserError for a name that cannot be, or that
+        another dataset has; KnownDataset for a path that is in the record under another name.
         """
-        return self.request_job(ADD, {"name": name, "path": path, "params": params, "space": space, "box": box})
+        arguments = {"name": name, "path": path, "params": params, "space": space, "box": box}
+        later = {"depth": depth, "stored_as": stored_as, "independent": independent or None}
+        arguments |= {key: value for key, value in later.items() if value is not None}
+        return self.request_job(ADD, arguments)
 
     def dataset(self, name: str) -> DatasetRow:
         with self.reading() as session:

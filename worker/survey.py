@@ -16,13 +16,14 @@ import numpy as np
 
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import PROGRESS
+from focus_core.commands.data import add_answers, answers_of
 from focus_core.data.atomic import write_text
 from focus_core.data.checking import file_hashes, open_path
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import MAPS, PARAMS, Description, is_folder, open_folder, write_description, write_params
+from focus_core.data.words import rows_in_words
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
-from focus_core.mistakes import check_box
 from focus_core.statistics.survey import survey_dataset
 from worker.jobs.dataset_check import ARRAYS, LINK, RESULT, SHEETS
 
@@ -38,12 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="what the laboratory calls it")
     parser.add_argument("--params", type=Path, help="parameters of a maps file")
     parser.add_argument("--space", help="parameter space of a maps file")
-    parser.add_argument("--box", type=float, help="side of the box in Mpc/h")
+    add_answers(parser)
     given = parser.parse_args(argv)
     try:
-        if given.box is not None:
-            check_box(given.box, "box:")
-        run(open_path(given.path.expanduser(), given.params, given.space, given.box), given.name, given.out)
+        run(open_path(given.path.expanduser(), given.params, answers_of(given)), given.name, given.out)
     except UserError as error:
         print(f"{DATASET_CHECK.mistake}{error}", file=sys.stderr, flush=True)
         return EXIT_USER_MISTAKE
@@ -76,13 +75,18 @@ def run(dataset: MapDataset, name: str, out: Path) -> None:
     about = {
         "field": dataset.field,
         "redshift": dataset.redshift,
-        "maps_per_simulation": dataset.maps_per_simulation,
+        "maps_per_simulation": int(dataset.maps_each.max()),
         "normalised": dataset.normalised,
-        "warnings": list(dataset.warnings),
+        "slab_depth": dataset.slab_depth,
+        "stored_as": dataset.stored_as,
+        "independent_realisations": dataset.independent_realisations,
+        "rows": rows_in_words(dataset),
+        "warnings": [*dataset.warnings, *survey.findings.warnings],
+        "remarks": [*dataset.remarks, *survey.findings.remarks],
         "files": stamps,
         "sha256": {str(file): hashes[file.name] for file in (dataset.maps_file, dataset.params_file)},
-        "columns": sheet_columns(min(dataset.maps_per_simulation, _SHOWN_MAPS)),
-        "shown_maps": min(dataset.maps_per_simulation, _SHOWN_MAPS),
+        "columns": sheet_columns(min(int(dataset.maps_each.max()), _SHOWN_MAPS)),
+        "shown_maps": min(int(dataset.maps_each.max()), _SHOWN_MAPS),
         "range": [low, high],
         "simulations": shown,
         **survey.statistics(),
@@ -106,9 +110,8 @@ def _draw_sheets(dataset: MapDataset, folder: Path, low: float, high: float) -> 
     """A picture a simulation, of simulations spread evenly over the set; which ones."""
     chosen = np.unique(np.linspace(0, dataset.n_simulations - 1, _SHOWN_SIMULATIONS).astype(int))
     for simulation in chosen:
-        first = int(simulation) * dataset.maps_per_simulation
-        last = first + min(dataset.maps_per_simulation, _SHOWN_MAPS)
-        maps = np.array(dataset.maps[first:last], dtype=np.float64)
+        shown = dataset.sisters_of(int(dataset.first_rows[simulation]))[:_SHOWN_MAPS]
+        maps = np.array(dataset.maps[shown], dtype=np.float64)
         picture = render_sheet(maps, low, high, normalised=dataset.normalised)
         (folder / f"{simulation:06d}.webp").write_bytes(picture)
     return [int(simulation) for simulation in chosen]
@@ -130,11 +133,14 @@ def _link(dataset: MapDataset, hashes: dict[str, str], name: str, link: Path) ->
         unit=dataset.unit,
         box_size=dataset.box_size,
         redshift=dataset.redshift,
-        maps_per_simulation=dataset.maps_per_simulation,
+        maps_per_simulation=dataset.maps_per_row,
         space=dataset.space,
         periodic=dataset.periodic,
         normalised=dataset.normalised,
         provenance=dataset.provenance | {"maps": str(dataset.maps_file), "parameters": str(dataset.params_file)},
+        slab_depth=dataset.slab_depth,
+        stored_as=dataset.stored_as,
+        independent_realisations=bool(dataset.independent_realisations),
     )
     write_description(link, about)
     return link, open_folder(link).digest

@@ -12,6 +12,7 @@ from dashboard.markup import readouts, section
 from dashboard.record import record
 from dashboard.state import dataset_link, keep
 from focus_core.catalogue.job_kinds.simulation import SIMULATION
+from focus_core.data.answers import Answers
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
@@ -54,7 +55,8 @@ def _add() -> None:
     try:
         if not path:
             raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
-        check_at_once(Settings.from_environment(), path, params, space, box)
+        answers = Answers(space, box)
+        check_at_once(Settings.from_environment(), path, params, answers)
         record().request_dataset(state["add-name"] or default_name(path), path, params=params, space=space, box=box)
     except UserError as error:
         state["add-error"], state["add-known"] = str(error), error.name if isinstance(error, KnownDataset) else ""

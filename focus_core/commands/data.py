@@ -1,68 +1,134 @@
-"""`focus data check`: is this dataset what it says it is?"""
+"""`focus data check`: is this dataset what it says it is? `focus data new`: describe one that does not say it."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from focus_core.config_fields import StoredAs
 from focus_core.errors import UserError
 from focus_core.mistakes import check_box
 from focus_core.paths import expanded
 
 if TYPE_CHECKING:
+    from focus_core.data.answers import Answers
+    from focus_core.data.checks import PixelReport, Progress
     from focus_core.data.dataset import MapDataset
 
-SUMMARY = "check a dataset: shapes, values, parameter columns"
+SUMMARY = "check a dataset: shapes, values, parameter columns; or describe one"
+# What a folder says of itself; the other options add what it may leave open.
+_OF_FILES = ("params", "space", "box")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="read every map and every label once, and report")
     check.add_argument(
-        "path", type=Path, metavar="PATH", help="a dataset folder, a CAMELS maps file, or a .npy file of maps"
+        "path", type=Path, metavar="PATH", help="a dataset folder, a CAMELS maps file, or a file of maps"
     )
     check.add_argument("--params", type=Path, help="parameters of a maps file (default: found by CAMELS' names)")
-    check.add_argument("--space", help="parameter space of a maps file (default for CAMELS files: camels_lh6)")
-    check.add_argument("--box", type=float, help="side of the box in Mpc/h, where the files do not say it")
+    check.add_argument("--space", help="parameter space of a maps file (default for CAMELS files: by suite and set)")
+    add_answers(check)
+
+
+def add_answers(parser: argparse.ArgumentParser) -> None:
+    """Facts of the data that files may leave open."""
+    parser.add_argument("--box", type=float, help="side of the box in Mpc/h, where the files do not say it")
+    parser.add_argument("--depth", type=float, help="depth of the slabs in Mpc/h (CAMELS in 25 Mpc/h: 5)")
+    parser.add_argument(
+        "--stored-as", choices=get_args(StoredAs), help="the file holds log10 of the field, or δ or 1 + δ"
+    )
+    parser.add_argument(
+        "--independent", action="store_true", help="rows of one θ are boxes of other phases, which a split may part"
+    )
+
+
+def answers_of(arguments: argparse.Namespace) -> Answers:
+    from focus_core.data.answers import Answers
+
+    for name in ("box", "depth"):
+        if getattr(arguments, name) is not None:
+            check_box(getattr(arguments, name), f"--{name}:")
+    return Answers(
+        getattr(arguments, "space", None),
+        arguments.box,
+        arguments.depth,
+        arguments.stored_as,
+        True if arguments.independent else None,
+    )
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    from focus_core.data.checking import file_hashes, params_beside
-    from focus_core.data.checks import scan_pixels
+    try:
+        _check(arguments)
+    except UserError as error:
+        # The sentences name the keys of a configuration; here they are options.
+        raise UserError(_in_options(str(error))) from error
+    return None
 
-    if arguments.box is not None:
-        check_box(arguments.box, "--box:")
-    path = expanded(arguments.path)
-    options = [name for name in ("params", "space", "box") if getattr(arguments, name) is not None]
+
+def _check(arguments: argparse.Namespace) -> None:
+    from focus_core.data.checking import file_hashes, open_path, params_beside
+    from focus_core.data.checks import scan_pixels
+    from focus_core.data.mass import check_mass
+
+    path, answers = expanded(arguments.path), answers_of(arguments)
+    options = [name for name in _OF_FILES if getattr(arguments, name) is not None]
     if options:
         _check_options(path, options)
     if path.is_file() and (arguments.params or params_beside(path)) is None:
         if options:
             raise UserError(f"--{options[0]}: {path} has no parameters to check it with; give --params too.")
-        return _report_bare_maps(path)
-    dataset = _open(path, arguments)
-    hashes = file_hashes(dataset)
-    _report(dataset, hashes)
-    pixels = scan_pixels(dataset)
-    unit = dataset.unit or ("normalised" if dataset.normalised else "unit unknown")
-    print(f"pixels        {pixels.minimum:.6g} to {pixels.maximum:.6g}, mean {pixels.mean:.6g} ({unit})")
-    print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
-    print("every check passed")
-    return None
+        _report_bare_maps(path, answers)
+        return
+    dataset = open_path(path, arguments.params, answers)
+    _report(dataset)
+    with _progress("reading maps", "map") as progress:
+        pixels = scan_pixels(dataset, progress)
+    findings = check_mass(dataset, pixels.map_means)
+    with _progress("hashing", "B") as progress:
+        hashes = file_hashes(dataset, progress)
+    _report_content(dataset, pixels, hashes)
+    for remark in (*dataset.remarks, *findings.remarks):
+        print(f"judged        {_in_options(remark)}")
+    _conclude((*dataset.warnings, *findings.warnings))
 
 
-def _open(path: Path, arguments: argparse.Namespace) -> MapDataset:
-    """The dataset; its mistakes named by the options of this command rather than by the keys of a configuration."""
-    from focus_core.data.checking import open_path
+def _in_options(sentence: str) -> str:
+    from focus_core.data.answers import in_options
 
-    try:
-        return open_path(path, arguments.params, arguments.space, arguments.box)
-    except UserError as error:
-        sentence = str(error)
-        for key, option in {"data.box_size:": "--box:", "data.parameter_space:": "--space:"}.items():
-            sentence = sentence.replace(key, option)
-        raise UserError(sentence) from error
+    return in_options(sentence)
+
+
+def _conclude(warnings: tuple[str, ...]) -> None:
+    """Warnings are lines that begin so; what is refused never comes here."""
+    for warning in warnings:
+        print(f"warning       {_in_options(warning)}")
+    number = f", with {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
+    print(f"every check passed{number}")
+
+
+@contextlib.contextmanager
+def _progress(what: str, unit: str) -> Iterator[Progress]:
+    """A bar on standard error; Ctrl-C and SIGTERM end the work at the next piece, with exit code 3."""
+    from tqdm import tqdm
+
+    from focus_core.training.stopping import StopSwitch
+
+    stop = StopSwitch()
+    stop.listen()
+    with tqdm(desc=what, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, delay=1.0) as bar:
+
+        def progress(done: int, total: int) -> None:
+            stop.check()
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
 
 
 def _check_options(path: Path, options: list[str]) -> None:
@@ -75,39 +141,49 @@ def _check_options(path: Path, options: list[str]) -> None:
         raise UserError(f"--params: belongs to a file of maps, but {path} is a folder; name the .npy file in it.")
 
 
-def _report(dataset: MapDataset, hashes: dict[str, str]) -> None:
+def _report(dataset: MapDataset) -> None:
+    from focus_core.data.words import rows_in_words, simulations_in_words
+
     box = f"{dataset.box_size:g} Mpc/h" if dataset.box_size else "box unknown"
-    print(f"{dataset.name}: {dataset.field}, z = {dataset.redshift:g}, {box}")
-    print(
-        f"maps          {dataset.n_maps} of {dataset.grid}², {dataset.n_simulations} simulations, "
-        f"{dataset.maps_per_simulation} maps each"
-    )
+    depth = f", slabs of {dataset.slab_depth:g} Mpc/h" if dataset.slab_depth else ""
+    stored = f", stored as {dataset.stored_as}" if dataset.stored_as else ""
+    print(f"{dataset.name}: {dataset.field}, z = {dataset.redshift:g}, {box}{depth}{stored}")
+    print(f"maps          {dataset.n_maps} of {dataset.grid}², {simulations_in_words(dataset)}")
+    if words := rows_in_words(dataset):
+        print(f"rows          {words}")
     print(f"parameters    {dataset.space.name}")
     for p, column in zip(dataset.space.parameters, dataset.theta.T, strict=True):
         print(f"  {p.name:<11} {column.min():.6g} to {column.max():.6g}, prior [{p.minimum:g}, {p.maximum:g}]")
     print(f"digest        {dataset.digest}")
+
+
+def _report_content(dataset: MapDataset, pixels: PixelReport, hashes: dict[str, str]) -> None:
     for name, digest in hashes.items():
         print(f"sha256        {digest}  {name}")
-    for warning in dataset.warnings:
-        print(f"warning       {warning}")
+    unit = dataset.unit or ("normalised" if dataset.normalised else "unit unknown")
+    print(f"pixels        {pixels.minimum:.6g} to {pixels.maximum:.6g}, mean {pixels.mean:.6g} ({unit})")
+    print(f"zero pixels   {100 * pixels.zero_fraction:.3g} %")
 
 
-def _report_bare_maps(path: Path) -> int | None:
+def _report_bare_maps(path: Path, answers: Answers) -> None:
     """Maps without labels: shape and pixels alone."""
     import numpy as np
 
     from focus_core.data.checks import check_pixels
     from focus_core.data.dataset import CHUNK_PIXELS
     from focus_core.data.files import open_maps
+    from focus_core.data.stored import let_go, read_as
 
-    maps = open_maps(path)
+    maps = read_as(open_maps(path), answers.stored_as, path)
     step = max(1, CHUNK_PIXELS // maps.shape[-1] ** 2)
     low, high = float("inf"), float("-inf")
-    for first in range(0, len(maps), step):
-        piece = np.array(maps[first : first + step], dtype=np.float64)
-        check_pixels(piece, first, path, physical="normali" not in path.name.lower())
-        low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+    with _progress("reading maps", "map") as progress:
+        for first in range(0, len(maps), step):
+            piece = np.array(maps[first : first + step], dtype=np.float64)
+            check_pixels(piece, first, path, physical="normali" not in path.name.lower())
+            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+            progress(first + len(piece), len(maps))
+            let_go(maps)
     print(f"{path.name}: {len(maps)} maps of {maps.shape[-1]}², {maps.dtype}")
     print(f"pixels        {low:.6g} to {high:.6g}")
     print("every check passed; there are no parameters to check (give --params and --space)")
-    return None

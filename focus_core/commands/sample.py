@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLER_TITLES, most_steps
-from focus_core.data.files import read_table
 from focus_core.data.labels import own_name
+from focus_core.data.tables import read_table
 from focus_core.errors import DISK_FULL, UserError
 from focus_core.parameters import ParameterSpace, check_reach
 from focus_core.training.stopping import StopSwitch

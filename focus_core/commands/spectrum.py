@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from focus_core.errors import UserError
 
@@ -16,9 +19,12 @@ SUMMARY = "measure the power spectrum P(k) of maps"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "maps", type=Path, metavar="MAPS.npy", help="physical maps (n, N, N) or (N, N), not overdensities"
+        "maps",
+        type=Path,
+        metavar="MAPS",
+        help="physical maps (n, N, N) or (N, N), no overdensities: .npy, .npz (of `focus sample`), HDF5 or FITS",
     )
-    parser.add_argument("--box", type=float, required=True, help="side of the box in Mpc/h")
+    parser.add_argument("--box", type=float, help="side of the box in Mpc/h, where the file does not say it")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="map,k,power,n_modes,error")
     parser.add_argument(
         "--mean",
@@ -30,20 +36,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.data.atomic import check_writable, write_text
-    from focus_core.data.files import open_array, without_channel
+    from focus_core.data.files import open_stack
     from focus_core.statistics.power import power_spectrum
 
-    maps = without_channel(open_array(arguments.maps))
+    maps = open_stack(arguments.maps)
+    box = _box(arguments.maps, arguments.box)
     if arguments.out.exists() and arguments.out.samefile(arguments.maps):
         raise UserError(f"--out: {arguments.out} is the file of maps itself; choose another file.")
     check_writable(arguments.out, "--out")
-    spectrum = power_spectrum(maps, arguments.box, source=str(arguments.maps))
+    spectrum = power_spectrum(np.asarray(maps), box, source=str(arguments.maps))
     lines = _mean_lines(spectrum, arguments.maps) if arguments.mean else _lines(spectrum)
     try:
         write_text(arguments.out, "\n".join(lines) + "\n")
     except OSError as error:
         raise UserError(f"--out: {arguments.out} cannot be written ({error.strerror}).") from error
     return None
+
+
+def _box(path: Path, given: float | None) -> float:
+    """Side of the box [Mpc/h] that the file says, or else the option; UserError where they differ or none says it."""
+    from focus_core.data.containers import CONTAINERS, read_number
+
+    own = read_number(path, "box_size") if path.suffix.lower() in CONTAINERS else None
+    if own is None and given is None:
+        raise UserError(f"--box: {path} does not say the side of its box; give it in Mpc/h.")
+    if own is not None and given is not None and not math.isclose(own, given, rel_tol=1e-9):
+        raise UserError(f"--box: is {given:g}, but {path} was made in {own:g} Mpc/h; leave it out.")
+    return own if given is None or own is not None else given  # type: ignore[return-value]
 
 
 def _lines(spectrum: PowerSpectrum) -> list[str]:

@@ -7,27 +7,40 @@ The built-in simulator writes the same pair and puts its own box side in the sui
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.data.checks import maps_per_simulation
+from focus_core.data.answers import DESCRIBE, NOTHING_SAID, Answers
+from focus_core.data.camels import (
+    LENIENT_SETS,
+    MAPS_PER_SIMULATION,
+    Suite,
+    independent_by_name,
+    is_known_set,
+    sobol_parameters,
+)
+from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
-from focus_core.data.files import Table, fingerprint, open_maps, read_table
+from focus_core.data.files import fingerprint, open_maps
 from focus_core.data.labels import check_columns, check_means, check_prior, outside_prior
+from focus_core.data.simulations import blocks_of_one
+from focus_core.data.stored import MEAN_DENSITY, read_as
+from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
-from focus_core.parameters import CAMELS_LH6, ParameterSpace
+from focus_core.parameters import CAMELS_LH6, CAMELS_NBODY2, ParameterSpace, parameter_space
+from focus_core.yaml_text import parse_yaml, read_text
 
-CAMELS_BOX_SIZE = 25.0
-BUILT_IN_SUITE = "Nbody_FOCUSPM"
+PROVENANCE = "provenance.yaml"  # beside the pairs of the built-in simulator
 
 _NAME = re.compile(r"Maps_(?P<field>[A-Za-z]+)_(?P<suite>.+)_(?P<set>[A-Za-z0-9]+)_z=(?P<redshift>\d+\.\d+)\.npy")
-_SETS = ("LH", "1P", "CV", "EX", "BE", "SB28")
-# One cosmology, the ends of the ranges, and a set that leaves them on purpose: there, out of range is a warning.
-_LENIENT_SETS = ("CV", "1P", "EX")
 _UNITS = dict.fromkeys(("Mgas", "Mcdm", "Mstar", "Mtot", "HI"), SURFACE_DENSITY) | {
     "Vgas": "km/s",
     "Vcdm": "km/s",
@@ -49,9 +62,12 @@ class CmdName:
     redshift: float
 
     @property
+    def about(self) -> Suite:
+        return Suite(self.suite)
+
+    @property
     def box_size(self) -> float:
-        own = re.fullmatch(rf"{BUILT_IN_SUITE}-L([0-9.]+)n\d+", self.suite)
-        return float(own[1]) if own else CAMELS_BOX_SIZE
+        return self.about.box_size
 
     @property
     def params_file(self) -> str:
@@ -67,47 +83,163 @@ def parse_name(path: Path) -> CmdName | None:
     match = _NAME.fullmatch(path.name)
     if match is None:
         return None
-    if match["set"] not in _SETS:
-        raise UserError(f"{path}: the set '{match['set']}' in its name is not known; known are {', '.join(_SETS)}.")
+    if not is_known_set(match["set"]):
+        raise UserError(
+            f"{path}: the set '{match['set']}' in its name is not known; known are LH, 1P, CV, EX, BE and SB with a "
+            f"number. Give the file another name and {DESCRIBE}."
+        )
     return CmdName(match["field"], match["suite"], match["set"], float(match["redshift"]))
 
 
-def open_cmd(
-    maps_file: Path, params_file: Path, space: ParameterSpace = CAMELS_LH6, box_size: float | None = None
-) -> MapDataset:
-    """Open a pair of CMD files with every check of its labels; `box_size` overrides the 25 Mpc/h of CAMELS."""
+def open_cmd(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID) -> MapDataset:
+    """Open a pair of CMD files with every check of its labels; what the names leave open is asked for."""
     name = parse_name(maps_file)
     if name is None:
         raise UserError(f"{maps_file}: is not named like a CMD file, Maps_{{field}}_{{suite}}_{{set}}_z=0.00.npy.")
-    maps, table = open_maps(maps_file), read_table(params_file)
+    maps, table = read_as(open_maps(maps_file), answers.stored_as, maps_file), read_table(params_file)
+    space = name.about.space if answers.space is None else parameter_space(answers.space)
+    table, remarks = _used_columns(table, name, space)
     warnings = check_labels(table, name, space, params_file)
-    return MapDataset(
+    if name.about.is_nbody and space != CAMELS_NBODY2:
+        warnings.append(f"{params_file}: N-body maps know only Omega_m and sigma_8; the other labels have no effect.")
+    each = maps_per_row(len(maps), len(table.values), maps_file, params_file)
+    box, depth, doubts = _box_and_depth(name, maps_file, answers, each)
+    independent, rows_each = _independence(name, maps_file, table.values, each, answers)
+    dataset = MapDataset(
         name=maps_file.stem,
         maps=maps,
         theta=table.values,
         space=space,
-        box_size=known_box(name, maps_file, box_size),
-        unit=_UNITS.get(name.field),
+        box_size=box,
+        unit=MEAN_DENSITY if answers.stored_as == "overdensity" else _UNITS.get(name.field),
         field=name.field,
         redshift=name.redshift,
-        maps_per_simulation=maps_per_simulation(len(maps), len(table.values), maps_file, params_file),
+        maps_per_row=each,
         normalised=False,
         periodic=True,
         provenance=_provenance(name, maps_file),
-        digest=fingerprint(maps, params_file),
+        digest=fingerprint(maps, params_file, answers.stored_as),
         maps_file=maps_file,
         params_file=params_file,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *doubts),
+        remarks=remarks,
+        slab_depth=depth,
+        stored_as=answers.stored_as,
+        independent_realisations=independent,
+        rows_per_simulation=rows_each,
     )
+    return dataclasses.replace(dataset, warnings=(*dataset.warnings, *_doubts_of_number(dataset, name)))
 
 
 def known_box(name: CmdName, maps_file: Path, given: float | None) -> float:
-    """The box side; what the built-in simulator recorded cannot be contradicted, CAMELS' 25 Mpc/h can."""
-    if given is None or given == name.box_size:
+    """The box side; what the name says, or the suite is known for, cannot be contradicted."""
+    suite = name.about
+    if given is None or math.isclose(given, name.box_size, rel_tol=1e-9):
         return name.box_size
-    if name.suite.startswith(BUILT_IN_SUITE):
-        raise UserError(f"data.box_size: is {given:g}, but {maps_file.name} was made in {name.box_size:g} Mpc/h.")
+    if suite.stated_box is not None or suite.is_official:
+        unit = " (25000 is that in kpc/h)" if math.isclose(given, 1e3 * name.box_size) else ""
+        raise UserError(
+            f"data.box_size: is {given:g}, but {maps_file.name} was made in {name.box_size:g} Mpc/h{unit}; leave it "
+            "out, or give the file the name of its own suite."
+        )
     return given
+
+
+def _box_and_depth(
+    name: CmdName, maps_file: Path, answers: Answers, each: int
+) -> tuple[float, float | None, tuple[str, ...]]:
+    """Box side and depth of a slab [Mpc/h], and what is doubtful about them. UserError where one is unknown."""
+    suite, box = name.about, known_box(name, maps_file, answers.box_size)
+    depth = answers.slab_depth
+    if depth is None:
+        depth = suite.slab_depth if box == suite.box_size else None
+    if depth is None and suite.is_built_in and each % 3 == 0:
+        depth = 3.0 * box / each  # its slabs along three axes, each row a simulation
+    if depth is None and not suite.is_built_in:
+        raise UserError(
+            f"data.slab_depth: {maps_file.name} is of a box of {box:g} Mpc/h, whose slabs are of unknown depth; only "
+            "those of CAMELS in 25 Mpc/h are known, 5 Mpc/h deep. Give data.box_size and data.slab_depth [Mpc/h]."
+        )
+    if depth is not None:
+        check_slab_depth(depth, box)
+    doubts = []
+    if not (suite.is_official or suite.is_built_in or suite.stated_box or answers.box_size):
+        doubts.append(
+            f"{maps_file}: '{suite.name}' is no suite of CAMELS that is known; a box of {box:g} Mpc/h and slabs of "
+            f"{depth:g} Mpc/h are taken from the kind of name. Give data.box_size and data.slab_depth if they differ."
+        )
+    if suite.is_official and answers.slab_depth not in (None, suite.slab_depth):
+        doubts.append(f"{maps_file}: slabs of CAMELS are {suite.slab_depth:g} Mpc/h deep; {depth:g} was given.")
+    return box, depth, tuple(doubts)
+
+
+def _independence(
+    name: CmdName, maps_file: Path, theta: NDArray[np.float64], each: int, answers: Answers
+) -> tuple[str, int | None]:
+    """Why rows of one θ are boxes of their own ("" where they are not), and the rows of one box where place tells."""
+    if answers.independent_realisations is False:
+        return "", None
+    said = "data.independent_realisations says so" if answers.independent_realisations else ""
+    said = said or _recorded_realisations(name, maps_file, len(theta)) or independent_by_name(name.about, name.set)
+    if said and each == 1 and not name.about.is_built_in:
+        # A row for every map: the place of a map tells its box in an official set.
+        if blocks_of_one(theta, MAPS_PER_SIMULATION):
+            return said, MAPS_PER_SIMULATION
+        return (said, None) if answers.independent_realisations else ("", None)
+    return said, None
+
+
+def _recorded_realisations(name: CmdName, maps_file: Path, n_rows: int) -> str:
+    """Of a suite of our own: its provenance tells how often each θ was run, and with how many boxes in all."""
+    path = maps_file.with_name(PROVENANCE)
+    if not (name.about.is_built_in and path.is_file()):
+        return ""
+    plain, _ = parse_yaml(read_text(path), str(path))
+    provenance = plain.get("provenance") if isinstance(plain, dict) else None
+    return realisations_of_suite(provenance if isinstance(provenance, dict) else {}, n_rows, PROVENANCE)
+
+
+def realisations_of_suite(provenance: Mapping[str, Any], n_rows: int, source: str) -> str:
+    """The words of a suite of FOCUS that repeats θ with other phases, "" where it does not or the rows are others."""
+    suite = provenance.get("suite")
+    if not isinstance(suite, dict):
+        return ""
+    each, points = suite.get("realisations"), suite.get("simulations")
+    if not (isinstance(each, int) and isinstance(points, int)) or each < 2 or each * points != n_rows:
+        return ""
+    return f"{source} says that each θ was run with {each} initial phases"
+
+
+def _doubts_of_number(dataset: MapDataset, name: CmdName) -> tuple[str, ...]:
+    """Official sets have 15 maps a simulation: fewer are a part of a set, more are labels of too few rows."""
+    if not name.about.is_official or name.set in ("BE",):
+        return ()
+    most = dataset.maps_per_row if dataset.maps_per_row > 1 else int(dataset.maps_each.max())
+    if most > MAPS_PER_SIMULATION and not (dataset.maps_per_row == 1 and name.set == "CV"):
+        raise UserError(
+            f"{dataset.params_file}: gives {most} maps to a simulation, but official sets have {MAPS_PER_SIMULATION}: "
+            f"{dataset.n_maps} maps need a table of {-(-dataset.n_maps // MAPS_PER_SIMULATION)} simulations. It looks "
+            "cut, or is of another set; take the set's own table."
+        )
+    if most < MAPS_PER_SIMULATION:
+        return (
+            f"{dataset.maps_file}: has {most} maps of a simulation, but official sets have {MAPS_PER_SIMULATION}: "
+            "maps were left out, or the table is of another set.",
+        )
+    return ()
+
+
+def _used_columns(table: Table, name: CmdName, space: ParameterSpace) -> tuple[Table, tuple[str, ...]]:
+    """N-body sets keep six columns, of which the space takes the first two."""
+    if space != CAMELS_NBODY2 or table.values.shape[1] != len(CAMELS_LH6):
+        return table, ()
+    kept = len(space)
+    header = None if table.header is None else table.header[:kept]
+    remark = (
+        "only Omega_m and sigma_8 have an effect in N-body maps and are learned; the other columns of the table are "
+        "left out"
+    )
+    return Table(header, table.values[:, :kept]), (remark,)
 
 
 def check_labels(table: Table, name: CmdName, space: ParameterSpace, source: Path) -> list[str]:
@@ -115,17 +247,21 @@ def check_labels(table: Table, name: CmdName, space: ParameterSpace, source: Pat
     _refuse_raw(table, name, source)
     check_columns(table, space, source)
     _refuse_raw_scale(table.values, name, space, source)
-    if name.set in _LENIENT_SETS:
+    if name.set in LENIENT_SETS:
         return outside_prior(table.values, space, source)
     check_prior(table.values, space, source)
-    if name.set == "LH":
-        check_means(table.values, space, source)
-    return []
+    return check_means(table.values, space, source) if name.set == "LH" else []
 
 
 def _refuse_raw(table: Table, name: CmdName, source: Path) -> None:
-    if _RAW_HEADER in (table.header or ()) or table.values.shape[1] == _RAW_COLUMNS or name.set == "SB28":
-        raise UserError(_raw_sentence(source, f"{table.values.shape[1]} columns"))
+    found, many = table.values.shape[1], sobol_parameters(name.set)
+    if _RAW_HEADER in (table.header or ()) or found == _RAW_COLUMNS or name.set == "SB28":
+        raise UserError(_raw_sentence(source, f"{found} columns"))
+    if many is not None or name.about.has_own_parameters:
+        what = f"the set {name.set} varies {many} parameters" if many else f"{name.suite} has parameters of its own"
+        raise UserError(
+            f"{source}: {what}, for which FOCUS ships no names and ranges; {DESCRIBE}, which takes any number of them."
+        )
 
 
 def _refuse_raw_scale(theta: NDArray[np.float64], name: CmdName, space: ParameterSpace, source: Path) -> None:
@@ -141,13 +277,14 @@ def _refuse_raw_scale(theta: NDArray[np.float64], name: CmdName, space: Paramete
 def _raw_sentence(source: Path, found: str) -> str:
     return (
         f"{source}: the IllustrisTNG tables of 1P and SB28 hold raw values of the simulation code (3.6·A_SN1, "
-        f"7.4·A_SN2, 20·A_AGN2; found: {found}), which FOCUS does not read; convert them to camels_lh6 columns first."
+        f"7.4·A_SN2, 20·A_AGN2; found: {found}), which are not camels_lh6; convert them to its columns, or {DESCRIBE}, "
+        "which takes any number of parameters."
     )
 
 
 def _provenance(name: CmdName, maps_file: Path) -> dict[str, str | int]:
     """The files of CAMELS were remade in May 2024: size and date tell releases apart where no hash is at hand."""
-    source = "FOCUS particle-mesh simulation" if name.suite.startswith(BUILT_IN_SUITE) else "CAMELS Multifield Dataset"
+    source = "FOCUS particle-mesh simulation" if name.about.is_built_in else "CAMELS Multifield Dataset"
     return {
         "source": source,
         "suite": name.suite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.config_fields import StoredAs
+from focus_core.data.simulations import repeated_rows, simulations_of_rows
+from focus_core.data.stored import Maps, let_go
 from focus_core.parameters import ParameterSpace
 
 SURFACE_DENSITY = "(M☉/h)/(Mpc/h)²"
@@ -20,23 +24,28 @@ CHUNK_PIXELS = 2**22
 
 @dataclass(frozen=True)
 class MapDataset:
-    """Maps (n_maps, N, N) on disk and θ (n_simulations, d) in the order of `space`.
+    """Maps (n_maps, N, N) on disk and θ (n_rows, d), the rows of its table, in the order of `space`.
 
-    The maps of simulation s are the `maps_per_simulation` consecutive ones from s·maps_per_simulation on. `box_size` is
-    in Mpc/h, `unit` that of the pixels; both are None where they are unknown, as for maps that came `normalised`.
-    `digest` begins with "sha256:" (of the whole content, as recorded in a dataset folder) or "fingerprint:" (of the
-    labels, the header and 64 sampled maps: files of gigabytes are not hashed whenever they are opened).
+    The maps of row r are the `maps_per_row` consecutive ones from r·maps_per_row on. `simulation` (n_rows,) says which
+    simulation a row belongs to: rows of one θ are one simulation, unless `independent_realisations` (the words that
+    say so, "" otherwise) makes each its own. Splits name rows and never part a simulation.
+
+    `box_size` and `slab_depth` are in Mpc/h, `unit` is that of the pixels; all are None where they are unknown, as for
+    maps that came `normalised`. `stored_as` is how the file keeps what `maps` gives. `warnings` are told wherever the
+    dataset is opened, `remarks` where it is reported. `digest` begins with "sha256:" (of the whole content, as recorded
+    in a dataset folder) or "fingerprint:" (of the labels, the header and 64 sampled maps: files of gigabytes are not
+    hashed whenever they are opened).
     """
 
     name: str
-    maps: np.memmap
+    maps: Maps
     theta: NDArray[np.float64]
     space: ParameterSpace
     box_size: float | None
     unit: str | None
     field: str
     redshift: float
-    maps_per_simulation: int
+    maps_per_row: int
     normalised: bool
     periodic: bool
     provenance: dict[str, Any]
@@ -44,6 +53,16 @@ class MapDataset:
     maps_file: Path
     params_file: Path
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    slab_depth: float | None = None
+    stored_as: StoredAs | None = None
+    independent_realisations: str = ""
+    rows_per_simulation: int | None = None
+    simulation: NDArray[np.int64] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        labels = simulations_of_rows(self.theta, bool(self.independent_realisations), self.rows_per_simulation)
+        object.__setattr__(self, "simulation", labels)
 
     @property
     def n_maps(self) -> int:
@@ -55,20 +74,58 @@ class MapDataset:
         return int(self.maps.shape[-1])
 
     @property
-    def n_simulations(self) -> int:
+    def n_rows(self) -> int:
+        """Of the parameter table."""
         return int(self.theta.shape[0])
 
-    def maps_of(self, simulations: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-        """Indices of every map of these simulations, simulation by simulation."""
-        first = np.asarray(simulations, dtype=np.int64) * self.maps_per_simulation
-        return (first[:, None] + np.arange(self.maps_per_simulation)).ravel()
+    @property
+    def n_simulations(self) -> int:
+        return int(self.simulation.max()) + 1
 
-    def simulation_of(self, maps: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
-        """The simulation (row of θ) to which each map belongs."""
-        return np.asarray(maps, dtype=np.int64) // self.maps_per_simulation
+    @property
+    def simulation_theta(self) -> NDArray[np.float64]:
+        """θ of each simulation, (n_simulations, d)."""
+        return self.theta[self.first_rows]
+
+    @property
+    def first_rows(self) -> NDArray[np.int64]:
+        """The first row of each simulation, (n_simulations,)."""
+        return np.unique(self.simulation, return_index=True)[1].astype(np.int64)
+
+    @property
+    def map_simulation(self) -> NDArray[np.int64]:
+        """The simulation of each map, (n_maps,)."""
+        return np.repeat(self.simulation, self.maps_per_row)
+
+    @property
+    def maps_each(self) -> NDArray[np.int64]:
+        """Maps of each simulation, (n_simulations,)."""
+        return np.bincount(self.simulation).astype(np.int64) * self.maps_per_row
+
+    @property
+    def repeated_rows(self) -> int:
+        """Rows whose θ another row before them has."""
+        return repeated_rows(self.theta)
+
+    def maps_of(self, rows: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+        """Indices of every map of these rows, row by row."""
+        first = np.asarray(rows, dtype=np.int64) * self.maps_per_row
+        return (first[:, None] + np.arange(self.maps_per_row)).ravel()
+
+    def sisters_of(self, row: int) -> NDArray[np.int64]:
+        """Indices of every map of the simulation to which this row belongs."""
+        return self.maps_of(np.flatnonzero(self.simulation == self.simulation[row]))
+
+    def row_of(self, maps: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+        """The row of θ to which each map belongs."""
+        return np.asarray(maps, dtype=np.int64) // self.maps_per_row
 
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """(index of the first map, maps as doubles), in order, in pieces of bounded memory."""
+        """(index of the first map, maps as doubles), in order, in pieces of bounded memory.
+
+        What was read is given back to the system, so that a file of gigabytes never counts as this process's memory.
+        """
         step = max(1, CHUNK_PIXELS // self.grid**2)
         for first in range(0, self.n_maps, step):
             yield first, np.array(self.maps[first : first + step], dtype=np.float64)
+            let_go(self.maps)

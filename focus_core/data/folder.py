@@ -14,12 +14,16 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from focus_core.config_fields import Integer, Number, Text
+from focus_core.config_fields import Integer, Number, StoredAs, Text
 from focus_core.data.atomic import replacing, write_text
-from focus_core.data.checks import maps_per_simulation
+from focus_core.data.checks import check_slab_depth, maps_per_row
+from focus_core.data.cmd import realisations_of_suite
+from focus_core.data.containers import CONTAINERS
 from focus_core.data.dataset import MapDataset
-from focus_core.data.files import open_maps, read_table, sha256_of
+from focus_core.data.files import open_maps, sha256_of
 from focus_core.data.labels import check_columns, check_prior
+from focus_core.data.stored import MEAN_DENSITY, read_as
+from focus_core.data.tables import read_table
 from focus_core.errors import UserError
 from focus_core.mistakes import LARGEST_BOX, first_mistake
 from focus_core.parameters import ParameterSpace
@@ -30,7 +34,10 @@ MAPS, PARAMS, DESCRIPTION = "maps.npy", "params.csv", "dataset.yaml"
 
 @dataclass(frozen=True)
 class Description:
-    """What `dataset.yaml` says beside the hashes. `box_size` in Mpc/h."""
+    """What `dataset.yaml` says beside the hashes. `box_size` and `slab_depth` in Mpc/h.
+
+    `maps_per_simulation` counts the maps of a row of the table, which is a simulation unless the table repeats θ.
+    """
 
     name: str
     field: str
@@ -42,6 +49,9 @@ class Description:
     periodic: bool = True
     normalised: bool = False
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    slab_depth: float | None = None
+    stored_as: StoredAs | None = None
+    independent_realisations: bool = False
 
 
 class _DescriptionFile(BaseModel):
@@ -58,6 +68,9 @@ class _DescriptionFile(BaseModel):
     periodic: bool = True
     normalised: bool = False
     parameter_space: ParameterSpace
+    slab_depth: Annotated[Number, Field(gt=0, le=LARGEST_BOX)] | None = None
+    stored_as: StoredAs | None = None
+    independent_realisations: bool = False
     provenance: dict[Text, Any] | None = None
     sha256: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] | None = None
 
@@ -73,6 +86,9 @@ class _DescriptionFile(BaseModel):
             periodic=self.periodic,
             normalised=self.normalised,
             provenance=self.provenance or {},
+            slab_depth=self.slab_depth if self.slab_depth is not None else _older_depth(self.provenance or {}),
+            stored_as=self.stored_as,
+            independent_realisations=self.independent_realisations,
         )
 
 
@@ -115,46 +131,75 @@ def write_description(folder: Path, about: Description, hashes: Mapping[str, str
         "maps_per_simulation": about.maps_per_simulation,
         "periodic": about.periodic,
         "normalised": about.normalised,
+        **_later_keys(about),
         "parameter_space": about.space.to_dict(),
         "provenance": dict(about.provenance),
-        "sha256": dict(hashes or {name: sha256_of(folder / name) for name in (MAPS, PARAMS)}),
+        "sha256": dict(hashes or {file.name: sha256_of(file) for file in (maps_in(folder), folder / PARAMS)}),
     }
     write_text(folder / DESCRIPTION, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def _later_keys(about: Description) -> dict[str, Any]:
+    """Keys that not every dataset has."""
+    keys = ("slab_depth", "stored_as", "independent_realisations")
+    return {key: getattr(about, key) for key in keys if getattr(about, key)}
+
+
+def maps_in(folder: Path) -> Path:
+    """The file of maps in a dataset folder: maps.npy, or its like in another format."""
+    others = [file for suffix in CONTAINERS if (file := (folder / MAPS).with_suffix(suffix)).is_file()]
+    return folder / MAPS if (folder / MAPS).is_file() or len(others) != 1 else others[0]
 
 
 def open_folder(folder: Path) -> MapDataset:
     """Open a dataset folder; the labels are verified against their recorded hash, the maps by `focus data check`."""
     file = _read_file(folder)
     about, recorded = file.description(), file.sha256 or {}
-    maps_file, params_file = folder / MAPS, folder / PARAMS
-    maps, table = open_maps(maps_file), read_table(params_file)
+    maps_file, params_file = maps_in(folder), folder / PARAMS
+    maps, table = read_as(open_maps(maps_file), about.stored_as, maps_file), read_table(params_file)
     check_columns(table, about.space, params_file)
     check_prior(table.values, about.space, params_file)
-    found = maps_per_simulation(len(maps), len(table.values), maps_file, params_file)
+    found = maps_per_row(len(maps), len(table.values), maps_file, params_file)
     if found != about.maps_per_simulation:
         raise UserError(
-            f"{folder / DESCRIPTION}: maps_per_simulation is {about.maps_per_simulation}, but {MAPS} and {PARAMS} "
-            f"hold {found} maps a row."
+            f"{folder / DESCRIPTION}: maps_per_simulation is {about.maps_per_simulation}, but {maps_file.name} and "
+            f"{PARAMS} hold {found} maps a row."
         )
     if PARAMS in recorded and recorded[PARAMS] != sha256_of(params_file):
         raise UserError(f"{params_file}: was changed since {DESCRIPTION} recorded its sha256; restore or remake it.")
+    if about.slab_depth is not None:
+        check_slab_depth(about.slab_depth, about.box_size)
+    said = f"{DESCRIPTION} says so" if about.independent_realisations else ""
     return MapDataset(
         name=about.name,
         maps=maps,
         theta=table.values,
         space=about.space,
         box_size=about.box_size,
-        unit=about.unit,
+        unit=MEAN_DENSITY if about.stored_as == "overdensity" else about.unit,
         field=about.field,
         redshift=about.redshift,
-        maps_per_simulation=found,
+        maps_per_row=found,
         normalised=about.normalised,
         periodic=about.periodic,
         provenance=dict(about.provenance),
         digest=_digest(recorded, folder),
         maps_file=maps_file,
         params_file=params_file,
+        slab_depth=about.slab_depth,
+        stored_as=about.stored_as,
+        independent_realisations=said or realisations_of_suite(about.provenance, len(table.values), DESCRIPTION),
     )
+
+
+def _older_depth(provenance: Mapping[str, Any]) -> float | None:
+    """Suites of earlier versions wrote it as text: "16 Mpc/h"."""
+    number, _, unit = str(provenance.get("slab_depth", "")).partition(" ")
+    try:
+        depth = float(number)
+    except ValueError:
+        return None
+    return depth if unit == "Mpc/h" and 0 < depth <= LARGEST_BOX else None
 
 
 def is_folder(path: Path) -> bool:
@@ -186,5 +231,5 @@ def _read_file(folder: Path) -> _DescriptionFile:
 
 def _digest(recorded: Mapping[str, str], folder: Path) -> str:
     """Of the two recorded hashes; a folder written by hand without them is hashed as a whole, once an opening."""
-    pair = [recorded.get(name) or sha256_of(folder / name) for name in (MAPS, PARAMS)]
+    pair = [recorded.get(file.name) or sha256_of(file) for file in (maps_in(folder), folder / PARAMS)]
     return "sha256:" + hashlib.sha256(" ".join(pair).encode()).hexdigest()

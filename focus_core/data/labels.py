@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.data.files import Table
+from focus_core.data.answers import DESCRIBE
 from focus_core.errors import UserError
-from focus_core.parameters import Parameter, ParameterSpace
+from focus_core.parameters import SPACES, Parameter, ParameterSpace
+
+if TYPE_CHECKING:
+    from focus_core.data.tables import Table
 
 FloatArray = NDArray[np.float64]
 
@@ -42,12 +46,18 @@ def own_name(called: str) -> str:
     return _ALIASES.get(called, called)
 
 
+def is_known_name(called: str) -> bool:
+    """Whether a shipped space has a parameter of that name, in whichever spelling."""
+    return any(own_name(called) in space.names for space in SPACES.values()) or called.lower() in ("name", "seed")
+
+
 def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:
     """The number of columns and, if the file has a header, their names and order."""
     found = table.values.shape[1]
     if found != len(space):
         raise UserError(
-            f"{source}: has {found} parameter columns, but {space.name} has {len(space)} ({', '.join(space.names)})."
+            f"{source}: has {found} parameter columns, but {space.name} has {len(space)} ({', '.join(space.names)}); "
+            f"give the table that belongs to the maps, or {DESCRIBE}, which takes any number of parameters."
         )
     for position, (called, expected) in enumerate(zip(table.header or (), space.names, strict=False), 1):
         if own_name(called) != expected:
@@ -61,15 +71,28 @@ def outside_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> lis
     """One sentence for each column that leaves its prior range: column, expected and found."""
     sentences = []
     for column, p in zip(theta.T, space.parameters, strict=True):
-        slack = _ROUNDING * (p.maximum - p.minimum)
-        beyond = np.flatnonzero((column < p.minimum - slack) | (column > p.maximum + slack))
+        beyond = np.flatnonzero(_beyond(column, p))
         if len(beyond):
             sentences.append(
                 f"{source}: column {p.name} should lie in [{p.minimum:g}, {p.maximum:g}], but row {beyond[0]} holds "
-                f"{column[beyond[0]]:g} (the column spans {column.min():g} to {column.max():g}); check the order of "
-                "the columns and data.parameter_space."
+                f"{column[beyond[0]]:g} (the column spans {column.min():g} to {column.max():g}); "
+                f"{_where_it_fits(theta, space)}."
             )
     return sentences
+
+
+def _beyond(column: FloatArray, p: Parameter) -> NDArray[np.bool_]:
+    slack = _ROUNDING * (p.maximum - p.minimum)
+    return (column < p.minimum - slack) | (column > p.maximum + slack)
+
+
+def _where_it_fits(theta: FloatArray, space: ParameterSpace) -> str:
+    """Another space of the same columns that has room for all of them, else the order of the columns."""
+    for other in SPACES.values():
+        pairs = zip(theta.T, other.parameters, strict=False)
+        if other.names == space.names and not any(_beyond(column, p).any() for column, p in pairs):
+            return f"every column lies within {other.name}: name that as data.parameter_space"
+    return "check the order of the columns and data.parameter_space"
 
 
 def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
@@ -89,20 +112,35 @@ def check_logarithms(theta: FloatArray, space: ParameterSpace, source: Path) -> 
             )
 
 
-def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
+def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> list[str]:
     """Refuse a space-filling set whose column means are not those of the prior, within 4 standard errors.
 
     Together with the ranges this catches every swap between columns of different priors. Realisations of one θ count
-    once.
+    once. A column that leaves an end of its range empty is a part of the set or of another suite: a warning.
     """
-    theta = np.unique(theta, axis=0)
+    theta, warnings = np.unique(theta, axis=0), []
     for column, p in zip(theta.T, space.parameters, strict=True):
         allowed = 4.0 * _prior_std(p) / math.sqrt(len(column))
-        if abs(column.mean() - p.prior_mean()) > allowed:
+        if _is_narrow(column, p):
+            warnings.append(
+                f"{source}: column {p.name} spans {column.min():g} to {column.max():g} alone, less than its prior "
+                f"[{p.minimum:g}, {p.maximum:g}]: a subset of the set, or a suite with a narrower range."
+            )
+        elif abs(column.mean() - p.prior_mean()) > allowed:
             raise UserError(
                 f"{source}: column {p.name} should have a mean of {p.prior_mean():.4f} ± {allowed:.4f} over "
                 f"{len(column)} simulations, but has {column.mean():.4f}; check the order of the columns."
             )
+    return warnings
+
+
+# Of n uniform values, the ends leave 2/(n + 1) of the range empty on the average; ten times 1/n is no chance.
+_EMPTY_ENDS = 10.0
+
+
+def _is_narrow(column: FloatArray, p: Parameter) -> bool:
+    span = float(np.ptp(p.to_unit(column))) / 2.0
+    return len(column) * (1.0 - span) > _EMPTY_ENDS
 
 
 def _prior_std(p: Parameter) -> float:

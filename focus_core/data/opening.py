@@ -7,19 +7,23 @@ import math
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.config import PROCESSED, DataSection
-from focus_core.data.checks import maps_per_simulation
+from focus_core.data.answers import DESCRIBE, NOTHING_SAID, Answers
+from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import open_cmd, parse_name
 from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
-from focus_core.data.files import Table, fingerprint, open_maps, read_table
+from focus_core.data.files import fingerprint, open_maps
 from focus_core.data.folder import is_folder, open_folder
 from focus_core.data.labels import check_columns, check_prior
+from focus_core.data.stored import MEAN_DENSITY, read_as
+from focus_core.data.tables import read_table
 from focus_core.errors import UserError
-from focus_core.parameters import CAMELS_LH6, Parameter, ParameterSpace, parameter_space
+from focus_core.parameters import SPACES, Parameter, ParameterSpace, parameter_space
 from focus_core.paths import datasets_folder, expanded
 
 NORMALISED_MAPS, NORMALISED_PARAMS = "maps_normalized.npy", "params_normalized.npy"
@@ -33,49 +37,69 @@ def open_dataset(data: DataSection, home: Path) -> MapDataset:
     """
     if data.dataset is not None:
         return _checked_against(data, open_folder(_dataset_folder(data.dataset, home)))
+    answers = answers_of(data)
     if data.data_dir is not None:
         folder = Path(PROCESSED) if data.data_dir == "processed" else expanded(data.data_dir)
-        return open_pair(folder / NORMALISED_MAPS, folder / NORMALISED_PARAMS, data.parameter_space, data.box_size)
+        return open_pair(folder / NORMALISED_MAPS, folder / NORMALISED_PARAMS, answers)
     if data.maps_path is None or data.params_path is None:
         raise UserError("data: names no maps; give dataset, maps_path with params_path, or data_dir.")
-    maps_file, params_file = expanded(data.maps_path), expanded(data.params_path)
-    return open_pair(maps_file, params_file, data.parameter_space, data.box_size)
+    return open_pair(expanded(data.maps_path), expanded(data.params_path), answers)
 
 
-def open_pair(maps_file: Path, params_file: Path, space_name: str | None, box_size: float | None) -> MapDataset:
+def answers_of(data: DataSection) -> Answers:
+    """What a configuration says of its files."""
+    return Answers(data.parameter_space, data.box_size, data.slab_depth, data.stored_as, data.independent_realisations)
+
+
+def open_pair(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID) -> MapDataset:
     """A CMD pair, an already-normalised pair, or any pair whose space and box are said."""
     if parse_name(maps_file) is not None:
-        space = parameter_space(space_name) if space_name else CAMELS_LH6
-        return open_cmd(maps_file, params_file, space, box_size)
-    maps, table = open_maps(maps_file), read_table(params_file)
+        return open_cmd(maps_file, params_file, answers)
+    maps, table = read_as(open_maps(maps_file), answers.stored_as, maps_file), read_table(params_file)
     normalised = "normali" in maps_file.name.lower()
     if "normali" in params_file.name.lower():
-        space = _normalised_space(space_name, table.values)
-    elif space_name is None:
-        raise UserError(f"data.parameter_space: must be named, for {params_file} does not say what its columns are.")
+        space = _normalised_space(answers.space, table.values)
+    elif answers.space is None:
+        raise UserError(
+            f"data.parameter_space: must be named, for {params_file} does not say what its columns are; known are "
+            f"{', '.join(SPACES)}. For other parameters, {DESCRIBE}."
+        )
     else:
-        space = parameter_space(space_name)
+        space = parameter_space(answers.space)
     check_columns(table, space, params_file)
     check_prior(table.values, space, params_file)
-    theta = _one_row_a_simulation(table, len(maps))
+    if answers.slab_depth is not None:
+        check_slab_depth(answers.slab_depth, answers.box_size)
     return MapDataset(
         name=maps_file.stem,
         maps=maps,
-        theta=theta,
+        theta=table.values,
         space=space,
-        box_size=box_size,
-        unit=None if normalised else SURFACE_DENSITY,
+        box_size=answers.box_size,
+        unit=_unit(answers, normalised),
         field="normalised map" if normalised else "surface density",
         redshift=0.0,
-        maps_per_simulation=maps_per_simulation(len(maps), len(theta), maps_file, params_file),
+        maps_per_row=maps_per_row(len(maps), len(table.values), maps_file, params_file),
         normalised=normalised,
         # Only somebody who gives the side of a periodic box has said that the maps wrap round.
-        periodic=box_size is not None,
+        periodic=answers.box_size is not None,
         provenance={"source": "files", "file": maps_file.name, "bytes": maps_file.stat().st_size},
-        digest=fingerprint(maps, params_file),
+        digest=fingerprint(maps, params_file, answers.stored_as),
         maps_file=maps_file,
         params_file=params_file,
+        slab_depth=answers.slab_depth,
+        stored_as=answers.stored_as,
+        independent_realisations=_SAID if answers.independent_realisations else "",
     )
+
+
+_SAID = "data.independent_realisations says so"
+
+
+def _unit(answers: Answers, normalised: bool) -> str | None:
+    if normalised:
+        return None
+    return MEAN_DENSITY if answers.stored_as == "overdensity" else SURFACE_DENSITY
 
 
 def _dataset_folder(name: str, home: Path) -> Path:
@@ -97,14 +121,37 @@ def _checked_against(data: DataSection, dataset: MapDataset) -> MapDataset:
         raise UserError(
             f"data.parameter_space: is {data.parameter_space}, but {dataset.name} has {dataset.space.name}; remove it."
         )
-    if data.box_size is None or dataset.box_size is None:
-        return dataclasses.replace(dataset, box_size=dataset.box_size or data.box_size)
-    if not math.isclose(data.box_size, dataset.box_size, rel_tol=1e-9):
-        raise UserError(
-            f"data.box_size: is {data.box_size:g}, but {dataset.name} was made in {dataset.box_size:g} Mpc/h; "
-            "remove it."
-        )
-    return dataset
+    return with_answers(dataset, answers_of(data))
+
+
+def with_answers(dataset: MapDataset, answers: Answers) -> MapDataset:
+    """What a folder leaves open, as somebody says it; UserError for what it says otherwise."""
+    changes = {key: _agreed(key, getattr(answers, key), getattr(dataset, key), dataset.name) for key in _LENGTHS}
+    if answers.slab_depth is not None:
+        check_slab_depth(answers.slab_depth, changes["box_size"])
+    if answers.stored_as is not None and answers.stored_as != dataset.stored_as:
+        if dataset.stored_as is not None:
+            raise UserError(
+                f"data.stored_as: is {answers.stored_as}, but {dataset.name} holds {dataset.stored_as}; remove it."
+            )
+        changes |= {"maps": read_as(dataset.maps, answers.stored_as, dataset.maps_file), "stored_as": answers.stored_as}
+        changes["unit"] = MEAN_DENSITY if answers.stored_as == "overdensity" else dataset.unit
+    if answers.independent_realisations is not None:
+        changes["independent_realisations"] = _SAID if answers.independent_realisations else ""
+    return dataclasses.replace(dataset, **changes)
+
+
+_LENGTHS = ("box_size", "slab_depth")
+
+
+def _agreed(key: str, given: float | None, known: float | None, name: str) -> Any:
+    """One of the two lengths [Mpc/h]; UserError where they contradict each other."""
+    if given is None or known is None:
+        return known or given
+    if not math.isclose(given, known, rel_tol=1e-9):
+        made = "was made in" if key == "box_size" else "has slabs of"
+        raise UserError(f"data.{key}: is {given:g}, but {name} {made} {known:g} Mpc/h; remove it.")
+    return known
 
 
 def _normalised_space(space_name: str | None, theta: NDArray[np.float64]) -> ParameterSpace:
@@ -130,16 +177,3 @@ def _span(column: NDArray[np.float64]) -> tuple[float, float]:
     if max(-low, high) <= 1.0 + 1e-6:
         return -1.0, 1.0
     return (low, high) if low < high else (low - 1.0, high + 1.0)
-
-
-def _one_row_a_simulation(table: Table, n_maps: int) -> NDArray[np.float64]:
-    """Files with a row for every map repeat the row of a simulation: sisters are recognised by equal θ.
-
-    Runs of equal rows are cut to their greatest common length, so that neighbours at one θ stay apart.
-    """
-    theta = table.values
-    if len(theta) != n_maps or n_maps < 2:
-        return theta
-    starts = np.flatnonzero(np.any(theta[1:] != theta[:-1], axis=1)) + 1
-    length = math.gcd(*np.diff([0, *starts, n_maps]).tolist())
-    return theta[::length]

@@ -23,6 +23,7 @@ from torch import Tensor
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
 from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression, polynomial_terms
+from focus_core.statistics.spread import simulation_means
 
 FloatArray = NDArray[np.float64]
 
@@ -190,36 +191,36 @@ def prior_from(state: dict[str, Any], device: torch.device | str = "cpu") -> Pri
     )
 
 
-def measure_sigma_data(dataset: MapDataset, transform: Transform, simulations: Sequence[int]) -> float:
-    """Standard deviation of all pixels of these simulations' transformed maps."""
+def measure_sigma_data(dataset: MapDataset, transform: Transform, rows: Sequence[int]) -> float:
+    """Standard deviation of all pixels of the transformed maps of these rows."""
     sums = np.zeros(3)
-    for maps in _pieces(dataset, transform, simulations):
+    for maps in _pieces(dataset, transform, rows):
         sums += (maps.size, maps.sum(dtype=np.float64), np.square(maps, dtype=np.float64).sum())
     return float(np.sqrt(sums[2] / sums[0] - (sums[1] / sums[0]) ** 2))
 
 
-def fit_spectrum(dataset: MapDataset, transform: Transform, simulations: Sequence[int]) -> SpectralPrior:
-    """Measure p and μ of these simulations' transformed maps, and regress them on θ.
+def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int]) -> SpectralPrior:
+    """Measure p and μ of the transformed maps of these rows, by simulation, and regress them on θ.
 
     As many terms as the simulations determine twice over: second order in Ω_m and σ8, else linear, else none.
     """
     means, powers = [], []
-    for maps in _pieces(dataset, transform, simulations):
+    for maps in _pieces(dataset, transform, rows):
         means.append(maps.mean(axis=(1, 2), dtype=np.float64))
         powers.append(ring_power(maps - means[-1][:, None, None]))
-    by_simulation = (len(simulations), dataset.maps_per_simulation)
-    mean = np.concatenate(means).reshape(by_simulation)
-    power = np.concatenate(powers).reshape(*by_simulation, -1).mean(axis=1)
+    simulation = dataset.simulation[dataset.row_of(dataset.maps_of(rows))]
+    mean, power = np.concatenate(means), simulation_means(np.concatenate(powers), simulation)
     power = np.maximum(power, 1e-12 * power.max())  # a ring that the data leave empty
-    theta = dataset.space.to_unit(dataset.theta[list(simulations)])
+    present, place = np.unique(simulation, return_inverse=True)
+    theta = dataset.space.to_unit(dataset.simulation_theta[present])
     every = polynomial_terms(dataset.space)
     terms = next(
         kept for kept in (every, every[: 1 + len(dataset.space)], every[:1]) if 2 * len(kept) <= len(theta) + 1
     )
     design = design_matrix(theta, terms)
-    mean_of = np.linalg.pinv(design) @ mean.mean(axis=1)
+    mean_of = np.linalg.pinv(design) @ simulation_means(mean, simulation)
     # The mean mode of a unitary transform is N times the map's mean.
-    scatter = dataset.grid**2 * np.mean((mean - (design @ mean_of)[:, None]) ** 2)
+    scatter = dataset.grid**2 * np.mean((mean - (design @ mean_of)[place]) ** 2)
     log_power = np.zeros((len(terms), power.shape[1]))
     log_power[:, 1:] = gamma_regression(design, power[:, 1:])
     log_power[0, 0] = np.log(max(scatter, power.max() * 1e-12))
@@ -263,8 +264,8 @@ def _column_weights(grid: int) -> FloatArray:
     return weights
 
 
-def _pieces(dataset: MapDataset, transform: Transform, simulations: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+def _pieces(dataset: MapDataset, transform: Transform, rows: Sequence[int]) -> Iterator[NDArray[np.float32]]:
     """The transformed maps in order, in pieces of bounded memory."""
-    indices, step = dataset.maps_of(simulations), max(1, _CHUNK_PIXELS // dataset.grid**2)
+    indices, step = dataset.maps_of(rows), max(1, _CHUNK_PIXELS // dataset.grid**2)
     for i in range(0, len(indices), step):
         yield transform.forward(dataset.maps[indices[i : i + step]])

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# Critical density of the universe today, in (M☉/h)/(Mpc/h)³.
-CRITICAL_DENSITY = 2.77536627e11
+from focus_core.data.mass import CRITICAL_DENSITY
 
 
 def slab_maps(density: torch.Tensor, n_slabs: int, Omega_m: float, box_size: float) -> NDArray[np.float32]:

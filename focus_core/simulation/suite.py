@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from focus_core.data.atomic import write_text
-from focus_core.data.cmd import BUILT_IN_SUITE, CmdName
+from focus_core.data.camels import BUILT_IN_SUITE
+from focus_core.data.cmd import PROVENANCE, CmdName
 from focus_core.data.dataset import SURFACE_DENSITY
 from focus_core.data.folder import (
     DESCRIPTION,
@@ -48,7 +49,6 @@ Layout = Literal["folder", "cmd"]
 
 FIELD = "Mtot"
 STATE = ".suite"
-PROVENANCE = "provenance.yaml"
 # Below 8 cells a side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
 _SMALLEST_GRID, _LARGEST_GRID = 8, 1024
 
@@ -214,6 +214,8 @@ def _assemble(spec: SuiteSpec, out: Path, provenance: dict[str, Any]) -> None:
             maps_per_simulation=3 * spec.n_slabs,
             space=spec.space,
             provenance=provenance,
+            slab_depth=spec.box / spec.n_slabs,
+            independent_realisations=spec.realisations > 1,
         )
         write_folder(out, _shards(spec, out), spec.grid, spec.design(), about)
     else:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.data.checks import check_pixels
-from focus_core.data.dataset import CHUNK_PIXELS, MapDataset
-from focus_core.training.truth import field_power, power_unit
+from focus_core.data.dataset import MapDataset
+from focus_core.data.mass import Findings, check_mass
+from focus_core.training.truth import by_simulation, field_power, power_unit
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ class Survey:
     n_modes: NDArray[np.int64]
     power_mean: FloatArray
     power_std: FloatArray
+    findings: Findings
 
     def statistics(self) -> dict[str, float]:
         names = ("minimum", "maximum", "mean", "std", "zero_fraction")
@@ -44,13 +46,13 @@ class Survey:
         buffer = io.BytesIO()
         np.savez(
             buffer,
-            theta=dataset.theta,
+            theta=dataset.simulation_theta,
             names=np.array(dataset.space.names),
             k=self.k,
             n_modes=self.n_modes,
             power_mean=self.power_mean,
             power_std=self.power_std,
-            maps_per_simulation=np.int64(dataset.maps_per_simulation),
+            maps_per_simulation=np.int64(np.median(dataset.maps_each)),
             box_size=np.float64(math.nan if dataset.box_size is None else dataset.box_size),
             grid=np.int64(dataset.grid),
             unit=np.array(power_unit(dataset.box_size, dataset.normalised)),
@@ -59,34 +61,29 @@ class Survey:
 
 
 def survey_dataset(dataset: MapDataset, progress: Callable[[int, int], None] | None = None) -> Survey:
-    """Read every map once, in pieces of whole simulations. `progress(done, total)` counts simulations.
+    """Read every map once, in pieces of bounded memory. `progress(done, total)` counts simulations.
 
-    UserError for pixels that are not finite or, in physical maps, negative or all zero.
+    UserError for pixels that are not finite or, in physical maps, negative or all zero, and for those that are not what
+    they are said to be.
     """
-    per_simulation, report = dataset.maps_per_simulation, progress or (lambda done, total: None)
+    report = progress or (lambda done, total: None)
     low, high, zeros, moments = math.inf, -math.inf, 0, Moments()
-    means, scatters = [], []
+    powers, means, k, n_modes = [], [], np.empty(0), np.empty(0, dtype=np.int64)
     report(0, dataset.n_simulations)
-    for first, maps in _pieces(dataset):
+    for first, maps in dataset.chunks():
         check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
         low, high = min(low, float(maps.min())), max(high, float(maps.max()))
         zeros += int(np.count_nonzero(maps == 0))
         moments = moments.merged(maps)
         spectrum = field_power(maps, dataset.box_size, dataset.normalised, str(dataset.maps_file))
-        power = spectrum.power.reshape(-1, per_simulation, len(spectrum.k))
-        means.append(power.mean(axis=1))
-        scatters.append(power.std(axis=1, ddof=1) if per_simulation > 1 else np.zeros_like(power[:, 0]))
-        report((first + len(maps)) // per_simulation, dataset.n_simulations)
+        powers.append(spectrum.power)
+        means.append(maps.mean(axis=(1, 2)))
+        k, n_modes = spectrum.k, spectrum.n_modes
+        report((first + len(maps)) * dataset.n_simulations // dataset.n_maps, dataset.n_simulations)
+    power_mean, power_std = by_simulation(np.concatenate(powers), dataset.map_simulation)
+    findings = check_mass(dataset, np.concatenate(means))
     return Survey(
-        low,
-        high,
-        moments.mean,
-        moments.std,
-        zeros / moments.count,
-        spectrum.k,
-        spectrum.n_modes,
-        np.concatenate(means),
-        np.concatenate(scatters),
+        low, high, moments.mean, moments.std, zeros / moments.count, k, n_modes, power_mean, power_std, findings
     )
 
 
@@ -106,11 +103,3 @@ class Moments:
         mean, n = float(values.mean()), values.size
         squares, shift, total = float(((values - mean) ** 2).sum()), mean - self.mean, self.count + n
         return Moments(total, self.mean + shift * n / total, self.squares + squares + shift**2 * self.count * n / total)
-
-
-def _pieces(dataset: MapDataset) -> Iterator[tuple[int, FloatArray]]:
-    """(index of the first map, maps as doubles) in bounded memory, never cutting through a simulation."""
-    each = dataset.maps_per_simulation
-    step = max(1, CHUNK_PIXELS // (dataset.grid**2 * each)) * each
-    for first in range(0, dataset.n_maps, step):
-        yield first, np.array(dataset.maps[first : first + step], dtype=np.float64)

@@ -35,15 +35,15 @@ class TrainingMaps:
         self,
         dataset: MapDataset,
         transform: Transform,
-        simulations: Sequence[int],
+        rows: Sequence[int],
         config: ExperimentConfig,
         device: torch.device | None = None,
         copies: int = 1,
     ) -> None:
         self.dataset, self.transform = dataset, transform
-        self.indices = dataset.maps_of(simulations)
+        self.indices = dataset.maps_of(rows)
         self._device = device or torch.device("cpu")
-        self._condition = scaled_conditions(dataset)[dataset.simulation_of(self.indices)].to(self._device)
+        self._condition = scaled_conditions(dataset)[dataset.row_of(self.indices)].to(self._device)
         self._training, self._shuffle = config.training, config.data.shuffle
         self._threads = max(1, min(config.data.num_workers, os.cpu_count() or 1))
         self._waiting = WaitingMaps(dataset, transform, self.indices, self._device, copies)
@@ -121,5 +121,5 @@ def moved(x: Tensor, moves: Moves) -> Tensor:
 
 
 def scaled_conditions(dataset: MapDataset) -> Tensor:
-    """θ of every simulation, scaled to [−1, 1], (n_simulations, d) float32."""
+    """θ of every row of the table, scaled to [−1, 1], (n_rows, d) float32."""
     return torch.from_numpy(dataset.space.to_unit(dataset.theta).astype(np.float32))

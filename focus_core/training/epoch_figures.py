@@ -71,8 +71,8 @@ class EpochFigures:
         self._real = np.stack([self._maps_of(s)[0] for s in self.simulations]).astype(np.float32)
         self._real_power = np.stack([spectrum.power[0] for spectrum in every])
         self._mean = np.stack([spectrum.power.mean(axis=0) for spectrum in every])
-        single = dataset.maps_per_simulation == 1
-        self._scatter = np.stack([s.power.std(axis=0, ddof=0 if single else 1) for s in every])
+        self._scatter = np.stack([s.power.std(axis=0, ddof=min(1, len(s.power) - 1)) for s in every])
+        self._n_maps = min(len(s.power) for s in every)
 
     def is_due(self, epoch: int) -> bool:
         """After every `sample_every` completed epochs, and after the last."""
@@ -105,8 +105,9 @@ class EpochFigures:
             figures.append(EpochFigure(name, picture, data, extra))
         return figures
 
-    def _maps_of(self, simulation: int) -> NDArray[np.float32]:
-        return np.asarray(self._dataset.maps[self._dataset.maps_of([simulation])])
+    def _maps_of(self, row: int) -> NDArray[np.float32]:
+        """Of the whole simulation to which a row belongs."""
+        return np.asarray(self._dataset.maps[self._dataset.sisters_of(row)])
 
     def _draw(
         self, network: nn.Module, theta: NDArray[np.float64], progress: SampleProgress | None
@@ -147,7 +148,7 @@ class EpochFigures:
             "generated": spectrum.power.reshape(ROWS, GENERATED, -1),
             "simulation_mean": self._mean,
             "simulation_std": self._scatter,
-            "n_simulation_maps": np.int64(self._dataset.maps_per_simulation),
+            "n_simulation_maps": np.int64(self._n_maps),
             "unit": np.array(power_unit(self._dataset.box_size, self._dataset.normalised)),
             **self._common(theta, epoch),
         }
@@ -181,11 +182,12 @@ class EpochFigures:
 def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tuple[int, ...]:
     """Four validation simulations, the nearest to the middle of each quarter of σ_8 (of the first column without one).
 
-    They are distinct; where there are fewer than four, some are reused.
+    Each is told by its first row. They are distinct; where there are fewer than four, some are reused.
     """
     if not validation:
         raise UserError("data.train_split: leaves no simulation for validation, and figures need one; lower it.")
     names = dataset.space.names
+    validation = tuple(sorted(set(dataset.first_rows[dataset.simulation[list(validation)]].tolist())))
     column = dataset.theta[list(validation), names.index("sigma_8") if "sigma_8" in names else 0]
     targets = np.quantile(column, (np.arange(ROWS) + 0.5) / ROWS)
     chosen: list[int] = []

@@ -32,6 +32,7 @@ from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import read_split
+from focus_core.data.words import rows_in_words
 from focus_core.errors import UserError
 from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, LOGS, README, SCRIPT, SPLIT
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
@@ -56,7 +57,7 @@ _README = """# {name}
 
 | | |
 |---|---|
-| data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box} |
+| data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box}{rows} |
 | parameters | {symbols} |
 | network | {network}, {base_channels} base channels, multiples {mults} |
 | method | {method}, drawn with {sampler} |
@@ -151,6 +152,17 @@ def _recorded_config(run_folder: Path, found: FoundCheckpoint | None) -> Experim
         raise UserError(f"{path}: is damaged ({error}); start with --fresh to put the old run aside.") from error
 
 
+def recorded_space(run_folder: Path, found: FoundCheckpoint | None) -> str | None:
+    """The name of the parameter space that an earlier start in this folder trained in."""
+    if found is not None:
+        return str(found.state["parameter_space"]["name"])
+    try:
+        plain = json.loads((run_folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        return str(plain["dataset"]["parameter_space"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def move_aside(run_folder: Path) -> Path | None:
     """Move what a run wrote to a dated neighbour, with the configuration it was trained with; None if nothing is there.
 
@@ -206,6 +218,7 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         grid=dataset.grid,
         n_simulations=dataset.n_simulations,
         box=f", box of {dataset.box_size:g} Mpc/h" if dataset.box_size is not None else "",
+        rows=f"; rows: {words}" if (words := rows_in_words(dataset)) else "",
         symbols=", ".join(f"{p.symbol} in [{p.minimum:g}, {p.maximum:g}]" for p in space.parameters),
         network=model.network,
         base_channels=model.base_channels,
@@ -262,6 +275,11 @@ def write_environment(
             "params_file": str(dataset.params_file.resolve()),
             "provenance": dataset.provenance,
             "warnings": list(dataset.warnings),
+            "remarks": list(dataset.remarks),
+            "simulations": dataset.n_simulations,
+            "slab_depth": dataset.slab_depth,
+            "stored_as": dataset.stored_as,
+            "independent_realisations": dataset.independent_realisations,
             "parameter_space": dataset.space.to_dict(),
             "grid": dataset.grid,
             "box_size": dataset.box_size,

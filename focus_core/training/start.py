@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import torch
 
 from focus_core.config import (
     RESUMABLE_CHANGES,
+    DataSection,
     ExperimentConfig,
     differing_keys,
     load_config,
@@ -24,11 +26,13 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.labels import check_logarithms
 from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths
-from focus_core.data.split import Split, read_split, split_simulations
+from focus_core.data.split import Split, parted_simulations, read_split, rows_of_older_split, split_rows
 from focus_core.data.transform import Transform, fit_transform
+from focus_core.data.words import rows_in_words
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
 from focus_core.networks.simple_unet import check_grid
+from focus_core.parameters import CAMELS_NBODY2, SPACES
 from focus_core.progress import Journal, Unwritten, read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH
 from focus_core.training.checkpoint import (
@@ -50,11 +54,12 @@ from focus_core.training.run_folder import (
     logging_to,
     move_aside,
     previous_config,
+    recorded_space,
     write_documents,
     write_environment,
 )
 from focus_core.training.stopping import StopSwitch
-from focus_core.training.truth import write_truth
+from focus_core.training.truth import findings_of, write_truth
 
 
 class _AnotherRun(UserError):
@@ -150,24 +155,27 @@ def _run(
         config = with_split_seed_of_run(config, old.data.split_seed)
     config = _dated(_placed(config, folders, home, old), old, run_folder)
     _check_same_run(config, old, run_folder)
-    device, dataset = _opened(config, home, ranks)
+    space = None if old is None else recorded_space(run_folder, found)
+    device, dataset = _opened(config, home, ranks, space)
     stop.check()
     if found is not None and found.damaged:
         _fall_back(run_folder, found, journal)
     state, found = None if found is None else found.state, None
     parent = check_parent(config, home, dataset) if state is None else parent_of(state)
     data = _prepare(config, run_folder, dataset, state, parent)
+    dataset = data.dataset
     stop.check()
     write_documents(run_folder, config, dataset)
     write_environment(run_folder, config, dataset, device, None if parent is None else parent.to_dict())
     for warning in dataset.warnings:
         log.warning("%s", warning)
     _warn(config, run_folder, dataset)
+    _tell_rows(data)
     if _is_finished(config, run_folder, state):
         log.info("already finished: all %d epochs are done; nothing to do", config.training.num_epochs)
         return
     told = {"config": config.to_dict(), "transform": data.transform.to_dict(), "resumed": state is not None}
-    told["split"] = data.split.to_json()
+    told["split"], told["space"] = data.split.to_json(), space
     tell({**told, "parent": None if parent is None else parent.to_dict()})
     train(config, run_folder, data, device, journal, stop, state, ranks)
 
@@ -180,14 +188,24 @@ def _placed(
     return with_absolute_parent(config.model_copy(update={"data": places}), home, folders, old)
 
 
-def _opened(config: ExperimentConfig, home: Path, ranks: Ranks) -> tuple[torch.device, MapDataset]:
-    """The device and the data, which the network fits."""
+def _opened(
+    config: ExperimentConfig, home: Path, ranks: Ranks, space: str | None = None
+) -> tuple[torch.device, MapDataset]:
+    """The device and the data, which the network fits; `space` is that of the run which is resumed."""
     device = ranks.device(choose_device(config.device))
     if ranks.count == 1:
         check_devices(config.training.devices, device)
-    dataset = open_dataset(config.data, home)
+    dataset = open_dataset(_in_its_space(config, space), home)
     _check_fits(config, dataset)
     return device, dataset
+
+
+def _in_its_space(config: ExperimentConfig, space: str | None) -> DataSection:
+    """A run goes on in the space that it began with, whatever its files would be read as today."""
+    data = config.data
+    if space not in SPACES or data.parameter_space is not None or data.maps_path is None:
+        return data
+    return data.model_copy(update={"parameter_space": space})
 
 
 def _check_start(config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, ranks: Ranks) -> None:
@@ -210,7 +228,8 @@ def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> Non
         return
     config = recorded_config(plan["config"])
     try:
-        dataset, split = open_dataset(config.data, home), Split.from_json(plan["split"])
+        dataset = open_dataset(_in_its_space(config, plan["space"]), home)
+        split = Split.from_json(plan["split"])
         parent = None if plan["parent"] is None else Parent(**plan["parent"])
         data = RunData(dataset, split, Transform.from_dict(plan["transform"]), parent)
         state = load_checkpoint(run_folder / LAST) if plan["resumed"] else None
@@ -244,18 +263,14 @@ def _prepare(
     """Split, transform and truth: measured at the first start, read again at a resumption."""
     split = None if state is None else read_split(run_folder / SPLIT)
     if split is None:
-        split = split_simulations(dataset.n_simulations, config.data.train_split, config.data.split_seed)
+        split = split_rows(dataset.simulation, config.data.train_split, config.data.split_seed)
     if state is not None:
         if state["data"]["digest"] != dataset.digest:
             raise UserError(
                 f"data: {dataset.maps_file} has changed since this run was trained ({dataset.digest[:23]}… now, "
                 f"{str(state['data']['digest'])[:23]}… then); restore it, or start anew with --fresh."
             )
-        if split.n_simulations != dataset.n_simulations:
-            raise UserError(
-                f"{run_folder / SPLIT}: splits {split.n_simulations} simulations, but {dataset.name} has "
-                f"{dataset.n_simulations}; restore the file, or start anew with --fresh."
-            )
+        split = _in_rows(split, dataset, run_folder)
         transform = Transform.from_dict(state["transform"])
     else:
         transform = fit_transform(dataset, split.train)
@@ -263,7 +278,40 @@ def _prepare(
     write_text(run_folder / TRANSFORM, transform.to_json())
     if state is None or not (run_folder / TRUTH).exists():
         write_truth(run_folder / TRUTH, dataset, split)
-    return RunData(dataset, split, transform, parent)
+    findings = findings_of(run_folder / TRUTH, dataset)
+    doubted = dataclasses.replace(
+        dataset,
+        warnings=(*dataset.warnings, *findings.warnings),
+        remarks=(*dataset.remarks, *findings.remarks),
+    )
+    return RunData(doubted, split, transform, parent)
+
+
+def _in_rows(split: Split, dataset: MapDataset, run_folder: Path) -> Split:
+    """The split of a run as rows of its table; earlier versions counted runs of equal rows."""
+    if split.n_rows == dataset.n_rows:
+        return split
+    older = rows_of_older_split(split, dataset.theta)
+    if older is None:
+        raise UserError(
+            f"{run_folder / SPLIT}: splits {split.n_rows} rows, but the table of {dataset.name} has {dataset.n_rows}; "
+            "restore the file, or start anew with --fresh."
+        )
+    return older
+
+
+def _tell_rows(data: RunData) -> None:
+    """How rows of one θ were taken, and whether an earlier split parts them all the same."""
+    if words := rows_in_words(data.dataset):
+        log.info("rows: %s", words)
+    for remark in data.dataset.remarks:
+        log.info("%s", remark)
+    if parted := parted_simulations(data.split, data.dataset.simulation):
+        log.warning(
+            "split.json parts the maps of %d simulations between training, validation and test: the validation loss "
+            "and P(k) of this run are too good; begin a new run for an honest split",
+            parted,
+        )
 
 
 def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> None:
@@ -287,12 +335,20 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
     if config.model.cond_dim != len(dataset.space):
         raise UserError(
             f"model.cond_dim: is {config.model.cond_dim}, but {dataset.name} has {len(dataset.space)} parameters "
-            f"({', '.join(dataset.space.names)}); set it to {len(dataset.space)}."
+            f"({', '.join(dataset.space.names)}); set it to {len(dataset.space)}{_all_columns(dataset)}."
         )
     if config.model.in_channels != 1:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
     check_grid(dataset.grid, len(config.model.channel_mults))
     check_logarithms(dataset.theta, dataset.space, dataset.params_file)
+
+
+def _all_columns(dataset: MapDataset) -> str:
+    """N-body tables have four columns more, which a person may want for the sake of an older run."""
+    if dataset.space != CAMELS_NBODY2:
+        return ""
+    only = "only Omega_m and sigma_8 have an effect in N-body maps"
+    return f", for {only} (data.parameter_space: camels_lh6 takes all six)"
 
 
 def _dated(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> ExperimentConfig:

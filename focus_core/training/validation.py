@@ -26,13 +26,13 @@ class Validation:
         self,
         dataset: MapDataset,
         transform: Transform,
-        simulations: Sequence[int],
+        rows: Sequence[int],
         method: Method,
         seed: int,
         batch_size: int,
     ) -> None:
         self._dataset, self._transform, self._method = dataset, transform, method
-        self.indices = dataset.maps_of(simulations)
+        self.indices = dataset.maps_of(rows)
         self._condition = scaled_conditions(dataset)
         self._seed, self._batch_size = seed, batch_size
         self._kept: dict[int, list[Tensor]] = {}
@@ -74,4 +74,4 @@ class Validation:
         x0 = torch.from_numpy(self._transform.forward(self._dataset.maps[chosen]))[:, None]
         noise = MapNoise([map_seed(self._seed, _NOISE, int(i)) for i in chosen], tuple(x0.shape[1:]))
         t = torch.from_numpy(self.times[first : first + self._batch_size])
-        return x0, self._condition[self._dataset.simulation_of(chosen)], t, noise.draw()
+        return x0, self._condition[self._dataset.row_of(chosen)], t, noise.draw()

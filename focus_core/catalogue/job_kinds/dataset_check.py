@@ -12,26 +12,31 @@ from focus_core.parameters import parameter_space
 from focus_core.suites import check_dataset_name
 
 _OPTIONS = ("path", "name", "params", "space", "box")
+# What files may leave open, which came later: an argument only where somebody said it.
+_ANSWERS = ("depth", "stored_as", "independent")
 
 
 def _check(arguments: Arguments) -> dict[str, Any]:
-    """`name` and `path`, and of a maps file `params` (its table), `space` and `box` [Mpc/h]."""
-    refuse_unknown(arguments, _OPTIONS, "a check")
+    """`name` and `path`, and of a maps file `params` (its table), `space`, `box` and `depth` of a slab [Mpc/h].
+
+    `stored_as` and `independent` are what the command line of `focus data check` calls so.
+    """
+    refuse_unknown(arguments, (*_OPTIONS, *_ANSWERS), "a check")
     plain = {key: arguments.get(key) for key in _OPTIONS}
     check_dataset_name(str(plain["name"] or ""))
     if not str(plain["path"] or "").strip():
         raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
     if plain["space"] is not None:
         parameter_space(str(plain["space"]))
-    return plain
+    return plain | {key: arguments[key] for key in _ANSWERS if arguments.get(key)}
 
 
 def _command(arguments: Arguments, folder: Path) -> list[str]:
     words = [sys.executable, "-m", "worker.survey", "--out", str(folder)]
-    for option in _OPTIONS:
+    for option in (*_OPTIONS, "depth", "stored_as"):
         if arguments.get(option) is not None:
-            words += [f"--{option}", str(arguments[option])]
-    return words
+            words += [f"--{option.replace('_', '-')}", str(arguments[option])]
+    return [*words, "--independent"] if arguments.get("independent") else words
 
 
 # A check takes minutes at most, so it shares the lane of the samples: it never waits behind hours of training.

@@ -10,9 +10,9 @@ import yaml
 
 from focus_core.config import DataSection
 from focus_core.data.dataset import SURFACE_DENSITY
-from focus_core.data.files import read_table
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset
+from focus_core.data.tables import read_table
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 
@@ -50,7 +50,7 @@ def test_a_dataset_is_found_by_name_in_the_laboratory_and_by_path(tmp_path: Path
     by_name = open_dataset(DataSection(dataset="small"), tmp_path)
     by_path = open_dataset(DataSection(dataset=str(folder)), tmp_path / "elsewhere")
     assert by_name.digest == by_path.digest
-    assert (by_name.n_maps, by_name.grid, by_name.n_simulations, by_name.maps_per_simulation) == (12, 8, 6, 2)
+    assert (by_name.n_maps, by_name.grid, by_name.n_simulations, by_name.maps_per_row) == (12, 8, 6, 2)
     assert (by_name.box_size, by_name.unit, by_name.space, by_name.periodic) == (64.0, SURFACE_DENSITY, WCDM6, True)
     assert isinstance(by_name.maps, np.memmap)
     np.testing.assert_array_equal(by_name.theta, theta_of(WCDM6))
@@ -126,7 +126,7 @@ def test_truncated_missing_and_foreign_arrays_are_told_apart(tmp_path: Path) -> 
 def test_a_cmd_pair_implies_its_box_space_and_maps_per_simulation(tmp_path: Path) -> None:
     data = open_dataset(write_cmd(tmp_path, theta_of(CAMELS_LH6)), tmp_path)
     assert (data.box_size, data.space, data.field, data.redshift) == (25.0, CAMELS_LH6, "Mcdm", 0.0)
-    assert (data.maps_per_simulation, data.unit, data.periodic) == (15, SURFACE_DENSITY, True)
+    assert (data.maps_per_row, data.unit, data.periodic) == (15, SURFACE_DENSITY, True)
     np.testing.assert_allclose(data.theta, theta_of(CAMELS_LH6), atol=1e-5)
 
 
@@ -150,7 +150,7 @@ def test_every_swap_of_columns_with_different_priors_is_caught_without_a_header(
 
 def test_column_means_of_a_latin_hypercube_are_checked(tmp_path: Path) -> None:
     theta = theta_of(CAMELS_LH6, 100)
-    theta[:, 4] = 0.5 + 0.2 * (theta[:, 4] - 0.5)  # in range, and far from log-uniform
+    theta[:, 4] = 0.5 + 1.5 * np.sqrt(np.linspace(0, 1, 100))  # fills its range, and far from log-uniform
     with pytest.raises(UserError, match=r"column A_SN2 should have a mean of 1\.08"):
         open_dataset(write_cmd(tmp_path, theta, maps=1), tmp_path)
 
@@ -222,7 +222,7 @@ def test_raw_values_of_illustristng_are_refused_and_scaled_ones_are_not(tmp_path
     with pytest.raises(UserError, match=r"3\.6·A_SN1, 7\.4·A_SN2, 20·A_AGN2"):
         open_dataset(write_cmd(tmp_path, theta, kind="1P"), tmp_path)
     theta /= [1, 1, 3.6, 1, 7.4, 20]
-    assert open_dataset(write_cmd(tmp_path, theta, kind="1P"), tmp_path).n_simulations == 5
+    assert open_dataset(write_cmd(tmp_path, theta, kind="1P"), tmp_path).n_rows == 5
     with pytest.raises(UserError, match="raw values"):
         open_dataset(write_cmd(tmp_path, theta, kind="SB28"), tmp_path)
 
@@ -243,7 +243,7 @@ def test_a_normalised_pair_has_no_unit_and_keeps_its_sisters_together(
     monkeypatch.chdir(tmp_path)
     data = open_dataset(DataSection(data_dir="processed"), tmp_path)
     assert (data.normalised, data.unit, data.box_size, data.grid) == (True, None, None, 8)
-    assert (data.n_simulations, data.maps_per_simulation) == (4, 3)
+    assert (data.n_rows, data.maps_per_row, data.n_simulations, set(data.maps_each)) == (12, 1, 4, {3})
     np.testing.assert_allclose(data.space.to_unit(data.theta), data.theta)
     assert open_dataset(DataSection(data_dir="processed", box_size=25), tmp_path).box_size == 25
     named = open_dataset(DataSection(data_dir="processed", parameter_space="wcdm6"), tmp_path)

@@ -53,7 +53,7 @@ def test_an_empty_part_is_refused_by_name(n: int, share: float, part: str) -> No
 def test_sister_maps_go_with_their_simulation(tmp_path: Path) -> None:
     data = lognormal_dataset(tmp_path)
     np.testing.assert_array_equal(data.maps_of([2, 0]), [6, 7, 8, 0, 1, 2])
-    np.testing.assert_array_equal(data.simulation_of([6, 8, 0]), [2, 2, 0])
+    np.testing.assert_array_equal(data.row_of([6, 8, 0]), [2, 2, 0])
 
 
 def test_training_pixels_have_mean_zero_and_variance_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

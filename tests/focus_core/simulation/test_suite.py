@@ -16,7 +16,7 @@ from focus_core.data.cmd import open_cmd, parse_name
 from focus_core.data.folder import open_folder
 from focus_core.data.opening import open_dataset
 from focus_core.errors import StopRequested, UserError
-from focus_core.parameters import CAMELS_LH6, WCDM6
+from focus_core.parameters import CAMELS_LH6, CAMELS_NBODY2, WCDM6
 from focus_core.simulation import suite
 from focus_core.simulation.suite import SuiteSpec, simulate_suite
 
@@ -47,7 +47,7 @@ def test_a_suite_is_a_dataset_labelled_as_a_simulation(tmp_path: Path) -> None:
     simulate_suite(SMALL, tmp_path / "s", progress=lambda done, total: seen.append((done, total)))
     data = open_folder(tmp_path / "s")
     assert seen == [(i, 4) for i in range(5)]
-    assert (data.name, data.grid, data.n_simulations, data.maps_per_simulation) == ("s", 8, 4, 12)
+    assert (data.name, data.grid, data.n_simulations, data.maps_per_row) == ("s", 8, 4, 12)
     assert (data.box_size, data.space, data.redshift) == (32.0, WCDM6, 0.0)
     assert "particle-mesh" in data.provenance["source"]
     assert data.provenance["force_resolution"].startswith("4 Mpc/h")
@@ -147,8 +147,9 @@ def test_the_cmd_layout_is_a_pair_that_opens_with_its_own_box(tmp_path: Path) ->
     params_file = tmp_path / name.params_file
     assert params_file.read_text().startswith("# Om sigma8 SN1 AGN1 SN2 AGN2\n")
     data = open_cmd(maps_file, params_file)
-    assert (data.box_size, data.space, data.n_maps, data.maps_per_simulation) == (32.0, CAMELS_LH6, 96, 12)
-    np.testing.assert_allclose(data.theta, spec.design(), rtol=1e-9)
+    assert (data.box_size, data.space, data.n_maps, data.maps_per_row) == (32.0, CAMELS_NBODY2, 96, 12)
+    np.testing.assert_allclose(data.theta, spec.design()[:, :2], rtol=1e-9)
+    assert data.slab_depth == 8.0
     section = DataSection(maps_path=str(maps_file), params_path=str(params_file), box_size=25.0)
     with pytest.raises(UserError, match=r"data\.box_size: is 25, but .* was made in 32 Mpc/h"):
         open_dataset(section, tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from focus_core.data import dataset as dataset_module
 from focus_core.data.checking import open_path
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import Description, write_folder
@@ -16,7 +17,6 @@ from focus_core.errors import UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns
 from focus_core.figures.tiles import NIGHT
 from focus_core.parameters import WCDM6
-from focus_core.statistics import survey as survey_module
 from focus_core.statistics.survey import survey_dataset
 
 GRID, BOX, SIMULATIONS, EACH = 16, 40.0, 5, 3
@@ -40,7 +40,7 @@ def dataset(tmp_path: Path, maps: np.ndarray) -> MapDataset:
 def test_statistics_are_those_of_every_pixel_however_the_file_is_cut(
     dataset: MapDataset, maps: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(survey_module, "CHUNK_PIXELS", 2 * EACH * GRID**2)  # pieces of two simulations, then one
+    monkeypatch.setattr(dataset_module, "CHUNK_PIXELS", 2 * EACH * GRID**2)  # pieces of two simulations, then one
     seen: list[tuple[int, int]] = []
     found = survey_dataset(dataset, lambda done, total: seen.append((done, total)))
     pixels = maps.astype(np.float64)

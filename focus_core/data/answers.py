@@ -1,0 +1,54 @@
+"""What a person says of files that do not say it themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from focus_core.config_fields import StoredAs
+
+# As a configuration, the command line and the form of the Datasets page call each: sentences are written with the keys.
+OPTIONS = {
+    "data.box_size": "--box",
+    "data.slab_depth": "--depth",
+    "data.parameter_space": "--space",
+    "data.stored_as": "--stored-as",
+    "data.independent_realisations": "--independent",
+}
+DESCRIBE = "describe it with `focus data new`"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """None where nothing was said. `box_size` and `slab_depth` in Mpc/h; `space` is the name of a parameter space."""
+
+    space: str | None = None
+    box_size: float | None = None
+    slab_depth: float | None = None
+    stored_as: StoredAs | None = None
+    independent_realisations: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+NOTHING_SAID = Answers()
+
+
+def how_to_say(maps_file: Path, key: str, value: str) -> str:
+    """Where a person says a fact of these maps: in the description of their folder, else in the configuration."""
+    description = maps_file.with_name("dataset.yaml")
+    if description.is_file():
+        return f"Write `{key}: {value}` into {description}"
+    return f"Say data.{key}: {value}"
+
+
+def in_options(sentence: str) -> str:
+    """A sentence that names keys of a configuration, with the options of the command line instead."""
+    for key, option in OPTIONS.items():
+        sentence = re.sub(rf"(?<=[Ss]ay ){key}: true", option, sentence)
+        sentence = re.sub(rf"(?<=[Ss]ay ){key}: (?=\S)", f"{option} ", sentence).replace(f"{key}: true", option)
+        sentence = sentence.replace(key, option)
+    return sentence
