@@ -16,7 +16,7 @@ import numpy as np
 
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import PROGRESS
-from focus_core.commands.data import add_answers, answers_of
+from focus_core.commands.answering import add_answers, answers_of
 from focus_core.data.atomic import write_text
 from focus_core.data.checking import file_hashes, open_path
 from focus_core.data.dataset import MapDataset

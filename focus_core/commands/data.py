@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from focus_core.config_fields import StoredAs
+from focus_core.commands import describing
+from focus_core.commands.answering import add_answers, answers_of, progress_bar
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
 from focus_core.paths import expanded
 
 if TYPE_CHECKING:
     from focus_core.data.answers import Answers
-    from focus_core.data.checks import PixelReport, Progress
+    from focus_core.data.checks import PixelReport
     from focus_core.data.dataset import MapDataset
 
 SUMMARY = "check a dataset: shapes, values, parameter columns; or describe one"
@@ -33,38 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--params", type=Path, help="parameters of a maps file (default: found by CAMELS' names)")
     check.add_argument("--space", help="parameter space of a maps file (default for CAMELS files: by suite and set)")
     add_answers(check)
-
-
-def add_answers(parser: argparse.ArgumentParser) -> None:
-    """Facts of the data that files may leave open."""
-    parser.add_argument("--box", type=float, help="side of the box in Mpc/h, where the files do not say it")
-    parser.add_argument("--depth", type=float, help="depth of the slabs in Mpc/h (CAMELS in 25 Mpc/h: 5)")
-    parser.add_argument(
-        "--stored-as", choices=get_args(StoredAs), help="the file holds log10 of the field, or δ or 1 + δ"
-    )
-    parser.add_argument(
-        "--independent", action="store_true", help="rows of one θ are boxes of other phases, which a split may part"
-    )
-
-
-def answers_of(arguments: argparse.Namespace) -> Answers:
-    from focus_core.data.answers import Answers
-
-    for name in ("box", "depth"):
-        if getattr(arguments, name) is not None:
-            check_box(getattr(arguments, name), f"--{name}:")
-    return Answers(
-        getattr(arguments, "space", None),
-        arguments.box,
-        arguments.depth,
-        arguments.stored_as,
-        True if arguments.independent else None,
-    )
+    describing.add_arguments(actions.add_parser("new", help="describe maps and a table by a dataset.yaml"))
 
 
 def run(arguments: argparse.Namespace) -> int | None:
     try:
-        _check(arguments)
+        (describing.run if arguments.action == "new" else _check)(arguments)
     except UserError as error:
         # The sentences name the keys of a configuration; here they are options.
         raise UserError(_in_options(str(error))) from error
@@ -87,10 +58,10 @@ def _check(arguments: argparse.Namespace) -> None:
         return
     dataset = open_path(path, arguments.params, answers)
     _report(dataset)
-    with _progress("reading maps", "map") as progress:
+    with progress_bar("reading maps", "map") as progress:
         pixels = scan_pixels(dataset, progress)
     findings = check_mass(dataset, pixels.map_means)
-    with _progress("hashing", "B") as progress:
+    with progress_bar("hashing", "B") as progress:
         hashes = file_hashes(dataset, progress)
     _report_content(dataset, pixels, hashes)
     for remark in (*dataset.remarks, *findings.remarks):
@@ -110,25 +81,6 @@ def _conclude(warnings: tuple[str, ...]) -> None:
         print(f"warning       {_in_options(warning)}")
     number = f", with {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
     print(f"every check passed{number}")
-
-
-@contextlib.contextmanager
-def _progress(what: str, unit: str) -> Iterator[Progress]:
-    """A bar on standard error; Ctrl-C and SIGTERM end the work at the next piece, with exit code 3."""
-    from tqdm import tqdm
-
-    from focus_core.training.stopping import StopSwitch
-
-    stop = StopSwitch()
-    stop.listen()
-    with tqdm(desc=what, unit=unit, unit_scale=unit == "B", file=sys.stderr, leave=False, delay=1.0) as bar:
-
-        def progress(done: int, total: int) -> None:
-            stop.check()
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 def _check_options(path: Path, options: list[str]) -> None:
@@ -177,7 +129,7 @@ def _report_bare_maps(path: Path, answers: Answers) -> None:
     maps = read_as(open_maps(path), answers.stored_as, path)
     step = max(1, CHUNK_PIXELS // maps.shape[-1] ** 2)
     low, high = float("inf"), float("-inf")
-    with _progress("reading maps", "map") as progress:
+    with progress_bar("reading maps", "map") as progress:
         for first in range(0, len(maps), step):
             piece = np.array(maps[first : first + step], dtype=np.float64)
             check_pixels(piece, first, path, physical="normali" not in path.name.lower())

@@ -41,7 +41,7 @@ from focus_core.yaml_text import parse_yaml, read_text
 PROVENANCE = "provenance.yaml"  # beside the pairs of the built-in simulator
 
 _NAME = re.compile(r"Maps_(?P<field>[A-Za-z]+)_(?P<suite>.+)_(?P<set>[A-Za-z0-9]+)_z=(?P<redshift>\d+\.\d+)\.npy")
-_UNITS = dict.fromkeys(("Mgas", "Mcdm", "Mstar", "Mtot", "HI"), SURFACE_DENSITY) | {
+UNITS = dict.fromkeys(("Mgas", "Mcdm", "Mstar", "Mtot", "HI"), SURFACE_DENSITY) | {
     "Vgas": "km/s",
     "Vcdm": "km/s",
     "T": "K",
@@ -111,7 +111,7 @@ def open_cmd(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID
         theta=table.values,
         space=space,
         box_size=box,
-        unit=MEAN_DENSITY if answers.stored_as == "overdensity" else _UNITS.get(name.field),
+        unit=MEAN_DENSITY if answers.stored_as == "overdensity" else UNITS.get(name.field),
         field=name.field,
         redshift=name.redshift,
         maps_per_row=each,

@@ -11,7 +11,7 @@ from tokenize import TokenError
 import numpy as np
 
 from focus_core.data.containers import CONTAINERS, FirstChannel, open_container
-from focus_core.data.stored import Maps
+from focus_core.data.stored import Maps, let_go
 from focus_core.errors import UserError
 
 _SAMPLED_MAPS = 64
@@ -73,6 +73,7 @@ def fingerprint(maps: Maps, params_file: Path, stored_as: str | None = None) -> 
     digest.update(f"{maps.shape} {maps.dtype.str}{stored_as or ''}".encode())
     for index in np.unique(np.linspace(0, len(maps) - 1, _SAMPLED_MAPS).astype(int)):
         digest.update(np.ascontiguousarray(maps[index]).tobytes())
+    let_go(maps)
     return f"fingerprint:{digest.hexdigest()}"
 
 

@@ -10,6 +10,8 @@ what remains unknown of it has the variance pσ²/(p + σ²), mode by mode.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,10 +24,16 @@ from torch import Tensor
 
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
-from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression, polynomial_terms
+from focus_core.statistics.smoothed_truth import design_matrix, gamma_fit, polynomial_terms
 from focus_core.statistics.spread import simulation_means
 
 FloatArray = NDArray[np.float64]
+
+log = logging.getLogger("focus.training")
+
+# In ln p: what p may differ from that of all maps together, so that no θ overflows; and how far two θ of a prior are
+# apart at most (10⁶) where p was fitted to what the data say.
+_FARTHEST, _WILD = 30.0, math.log(1e6)
 
 # Maps transformed at once while fitting.
 _CHUNK_PIXELS = 2**22
@@ -163,7 +171,9 @@ class SpectralPrior:
         if drop is not None:
             mean = torch.where(drop, self.any_mean, mean)
             log_power = torch.where(drop[:, None], self.any_log_power, log_power)
-        return SpectralField(mean, log_power.exp(), self._ring, self._share)
+        # Far outside the training range the polynomial would overflow.
+        near = (self.any_log_power - _FARTHEST, self.any_log_power + _FARTHEST)
+        return SpectralField(mean, log_power.clamp(*near).exp(), self._ring, self._share)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -222,7 +232,9 @@ def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int])
     # The mean mode of a unitary transform is N times the map's mean.
     scatter = dataset.grid**2 * np.mean((mean - (design @ mean_of)[place]) ** 2)
     log_power = np.zeros((len(terms), power.shape[1]))
-    log_power[:, 1:] = gamma_regression(design, power[:, 1:])
+    log_power[:, 1:], failed = _fitted(design, power[:, 1:])
+    if failed.any():
+        _tell(np.flatnonzero(failed) + 1, power.shape[1], dataset)
     log_power[0, 0] = np.log(max(scatter, power.max() * 1e-12))
     marginal = power.mean(axis=0)
     marginal[0] = max(dataset.grid**2 * mean.var(), scatter, power.max() * 1e-12)
@@ -233,6 +245,33 @@ def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int])
         torch.from_numpy(np.log(marginal)).float(),
         float(mean.mean()),
         dataset.grid,
+    )
+
+
+def _fitted(design: FloatArray, power: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """ln p as a polynomial of θ, (n_terms, n_rings), and the rings where it is none: one p for every θ there.
+
+    A fit whose p would vary by more than any data do between two θ of the prior has followed outliers.
+    """
+    coefficients, failed = gamma_fit(design, power)
+    wild = ~failed & (np.abs(coefficients[1:]).sum(axis=0) > _WILD)
+    if wild.any():
+        coefficients[:, wild] = 0.0
+        coefficients[0, wild] = np.log(power[:, wild].mean(axis=0))
+    return coefficients, failed | wild
+
+
+def _tell(rings: NDArray[np.int64], n_rings: int, dataset: MapDataset) -> None:
+    k_f = None if dataset.box_size is None else 2.0 * math.pi / dataset.box_size
+    band = "" if k_f is None else f", k from {rings[0] * k_f:.3g} to {rings[-1] * k_f:.3g} h/Mpc"
+    shown = ", ".join(map(str, rings[:12])) + (" …" if len(rings) > 12 else "")
+    log.warning(
+        "the spectral form could not be fitted to θ in %d of %d rings (|n| = %s%s): they have one spectrum for every "
+        "θ; the maps are few, or some of them far brighter than the rest",
+        len(rings),
+        n_rings - 1,
+        shown,
+        band,
     )
 
 

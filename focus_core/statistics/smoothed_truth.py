@@ -2,7 +2,7 @@
 
 Band powers scatter around their mean like gamma variables with a common relative width, hence a gamma likelihood with a
 logarithmic link, fitted by iteratively reweighted least squares; with this link the weights are equal, and each
-iteration is an ordinary least-squares fit of η + (P − μ)/μ.
+iteration is an ordinary least-squares fit of η + (P − μ)/μ, shortened where it overshoots.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from focus_core.parameters import ParameterSpace
 
 FloatArray = NDArray[np.float64]
 
-_ITERATIONS = 100
+_ITERATIONS = 1000
 _TOLERANCE = 1e-10
+# Halvings of a step that overshoots, and the change [of ln P] below which a fit has settled all the same.
+_HALVINGS, _SETTLED = 60, 1e-3
 # Second-order terms where a space has these parameters: P responds to Ω_m and σ8 far more than to the rest.
 _QUADRATIC = (("Omega_m", "Omega_m"), ("Omega_m", "sigma_8"), ("sigma_8", "sigma_8"))
 
@@ -100,17 +102,59 @@ def design_matrix(theta: FloatArray, terms: tuple[tuple[int, ...], ...]) -> Floa
 
 def gamma_regression(design: FloatArray, power: FloatArray) -> FloatArray:
     """Gamma regression with a log link, all bands at once: (n_terms, n_bands)."""
+    return gamma_fit(design, power)[0]
+
+
+def gamma_fit(design: FloatArray, power: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The regression's coefficients (n_terms, n_bands), and which bands have failed (n_bands,).
+
+    A step overshoots where one power is far above what is expected of it, and the next overflows. The deviance
+    Σ η + P e^(−η) is convex, so a step that would raise it is halved until it does not. A band has failed whose powers
+    are not positive and finite, or whose fit does not settle: it is given its mean for every θ, as far as it has one.
+    """
+    usable = np.isfinite(power).all(axis=0) & (power > 0).all(axis=0)
+    safe = np.where(usable, power, 1.0)
     # The minimum-norm solution leaves out directions in which θ does not vary at all.
     solve = np.linalg.pinv(design).astype(np.float64)
-    coefficients: FloatArray = solve @ np.log(power)
+    coefficients: FloatArray = solve @ np.log(safe)
+    change: FloatArray = np.full(power.shape[1], np.inf)
     for _ in range(_ITERATIONS):
-        linear = design @ coefficients
-        update: FloatArray = solve @ (linear + power * np.exp(-linear) - 1.0)
-        change = np.abs(update - coefficients).max()
-        coefficients = update
-        if change < _TOLERANCE:
+        with np.errstate(over="ignore", invalid="ignore"):
+            step: FloatArray = solve @ (safe * np.exp(-(design @ coefficients)) - 1.0)
+            step *= _lengths(design, safe, coefficients, step)
+        change = np.abs(step).max(axis=0)
+        coefficients = coefficients + step
+        if not (change >= _TOLERANCE).any():
             break
-    return coefficients
+    failed = ~usable | ~np.isfinite(coefficients).all(axis=0) | (change > _SETTLED)
+    coefficients[:, failed] = _constant(design, solve, power[:, failed])
+    return coefficients, np.asarray(failed, dtype=np.bool_)
+
+
+def _lengths(design: FloatArray, power: FloatArray, coefficients: FloatArray, step: FloatArray) -> FloatArray:
+    """The share of the step (n_bands,) that lowers the deviance of each band: 1, or a half of it again and again."""
+    length = np.ones(power.shape[1])
+    before = _deviance(design @ coefficients, power)
+    for _ in range(_HALVINGS):
+        after = _deviance(design @ (coefficients + step * length), power)
+        longer = ~(after <= before + 1e-12 * np.abs(before))
+        if not longer.any():
+            return length
+        length[longer] /= 2.0
+    length[longer] = 0.0
+    return length
+
+
+def _deviance(linear: FloatArray, power: FloatArray) -> FloatArray:
+    return np.asarray((linear + power * np.exp(-linear)).sum(axis=0))
+
+
+def _constant(design: FloatArray, solve: FloatArray, power: FloatArray) -> FloatArray:
+    """Coefficients of ln⟨P⟩ for every θ, of what is positive and finite in each band; 0 where nothing is."""
+    good = np.isfinite(power) & (power > 0)
+    total = np.where(good, power, 0.0).sum(axis=0)
+    level = np.log(np.where(total > 0, total / np.maximum(good.sum(axis=0), 1), 1.0))
+    return np.asarray(solve @ np.broadcast_to(level, (len(design), power.shape[1])))
 
 
 def _resample(n: int, design: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:

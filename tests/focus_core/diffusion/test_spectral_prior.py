@@ -178,3 +178,24 @@ def test_whitened_solvers_draw_what_the_network_says_of_the_power(
     expected = field.seen(MapNoise([3], (1, GRID, GRID)).draw(), 0.0) - field.mean[:, None, None, None]
     ratio = (drawn - field.mean[:, None, None, None]) / (expected / math.sqrt(2.0))
     assert float((ratio - 1).abs().median()) < error
+
+
+def test_rings_that_follow_no_theta_have_one_spectrum_and_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mode that some maps have a million times more strongly, whatever their θ: its fit would follow them."""
+    rng = np.random.default_rng(4)
+    theta = rng.uniform(-1, 1, (20, 6))
+    maps = gaussian_maps(theta, 1, seed=5)
+    wave = np.sin(2 * np.pi * 3 * np.arange(GRID) / GRID)
+    maps += (10.0 ** rng.uniform(-3, 6, 20))[:, None, None] * wave
+    about = Description("outliers", "Mtot", "mean density", 50.0, 0.0, 1, WCDM6, normalised=True)
+    write_folder(tmp_path, [maps.astype(np.float32)], GRID, WCDM6.from_unit(theta), about)
+    with caplog.at_level("WARNING", "focus.training"):
+        fitted = fit_spectrum(open_folder(tmp_path), AS_THEY_ARE, range(20))
+    assert "could not be fitted to θ in" in caplog.text
+    assert "3" in caplog.text.partition("|n| = ")[2].partition(")")[0]
+    assert "h/Mpc" in caplog.text
+    assert torch.isfinite(fitted.log_power).all()
+    field = fitted.at(torch.full((1, 6), 50.0))
+    assert torch.isfinite(field.power).all()

@@ -7,7 +7,7 @@ import pytest
 
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, Parameter, ParameterSpace
-from focus_core.statistics.smoothed_truth import fit_smoothed_truth
+from focus_core.statistics.smoothed_truth import design_matrix, fit_smoothed_truth, gamma_fit, polynomial_terms
 
 SCATTER = 0.25
 # constant, six linear, Ω_m², Ω_m σ8, σ8²; two bands.
@@ -88,3 +88,30 @@ def test_too_few_simulations_and_powers_without_a_logarithm_are_refused() -> Non
         fit_smoothed_truth(theta, np.ones((19, 2)), WCDM6)
     with pytest.raises(UserError, match="positive"):
         fit_smoothed_truth(np.zeros((20, 6)), np.zeros((20, 2)), WCDM6)
+
+
+def test_a_fit_to_powers_with_outliers_settles_at_the_maximum_of_its_likelihood() -> None:
+    """Full steps overshoot on such powers and overflow; the gradient of the likelihood is zero where it ends."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        design = design_matrix(np.repeat(rng.uniform(-1, 1, (12, 6)), 3, axis=0), polynomial_terms(CAMELS_LH6))
+        power = rng.lognormal(0.0, 2.0, (36, 8))
+        coefficients, failed = gamma_fit(design, power)
+        assert not failed.any()
+        assert np.isfinite(coefficients).all()
+        gradient = design.T @ (power * np.exp(-design @ coefficients) - 1.0)
+        np.testing.assert_allclose(gradient, 0.0, atol=1e-3)  # of sums of 36
+
+
+def test_bands_without_a_logarithm_have_failed_and_the_others_have_not() -> None:
+    rng = np.random.default_rng(0)
+    design = design_matrix(rng.uniform(-1, 1, (40, 6)), polynomial_terms(WCDM6))
+    power = rng.gamma(5.0, size=(40, 4))
+    alone = gamma_fit(design, power)[0]
+    power[3, 1], power[5, 2] = np.inf, 0.0
+    coefficients, failed = gamma_fit(design, power)
+    np.testing.assert_array_equal(failed, [False, True, True, False])
+    np.testing.assert_allclose(coefficients[:, [0, 3]], alone[:, [0, 3]])
+    assert np.isfinite(coefficients).all()
+    expected = np.delete(power[:, 2], 5).mean()
+    np.testing.assert_allclose(np.exp(design @ coefficients)[:, 2], expected)
