@@ -17,10 +17,21 @@ import numpy as np
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import PROGRESS
 from focus_core.commands.answering import add_answers, answers_of
+from focus_core.data.answers import Answers
 from focus_core.data.atomic import write_text
 from focus_core.data.checking import file_hashes, open_path
 from focus_core.data.dataset import MapDataset
-from focus_core.data.folder import MAPS, PARAMS, Description, is_folder, open_folder, write_description, write_params
+from focus_core.data.describing import linked_maps
+from focus_core.data.folder import (
+    DESCRIPTION,
+    PARAMS,
+    Description,
+    is_folder,
+    open_folder,
+    write_description,
+    write_params,
+)
+from focus_core.data.labels import outside_prior
 from focus_core.data.words import rows_in_words
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
@@ -42,11 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_answers(parser)
     given = parser.parse_args(argv)
     try:
-        run(open_path(given.path.expanduser(), given.params, answers_of(given)), given.name, given.out)
+        path, answers = given.path.expanduser(), answers_of(given)
+        _refuse_answers(path, answers)
+        run(open_path(path, given.params, answers), given.name, given.out)
     except UserError as error:
         print(f"{DATASET_CHECK.mistake}{error}", file=sys.stderr, flush=True)
         return EXIT_USER_MISTAKE
     return EXIT_DONE
+
+
+def _refuse_answers(path: Path, answers: Answers) -> None:
+    """A folder keeps the answers itself, for whoever trains on it next."""
+    for key, value in answers.given().items():
+        if is_folder(path):
+            raise UserError(f"{key}: is said in a folder itself; write `{key}: {value}` into {path / DESCRIPTION}.")
 
 
 def run(dataset: MapDataset, name: str, out: Path) -> None:
@@ -120,12 +140,14 @@ def _draw_sheets(dataset: MapDataset, folder: Path, low: float, high: float) -> 
 def _link(dataset: MapDataset, hashes: dict[str, str], name: str, link: Path) -> tuple[Path, str]:
     """A dataset folder that points to a pair of files, so that a configuration can name it; (path, digest).
 
-    Sets that leave their prior on purpose are read with a warning from their own names only, so these stay a pair.
+    What only the files' own names say has no place in a folder, and those stay a pair: labels that leave their prior on
+    purpose, and rows that are one box by their place.
     """
-    if dataset.warnings:
+    leaves = outside_prior(dataset.theta, dataset.space, dataset.params_file)
+    if leaves or dataset.rows_per_simulation is not None:
         return dataset.maps_file, dataset.digest
     link.mkdir()
-    (link / MAPS).symlink_to(dataset.maps_file.resolve())
+    linked_maps(link, dataset.maps_file)
     write_params(link / PARAMS, dataset.theta, dataset.space)
     about = Description(
         name=name,

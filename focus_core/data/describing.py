@@ -80,7 +80,7 @@ def describe(
     space, theta = space_of(read, table_file, facts)
     about = _description(folder, maps_file, space, each, facts)
     folder.mkdir(parents=True, exist_ok=True)
-    linked = _linked(folder, maps_file)
+    linked = linked_maps(folder, maps_file)
     write_params(folder / PARAMS, theta, space)
     hashes = {linked.name: sha256_of(linked, hashed), PARAMS: sha256_of(folder / PARAMS)}
     write_description(folder, about, hashes)
@@ -178,7 +178,7 @@ def _own_maps(folder: Path) -> Path:
     return file
 
 
-def _linked(folder: Path, maps_file: Path) -> Path:
+def linked_maps(folder: Path, maps_file: Path) -> Path:
     """The maps under the name that a dataset folder gives them, as a link to where they lie."""
     suffix = maps_file.suffix.lower()
     link = (folder / MAPS).with_suffix(suffix if suffix in CONTAINERS else ".npy")
