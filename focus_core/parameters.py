@@ -77,18 +77,27 @@ class Parameter:
 
 @dataclass(frozen=True)
 class OutOfRange:
-    """A value outside its training range. `distance` is in units of the range's width (0.12 = 12 % beyond its end)."""
+    """A value outside its training range [low, high], which is the parameter's prior where nothing else is known.
+
+    `distance` is in units of the range's width (0.12 = 12 % beyond its end), or of the prior's where the range has next
+    to none.
+    """
 
     parameter: Parameter
     value: float
     distance: float
+    low: float
+    high: float
+    of_prior: bool = False
 
     def sentence(self) -> str:
-        p = self.parameter
-        return (
-            f"{p.name} = {self.value:g} is outside its training range [{p.minimum:g}, {p.maximum:g}] by "
-            f"{100.0 * self.distance:.1f} % of the range's width: the model extrapolates there."
-        )
+        return f"{self.parameter.name} = {self.value:g} is {self.words()}: the model extrapolates there."
+
+    def words(self) -> str:
+        """ "outside its training range [0.1, 0.5] by 12.0 % of the range's width"."""
+        ends = f"[{self.low:g}, {self.high:g}]" if self.low < self.high else f"of {self.low:g} alone"
+        width = "the prior's width" if self.of_prior else "the range's width"
+        return f"outside its training range {ends} by {100.0 * self.distance:.1f} % of {width}"
 
 
 @dataclass(frozen=True)
@@ -131,17 +140,9 @@ class ParameterSpace:
         return np.stack([p.from_unit(array[..., i]) for i, p in enumerate(self.parameters)], axis=-1)
 
     def outside(self, theta: Sequence[float]) -> list[OutOfRange]:
-        """The components of one θ that leave their range, each with its distance (measured in the scaled value)."""
-        found = []
-        for parameter, value in zip(self.parameters, theta, strict=True):
-            beyond = (
-                math.inf
-                if parameter.scaling == "log" and value <= 0.0
-                else abs(float(parameter.to_unit(value))) / 2.0 - 0.5
-            )
-            if beyond > 1e-9:
-                found.append(OutOfRange(parameter, float(value), beyond))
-        return found
+        """The components of one θ that leave their prior, each with its distance (measured in the scaled value)."""
+        ends = np.array([(p.minimum, p.maximum) for p in self.parameters])
+        return TrainingRange(self, tuple(ends[:, 0].tolist()), tuple(ends[:, 1].tolist())).outside(theta)
 
     def parse(self, text: str) -> FloatArray:
         """Read "Omega_m=0.3,sigma_8=0.8,…" into θ of shape (d,); every parameter once, in any order.
@@ -202,6 +203,56 @@ class ParameterSpace:
 
 
 _PLAIN_SPACE = TypeAdapter(ParameterSpace)
+
+# Of n values over a prior, the ends leave about 1/n of it empty; four times that is no reason for a warning.
+_EMPTY_ENDS = 4.0
+# A range of less than this share of the prior is no unit of length.
+_NO_WIDTH = 0.05
+
+
+@dataclass(frozen=True)
+class TrainingRange:
+    """Where the training simulations are, parameter by parameter: the prior only as far as they fill it."""
+
+    space: ParameterSpace
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @classmethod
+    def of(cls, space: ParameterSpace, theta: ArrayLike) -> TrainingRange:
+        """Of the θ (n, d) of the training simulations."""
+        columns = np.asarray(theta, dtype=np.float64).T
+        ends = [_filled(p, column) for p, column in zip(space.parameters, columns, strict=True)]
+        return cls(space, tuple(low for low, _ in ends), tuple(high for _, high in ends))
+
+    def outside(self, theta: Sequence[float]) -> list[OutOfRange]:
+        """The components of one θ that leave their range, each with its distance (measured in the scaled value)."""
+        found = []
+        for p, value, low, high in zip(self.space.parameters, theta, self.low, self.high, strict=True):
+            ends = np.asarray(p.to_unit([low, high]))
+            width = float(ends[1] - ends[0])
+            of_prior = width < 2.0 * _NO_WIDTH
+            if p.scaling == "log" and value <= 0.0:
+                beyond = math.inf
+            else:
+                at = float(p.to_unit(value))
+                beyond = max(float(ends[0]) - at, at - float(ends[1])) / (2.0 if of_prior else width)
+            if beyond > 1e-9:
+                found.append(OutOfRange(p, float(value), beyond, low, high, of_prior))
+        return found
+
+
+def _filled(p: Parameter, column: FloatArray) -> tuple[float, float]:
+    """The ends of the training range: those of the data, or of the prior where the data come as near as n values do."""
+    low, high = float(column.min()), float(column.max())
+    scaled = np.asarray(p.to_unit([low, high])) / 2.0 + 0.5
+    distinct = len(np.unique(column))
+    slack = min(_EMPTY_ENDS / distinct, float(scaled[1] - scaled[0]) / 2.0)
+    return (
+        p.minimum if -1e-9 <= scaled[0] <= slack and distinct > 1 else low,
+        p.maximum if -1e-9 <= 1.0 - scaled[1] <= slack and distinct > 1 else high,
+    )
+
 
 # In widths of a training range. Farther away a network sees infinities and answers with no number at all.
 _FARTHEST = 1e3

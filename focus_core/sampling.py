@@ -20,9 +20,10 @@ from focus_core.diffusion.methods import make_method
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network
-from focus_core.parameters import ParameterSpace
+from focus_core.parameters import ParameterSpace, TrainingRange
 from focus_core.training.checkpoint import kept_epochs, load_checkpoint, load_weights, path_of_role, sha256_of
 from focus_core.training.device import choose_device
+from focus_core.training.truth import read_truth
 
 Weights = Literal["ema", "raw"]
 
@@ -71,6 +72,7 @@ class LoadedRun:
     box_size: float | None
     unit: str | None
     normalised: bool
+    training_range: TrainingRange
 
     @property
     def space(self) -> ParameterSpace:
@@ -123,7 +125,22 @@ def load_run(
         box_size=data["box_size"],
         unit=data["unit"],
         normalised=bool(data["normalised"]),
+        training_range=_training_range(Path(run_folder), model.space, data.get("training_range")),
     )
+
+
+def _training_range(
+    run_folder: Path, space: ParameterSpace, recorded: Sequence[Sequence[float]] | None
+) -> TrainingRange:
+    """As the checkpoint records it; that of an earlier version follows from truth.npz, else it is the prior."""
+    if recorded is not None:
+        low, high = recorded
+        return TrainingRange(space, tuple(low), tuple(high))
+    try:
+        truth = read_truth(run_folder)
+        return TrainingRange.of(space, truth["theta"][truth["split"] == 0])
+    except (UserError, KeyError, ValueError):
+        return TrainingRange.of(space, [[p.minimum for p in space.parameters], [p.maximum for p in space.parameters]])
 
 
 def _check_there(run_folder: Path, role: str) -> None:

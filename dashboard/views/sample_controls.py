@@ -22,7 +22,7 @@ from dashboard.words import decimals, duration
 from focus_core.catalogue.methods import METHODS
 from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS
 from focus_core.errors import UserError
-from focus_core.parameters import Parameter, ParameterSpace
+from focus_core.parameters import OutOfRange, Parameter, ParameterSpace, TrainingRange
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec
 
 BEYOND = 0.12  # of the range, at both ends
@@ -110,7 +110,7 @@ def nice_step(width: float) -> float:
 def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, shown: SampleSpec | None) -> float:
     low, high, step = slider_range(p)
     log = p.scaling == "log"
-    middle = round((float(p.from_unit(0.0)) if not log else 0.0) / step) * step
+    middle = _start(p, i, trained_range(space, truth), step)
     start = middle if shown is None else _slider_value(p, shown.theta[i])
     unit = f" {plain(p.unit)}" if p.unit else ""
     label = f"${p.tex}$ &nbsp;:gray[:small[{_plain(p.minimum)} to {_plain(p.maximum)}{unit}{', log₁₀' if log else ''}]]"
@@ -131,14 +131,41 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, sh
     ends = (math.log10(p.minimum), math.log10(p.maximum)) if log else (p.minimum, p.maximum)
     theta = [q.prior_mean() for q in space.parameters]
     theta[i] = value
-    outside = space.outside(theta)
+    outside = [item for item in trained_range(space, truth).outside(theta) if item.parameter == p]
     st.html(rug(marks, low, high, *ends, outside=bool(outside)))
     for item in outside:
         st.html(
             f'<div class="focus-warn" role="alert" data-testid="outside" title="{escape(item.sentence())}">'
-            f"△ Outside the training range by {100 * item.distance:.1f} % of its width: the model extrapolates</div>"
+            f"△ Outside the training range{_ends(item)} by {100 * item.distance:.1f} % of "
+            f"{'the prior’s' if item.of_prior else 'its'} width: the model extrapolates in {escape(p.symbol)}</div>"
         )
     return value
+
+
+def _start(p: Parameter, i: int, trained: TrainingRange, step: float) -> float:
+    """The middle of the prior, or of the training range where that lies elsewhere; on the slider's scale."""
+    low, high = trained.low[i], trained.high[i]
+    value = float(p.from_unit(0.0))
+    if not low <= value <= high:
+        value = float(p.from_unit(np.mean(p.to_unit([low, high]))))
+    return round((math.log10(value) if p.scaling == "log" else value) / step) * step
+
+
+def trained_range(space: ParameterSpace, truth: Truth | None) -> TrainingRange:
+    """Where the training simulations are, or the prior where they are not known."""
+    if truth is None or truth.theta.shape[1] != len(space) or not truth.training().any():
+        return TrainingRange.of(space, [[p.minimum for p in space.parameters], [p.maximum for p in space.parameters]])
+    return TrainingRange.of(space, truth.theta[truth.training()])
+
+
+def _ends(item: OutOfRange) -> str:
+    """The ends, where they are not those that the slider names."""
+    p = item.parameter
+    if (item.low, item.high) == (p.minimum, p.maximum):
+        return ""
+    if item.low == item.high:
+        return f", which is {_plain(item.low)} alone,"
+    return f" {_plain(item.low)} to {_plain(item.high)}"
 
 
 def _slider_value(p: Parameter, value: float) -> float:

@@ -15,7 +15,7 @@ from focus_core.catalogue.samplers import SAMPLER_TITLES, most_steps
 from focus_core.data.labels import own_name
 from focus_core.data.tables import read_table
 from focus_core.errors import DISK_FULL, UserError
-from focus_core.parameters import ParameterSpace, check_reach
+from focus_core.parameters import ParameterSpace, TrainingRange, check_reach
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     sampler = chosen_sampler(loaded, arguments.sampler, arguments.steps)
     _check_steps(loaded, sampler, arguments.steps)
     scale = loaded.config.sampling.cfg_scale if arguments.guidance is None else arguments.guidance
-    _warn(loaded.space, theta, scale)
+    _warn(loaded.training_range, theta, scale)
     each = arguments.n or (_MAPS if arguments.params_file is None else _MAPS_A_ROW)
     if each * len(theta) > _LARGEST_FILE:
         raise UserError(
@@ -167,9 +167,9 @@ def _check_steps(run: LoadedRun, sampler: Sampler, given: int | None) -> None:
         raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and {whose}.")
 
 
-def _warn(space: ParameterSpace, theta: NDArray[np.float64], guidance: float) -> None:
+def _warn(trained: TrainingRange, theta: NDArray[np.float64], guidance: float) -> None:
     """On standard error, so that neither stops a script."""
-    outside = [found for row in theta for found in space.outside(row.tolist())]
+    outside = [found for row in theta for found in trained.outside(row.tolist())]
     # The farthest of each parameter: a file of thousands of rows is not thousands of lines.
     farthest = {found.parameter.name: found for found in sorted(outside, key=lambda found: found.distance)}
     for found in farthest.values():

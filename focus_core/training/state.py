@@ -14,6 +14,7 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method
+from focus_core.parameters import TrainingRange
 from focus_core.training.checkpoint import FORMAT
 from focus_core.training.engine import Engine
 from focus_core.training.initial_weights import Parent
@@ -59,6 +60,7 @@ def checkpoint_state(
 ) -> dict[str, Any]:
     """The dictionary that `focus_core.training.checkpoint` describes: tensors and plain values only."""
     dataset = data.dataset
+    trained = TrainingRange.of(dataset.space, dataset.theta[list(data.split.train)])
     return {
         "format": FORMAT,
         "config": config.to_dict(),
@@ -82,6 +84,7 @@ def checkpoint_state(
             "redshift": dataset.redshift,
             "normalised": dataset.normalised,
             "periodic": dataset.periodic,
+            "training_range": [list(trained.low), list(trained.high)],
         },
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from focus_core.errors import UserError
-from focus_core.parameters import CAMELS_LH6, SPACES, WCDM6, ParameterSpace, parameter_space
+from focus_core.parameters import CAMELS_LH6, SPACES, WCDM6, ParameterSpace, TrainingRange, parameter_space
 
 
 def test_the_two_spaces_have_their_columns_in_order_and_their_priors() -> None:
@@ -110,3 +110,37 @@ def test_broken_and_unknown_spaces_are_told() -> None:
 def test_a_logarithmic_parameter_must_be_positive() -> None:
     with pytest.raises(UserError, match="A_SN1=0 must be positive"):
         CAMELS_LH6.parse("A_SN1=0")
+
+
+def unit_rows(space: ParameterSpace, n: int, low: float, high: float) -> np.ndarray:
+    """θ (n, d) evenly between two places of every prior, 0 and 1 its ends."""
+    cells = low + (high - low) * (np.arange(n) + 0.5) / n
+    return space.from_unit(np.stack([2 * np.roll(cells, i) - 1 for i in range(len(space))], axis=1))
+
+
+def test_a_training_set_that_fills_its_prior_has_the_prior_as_its_range() -> None:
+    for space in SPACES.values():
+        trained = TrainingRange.of(space, unit_rows(space, 40, 0.0, 1.0))
+        assert trained.low == tuple(p.minimum for p in space.parameters)
+        assert trained.high == tuple(p.maximum for p in space.parameters)
+
+
+def test_a_training_set_in_half_of_its_prior_warns_in_the_other_half_with_the_distance() -> None:
+    trained = TrainingRange.of(WCDM6, unit_rows(WCDM6, 100, 0.5, 1.0))
+    assert trained.outside(WCDM6.from_unit([0.5] * 6).tolist()) == []
+    found = trained.outside(WCDM6.from_unit([-0.5] * 6).tolist())
+    assert [item.parameter.name for item in found] == list(WCDM6.names)
+    assert found[0].distance == pytest.approx(0.505 / 0.995, rel=0.02)
+    assert "Omega_m = 0.2 is outside its training range [0.301, 0.5] by 50" in found[0].sentence()
+
+
+def test_a_run_of_one_theta_warns_at_every_other_one_in_widths_of_the_prior() -> None:
+    fiducial = [0.3, 0.8, 1.0, 1.0, 1.0, 1.0]
+    trained = TrainingRange.of(CAMELS_LH6, [fiducial] * 27)
+    assert trained.outside(fiducial) == []
+    sigma, feedback = trained.outside([0.3, 0.9, 2.0, 1.0, 1.0, 1.0])
+    assert sigma.sentence() == (
+        "sigma_8 = 0.9 is outside its training range of 0.8 alone by 25.0 % of the prior's width: the model "
+        "extrapolates there."
+    )
+    assert feedback.distance == pytest.approx(0.25)  # a quarter of the way in the logarithm

@@ -10,6 +10,7 @@ import pytest
 import torch
 from mass_maps import hypercube, maps_of, write_pair
 
+from focus_core.cli import main
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.data.atomic import replacing
 from focus_core.data.cmd import open_cmd
@@ -79,12 +80,17 @@ def test_rows_that_are_said_to_be_independent_may_part_and_the_report_says_so(
 
 
 def test_one_cosmology_is_trained_where_the_set_is_one_of_other_phases_and_refused_elsewhere(
-    tmp_path: Path, tiny_config: ConfigMaker
+    tmp_path: Path, tiny_config: ConfigMaker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     theta = np.tile([0.3, 0.8, 1.0, 1.0, 1.0, 1.0], (8, 1))
     pixels = maps_of(theta)[:, :16, :16]
     split = trained(tiny_config, write_pair(tmp_path / "cv", pixels, theta, kind="CV"), tmp_path / "run")
     assert (len(split.train), len(split.validation), len(split.test)) == (6, 1, 1)
+    words = ["sample", "--run", str(tmp_path / "run"), "--n", "1", "--device", "cpu", "--out", str(tmp_path / "m.npz")]
+    assert main([*words, "--params", "Omega_m=0.3,sigma_8=0.9,A_SN1=1,A_AGN1=1,A_SN2=1,A_AGN2=1"]) == 0
+    said = capsys.readouterr().err
+    assert "sigma_8 = 0.9 is outside its training range of 0.8 alone by 25.0 % of the prior's width" in said
+    assert "Omega_m" not in said
     with pytest.raises(UserError, match=r"of 1 simulations.*independent_realisations: true"):
         trained(tiny_config, write_pair(tmp_path / "be", pixels, theta, kind="BE"), tmp_path / "other")
     # A row for every map: their place tells the boxes, 15 maps each.
