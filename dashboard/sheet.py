@@ -14,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.draft import Draft, content, restored
+from dashboard.form import dated
 from dashboard.record import record
 from dashboard.state import came_by_history
 from focus_core.errors import UserError
@@ -57,14 +58,20 @@ def goes_on(sheet: Sheet | None, origin: str) -> Sheet | None:
     return sheet if token is None or token in sheet.tokens else None
 
 
-def opened(origin: str, before: Draft | None, seen: Mapping[str, Any]) -> Sheet | None:
-    """What is kept under the address's token, if it belongs to this origin and still means something."""
+def opened(origin: str, before: Draft | None, seen: Mapping[str, Any], day: str) -> Sheet | None:
+    """What is kept under the address's token, if it belongs to this origin and still means something.
+
+    It shows `day` as the date that a run gets when it is queued; a draft in the record keeps its own.
+    """
     token = st.query_params.get(EDIT)
     kept = record().unfinished(token) if token else None
     if kept is None or kept.content.get("origin") != origin:
         return None
     try:
-        draft = restored(kept.content, before, seen)
+        plain = dict(kept.content)
+        if plain["base"] is None:
+            plain["text"] = dated(str(plain["text"]), day)
+        draft = restored(plain, before, seen)
     except (UserError, KeyError, TypeError, ValueError):  # written by another version
         return None
     return Sheet(draft, kept, (kept.token,))

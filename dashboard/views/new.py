@@ -18,10 +18,10 @@ from dashboard.record import record
 from dashboard.sheet import EDIT, Sheet, goes_on, held, hold, kept, opened
 from dashboard.state import experiment_link, follow
 from dashboard.texts import sentence
-from dashboard.views.new_form import form, name_and_tags, seen, yaml_text
+from dashboard.views.new_form import differences, form, name_and_tags, seen, yaml_text
 from dashboard.views.new_notices import costs, identical, notices
 from dashboard.views.new_origin import Origin, start_from
-from focus_core.config import parse_config
+from focus_core.config import flatten, parse_config
 from focus_core.errors import UserError
 from focus_store.transitions import Conflict
 
@@ -74,7 +74,7 @@ def _sheet(origin: Origin) -> tuple[Sheet, bool]:
     before = held()
     on_page = before.draft if before else None
     same = goes_on(before, origin.key)
-    sheet = same or opened(origin.key, on_page, seen(on_page)) or _beginning(origin, before)
+    sheet = same or opened(origin.key, on_page, seen(on_page), today()) or _beginning(origin, before)
     now = taken_in(sheet.draft, seen(sheet.draft))
     return _go_on_with(origin, replace(sheet, draft=now) if now is not sheet.draft else sheet), same is None
 
@@ -171,7 +171,7 @@ def _send(origin: Origin, sheet: Sheet, *, draft: bool) -> None:
                 draft=draft,
             )
     except Conflict as error:
-        st.session_state[_CHANGED_ELSEWHERE] = (origin.key, str(error))
+        st.session_state[_CHANGED_ELSEWHERE] = (origin.key, str(error), error.theirs)
         return
     except UserError as error:
         show_user_error(error)
@@ -191,10 +191,13 @@ def _leave_for(made: str, origin: Origin, sheet: Sheet) -> None:
 
 def _changed_elsewhere(origin: Origin, sheet: Sheet) -> None:
     """Both stay: the draft in the record, and what stands here."""
-    key, said = st.session_state.get(_CHANGED_ELSEWHERE, ("", ""))
+    key, said, recorded = st.session_state.get(_CHANGED_ELSEWHERE, ("", "", {}))
     if key != origin.key or origin.draft is None:
         return
     st.error(f"{sentence(said)} [The draft as it is now]({experiment_link(origin.draft)})", icon=":material/error:")
+    theirs, mine = dict(flatten(recorded)), sheet.draft.config.flat()
+    if other := {key: theirs.get(key) for key in dict.fromkeys([*theirs, *mine]) if theirs.get(key) != mine.get(key)}:
+        st.html(differences(other, mine, "In the record", "Yours"))
     if st.button("Save mine as another draft", icon=":material/save:", key="save-other"):
         made = queue(
             sheet.draft.config, recipe_key=origin.recipe, parent=origin.parent, tags=sheet.draft.tags, draft=True

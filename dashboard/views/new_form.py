@@ -158,24 +158,24 @@ def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]
                 given_back = {YAML}
         st.text_area("YAML", key=widget_key(draft, YAML), height=560, label_visibility="collapsed")
     with changes:
-        st.html(_differences(draft.config, changed, origin.whose))
+        if changed:
+            st.html(differences(changed, draft.config.flat(), f"In the {origin.whose}", "Here"))
+        else:
+            st.html(f'<p class="focus-note" data-testid="differences">Nothing differs from the {origin.whose} yet.</p>')
         if origin.parent is not None:
             parent = queries.experiment(origin.parent).summary
             st.html(f'<p>Cloned from <a href="{experiment_link(parent.id)}">{escape(parent.name)}</a>.</p>')
     return given_back
 
 
-def _differences(config: ExperimentConfig, changed: Mapping[str, object], whose: str) -> str:
-    """Setting by setting, what it was there and what it is here."""
-    if not changed:
-        return f'<p class="focus-note" data-testid="differences">Nothing differs from the {whose} yet.</p>'
-    flat = config.flat()
+def differences(there: Mapping[str, object], here: Mapping[str, object], title: str, title_here: str) -> str:
+    """Setting by setting, for those of `there`, what it is there and what it is here."""
     rows = "".join(
-        f"<tr><td><code>{escape(key)}</code></td><td>{escape(words(old))}</td><td><b>{escape(words(flat.get(key)))}"
+        f"<tr><td><code>{escape(key)}</code></td><td>{escape(words(old))}</td><td><b>{escape(words(here.get(key)))}"
         "</b></td></tr>"
-        for key, old in changed.items()
+        for key, old in there.items()
     )
-    head = f'<tr><th scope="col">Setting</th><th scope="col">In the {whose}</th><th scope="col">Here</th></tr>'
+    head = f'<tr><th scope="col">Setting</th><th scope="col">{title}</th><th scope="col">{title_here}</th></tr>'
     return f'<div class="focus-scroll" data-testid="differences"><table class="focus-table">{head}{rows}</table></div>'
 
 

@@ -5,29 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from page_alone import html, open_page
 from prepared_record import write_run
 from standing import standing
 from streamlit.testing.v1 import AppTest
 
 from focus_core.config import parse_config
 from focus_store.contracts import Status
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    script = f"""
-from dashboard.state import remember_pages
-from dashboard.views import {name}
-remember_pages({{}})
-{name}.page()
-"""
-    app = AppTest.from_string(script, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
 
 
 def cells(app: AppTest, label: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page_alone import html, open_page
 from prepared_record import add_second
 from sqlalchemy import update
 from standing import standing
@@ -23,25 +25,6 @@ from focus_store.tables import Experiment
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = APP.parent / "views"
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    """The page by itself, as the frame would run it."""
-    script = f"""
-import streamlit as st
-from dashboard.state import remember_pages
-from dashboard.views import {name}
-remember_pages({{}})
-{name}.page()
-"""
-    app = AppTest.from_string(script, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
 
 
 def charts(app: AppTest) -> list[Any]:
@@ -384,6 +367,21 @@ class TestAddressesThatNameNothing:
 def test_the_command_that_makes_the_quick_suite_can_be_pasted_into_a_shell() -> None:
     words = shlex.split(quick_command(Path("/home/a b/quick")))
     assert words[:4] == ["focus", "simulate", "--out", "/home/a b/quick"]
+
+
+def test_without_a_setting_the_quick_suite_is_the_one_of_the_readme(
+    empty_record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = re.sub(r"\s+", " ", (APP.parents[1] / "README.md").read_text(encoding="utf-8"))
+    words = re.search(r"\*quick suite\*, (\d+) particle-mesh simulations of (\d+)³ particles", readme)
+    assert words, "README.md does not tell the size of the quick suite"
+    simulations, grid = map(int, words.groups())
+    for name in ("FOCUS_QUICK_SIMULATIONS", "FOCUS_QUICK_GRID"):
+        monkeypatch.delenv(name, raising=False)
+    open_page("datasets").button(key="simulate-quick").click().run()
+    (job,) = empty_record.jobs()
+    asked = {name: job.arguments[name] for name in ("name", "simulations", "grid", "box", "seed")}
+    assert asked == {"name": "quick", "simulations": simulations, "grid": grid, "box": float(grid), "seed": 0}
 
 
 def test_the_quick_suite_has_the_size_that_the_laboratory_was_given(

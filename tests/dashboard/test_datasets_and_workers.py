@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_alone import html, open_page
 from PIL import Image
 from sqlalchemy import update
-from streamlit.testing.v1 import AppTest
 
 from dashboard.datasets import changed_files, check_at_once, default_name, other_digest, seconds_a_cell, suite_readouts
 from dashboard.failures import by_cause
@@ -38,24 +38,6 @@ K = 2.0 * np.pi / BOX * np.arange(1, GRID // 2 + 1)
 
 def theta() -> np.ndarray:
     return WCDM6.from_unit(np.random.default_rng(3).uniform(-1, 1, (SIMULATIONS, 6)))
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    script = f"""
-import streamlit as st
-from dashboard.state import remember_pages
-from dashboard.views import {name}
-remember_pages({{}})
-{name}.page()
-"""
-    app = AppTest.from_string(script, default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
 
 
 def survey_quick(repository: Repository, **changes: Any) -> None:

@@ -5,26 +5,11 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import pytest
+from page_alone import open_page
 from prepared_record import SmallLaboratory, configuration
-from streamlit.testing.v1 import AppTest
 
-PAGE = """
-from dashboard.state import remember_pages
-from dashboard.views import {0}
-remember_pages({{}})
-{0}.page()
-"""
 SERIES = [f"a sweep of the learning rate over the quick suite, rate {rate}, batch 32 and seed 1" for rate in "135"]
 SHOWN = 36  # characters that a box or a column shows at most
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    app = AppTest.from_string(PAGE.format(name), default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    assert not app.exception
-    return app
 
 
 @pytest.fixture

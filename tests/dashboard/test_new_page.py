@@ -162,6 +162,16 @@ class TestDate:
         monkeypatch.setattr("dashboard.views.new.today", lambda: "2100-01-01")
         assert "edit" not in app.run().query_params
 
+    def test_an_unfinished_form_that_is_opened_on_a_later_day_shows_that_day(
+        self, small_laboratory: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        app = typed(open_page("new", recipe="experiment_02"), "training.gradient_clip", "2")
+        token = app.query_params["edit"]
+        monkeypatch.setattr("dashboard.views.new.today", lambda: "2100-01-01")
+        later = open_page("new", recipe="experiment_02", edit=token[0] if isinstance(token, list) else token)
+        config = parse_config(standing(later.text_area, "yaml-text").value)
+        assert (config.experiment.created, config.training.gradient_clip) == ("2100-01-01", 2.0)
+
 
 class TestDrafts:
     def test_the_page_of_a_draft_leads_to_its_form(self, small_laboratory: Any) -> None:
@@ -205,6 +215,8 @@ class TestDrafts:
         other.button(key="draft").click().run()
         app.button(key="draft").click().run()
         assert "changed elsewhere since you began (training.num_epochs)" in app.error[0].value
+        row = "<td><code>training.num_epochs</code></td><td>7</td><td><b>9</b></td>"
+        assert row in html(app), "both values, the record's first"
         assert values(app, "training.num_epochs") == ["9"]
         assert repository.experiment(draft).summary.num_epochs == 7
         app.button(key="save-other").click().run()
