@@ -84,6 +84,9 @@ def visible(key: str, values: Mapping[str, Any]) -> bool:
         "data.params_path": bool(values.get("data.maps_path")),
         "data.dataset": not (values.get("data.maps_path") or values.get("data.data_dir")),
         "data.box_size": not values.get("data.dataset"),
+        "data.slab_depth": not values.get("data.dataset"),
+        "data.stored_as": not values.get("data.dataset"),
+        "data.independent_realisations": not values.get("data.dataset"),
         "data.parameter_space": not values.get("data.dataset"),
         "training.scheduler.factor": schedule == "plateau",
         "training.scheduler.patience": schedule == "plateau",
@@ -128,7 +131,7 @@ def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
         return "" if value is None else str(value) if isinstance(value, int) else scientific(float(value))
     if field.kind in ("text", "choice"):
         return "" if value is None else str(value)
-    return value
+    return bool(value)
 
 
 def setting(field: Field, shown: Any) -> Any:
@@ -140,7 +143,7 @@ def setting(field: Field, shown: Any) -> Any:
         return None if not text and field.optional else _number_or_text(text)
     if field.kind in ("text", "choice"):
         return None if shown in ("", None) and field.optional else shown or ""
-    return shown
+    return None if field.optional and not shown else shown
 
 
 def scientific(value: float) -> str:
@@ -291,7 +294,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     low, high = _bounds(info)
     choices = tuple(str(c) for c in typing.get_args(annotation)) if typing.get_origin(annotation) is Literal else ()
-    choices = choices or tuple(_KNOWN_TEXTS.get(key, ()))
+    choices = ("", *choices) if choices and optional else choices or tuple(_KNOWN_TEXTS.get(key, ()))
     default = None if info.is_required() else info.default
     kind = _kind(annotation, choices)
     section = key.partition(".")[0]

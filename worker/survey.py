@@ -95,7 +95,7 @@ def run(dataset: MapDataset, name: str, out: Path) -> None:
     about = {
         "field": dataset.field,
         "redshift": dataset.redshift,
-        "maps_per_simulation": int(dataset.maps_each.max()),
+        "maps_per_simulation": dataset.maps_per_row,
         "normalised": dataset.normalised,
         "slab_depth": dataset.slab_depth,
         "stored_as": dataset.stored_as,

@@ -14,6 +14,7 @@ from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.state import keep
 from dashboard.texts import plain
+from dashboard.views.datasets_describing import describe_form
 from dashboard.views.datasets_detail import detail
 from dashboard.views.datasets_forms import add_form, simulate_form
 from dashboard.views.datasets_jobs import jobs
@@ -22,7 +23,7 @@ from focus_core.errors import UserError
 from focus_core.suites import suite_maps
 from focus_store.contracts import DatasetRow, JobStatus
 
-FORMS = {"add": add_form, "simulate": simulate_form}
+FORMS = {"add": add_form, "describe": describe_form, "simulate": simulate_form}
 
 
 def page() -> None:
@@ -31,6 +32,7 @@ def page() -> None:
     note = f'<span class="focus-note">{escape(provenance_words(chosen))}</span>' if chosen else ""
     with page_head(chosen.name if chosen else "Datasets", note, "datasets-head"):
         _opener("Add by path", ":material/folder_open:", "add")
+        _opener("Describe your own", ":material/edit_note:", "describe")
         _opener("New suite", ":material/grain:", "simulate", primary=True)
     warn_without_workers()
     removal_said()

@@ -23,6 +23,7 @@ from dashboard.texts import plain, sentence
 from dashboard.theme import STATUS_LOOK
 from dashboard.views.datasets_removal import removal
 from dashboard.words import DASH, Amount, date_and_time, number
+from focus_core.data.answers import in_form
 from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
@@ -45,6 +46,7 @@ def detail(dataset: DatasetRow) -> None:
         _not_measured(dataset)
         _used_by(dataset, uses)
     else:
+        _judged(dataset.survey)
         left, right = st.columns([46, 54], gap="medium")
         with left:
             _coverage(dataset, dataset.survey, split, problem)
@@ -59,7 +61,7 @@ def identity(dataset: DatasetRow, uses: Sequence[DatasetUse], split: Split | Non
     each = dataset.n_maps // max(dataset.n_simulations, 1)
     pixel = f"pixel {dataset.box_size / dataset.grid:.3g} Mpc/h" if dataset.box_size else "unknown: P(k) has no unit"
     particles = f"{provenance['particles']} particles" if "particles" in provenance else ""
-    slab = f"slab of {provenance['slab_depth']}, " if "slab_depth" in provenance else ""
+    slab = f"slab of {depth}, " if (depth := _depth(survey, provenance)) else ""
     redshift = f"{slab}z = {survey['redshift']:g}" if "redshift" in survey else ""
     parts = [len(split.train), len(split.validation), len(split.test)] if split else []
     digest = dataset.digest.partition(":")[2]
@@ -77,6 +79,13 @@ def identity(dataset: DatasetRow, uses: Sequence[DatasetUse], split: Split | Non
             f"checked {date_and_time(dataset.checked_at)}" if dataset.checked_at else "not checked yet",
         ),
     ]
+
+
+def _depth(survey: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """Of the slabs that maps are summed over, as the check found it, or as suites of earlier versions tell it."""
+    if survey.get("slab_depth"):
+        return f"{survey['slab_depth']:g} Mpc/h"
+    return str(provenance.get("slab_depth", ""))
 
 
 def statistics(dataset: DatasetRow) -> list[Readout]:
@@ -133,11 +142,20 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
             icon=":material/difference:",
         )
     for said in (dataset.survey or {}).get("warnings", []):
-        st.warning(sentence(said), icon=":material/warning:")
+        st.warning(sentence(in_form(said)), icon=":material/warning:")
     if changed:
         st.button(
             "Check again", icon=":material/refresh:", key=f"check-{dataset.name}", on_click=_check, args=(dataset,)
         )
+
+
+def _judged(survey: Mapping[str, Any]) -> None:
+    """What the check could judge and what not, and how rows of one θ were taken."""
+    said = [f"rows: {survey['rows']}"] if survey.get("rows") else []
+    said += [f"stored as {survey['stored_as']}"] if survey.get("stored_as") else []
+    said += [in_form(str(remark)) for remark in survey.get("remarks", [])]
+    if said:
+        st.html(f'<p class="focus-note" data-testid="judged">Judged: {escape("; ".join(said))}.</p>')
 
 
 def _check(dataset: DatasetRow) -> None:

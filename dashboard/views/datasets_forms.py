@@ -1,8 +1,9 @@
-"""The two forms of the Datasets page: add what is there by its path, or simulate a new suite."""
+"""Forms of the Datasets page: add what is there by its path, or simulate a new suite."""
 
 from __future__ import annotations
 
 from html import escape
+from typing import get_args
 
 import streamlit as st
 
@@ -12,7 +13,8 @@ from dashboard.markup import readouts, section
 from dashboard.record import record
 from dashboard.state import dataset_link, keep
 from focus_core.catalogue.job_kinds.simulation import SIMULATION
-from focus_core.data.answers import Answers
+from focus_core.config_fields import StoredAs
+from focus_core.data.answers import Answers, in_form
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
@@ -33,6 +35,7 @@ def add_form(rows: list[DatasetRow]) -> None:
     )
     space.selectbox("Parameter space", [*SPACES], index=None, key="add-space", placeholder="as the files say")
     box.number_input("Box side [Mpc/h]", 0.0, value=None, key="add-box", placeholder="as the files say")
+    left_open("add")
     button.button(
         "Check and add",
         type="primary",
@@ -41,7 +44,7 @@ def add_form(rows: list[DatasetRow]) -> None:
         width="stretch",
         on_click=_add,
     )
-    _error("add-error", st.session_state.get("add-known", ""))
+    form_error("add-error", st.session_state.get("add-known", ""))
 
 
 def _add() -> None:
@@ -51,19 +54,62 @@ def _add() -> None:
     """
     state = st.session_state
     path, params = state["add-path"].strip(), state["add-params"] or None
-    space, box = state["add-space"], state["add-box"]
     try:
         if not path:
             raise UserError("path: is empty; give the path of a dataset folder or of a maps file.")
-        answers = Answers(space, box)
+        answers = answers_given("add", state["add-space"])
         check_at_once(Settings.from_environment(), path, params, answers)
-        record().request_dataset(state["add-name"] or default_name(path), path, params=params, space=space, box=box)
+        request(state["add-name"] or default_name(path), path, params, answers)
     except UserError as error:
-        state["add-error"], state["add-known"] = str(error), error.name if isinstance(error, KnownDataset) else ""
+        state["add-error"] = in_form(str(error))
+        state["add-known"] = error.name if isinstance(error, KnownDataset) else ""
         return
     state["add-error"] = ""
     keep("form", "", "")
     note_start()
+
+
+def left_open(form: str) -> None:
+    """Fields for what files may leave open; their keys begin with the form's name."""
+    depth, stored, independent = st.columns([2.5, 2.5, 5], vertical_alignment="bottom")
+    depth.number_input(
+        "Slab depth [Mpc/h]", 0.0, value=None, key=f"{form}-depth", placeholder="as the files say",
+        help="What a map is summed over. CAMELS in 25 Mpc/h: 5.",
+    )  # fmt: skip
+    stored.selectbox(
+        "Stored as", get_args(StoredAs), index=None, key=f"{form}-stored-as", placeholder="the field itself",
+        help="The file holds log10 of the field, or its overdensity δ or 1 + δ.",
+    )  # fmt: skip
+    independent.toggle(
+        "Independent realisations", key=f"{form}-independent",
+        help="Rows of one θ are boxes of other initial phases, which a split may part. Else they are taken as maps of "
+        "one simulation, which stay together.",
+    )  # fmt: skip
+
+
+def answers_given(form: str, space: str | None = None) -> Answers:
+    """What stands in the form's fields at this moment."""
+    state = st.session_state
+    return Answers(
+        space,
+        state[f"{form}-box"] or None,
+        state[f"{form}-depth"] or None,
+        state[f"{form}-stored-as"],
+        True if state[f"{form}-independent"] else None,
+    )
+
+
+def request(name: str, path: str, params: str | None, answers: Answers) -> None:
+    record().request_dataset(
+        name,
+        path,
+        params=params,
+        space=answers.space,
+        box=answers.box_size,
+        depth=answers.slab_depth,
+        stored_as=answers.stored_as,
+        independent=answers.independent_realisations,
+    )
 
 
 def simulate_form(rows: list[DatasetRow]) -> None:
@@ -91,7 +137,7 @@ def simulate_form(rows: list[DatasetRow]) -> None:
     measured = seconds_a_cell(record().dataset_jobs((SIMULATION.name,)))
     if min(n, each) >= 1 and side > 0.0:  # else the button's answer says what is wrong
         st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
-    _error("simulate-error")
+    form_error("simulate-error")
 
 
 def _simulate(rows: list[DatasetRow]) -> None:
@@ -112,7 +158,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
     note_start()
 
 
-def _error(key: str, known: str = "") -> None:
+def form_error(key: str, known: str = "") -> None:
     """The sentence, with the way to the dataset that it speaks of."""
     said = st.session_state.get(key)
     if said:

@@ -14,6 +14,7 @@ from dashboard.markup import progress
 from dashboard.record import record
 from dashboard.timing import job_words, so_far
 from focus_core.catalogue.jobs import job_kind
+from focus_core.data.answers import in_form
 from focus_store.contracts import DatasetRow, JobRow, JobStatus
 from focus_store.jobs import UNDER_WAY
 
@@ -86,7 +87,7 @@ def _bar(job: JobRow, done: float) -> str:
 def words(job: JobRow) -> str:
     """What the job is doing, as HTML."""
     said = job_kind(job.kind).words
-    name, message = f"<b>{escape(_name(job))}</b>", escape(job.message or "")
+    name, message = f"<b>{escape(_name(job))}</b>", escape(in_form(job.message or ""))
     if job.status is JobStatus.FAILED:
         reason = message or "its log says why"
         return f'{name} {said.failed}: <span class="focus-warn" role="alert" data-testid="add-error">{reason}</span>'

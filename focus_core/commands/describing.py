@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from focus_core.commands.answering import add_answers, answers_of, progress_bar
-from focus_core.errors import UserError
 from focus_core.paths import expanded
 
 if TYPE_CHECKING:
     from focus_core.data.describing import Facts
-    from focus_core.parameters import Scaling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _facts(arguments: argparse.Namespace, ask: Callable[[str], str]) -> Facts:
-    from focus_core.data.describing import Facts
+    from focus_core.data.describing import Facts, fixed_of, range_of
 
     if not arguments.normalised and arguments.box is None:
         arguments.box = _length(ask("Side of the box in Mpc/h (empty: unknown): "), "--box")
@@ -91,8 +89,8 @@ def _facts(arguments: argparse.Namespace, ask: Callable[[str], str]) -> Facts:
         periodic=False if arguments.not_periodic else None,
         normalised=arguments.normalised,
         names=tuple(name.strip() for name in columns),
-        ranges=dict(_range(text) for text in arguments.range),
-        fixed={name: _number(value, "--fixed") for name, value in map(_pair, arguments.fixed)},
+        ranges=dict(range_of(text) for text in arguments.range),
+        fixed=dict(fixed_of(text) for text in arguments.fixed),
     )
 
 
@@ -106,27 +104,6 @@ def _not_asked(question: str) -> str:
 
 
 def _length(text: str, option: str) -> float | None:
-    return _number(text, option) if text else None
+    from focus_core.data.describing import number_of
 
-
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{option}: '{text}' is not a number.") from None
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = (part.strip() for part in text.partition("="))
-    if not separator or not name:
-        raise UserError(f"--fixed: '{text}' is not of the form NAME=VALUE.")
-    return name, value
-
-
-def _range(text: str) -> tuple[str, tuple[float, float, Scaling]]:
-    name, _, ends = text.partition("=")
-    parts = [part.strip() for part in ends.split(":")]
-    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("log", "linear")):
-        raise UserError(f"--range: '{text}' is not of the form NAME=MIN:MAX or NAME=MIN:MAX:log.")
-    scaling: Scaling = "log" if parts[2:] == ["log"] else "linear"
-    return name.strip(), (_number(parts[0], "--range"), _number(parts[1], "--range"), scaling)
+    return number_of(text, option) if text else None

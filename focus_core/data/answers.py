@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,18 @@ OPTIONS = {
     "data.parameter_space": "--space",
     "data.stored_as": "--stored-as",
     "data.independent_realisations": "--independent",
+}
+# The same facts as fields of the Datasets page, with their unit where they have one.
+FIELDS = {
+    "data.box_size": "Box side",
+    "data.slab_depth": "Slab depth",
+    "data.parameter_space": "Parameter space",
+    "data.stored_as": "Stored as",
+    "data.independent_realisations": "Independent realisations",
+    "--columns": "Names of columns",
+    "--range": "Ranges",
+    "--fixed": "Fixed",
+    "--maps": "Maps file",
 }
 DESCRIBE = "describe it with `focus data new`"
 
@@ -47,7 +60,16 @@ def how_to_say(maps_file: Path, key: str, value: str) -> str:
 
 def in_options(sentence: str) -> str:
     """A sentence that names keys of a configuration, with the options of the command line instead."""
-    for key, option in OPTIONS.items():
+    return _renamed(sentence, OPTIONS)
+
+
+def in_form(sentence: str) -> str:
+    """The same with the fields of the Datasets page."""
+    return _renamed(sentence, FIELDS)
+
+
+def _renamed(sentence: str, names: Mapping[str, str]) -> str:
+    for key, option in names.items():
         sentence = re.sub(rf"(?<=[Ss]ay ){key}: true", option, sentence)
         sentence = re.sub(rf"(?<=[Ss]ay ){key}: (?=\S)", f"{option} ", sentence).replace(f"{key}: true", option)
         sentence = sentence.replace(key, option)

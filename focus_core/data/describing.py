@@ -116,6 +116,31 @@ def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, 
     return space, np.stack([columns[name] for name in varied], axis=1)
 
 
+def range_of(text: str) -> tuple[str, tuple[float, float, Scaling]]:
+    """ "A_SN1=0.25:4:log" as a name, its ends and their scaling."""
+    name, _, ends = text.partition("=")
+    parts = [part.strip() for part in ends.split(":")]
+    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("log", "linear")):
+        raise UserError(f"--range: '{text}' is not of the form NAME=MIN:MAX or NAME=MIN:MAX:log.")
+    scaling: Scaling = "log" if parts[2:] == ["log"] else "linear"
+    return name.strip(), (number_of(parts[0], "--range"), number_of(parts[1], "--range"), scaling)
+
+
+def fixed_of(text: str) -> tuple[str, float]:
+    """ "Omega_b=0.049" as a name and its value."""
+    name, separator, value = (part.strip() for part in text.partition("="))
+    if not separator or not name:
+        raise UserError(f"--fixed: '{text}' is not of the form NAME=VALUE.")
+    return name, number_of(value, "--fixed")
+
+
+def number_of(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option}: '{text}' is not a number.") from None
+
+
 def _parameter(name: str, column: NDArray[np.float64], given: tuple[float, float, Scaling] | None) -> Parameter:
     """Labelled and scaled as the shipped parameter of that name, if there is one."""
     known = next((p for space in SPACES.values() for p in space.parameters if p.name == name), None)

@@ -20,6 +20,7 @@ from dashboard.datasets import changed_files, check_at_once, default_name, other
 from dashboard.failures import by_cause
 from dashboard.figures.datasets import DatasetPower, coverage, dataset_power
 from dashboard.frame import state_markup
+from focus_core.data.answers import NOTHING_SAID
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.split import split_simulations
 from focus_core.errors import UserError
@@ -175,13 +176,13 @@ class TestSums:
         with pytest.raises(
             UserError, match="holds 30 maps, which is not a whole number of maps for each of the 7 rows"
         ):
-            check_at_once(Settings.from_environment(), str(tmp_path), None, None, None)
+            check_at_once(Settings.from_environment(), str(tmp_path), None, NOTHING_SAID)
 
     def test_with_a_broker_that_is_a_server_the_files_may_lie_elsewhere(self, home: Path) -> None:
         far = Settings.from_environment({"FOCUS_HOME": str(home), "FOCUS_BROKER_URL": "redis://there:6379/0"})
-        check_at_once(far, "/on/the/worker", None, None, None)
+        check_at_once(far, "/on/the/worker", None, NOTHING_SAID)
         with pytest.raises(UserError, match="no such file or folder"):
-            check_at_once(Settings.from_environment(), "/on/the/worker", None, None, None)
+            check_at_once(Settings.from_environment(), "/on/the/worker", None, NOTHING_SAID)
 
 
 def dataset_row(**survey: Any) -> DatasetRow:
