@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train the model of a configuration in a run folder, or resume it",
     "sample": "draw maps from a trained run at chosen parameters",
     "benchmark": "measure samplers of a trained run against held-out simulations",
+    "evaluate": "judge generated maps by sixteen statistics, as a report",
     "spectrum": "measure the power spectrum P(k) of maps",
     "describe": "parameters, memory and operations of a configuration, before it is trained",
 }

@@ -27,6 +27,11 @@ from focus_core.training.truth import read_truth
 
 Weights = Literal["ema", "raw"]
 
+
+class IncompleteCheckpoint(UserError):
+    """A file that can be read but lacks what drawing maps needs, its transform say."""
+
+
 # (evaluations done, in all, the maps of this batch as they are expected to become, (n, N, N) physical)
 Preview = Callable[[int, int, NDArray[np.float32]], None]
 SampleProgress = Callable[[int, int], None]
@@ -95,7 +100,9 @@ def load_run(
     state = load_checkpoint(path)
     missing = [key for key in _NEEDED if key not in state]
     if missing:
-        raise UserError(f"{path}: is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another one.")
+        raise IncompleteCheckpoint(
+            f"{path}: is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another one."
+        )
     config = recorded_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)
     data: dict[str, Any] = state["data"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,17 @@ def version_of(package: str) -> str | None:
 
 def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
     return {package: version_of(package) for package in packages}
+
+
+def source_commit() -> str | None:
+    """The commit of the source this process runs, with a + if files differ from it; None outside a repository."""
+    here = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=12"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
 
 
 def _source_version() -> str | None:

@@ -18,7 +18,6 @@ import logging
 import os
 import platform
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,7 +36,7 @@ from focus_core.errors import UserError
 from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, LOGS, README, SCRIPT, SPLIT
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
 from focus_core.training.device import device_name
-from focus_core.versions import FOCUS, versions_of
+from focus_core.versions import FOCUS, source_commit, versions_of
 
 log = logging.getLogger("focus.training")
 
@@ -262,7 +261,7 @@ def write_environment(
         "platform": platform.platform(),
         "python": platform.python_version(),
         "versions": versions,
-        "commit": _commit(),
+        "commit": source_commit(),
         "device": str(device),
         "device_name": device_name(device),
         "cpus": os.cpu_count(),
@@ -297,14 +296,3 @@ def _write_once(path: Path, text: str) -> bool:
         return False
     write_text(path, text)
     return True
-
-
-def _commit() -> str | None:
-    """The commit of the source this process runs, with a + if files differ from it; None outside a repository."""
-    here = Path(__file__).parent
-    try:
-        command = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=12"]
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

@@ -1,0 +1,199 @@
+"""What an evaluation begins with: a file of maps or a run, the dataset, and which of its simulations count."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_core.config import DataSection
+from focus_core.data.dataset import MapDataset
+from focus_core.data.files import sha256_of
+from focus_core.data.labels import own_name
+from focus_core.data.opening import open_dataset
+from focus_core.data.split import Split, read_split, split_simulations
+from focus_core.errors import UserError
+from focus_core.evaluation.copies import Training
+from focus_core.evaluation.mapsets import MapSet, by_theta
+from focus_core.parameters import ParameterSpace
+from focus_core.paths import focus_home
+from focus_core.run_files import SPLIT
+from focus_core.statistics.fields import FloatArray
+
+PARTS = ("train", "validation", "test", "all")
+# Of maps that no run was trained on, as in a configuration that does not say.
+_TRAIN_SPLIT, _SPLIT_SEED = 0.8, 0
+# Pixels of simulations that are measured, and of maps: 8,192 maps of 64², 512 of 256².
+MOST_PIXELS = 2**25
+MOST_SIMULATIONS = 256
+
+
+@dataclass(frozen=True)
+class GivenMaps:
+    """A file of maps as `focus sample` writes them. `box_size` is None where the file does not say."""
+
+    path: Path
+    maps: NDArray[np.floating[Any]]
+    theta: FloatArray
+    box_size: float | None
+    sha256: str
+
+
+def read_given(path: Path, space: ParameterSpace) -> GivenMaps:
+    """`maps` (n, N, N), `params` (n, d) or (d,), and `param_names` where they are not in the dataset's order."""
+    found = _arrays(path)
+    maps = np.asarray(found["maps"])
+    if maps.ndim == 4 and maps.shape[1] == 1:
+        maps = maps[:, 0]
+    if maps.ndim != 3 or maps.shape[1] != maps.shape[2] or 0 in maps.shape or maps.dtype.kind not in "fiu":
+        raise UserError(
+            f"--maps: {path}: maps have shape {maps.shape} of {maps.dtype}; it must be (n, N, N) of numbers."
+        )
+    finite = np.isfinite(maps).all(axis=(1, 2))
+    if not finite.all():
+        raise UserError(
+            f"--maps: {path}: map {int(np.flatnonzero(~finite)[0])} has pixels that are not finite; leave it out or "
+            "draw it again."
+        )
+    theta = _theta(found, len(maps), space, path)
+    box = float(np.asarray(found["box_size"]).reshape(-1)[0]) if "box_size" in found else math.nan
+    return GivenMaps(path, maps, theta, box if math.isfinite(box) else None, sha256_of(path))
+
+
+def open_data(name: str | None, section: DataSection | None) -> MapDataset:
+    """The dataset that is named, else that of a run's configuration."""
+    if name is not None:
+        return open_dataset(DataSection(dataset=name), focus_home())
+    if section is None:
+        raise UserError("--dataset: is needed with --maps: the simulations that the maps are held against.")
+    try:
+        return open_dataset(section, focus_home())
+    except UserError as error:
+        raise UserError(f"{error} Or name the dataset with --dataset.") from error
+
+
+def chosen_split(run: Path | None, dataset: MapDataset) -> Split:
+    """That of the run, where it is one of this dataset; else the one that a configuration without a word has."""
+    split = None if run is None else read_split(run / SPLIT)
+    if split is not None and split.n_simulations == dataset.n_simulations:
+        return split
+    if split is not None:
+        raise UserError(
+            f"--dataset: {dataset.name} has {dataset.n_simulations} simulations and the run's split "
+            f"{split.n_simulations}; use --split all for a dataset that the run was not trained on."
+        )
+    return split_simulations(dataset.n_simulations, _TRAIN_SPLIT, _SPLIT_SEED)
+
+
+def rows_of(part: str, dataset: MapDataset, run: Path | None) -> NDArray[np.int64]:
+    """The simulations of a part, in order."""
+    if part == "all":
+        return np.arange(dataset.n_simulations)
+    return np.array(getattr(chosen_split(run, dataset), part), dtype=np.int64)
+
+
+def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of them, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    return np.asarray(rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(np.int64))])
+
+
+def simulations_at_most(dataset: MapDataset) -> int:
+    """As many as are measured in bounded time and memory."""
+    return max(2, min(MOST_SIMULATIONS, MOST_PIXELS // (dataset.maps_per_simulation * dataset.grid**2)))
+
+
+def reference_of(dataset: MapDataset, theta: FloatArray) -> MapSet:
+    """The simulations that maps are held against: those at the maps' own θ first, then others, evenly spread."""
+    near, far = dataset.space.to_unit(dataset.theta), dataset.space.to_unit(theta)
+    own = np.array([bool((np.abs(far - row).max(axis=1) < 1e-6).any()) for row in near])
+    most = simulations_at_most(dataset)
+    first = spread(np.flatnonzero(own), most)
+    others = spread(np.flatnonzero(~own), most - len(first)) if len(first) < most else first[:0]
+    return map_set(dataset, np.sort(np.concatenate([first, others])))
+
+
+def map_set(dataset: MapDataset, rows: NDArray[np.int64]) -> MapSet:
+    """All maps of these simulations; rows of one θ stay apart, for they have initial phases of their own."""
+    maps = np.asarray(dataset.maps[dataset.maps_of(rows)], dtype=np.float64)
+    return MapSet(maps, np.repeat(np.arange(len(rows)), dataset.maps_per_simulation), dataset.theta[rows])
+
+
+def training_of(dataset: MapDataset, rows: Sequence[int] | NDArray[np.int64]) -> Training:
+    """What a model has seen, read where it lies."""
+    everything = len(rows) == dataset.n_simulations
+    maps = dataset.maps if everything else dataset.maps[dataset.maps_of(rows)]
+    return Training(maps, np.repeat(np.asarray(rows, dtype=np.int64), dataset.maps_per_simulation))
+
+
+def given_set(given: GivenMaps, most: int | None, seed: int) -> tuple[MapSet, str]:
+    """Maps by θ, of at most so many θ and pixels, and a sentence that says what was left out."""
+    everything = by_theta(given.maps, given.theta)
+    pixels = MOST_PIXELS // given.maps.shape[-1] ** 2
+    each = len(everything.maps) / everything.n
+    simulations = min(everything.n, most or everything.n, max(2, int(pixels / each)))
+    rows = spread(np.arange(everything.n), simulations)
+    chosen = everything if len(rows) == everything.n else everything.only(rows)
+    few = max(1, pixels // chosen.n)
+    if len(chosen.maps) > pixels:
+        kept = chosen.chosen(few)
+        chosen = MapSet(chosen.maps[kept], chosen.simulation[kept], chosen.theta)
+    note = (
+        f"{len(chosen.maps):,} of the file's {len(given.maps):,} maps are judged, evenly chosen."
+        if len(chosen.maps) < len(given.maps)
+        else ""
+    )
+    return MapSet(np.asarray(chosen.maps, dtype=np.float64), chosen.simulation, chosen.theta), note
+
+
+def digest_of(theta: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(theta, dtype="<f8").tobytes()).hexdigest()[:16]
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [name for name in ("maps", "params") if name not in file]
+            if missing:
+                raise UserError(
+                    f"--maps: {path} has no {' and no '.join(missing)}; it needs maps (n, N, N) and params (n, d), as "
+                    "focus sample writes them."
+                )
+            return {name: file[name] for name in ("maps", "params", "param_names", "box_size") if name in file}
+    except FileNotFoundError:
+        raise UserError(f"--maps: {path}: there is no such file; check the path.") from None
+    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"--maps: {path} is no .npz file of arrays ({error}); write it with numpy.savez.") from error
+
+
+def _theta(found: dict[str, NDArray[Any]], n: int, space: ParameterSpace, path: Path) -> FloatArray:
+    """θ (n, d) in the order of the space."""
+    theta = np.asarray(found["params"], dtype=np.float64)
+    theta = np.broadcast_to(theta, (n, len(theta))) if theta.ndim == 1 and len(theta) == len(space) else theta
+    if theta.ndim != 2 or theta.shape != (n, len(space)):
+        raise UserError(
+            f"--maps: {path}: params have shape {theta.shape}; {n} maps of {space.name} need ({n}, {len(space)})."
+        )
+    if not np.isfinite(theta).all():
+        raise UserError(f"--maps: {path}: params of map {int(np.argwhere(~np.isfinite(theta))[0, 0])} are not finite.")
+    for i, parameter in enumerate(space.parameters):
+        if parameter.scaling == "log" and (theta[:, i] <= 0).any():
+            raise UserError(
+                f"--maps: {path}: {parameter.name} has values that are not positive; its scale is logarithmic."
+            )
+    if "param_names" not in found:
+        return theta
+    names = [own_name(str(name)) for name in np.asarray(found["param_names"]).reshape(-1)]
+    if sorted(names) != sorted(space.names):
+        raise UserError(
+            f"--maps: {path}: param_names are {', '.join(names)}; the dataset has {', '.join(space.names)}."
+        )
+    return theta[:, [names.index(name) for name in space.names]]

@@ -1,0 +1,143 @@
+"""An evaluation from its inputs to the folder of its report."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from focus_core.data.atomic import replacing, write_text
+from focus_core.data.dataset import MapDataset
+from focus_core.evaluation.copies import Training
+from focus_core.evaluation.evaluating import Result, evaluate, nothing
+from focus_core.evaluation.ground import Ground
+from focus_core.evaluation.inputs import digest_of, reference_of
+from focus_core.evaluation.mapsets import MapSet
+from focus_core.evaluation.page import page
+from focus_core.evaluation.summary import (
+    PAGE,
+    SUMMARY,
+    TABLE,
+    curves_csv,
+    entries_csv,
+    summary_of,
+    to_csv,
+    to_json,
+)
+from focus_core.figures.evaluation import draw_result
+from focus_core.versions import FOCUS, source_commit, versions_of
+
+_PACKAGES = (FOCUS, "torch", "numpy", "scipy", "matplotlib")
+
+# What is being measured; may raise StopRequested.
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: maps by θ, or the sentence that says why there are none. `about` goes into the settings."""
+
+    maps: MapSet | None
+    name: str
+    box_size: float | None
+    split: str
+    split_in_words: str
+    seed: int
+    training: Training | None = None
+    reason: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def make_report(subject: Subject, dataset: MapDataset, folder: Path, tell: Tell) -> list[Result]:
+    """Measure, and write summary.json, the tables, the figures and the page; the summary last."""
+    if subject.maps is None:
+        results, reference = nothing(subject.reason), None
+    else:
+        reference = reference_of(dataset, subject.maps.theta)
+        ground = make_ground(subject, subject.maps, dataset, reference, tell)
+        results = evaluate(ground)
+    settings = settings_of(subject, dataset, reference, results)
+    write_report(folder, results, settings, subject.notes, tell)
+    return results
+
+
+def make_ground(subject: Subject, maps: MapSet, dataset: MapDataset, reference: MapSet, tell: Tell) -> Ground:
+    """With what forbids some of the statistics in sentences."""
+    box = dataset.box_size or subject.box_size or 2.0 * math.pi
+    without_unit = (
+        f"{dataset.name} holds normalised values without a unit; this needs maps of Σ." if dataset.normalised else ""
+    )
+    return Ground(
+        maps, reference, box, dataset.space, subject.seed, tell, subject.training, without_unit,
+        _other_grid(subject, maps, dataset),
+    )  # fmt: skip
+
+
+def settings_of(
+    subject: Subject, dataset: MapDataset, reference: MapSet | None, results: Sequence[Result]
+) -> dict[str, Any]:
+    """Everything that a repetition needs."""
+    maps = subject.maps
+    return {
+        "subject": subject.name,
+        "dataset": dataset.name,
+        "data_digest": dataset.digest,
+        "checkpoint_sha256": None,
+        **subject.about,
+        "split": subject.split,
+        "split_in_words": subject.split_in_words,
+        "seeds": {"maps": subject.about.get("seed_of_maps"), "evaluation": subject.seed},
+        "simulations": maps.n if maps else 0,
+        "maps": len(maps.maps) if maps else 0,
+        "reference_simulations": reference.n if reference else 0,
+        "reference_maps": len(reference.maps) if reference else 0,
+        "theta": digest_of(maps.theta) if maps else None,
+        "box_size": dataset.box_size,
+        "grid": maps.grid if maps else dataset.grid,
+        "unit": dataset.unit,
+        "parameters": list(dataset.space.names),
+        "measured": sum(result.outcome is not None for result in results),
+        "commit": source_commit(),
+        "versions": versions_of(_PACKAGES),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_report(
+    folder: Path, results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence[str], tell: Tell
+) -> None:
+    """Tables and figures of what was measured; those of an earlier report that was not measured now go."""
+    for result in results:
+        tell("figures")
+        name = result.statistic.name
+        paths = {kind: folder / f"{name}{kind}" for kind in (".csv", "_curves.csv", ".png")}
+        if result.outcome is None:
+            for path in paths.values():
+                path.unlink(missing_ok=True)
+            continue
+        write_text(paths[".csv"], entries_csv(result))
+        write_text(paths["_curves.csv"], curves_csv(result.outcome.curves))
+        with replacing(paths[".png"]) as file:
+            draw_result(file, result)
+    write_text(folder / PAGE, page(results, settings, notes))
+    write_text(folder / TABLE, to_csv(results))
+    write_text(folder / SUMMARY, to_json(summary_of(results, settings)))
+
+
+def _other_grid(subject: Subject, maps: MapSet, dataset: MapDataset) -> str:
+    if maps.grid != dataset.grid:
+        return (
+            f"the maps have {maps.grid} × {maps.grid} pixels and the simulations {dataset.grid} × {dataset.grid}; they "
+            "can be compared on the same grid only."
+        )
+    boxes = (subject.box_size, dataset.box_size)
+    if None not in boxes and not math.isclose(*boxes, rel_tol=1e-6):  # type: ignore[arg-type]
+        return (
+            f"the maps are of a box of {boxes[0]:g} Mpc/h and the simulations of {boxes[1]:g}; they can be compared in "
+            "the same box only."
+        )
+    return ""

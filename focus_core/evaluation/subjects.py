@@ -1,0 +1,126 @@
+"""What is judged: the maps of a file, or maps that a run draws at the θ of simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.config import ExperimentConfig, load_config
+from focus_core.data.dataset import MapDataset
+from focus_core.drawing import Drawing, draw_to_file
+from focus_core.evaluation.inputs import (
+    given_set,
+    open_data,
+    read_given,
+    rows_of,
+    spread,
+    training_of,
+)
+from focus_core.evaluation.mapsets import by_theta
+from focus_core.evaluation.report import Subject
+from focus_core.run_files import CONFIG
+from focus_core.sampling import IncompleteCheckpoint, chosen_sampler, load_run
+
+MAPS = "maps.npz"
+# Network evaluations done, in all, and maps finished; may raise StopRequested.
+Told = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a run is asked for. `most` θ of the part `split`; sampler and steps default to the run's own."""
+
+    run: Path
+    checkpoint: str = "best"
+    device: str = "auto"
+    dataset: str | None = None
+    split: str = "test"
+    most: int = 16
+    seed: int = 0
+    sampler: str | None = None
+    steps: int | None = None
+
+
+def given_subject(
+    path: Path, dataset_name: str | None, split: str | None, most: int | None, seed: int
+) -> tuple[Subject, MapDataset]:
+    """The maps of a file; every map of the dataset counts as one that their engine has seen."""
+    dataset = open_data(dataset_name, None)
+    given = read_given(path, dataset.space)
+    part = split or "all"
+    rows, keep = rows_of(part, dataset, None), np.ones(len(given.theta), dtype=bool)
+    if part != "all":
+        keep = _at(given.theta, dataset, rows)
+    training = training_of(dataset, np.arange(dataset.n_simulations))
+    about = {"file": path.name, "file_sha256": given.sha256}
+    in_words = "every θ of the file" if part == "all" else f"the file's maps at θ of the part {part}"
+    reason = "" if keep.any() else f"the file has no map at a θ of the part {part}; use --split all."
+    maps, note = (None, "")
+    if keep.any():
+        chosen = (
+            given
+            if keep.all()
+            else type(given)(path, given.maps[keep], given.theta[keep], given.box_size, given.sha256)
+        )
+        maps, note = given_set(chosen, most, seed)
+    notes = tuple(filter(None, (note,)))
+    return Subject(maps, path.name, given.box_size, part, in_words, seed, training, reason, about, notes), dataset
+
+
+def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subject, MapDataset]:
+    """As many maps as each simulation has, at the θ of a part; they are kept in maps.npz of the report's folder."""
+    try:
+        run = load_run(request.run, "ema", request.checkpoint, request.device)
+    except IncompleteCheckpoint as error:
+        config = load_config(request.run / CONFIG)
+        dataset = open_data(request.dataset, config.data)
+        return _empty(request, config, str(error)), dataset
+    dataset = open_data(request.dataset, run.config.data)
+    rows = rows_of(request.split, dataset, request.run)
+    if not len(rows):
+        reason = f"the part {request.split} of the run's split has no simulation; use another --split."
+        return _empty(request, run.config, reason), dataset
+    chosen = spread(rows, request.most)
+    sampler = chosen_sampler(run, request.sampler, request.steps)
+    theta = np.repeat(dataset.theta[chosen], dataset.maps_per_simulation, axis=0)
+    draw_to_file(run, Drawing(theta, request.seed, sampler, 1.0), folder / MAPS, True, told)
+    with np.load(folder / MAPS) as file:
+        maps = by_theta(np.asarray(file["maps"], dtype=np.float64), theta)
+    about = {
+        "checkpoint": request.checkpoint,
+        "checkpoint_sha256": run.checkpoint_sha256,
+        "epoch": run.epoch,
+        "weights": run.weights,
+        "sampler": SAMPLER_TITLES[sampler.method],
+        "steps": sampler.steps,
+        "guidance": 1.0,
+        "seed_of_maps": request.seed,
+    }
+    in_words = f"at {len(chosen)} of {len(rows)} θ of the part {request.split}"
+    training = training_of(dataset, _trained_on(request, dataset))
+    return Subject(
+        maps, run.config.experiment.name, run.box_size, request.split, in_words, request.seed, training, "", about
+    ), dataset
+
+
+def _trained_on(request: RunRequest, dataset: MapDataset) -> NDArray[np.int64]:
+    return rows_of("train", dataset, request.run)
+
+
+def _empty(request: RunRequest, config: ExperimentConfig, reason: str) -> Subject:
+    about = {"checkpoint": request.checkpoint, "seed_of_maps": request.seed}
+    in_words = f"the part {request.split}"
+    return Subject(None, config.experiment.name, None, request.split, in_words, request.seed, None, reason, about)
+
+
+def _at(theta: NDArray[np.float64], dataset: MapDataset, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows of θ are those of these simulations."""
+    if not len(rows):
+        return np.zeros(len(theta), dtype=bool)
+    near, far = dataset.space.to_unit(dataset.theta[rows]), dataset.space.to_unit(theta)
+    return np.array([bool((np.abs(near - row).max(axis=1) < 1e-6).any()) for row in far])

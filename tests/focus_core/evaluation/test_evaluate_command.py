@@ -1,0 +1,269 @@
+"""`focus evaluate` from its files to its report: what is written, what is refused, and what is only not measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import lognormal_suite as suite
+import numpy as np
+import pytest
+
+from focus_core.catalogue.statistics import STATISTICS
+from focus_core.cli import main
+from focus_core.errors import StopRequested
+from focus_core.training.stopping import StopSwitch
+
+N = 24
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "suite"
+    suite.write_suite(folder, N)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other maps of the same distribution at the same θ."""
+    theta = suite.thetas(N)
+    return suite.write_maps(tmp_path_factory.mktemp("maps") / "right.npz", suite.maps_at(theta, 2), theta)
+
+
+@pytest.fixture(scope="module")
+def report(dataset: Path, right: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report") / "made" / "here"
+    assert evaluate(right, dataset, out) == 0
+    return out
+
+
+def evaluate(maps: Path, dataset: Path, out: Path, *more: str) -> int:
+    return main(["evaluate", "--maps", str(maps), "--dataset", str(dataset), "--out", str(out), *more])
+
+
+def read(report: Path) -> dict[str, dict]:
+    found = json.loads((report / "summary.json").read_text(encoding="utf-8"))
+    assert found["schema"] == 1
+    return {each["name"]: each for each in found["statistics"]}
+
+
+def test_the_summary_always_has_all_sixteen_statistics_with_their_bands_and_the_settings_that_repeat_it(
+    report: Path, dataset: Path
+) -> None:
+    found = read(report)
+    assert list(found) == [
+        "power_mean", "power_log", "power_scatter", "power_covariance", "chi2", "pdf", "field_mean", "bispectrum",
+        "peaks", "minkowski", "scattering", "isotropy", "response", "closure", "calibration", "memorisation",
+    ]  # fmt: skip
+    for each in found.values():
+        assert {"name", "title", "value", "error", "floor", "level", "verdict", "reason", "bands"} <= each.keys()
+        if each["verdict"] == "not measured":
+            assert each["value"] is None
+            assert each["reason"]
+        else:
+            assert each["value"] in [band["value"] for band in each["bands"]]
+    settings = json.loads((report / "summary.json").read_text(encoding="utf-8"))["settings"]
+    assert settings["data_digest"].startswith("sha256:")
+    assert settings["checkpoint_sha256"] is None
+    assert settings["split"] == "all"
+    assert (settings["simulations"], settings["maps"]) == (N, N * suite.EACH)
+    assert (settings["reference_simulations"], settings["reference_maps"]) == (N, N * suite.EACH)
+    assert settings["seeds"]["evaluation"] == 0
+    assert {"commit", "versions", "file_sha256"} <= settings.keys()
+
+
+def test_maps_of_the_right_distribution_fail_nothing(report: Path) -> None:
+    assert {name: each["reason"] for name, each in read(report).items() if each["verdict"] == "fail"} == {}
+
+
+def test_bands_double_up_to_the_nyquist_frequency_and_the_last_is_shown_alone(report: Path) -> None:
+    bands = {band["label"]: band for band in read(report)["power_mean"]["bands"]}
+    assert list(bands) == ["[2, 4) k_f", "[4, 8) k_f", "[8, 16] k_f"]
+    assert [band["judged"] for band in bands.values()] == [True, True, False]
+    assert [band["level"] for band in bands.values()] == [0.05, 0.05, 0.10]
+    assert all(band["judged"] for band in read(report)["power_log"]["bands"])
+
+
+def test_tables_and_figures_lie_beside_the_summary(report: Path) -> None:
+    with (report / "summary.csv").open(encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    found = read(report)
+    assert rows.keys() == STATISTICS.keys()
+    assert float(rows["power_mean"]["value"]) == found["power_mean"]["value"]
+    for name, each in found.items():
+        measured = each["verdict"] != "not measured"
+        assert (report / f"{name}.csv").exists() == measured
+        assert not measured or (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with (report / "power_mean_curves.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == suite.GRID // 2
+    assert not (report / "progress").exists()
+
+
+def test_the_page_stands_alone_and_begins_with_what_passes_and_what_does_not_in_words(report: Path) -> None:
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"\d+ of \d+ measured statistics pass", page)
+    assert "Within what is allowed: " in page
+    assert "prefers-color-scheme: dark" in page
+    links = re.findall(r"""(?:src|srcset|href)=["']([^"']{1,40})""", page)
+    assert links
+    assert all(link.startswith(("data:image/png", "#")) for link in links)
+    assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+
+def test_the_two_cheap_rivals_are_scored_by_the_same_statistics(report: Path) -> None:
+    found = read(report)
+    assert found["power_mean"]["rivals"].keys() == {"lognormal maps", "Gaussian copula"}
+    # The suite is lognormal itself, so that this rival must be right about it.
+    assert found["peaks"]["rivals"]["lognormal maps"]["verdict"] == "pass"
+    assert found["minkowski"]["rivals"]["lognormal maps"]["verdict"] == "pass"
+
+
+def test_equal_calls_give_equal_numbers(report: Path, dataset: Path, right: Path, tmp_path: Path) -> None:
+    assert evaluate(right, dataset, tmp_path / "again") == 0
+    assert read(tmp_path / "again") == read(report)
+
+
+def test_maps_of_wrong_mean_and_amplitude_fail_and_the_exit_code_is_still_0(dataset: Path, tmp_path: Path) -> None:
+    theta = suite.thetas(N)
+    wrong = suite.maps_at(theta, 2).astype(float)
+    wrong = 1.2 * wrong * (wrong / wrong.mean(axis=(1, 2), keepdims=True)) ** 0.5
+    assert evaluate(suite.write_maps(tmp_path / "w.npz", wrong, theta), dataset, tmp_path / "out") == 0
+    found = read(tmp_path / "out")
+    for name in ("field_mean", "power_mean", "power_log", "pdf"):
+        assert found[name]["verdict"] == "fail", found[name]
+    assert "deviates by more than the level and three times its uncertainty" in found["field_mean"]["reason"]
+
+
+def test_names_in_another_order_are_put_right(dataset: Path, right: Path, report: Path, tmp_path: Path) -> None:
+    with np.load(right) as file:
+        arrays = dict(file)
+    arrays |= {"params": arrays["params"][:, ::-1], "param_names": arrays["param_names"][::-1]}
+    np.savez(tmp_path / "turned.npz", **arrays)
+    assert evaluate(tmp_path / "turned.npz", dataset, tmp_path / "out") == 0
+    assert read(tmp_path / "out")["power_mean"] == read(report)["power_mean"]
+
+
+def test_maps_at_other_theta_are_held_against_the_simulations_smoothed_over_theta(
+    dataset: Path, tmp_path: Path
+) -> None:
+    theta = suite.thetas(16, seed=5)
+    maps = suite.maps_at(theta, 3)
+    assert evaluate(suite.write_maps(tmp_path / "m.npz", maps, theta), dataset, tmp_path / "out") == 0
+    found = read(tmp_path / "out")
+    assert found["power_mean"]["value"] is not None
+    assert found["field_mean"]["value"] is not None
+    assert [name for name, each in found.items() if each["verdict"] == "fail"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"maps": np.full((8, 32, 32), np.nan)}, "map 0 has pixels that are not finite"),
+        ({"maps": np.ones((8, 32, 31))}, "maps have shape (8, 32, 31)"),
+        ({"params": np.ones((8, 3))}, "params have shape (8, 3)"),
+        ({"params": np.full((8, 2), np.inf)}, "params of map 0 are not finite"),
+        ({"param_names": np.array(["a", "b"])}, "param_names are a, b; the dataset has Omega_m, sigma_8"),
+    ],
+)
+def test_maps_that_are_no_maps_are_refused_in_one_line(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, np.ndarray], sentence: str
+) -> None:
+    theta = suite.thetas(2)
+    path = suite.write_maps(tmp_path / "m.npz", suite.maps_at(theta, 3), theta, **change)
+    assert evaluate(path, dataset, tmp_path / "out") == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert sentence in said
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_single_map_that_is_not_finite_is_named(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theta = suite.thetas(N)
+    maps = suite.maps_at(theta, 3)
+    maps[7, 3, 4] = np.inf
+    assert evaluate(suite.write_maps(tmp_path / "m.npz", maps, theta), dataset, tmp_path / "out") == 2
+    assert "map 7 has pixels that are not finite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--maps", "none.npz", "--dataset", "DATA"], "none.npz: there is no such file"),
+        (["--maps", "MAPS"], "--dataset: is needed with --maps"),
+        (["--maps", "MAPS", "--dataset", "DATA", "--n", "0"], "--n: 0 is too small"),
+        (["--maps", "MAPS", "--dataset", "DATA", "--steps", "5"], "--steps: is for maps that a run draws"),
+        (["--maps", "DATA/params.csv", "--dataset", "DATA"], "params.csv is no .npz file of arrays"),
+        (["--maps", "MAPS", "--dataset", "DATA", "--out", "MAPS"], "is a file; name a folder"),
+    ],
+)
+def test_each_mistake_of_an_option_is_one_line(
+    dataset: Path, right: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    said = [word.replace("MAPS", str(right)).replace("DATA", str(dataset)) for word in words]
+    out = [] if "--out" in said else ["--out", str(tmp_path / "out")]
+    assert main(["evaluate", *said, *out]) == 2
+    assert sentence in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_maps_of_one_simulation_have_no_error_and_each_statistic_says_so(dataset: Path, tmp_path: Path) -> None:
+    theta = suite.thetas(N)[:1]
+    path = suite.write_maps(tmp_path / "m.npz", suite.maps_at(theta, 3, 16), theta)
+    assert evaluate(path, dataset, tmp_path / "out") == 0
+    found = read(tmp_path / "out")
+    assert found["power_mean"]["verdict"] == "not measured"
+    assert found["power_mean"]["reason"] == "the maps are of 1 simulation; an error over simulations needs 2 or more."
+    assert found["memorisation"]["verdict"] != "not measured"  # which needs no error over simulations
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_another_grid_or_box_is_a_sentence_and_what_needs_no_comparison_is_measured(
+    dataset: Path, tmp_path: Path
+) -> None:
+    theta = suite.thetas(N)
+    coarse = suite.write_maps(tmp_path / "coarse.npz", suite.maps_at(theta, 3, grid=16), theta)
+    assert evaluate(coarse, dataset, tmp_path / "grid") == 0
+    found = read(tmp_path / "grid")
+    assert "16 × 16 pixels and the simulations 32 × 32" in found["power_mean"]["reason"]
+    assert found["isotropy"]["value"] is not None
+    other = suite.write_maps(tmp_path / "box.npz", suite.maps_at(theta, 3), theta, box_size=np.float64(64.0))
+    assert evaluate(other, dataset, tmp_path / "box") == 0
+    found = read(tmp_path / "box")
+    assert "a box of 64 Mpc/h and the simulations of 32" in found["pdf"]["reason"]
+    assert found["isotropy"]["value"] is not None
+
+
+def test_data_without_a_unit_are_measured_by_what_needs_none(tmp_path: Path) -> None:
+    theta = suite.write_suite(tmp_path / "suite", N)
+    text = (tmp_path / "suite" / "dataset.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"normalised: false", "normalised: true", re.sub(r"unit: .*", "unit: null", text, count=1))
+    maps = np.load(tmp_path / "suite" / "maps.npy")
+    np.save(tmp_path / "suite" / "maps.npy", np.log(maps) - np.log(maps).mean())
+    (tmp_path / "suite" / "dataset.yaml").write_text(re.sub(r"sha256:\n(  .*\n)+", "", text), encoding="utf-8")
+    logs = np.log(suite.maps_at(theta, 9))
+    path = suite.write_maps(tmp_path / "m.npz", logs - logs.mean(), theta)
+    assert evaluate(path, tmp_path / "suite", tmp_path / "out") == 0
+    found = read(tmp_path / "out")
+    assert "holds normalised values without a unit" in found["power_mean"]["reason"]
+    for name in ("power_log", "peaks", "minkowski", "scattering", "memorisation"):
+        assert found[name]["value"] is not None, found[name]
+
+
+def test_a_stop_ends_with_code_3_and_a_sentence(
+    dataset: Path, right: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def check(switch: StopSwitch) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 9:
+            raise StopRequested("stopped by SIGTERM")
+
+    monkeypatch.setattr(StopSwitch, "check", check)
+    assert evaluate(right, dataset, tmp_path / "out") == 3
+    assert "stopped by SIGTERM" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "summary.json").exists()
