@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from focus_core.data.stored import Maps
 from focus_core.errors import UserError
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.measures import log_field
@@ -36,7 +37,9 @@ _LEAST_SIMULATIONS = 4
 def memorisation(ground: Ground, level: float) -> Outcome:
     """The nearest of all generated maps to any training map, over the nearest of as many real maps to any map of
     another simulation; 1 where generated maps are no nearer."""
-    training = ground.training or Training(ground.reference.maps, ground.reference.simulation)
+    training = ground.training or Training(
+        ground.reference.maps, np.arange(len(ground.reference.maps)), ground.reference.simulation
+    )
     n_training = len(np.unique(training.simulation))
     if n_training < _LEAST_SIMULATIONS:
         raise UserError(
@@ -45,9 +48,9 @@ def memorisation(ground: Ground, level: float) -> Outcome:
         )
     rng = ground.rng("memorisation")
     index = _Index(training, ground.tell)
-    count = min(len(ground.generated.maps), len(training.maps), _MOST_MAPS)
+    count = min(len(ground.generated.maps), len(training), _MOST_MAPS)
     drawn = _some(len(ground.generated.maps), count, rng)
-    real = _some(len(training.maps), count, rng)
+    real = _some(len(training), count, rng)
     generated = index.distances(log_field(ground.generated.maps[drawn]), None, rng)
     reference = index.distances(training.logs(real), training.simulation[real], rng)
     value = min(1.0, float(generated.min() / reference.min()))
@@ -58,21 +61,29 @@ def memorisation(ground: Ground, level: float) -> Outcome:
     numbers = Numbers(np.array([value]), np.zeros(1), np.array([floor]))
     entries = entries_of(("nearest distance, generated / real",), numbers, level, 1.0, ground.generated.n)
     note = (
-        f"{count:,} of {len(ground.generated.maps):,} maps, each with the {min(_CANDIDATES, len(training.maps))} of "
-        f"{len(training.maps):,} training maps that resemble it most, {min(index.full, count)} with all of them."
+        f"{count:,} of {len(ground.generated.maps):,} maps, each with the {min(_CANDIDATES, len(training))} of "
+        f"{len(training):,} training maps that resemble it most, {min(index.full, count)} with all of them."
     )
     return Outcome(entries, (_curve(generated, reference),), note)
 
 
 @dataclass(frozen=True)
 class Training:
-    """Maps of Σ (T, N, N), which may be a memory map, each of a `simulation` (T,)."""
+    """The maps number `rows` (T,) of a file of Σ (n, N, N), each of a `simulation` (T,)."""
 
-    maps: FloatArray
+    file: Maps | FloatArray
+    rows: NDArray[np.int64]
     simulation: NDArray[np.int64]
 
-    def logs(self, rows: NDArray[np.int64] | slice) -> FloatArray:
-        return log_field(np.asarray(self.maps[rows], dtype=np.float64))
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def grid(self) -> int:
+        return int(self.file.shape[-1])
+
+    def logs(self, chosen: NDArray[np.int64] | slice) -> FloatArray:
+        return log_field(np.asarray(self.file[self.rows[chosen]], dtype=np.float64))
 
 
 class _Index:
@@ -80,16 +91,18 @@ class _Index:
 
     def __init__(self, training: Training, tell: Callable[[str], None]) -> None:
         self.training, self.tell = training, tell
-        grid = training.maps.shape[-1]
+        grid = training.grid
         step = max(1, _CHUNK_PIXELS // grid**2)
         pieces = []
-        for first in range(0, len(training.maps), step):
+        for first in range(0, len(training), step):
             tell("memorisation")
             pieces.append(_invariants(training.logs(slice(first, first + step))))
         features = np.concatenate(pieces)
         self.middle, self.width = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
         self.tree = cKDTree((features - self.middle) / self.width)
         self.full = min(_FULL, _MOST_PIXELS // (len(features) * grid**2))
+        # A complete comparison is of what fits in memory, or there is none.
+        self._everything = training.logs(slice(None)) if self.full else np.zeros((0, grid, grid))
 
     def distances(self, logs: FloatArray, own: NDArray[np.int64] | None, rng: np.random.Generator) -> FloatArray:
         """√(1 − r) of each map (B,) with its nearest training map, of another simulation than its `own`."""
@@ -106,7 +119,7 @@ class _Index:
         for b in rng.permutation(len(logs))[: self.full].tolist():
             self.tell("memorisation")
             mine, theirs = (None, None) if own is None else (own[b : b + 1], simulation)
-            found = nearest_training_map(logs[b], self.training.maps, mine, theirs, log_field).correlation[0]
+            found = nearest_training_map(logs[b], self._everything, mine, theirs).correlation[0]
             correlation[b] = max(correlation[b], float(np.nan_to_num(found, nan=-1.0)))
         return np.sqrt(np.maximum(1.0 - correlation, 0.0))
 

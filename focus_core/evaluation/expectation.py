@@ -22,7 +22,7 @@ SMOOTHED, PAIRED = "smoothed", "paired"
 
 _REFITS = 100
 # θ that differ by less, relative to the width of the prior, are one: tables are written in single precision.
-_SAME = 2e-6
+SAME = 2e-6
 # Mean leverage of the maps' θ beyond which the simulations say nothing there (`SmoothedTruth.leverage`).
 _FARTHEST = 1.0
 
@@ -126,7 +126,7 @@ def _check_reach(design: FloatArray, target: FloatArray) -> None:
 def _matching(simulations: FloatArray, theta: FloatArray) -> FloatArray | None:
     """(n, R): the mean over the simulations at each θ of maps; None if one has none."""
     apart = np.abs(theta[:, None] - simulations[None]).max(axis=-1)
-    same = (apart <= _SAME).astype(np.float64)
+    same = (apart <= SAME).astype(np.float64)
     count = same.sum(axis=1, keepdims=True)
     return same / count if (count > 0).all() else None
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import math
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from focus_core.config import DataSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import sha256_of
 from focus_core.data.labels import own_name
 from focus_core.data.opening import open_dataset
-from focus_core.data.split import Split, read_split, split_simulations
+from focus_core.data.split import Split, read_split, rows_of_older_split, split_rows
 from focus_core.errors import UserError
 from focus_core.evaluation.copies import Training
+from focus_core.evaluation.expectation import SAME
 from focus_core.evaluation.mapsets import MapSet, by_theta
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import focus_home
@@ -82,21 +83,25 @@ def open_data(name: str | None, section: DataSection | None) -> MapDataset:
 def chosen_split(run: Path | None, dataset: MapDataset) -> Split:
     """That of the run, where it is one of this dataset; else the one that a configuration without a word has."""
     split = None if run is None else read_split(run / SPLIT)
-    if split is not None and split.n_simulations == dataset.n_simulations:
-        return split
-    if split is not None:
-        raise UserError(
-            f"--dataset: {dataset.name} has {dataset.n_simulations} simulations and the run's split "
-            f"{split.n_simulations}; use --split all for a dataset that the run was not trained on."
-        )
-    return split_simulations(dataset.n_simulations, _TRAIN_SPLIT, _SPLIT_SEED)
+    if split is None:
+        return split_rows(dataset.simulation, _TRAIN_SPLIT, _SPLIT_SEED)
+    if split.n_rows != dataset.n_rows:
+        older = rows_of_older_split(split, dataset.theta)
+        if older is None:
+            raise UserError(
+                f"--dataset: {dataset.name} has {dataset.n_rows} rows of θ and the run's split {split.n_rows}; use "
+                "--split all for a dataset that the run was not trained on."
+            )
+        return older
+    return split
 
 
-def rows_of(part: str, dataset: MapDataset, run: Path | None) -> NDArray[np.int64]:
+def simulations_of(part: str, dataset: MapDataset, run: Path | None) -> NDArray[np.int64]:
     """The simulations of a part, in order."""
     if part == "all":
         return np.arange(dataset.n_simulations)
-    return np.array(getattr(chosen_split(run, dataset), part), dtype=np.int64)
+    rows = np.array(getattr(chosen_split(run, dataset), part), dtype=np.int64)
+    return np.unique(dataset.simulation[rows])
 
 
 def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -106,35 +111,42 @@ def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return np.asarray(rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(np.int64))])
 
 
-def simulations_at_most(dataset: MapDataset) -> int:
-    """As many as are measured in bounded time and memory."""
-    return max(2, min(MOST_SIMULATIONS, MOST_PIXELS // (dataset.maps_per_simulation * dataset.grid**2)))
-
-
 def reference_of(dataset: MapDataset, theta: FloatArray) -> MapSet:
     """The simulations that maps are held against: those at the maps' own θ first, then others, evenly spread."""
-    near, far = dataset.space.to_unit(dataset.theta), dataset.space.to_unit(theta)
-    own = np.array([bool((np.abs(far - row).max(axis=1) < 1e-6).any()) for row in near])
-    most = simulations_at_most(dataset)
+    own = at_theta(dataset.simulation_theta, theta, dataset.space)
+    pixels = float(dataset.maps_each.mean()) * dataset.grid**2
+    most = max(2, min(MOST_SIMULATIONS, int(MOST_PIXELS / pixels)))
     first = spread(np.flatnonzero(own), most)
     others = spread(np.flatnonzero(~own), most - len(first)) if len(first) < most else first[:0]
     return map_set(dataset, np.sort(np.concatenate([first, others])))
 
 
-def map_set(dataset: MapDataset, rows: NDArray[np.int64]) -> MapSet:
-    """All maps of these simulations; rows of one θ stay apart, for they have initial phases of their own."""
-    maps = np.asarray(dataset.maps[dataset.maps_of(rows)], dtype=np.float64)
-    return MapSet(maps, np.repeat(np.arange(len(rows)), dataset.maps_per_simulation), dataset.theta[rows])
+def at_theta(theta: FloatArray, wanted: FloatArray, space: ParameterSpace) -> NDArray[np.bool_]:
+    """Which rows of θ (n, d) are among the wanted ones, to the precision of a table of single numbers."""
+    if not len(wanted):
+        return np.zeros(len(theta), dtype=np.bool_)
+    near, _ = cKDTree(space.to_unit(wanted)).query(space.to_unit(theta), p=np.inf)
+    return np.asarray(near <= SAME)
 
 
-def training_of(dataset: MapDataset, rows: Sequence[int] | NDArray[np.int64]) -> Training:
+def map_set(dataset: MapDataset, simulations: NDArray[np.int64]) -> MapSet:
+    """All maps of these simulations; those of one θ stay apart, for they have initial phases of their own."""
+    labels = dataset.map_simulation
+    rows = [np.flatnonzero(labels == s) for s in simulations.tolist()]
+    maps = np.asarray(dataset.maps[np.concatenate(rows)], dtype=np.float64)
+    return MapSet(
+        maps, np.repeat(np.arange(len(rows)), [len(row) for row in rows]), dataset.simulation_theta[simulations]
+    )
+
+
+def training_of(dataset: MapDataset, simulations: NDArray[np.int64]) -> Training:
     """What a model has seen, read where it lies."""
-    everything = len(rows) == dataset.n_simulations
-    maps = dataset.maps if everything else dataset.maps[dataset.maps_of(rows)]
-    return Training(maps, np.repeat(np.asarray(rows, dtype=np.int64), dataset.maps_per_simulation))
+    labels = dataset.map_simulation
+    rows = np.flatnonzero(np.isin(labels, simulations))
+    return Training(dataset.maps, rows, labels[rows])
 
 
-def given_set(given: GivenMaps, most: int | None, seed: int) -> tuple[MapSet, str]:
+def given_set(given: GivenMaps, most: int | None) -> tuple[MapSet, str]:
     """Maps by θ, of at most so many θ and pixels, and a sentence that says what was left out."""
     everything = by_theta(given.maps, given.theta)
     pixels = MOST_PIXELS // given.maps.shape[-1] ** 2

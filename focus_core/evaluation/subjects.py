@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +12,26 @@ from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLER_TITLES
 from focus_core.config import ExperimentConfig, load_config
+from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.drawing import Drawing, draw_to_file
+from focus_core.errors import UserError
 from focus_core.evaluation.inputs import (
+    at_theta,
     given_set,
     open_data,
     read_given,
-    rows_of,
+    simulations_of,
     spread,
     training_of,
 )
 from focus_core.evaluation.mapsets import by_theta
 from focus_core.evaluation.report import Subject
 from focus_core.run_files import CONFIG
-from focus_core.sampling import IncompleteCheckpoint, chosen_sampler, load_run
+from focus_core.sampling import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run, maps_at_once
+from focus_core.statistics.fields import FloatArray
 
-MAPS = "maps.npz"
+MAPS, PLAN = "maps.npz", "maps.json"
 # Network evaluations done, in all, and maps finished; may raise StopRequested.
 Told = Callable[[int, int, int], None]
 
@@ -53,9 +58,9 @@ def given_subject(
     dataset = open_data(dataset_name, None)
     given = read_given(path, dataset.space)
     part = split or "all"
-    rows, keep = rows_of(part, dataset, None), np.ones(len(given.theta), dtype=bool)
+    keep = np.ones(len(given.theta), dtype=bool)
     if part != "all":
-        keep = _at(given.theta, dataset, rows)
+        keep = at_theta(given.theta, dataset.simulation_theta[simulations_of(part, dataset, None)], dataset.space)
     training = training_of(dataset, np.arange(dataset.n_simulations))
     about = {"file": path.name, "file_sha256": given.sha256}
     in_words = "every θ of the file" if part == "all" else f"the file's maps at θ of the part {part}"
@@ -67,7 +72,7 @@ def given_subject(
             if keep.all()
             else type(given)(path, given.maps[keep], given.theta[keep], given.box_size, given.sha256)
         )
-        maps, note = given_set(chosen, most, seed)
+        maps, note = given_set(chosen, most)
     notes = tuple(filter(None, (note,)))
     return Subject(maps, path.name, given.box_size, part, in_words, seed, training, reason, about, notes), dataset
 
@@ -81,16 +86,14 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
         dataset = open_data(request.dataset, config.data)
         return _empty(request, config, str(error)), dataset
     dataset = open_data(request.dataset, run.config.data)
-    rows = rows_of(request.split, dataset, request.run)
-    if not len(rows):
+    simulations = simulations_of(request.split, dataset, request.run)
+    if not len(simulations):
         reason = f"the part {request.split} of the run's split has no simulation; use another --split."
         return _empty(request, run.config, reason), dataset
-    chosen = spread(rows, request.most)
+    chosen = spread(simulations, request.most)
     sampler = chosen_sampler(run, request.sampler, request.steps)
-    theta = np.repeat(dataset.theta[chosen], dataset.maps_per_simulation, axis=0)
-    draw_to_file(run, Drawing(theta, request.seed, sampler, 1.0), folder / MAPS, True, told)
-    with np.load(folder / MAPS) as file:
-        maps = by_theta(np.asarray(file["maps"], dtype=np.float64), theta)
+    theta = np.repeat(dataset.simulation_theta[chosen], dataset.maps_each[chosen], axis=0)
+    maps = by_theta(_drawn(run, Drawing(theta, request.seed, sampler, 1.0), folder, told), theta)
     about = {
         "checkpoint": request.checkpoint,
         "checkpoint_sha256": run.checkpoint_sha256,
@@ -101,26 +104,36 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
         "guidance": 1.0,
         "seed_of_maps": request.seed,
     }
-    in_words = f"at {len(chosen)} of {len(rows)} θ of the part {request.split}"
+    in_words = f"at {len(chosen)} of {len(simulations)} θ of the part {request.split}"
     training = training_of(dataset, _trained_on(request, dataset))
     return Subject(
         maps, run.config.experiment.name, run.box_size, request.split, in_words, request.seed, training, "", about
     ), dataset
 
 
+def _drawn(run: LoadedRun, drawing: Drawing, folder: Path, told: Told) -> FloatArray:
+    """From maps.npz where an earlier call drew the very same ones; a plan beside the file says which they are."""
+    plan = json.dumps(drawing.plan(run, maps_at_once(run.model)), indent=1) + "\n"
+    path, said = folder / MAPS, folder / PLAN
+    same = said.is_file() and said.read_text(encoding="utf-8") == plan
+    if not same:
+        path.unlink(missing_ok=True)
+        write_text(said, plan)
+    if not path.is_file():
+        draw_to_file(run, drawing, path, not same, told)
+    with np.load(path) as file:
+        return np.asarray(file["maps"], dtype=np.float64)
+
+
 def _trained_on(request: RunRequest, dataset: MapDataset) -> NDArray[np.int64]:
-    return rows_of("train", dataset, request.run)
+    """Of a dataset that the run was not trained on, none."""
+    try:
+        return simulations_of("train", dataset, request.run)
+    except UserError:
+        return np.zeros(0, dtype=np.int64)
 
 
 def _empty(request: RunRequest, config: ExperimentConfig, reason: str) -> Subject:
     about = {"checkpoint": request.checkpoint, "seed_of_maps": request.seed}
     in_words = f"the part {request.split}"
     return Subject(None, config.experiment.name, None, request.split, in_words, request.seed, None, reason, about)
-
-
-def _at(theta: NDArray[np.float64], dataset: MapDataset, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows of θ are those of these simulations."""
-    if not len(rows):
-        return np.zeros(len(theta), dtype=bool)
-    near, far = dataset.space.to_unit(dataset.theta[rows]), dataset.space.to_unit(theta)
-    return np.array([bool((np.abs(near - row).max(axis=1) < 1e-6).any()) for row in far])

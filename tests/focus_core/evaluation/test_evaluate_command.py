@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import lognormal_suite as suite
 import numpy as np
 import pytest
+import torch
 
+from focus_core import sampling
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.cli import main
 from focus_core.errors import StopRequested
@@ -267,3 +270,64 @@ def test_a_stop_ends_with_code_3_and_a_sentence(
     assert evaluate(right, dataset, tmp_path / "out") == 3
     assert "stopped by SIGTERM" in capsys.readouterr().err
     assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_run_is_judged_at_the_theta_it_was_not_trained_on_with_as_many_maps_as_the_simulations_have(
+    finished_run: Path, tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOCUS_HOME", str(tiny_home))
+    assert (
+        main(["evaluate", "--run", str(finished_run), "--steps", "2", "--device", "cpu", "--out", str(tmp_path)]) == 0
+    )
+    found = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    settings = found["settings"]
+    test = json.loads((finished_run / "split.json").read_text(encoding="utf-8"))["test"]
+    assert len(found["statistics"]) == 16
+    assert (settings["split"], settings["simulations"], settings["maps"]) == ("test", len(test), 2 * len(test))
+    assert len(settings["checkpoint_sha256"]) == 64
+    assert (settings["weights"], settings["guidance"], settings["steps"]) == ("ema", 1.0, 2)
+    with np.load(tmp_path / "maps.npz") as file:
+        assert len(file["maps"]) == settings["maps"]
+
+
+def test_a_checkpoint_without_its_transform_is_a_report_that_says_so(
+    finished_run: Path, tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOCUS_HOME", str(tiny_home))
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    state = torch.load(run / "checkpoints" / "checkpoint_best.pt", weights_only=True)
+    del state["transform"]
+    torch.save(state, run / "checkpoints" / "checkpoint_best.pt")
+    assert main(["evaluate", "--run", str(run), "--out", str(tmp_path / "out")]) == 0
+    found = read(tmp_path / "out")
+    assert len(found) == 16
+    assert all("lacks transform" in each["reason"] for each in found.values())
+
+
+def test_an_evaluation_that_was_stopped_while_maps_were_drawn_or_measured_continues_with_the_same_maps(
+    finished_run: Path, tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOCUS_HOME", str(tiny_home))
+    monkeypatch.setattr(sampling, "_CPU_PIXELS", 2 * 16**2)
+    words = ["evaluate", "--run", str(finished_run), "--steps", "2", "--split", "all", "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    looks, stop_at = 0, 5
+
+    def check(switch: StopSwitch) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == stop_at:
+            raise StopRequested("stopped by SIGTERM")
+
+    monkeypatch.setattr(StopSwitch, "check", check)
+    assert main([*words, "--out", str(tmp_path / "parts")]) == 3
+    assert list((tmp_path / "parts" / "maps.npz.partial").glob("*.npy"))
+    looks, stop_at = 0, 45
+    assert main([*words, "--out", str(tmp_path / "parts")]) == 3
+    drawn = (tmp_path / "parts" / "maps.npz").stat().st_mtime_ns
+    looks, stop_at = 0, 0
+    assert main([*words, "--out", str(tmp_path / "parts")]) == 0
+    assert (tmp_path / "parts" / "maps.npz").stat().st_mtime_ns == drawn
+    assert (tmp_path / "parts" / "maps.npz").read_bytes() == (tmp_path / "whole" / "maps.npz").read_bytes()
+    assert read(tmp_path / "parts") == read(tmp_path / "whole")
