@@ -9,9 +9,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.comparison import Slots, changed_sentence, choose, difference_sentence, read_slots, write_slots
 from dashboard.frame import page_head
-from dashboard.problems import show_user_error
+from dashboard.problems import CHOICE_LENGTH, show_user_error
 from dashboard.state import follow, keep
-from dashboard.texts import told_apart
+from dashboard.texts import told_apart_when_cut
 from dashboard.views.compare_charts import charts
 from dashboard.views.compare_matrix import matrix
 from dashboard.views.compare_runs import compared
@@ -20,7 +20,6 @@ from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, ExperimentSummary, Status
 
 SUGGESTED = 4
-CHOICE_LENGTH = 48  # of a name in the list to choose from
 LIVE_SECONDS, RESTING_SECONDS = 4.0, 15.0
 
 
@@ -37,7 +36,7 @@ def page() -> None:
     if not names:
         _nothing_to_compare()
         return
-    names = dict(zip(names, told_apart(names.values(), CHOICE_LENGTH), strict=True))
+    names = dict(zip(names, told_apart_when_cut(names.values(), CHOICE_LENGTH), strict=True))
     slots = _choice(slots, names)
     chosen = [place for place in slots if place]
     if not chosen:

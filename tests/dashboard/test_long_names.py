@@ -34,3 +34,8 @@ def test_a_box_to_choose_from_shows_what_tells_them_apart(series: list[str]) -> 
     options = open_page("new", parent=series[0]).selectbox(key="new-parent").options
     shown = [option[:SHOWN] for option in options if "rate" in option]
     assert len(set(shown)) == len(shown) == 3
+
+
+def test_the_chips_of_a_comparison_show_what_tells_them_apart(series: list[str]) -> None:
+    shown = [option[:SHOWN] for option in open_page("compare", ids=",".join(series)).multiselect[0].options]
+    assert len({name for name in shown if "rate" in name}) == 3
