@@ -24,17 +24,8 @@ BUTTONS = frozenset(
         *("pause", "resume", "queue", "edit", "sample", "play", "spectra-row", "maps-kind", "power-kind"),
         *("samplers-start", "csv", "loss-axis", "compare-power-kind", "each-step", "compare-set"),
         *("draft", "new-from", "f", "model", "sampler", "draw", "download-csv"),
-        *(
-            "check",
-            "open-add",
-            "add-dataset",
-            "open-describe",
-            "describe-dataset",
-            "open-simulate",
-            "simulate",
-            "remove-dataset",
-            "keep-dataset",
-        ),
+        *("check", "open-add", "add-dataset", "open-describe", "describe-dataset", "open-simulate", "simulate"),
+        *("remove-dataset", "keep-dataset"),
         *("cancel", "entry", "disk"),
     )
 )
