@@ -10,12 +10,13 @@ from dashboard.estimates import DEFAULT_GRID, Reference, dataset_of, outlook, re
 from dashboard.markup import readouts
 from dashboard.problems import show_user_error
 from dashboard.record import record
-from dashboard.state import experiment_link
-from dashboard.texts import code, plain
+from dashboard.state import dataset_link, experiment_link
+from dashboard.texts import code, plain, sentence
 from dashboard.theme import STATUS_LOOK
 from dashboard.views.new_origin import Origin
 from dashboard.words import number, with_error
 from focus_core.config import ExperimentConfig, recorded_config
+from focus_core.data.answers import in_form
 from focus_core.errors import UserError
 from focus_core.estimate import estimate
 from focus_store.contracts import Status
@@ -66,6 +67,7 @@ def identical(config: ExperimentConfig, but: str | None) -> None:
 def notices(config: ExperimentConfig) -> None:
     if config.sampling.cfg_scale != 1.0:
         st.warning(f"Guidance {config.sampling.cfg_scale:g} sharpens maps and biases P(k); 1 is unbiased.")
+    _of_the_data(config)
     missing = missing_dataset(config)
     if missing == QUICK:
         settings = Settings.from_environment()
@@ -81,5 +83,27 @@ def notices(config: ExperimentConfig) -> None:
         st.warning(
             f"data.dataset: the laboratory has no dataset '{plain(missing)}'. Make it with "
             f"{code(quick_command(folder))}, or give the path of a folder.",
+            icon=":material/warning:",
+        )
+
+
+def _of_the_data(config: ExperimentConfig) -> None:
+    """Whether the network fits the dataset's parameters, and what its check doubts."""
+    dataset = dataset_of(config, queries.datasets())
+    if dataset is None:
+        return
+    names = [str(p["name"]) for p in dataset.parameter_space["parameters"]]
+    if config.model.cond_dim != len(names):
+        st.warning(
+            f"model.cond_dim is {config.model.cond_dim}, but {plain(dataset.name)} has {len(names)} parameters "
+            f"({plain(', '.join(names))}): set Parameters in θ to {len(names)}.",
+            icon=":material/warning:",
+        )
+    doubts = (dataset.survey or {}).get("warnings", [])
+    if doubts:
+        more = f", and {len(doubts) - 1} more" if len(doubts) > 1 else ""
+        st.warning(
+            f"The check of [{plain(dataset.name)}]({dataset_link(dataset.name)}) warns: {sentence(in_form(doubts[0]))}"
+            f"{more}",
             icon=":material/warning:",
         )

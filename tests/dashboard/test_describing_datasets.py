@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from mass_maps import hypercube, maps_of, write_pair
 from page_alone import html, open_page
+from standing import standing
 
 from focus_core.data.folder import open_folder
 from worker import survey as survey_module
+from worker.jobs.dataset_check import register
 
 THETA = hypercube(6)
 
@@ -96,8 +98,6 @@ def test_what_a_file_of_another_box_leaves_open_is_asked_for_and_goes_with_the_r
 
 def test_the_warnings_of_a_check_and_what_it_judged_stand_on_the_page(small_laboratory: Any, tmp_path: Path) -> None:
     """A table with a row for every map, five of fifteen: registered as a worker does."""
-    from worker.jobs.dataset_check import register
-
     rows = np.repeat(THETA, 5, axis=0)
     maps = maps_of(THETA).reshape(6, 15, 20, 20)[:, :5].reshape(-1, 20, 20)
     path = write_pair(tmp_path / "pair", maps, rows)
@@ -115,3 +115,20 @@ def test_the_warnings_of_a_check_and_what_it_judged_stand_on_the_page(small_labo
     # A configuration that names it reads the same simulations.
     opened = open_folder(Path(row.path))
     assert (opened.n_simulations, opened.slab_depth) == (6, 5.0)
+
+
+def test_new_says_before_the_queue_what_the_dataset_doubts_and_that_the_network_does_not_fit_it(
+    small_laboratory: Any, tmp_path: Path
+) -> None:
+    maps = maps_of(THETA).reshape(6, 15, 20, 20)[:, :5].reshape(-1, 20, 20)
+    path = write_pair(tmp_path / "pair", maps, THETA, suite="Nbody_SIMBA")
+    work = tmp_path / "work"
+    assert survey_module.main(["--path", str(path), "--out", str(work), "--name", "nbody"]) == 0
+    register(small_laboratory.repository, work)
+    app = open_page("new", recipe="experiment_02")
+    area = standing(app.text_area, "yaml-text")
+    area.set_value(area.value.replace("dataset: quick", "dataset: nbody")).run()
+    said = " ".join(warning.value for warning in app.warning)
+    assert "model.cond_dim is 6, but nbody has 2 parameters" in said
+    assert "set Parameters in θ to 2" in said
+    assert "has 5 maps of a simulation, but official sets have 15" in said
