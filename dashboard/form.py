@@ -17,9 +17,12 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from focus_core.catalogue.methods import METHODS, SPACINGS
-from focus_core.catalogue.networks import NETWORKS, ONLY_FOR
-from focus_core.catalogue.samplers import SAMPLERS
+from focus_core.catalogue.learning_rates import LEARNING_RATES
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.networks import NETWORKS, networks_of
+from focus_core.catalogue.noising import NOISE_SCHEDULES, WEIGHTINGS
+from focus_core.catalogue.samplers import SAMPLERS, samplers_of
+from focus_core.catalogue.spacings import AUTO
 from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
@@ -38,7 +41,20 @@ SECTION_TITLES: Mapping[str, str] = {
 }
 
 # Texts whose values are known: offered as choices, though a file may say more.
-_KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": tuple(NETWORKS), "data.parameter_space": ("", *SPACES)}
+_KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": NETWORKS.names, "data.parameter_space": ("", *SPACES)}
+
+
+# A choice, the section where its settings stand, and for each name those that mean something when it is chosen.
+_CHOICES: Sequence[tuple[str, str, Mapping[str, Sequence[str]]]] = (
+    ("training.scheduler.name", "training.scheduler", {name: e.settings for name, e in LEARNING_RATES.items()}),
+    ("diffusion.schedule", "diffusion", {name: e.settings for name, e in NOISE_SCHEDULES.items()}),
+    ("diffusion.weighting", "diffusion", {name: e.settings for name, e in WEIGHTINGS.items()}),
+    ("sampling.method", "sampling", {name: e.settings for name, e in SAMPLERS.items()}),
+    ("model.from", "model", {name: e.all_settings for name, e in NETWORKS.items()}),
+)
+
+# A method's settings are a section of their own.
+_METHOD_OF: Mapping[str, str] = {spec.section: spec.name for spec in METHODS.values()}
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,6 @@ def field(key: str) -> Field:
 
 def visible(key: str, values: Mapping[str, Any]) -> bool:
     """Whether a setting means anything beside the others: no warm-up of a schedule that is not chosen."""
-    schedule, sampler = values.get("training.scheduler.name", "plateau"), values.get("sampling.method")
     rules: Mapping[str, bool] = {
         "experiment.name": False,  # has its own place above the form
         "experiment.method": False,  # an older spelling of `method`
@@ -88,38 +103,35 @@ def visible(key: str, values: Mapping[str, Any]) -> bool:
         "data.stored_as": not values.get("data.dataset"),
         "data.independent_realisations": not values.get("data.dataset"),
         "data.parameter_space": not values.get("data.dataset"),
-        "training.scheduler.factor": schedule == "plateau",
-        "training.scheduler.patience": schedule == "plateau",
-        "training.scheduler.min_lr": schedule == "plateau",
-        "training.scheduler.T_max": schedule in ("cosine", "linear"),
-        "training.scheduler.eta_min": schedule in ("cosine", "linear"),
-        "training.scheduler.step_size": schedule == "step",
-        "training.scheduler.gamma": schedule == "step",
         "training.augmentation.rotation_p": bool(values.get("training.use_augmentation")),
         "training.augmentation.flip_p": bool(values.get("training.use_augmentation")),
         "training.keep_last": bool(values.get("training.keep_every")),
-        "sampling.ddim_timesteps": sampler == "ddim",
-        "sampling.eta": sampler == "ddim",
-        "sampling.num_steps": sampler in ("euler", "heun", "dpmpp_2m"),
-        "sampling.spacing": sampler not in ("ddpm", "adaptive"),
-        "sampling.tolerance": sampler == "adaptive",
-        "diffusion.beta_start": values.get("diffusion.schedule") != "cosine",
-        "diffusion.beta_end": values.get("diffusion.schedule") != "cosine",
-        "diffusion.min_snr_gamma": values.get("diffusion.weighting") == "min_snr",
         "edm.sigma_data": not values.get("edm.spectral"),
     }
-    method = {"diffusion": "diffusion", "flow_matching": "flow", "edm": "edm"}.get(key.partition(".")[0])
-    return rules.get(key, True) and method in (None, values.get("method"))
+    method = _METHOD_OF.get(key.partition(".")[0])
+    return rules.get(key, True) and method in (None, values.get("method")) and _belongs(key, values)
+
+
+def _belongs(key: str, values: Mapping[str, Any]) -> bool:
+    """Whether a setting is of what is chosen; one that no choice has is of all."""
+    section, _, name = key.rpartition(".")
+    for chooser, place, settings in _CHOICES:
+        if section == place and any(name in some for some in settings.values()):
+            return name in settings.get(str(values.get(chooser)), ())
+    return True
 
 
 def choices(field: Field, values: Mapping[str, Any]) -> tuple[str, ...]:
     """What a choice offers beside the others: only the samplers, spacings and networks that fit the method."""
-    method = str(values.get("method", METHODS[0]))
+    method = str(values.get("method", METHODS.first.name))
     if method not in METHODS:
         return field.choices
-    if field.key == "model.from":
-        return tuple(name for name in field.choices if method in ONLY_FOR.get(name, METHODS))
-    return {"sampling.method": SAMPLERS, "sampling.spacing": SPACINGS}.get(field.key, {}).get(method, field.choices)
+    fitting = {
+        "model.from": networks_of(method),
+        "sampling.method": samplers_of(method),
+        "sampling.spacing": METHODS[method].offered_spacings,
+    }
+    return fitting.get(field.key, field.choices)
 
 
 def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
@@ -184,12 +196,12 @@ def _follow_the_method(plain: dict[str, Any]) -> None:
     plain["experiment"].pop("method", None)
     if method not in METHODS:
         return
-    if sampling["method"] not in SAMPLERS[method]:
-        sampling["method"] = SAMPLERS[method][0]
-    if sampling["spacing"] not in SPACINGS[method]:
-        sampling["spacing"] = "auto"
-    if method not in ONLY_FOR.get(plain["model"]["from"], METHODS):
-        plain["model"]["from"] = next(name for name in NETWORKS if name not in ONLY_FOR)
+    if sampling["method"] not in samplers_of(method):
+        sampling["method"] = METHODS[method].sampler
+    if sampling["spacing"] not in METHODS[method].offered_spacings:
+        sampling["spacing"] = AUTO
+    if plain["model"]["from"] not in networks_of(method):
+        plain["model"]["from"] = networks_of(method)[0]
 
 
 def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
@@ -298,7 +310,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     default = None if info.is_required() else info.default
     kind = _kind(annotation, choices)
     section = key.partition(".")[0]
-    section = "method" if section in ("diffusion", "flow_matching", "edm", "method") else section
+    section = "method" if section in _METHOD_OF else section
     return Field(
         key=key,
         section="training" if section == "device" else section,

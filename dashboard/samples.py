@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dashboard.markup import theta_value
 from dashboard.words import clock
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import sampler_title
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import SampleRow, SampleSpec
 
@@ -47,7 +47,7 @@ def _settings(spec: SampleSpec) -> list[str]:
     return [
         f"{spec.n} map{'s' if spec.n > 1 else ''}",
         f"seed {spec.seed}",
-        f"{SAMPLER_TITLES.get(spec.sampler, spec.sampler)} {spec.steps}",
+        f"{sampler_title(spec.sampler)} {spec.steps}",
         f"guidance {spec.guidance:g}",
         f"{spec.weights} weights",
         f"{spec.checkpoint} checkpoint",

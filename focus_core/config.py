@@ -12,21 +12,21 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from focus_core.catalogue.methods import METHODS, SPACINGS, Method
-from focus_core.catalogue.networks import NETWORKS, ONLY_FOR
-from focus_core.catalogue.samplers import SAMPLERS, most_steps
+from focus_core.catalogue.methods import METHODS, MethodName
+from focus_core.catalogue.networks import NETWORKS, OWN_SETTINGS, network_refusal
+from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.config_fields import Integer, Number, Section, StoredAs, Text
 from focus_core.config_methods import (
     DiffusionSection,
     EDMSection,
     FlowMatchingSection,
+    MethodSection,
     SamplingSection,
-    drop_later_defaults,
 )
 from focus_core.config_training import HOW_IT_RUNS, TrainingSection
 from focus_core.errors import UserError
@@ -43,12 +43,14 @@ RESUMABLE_CHANGES = frozenset(
 PATH_KEYS = ("dataset", "maps_path", "params_path", "data_dir")
 PROCESSED = "processed_data"
 
+OwnSettings = TypeVar("OwnSettings", bound=Section)
+
 
 class ExperimentSection(Section):
     name: Text = Field("experiment", min_length=1, title="Name", description="What lists and figures call this run.")
     description: Text = Field("", title="Description", description="Why this run exists.")
     created: Text = Field("", title="Created", description="Day on which it was made; a new run gets its own.")
-    method: Method | None = Field(
+    method: MethodName | None = Field(
         None, title="Method", description="Older files repeat the method here; it must equal the top-level one."
     )
 
@@ -136,7 +138,9 @@ class DataSection(Section):
 
 
 class ModelSection(Section):
-    network: Text = Field("SimpleUNet", alias="from", title="Network", description="A name in the network registry.")
+    network: Text = Field(
+        NETWORKS.first.name, alias="from", title="Network", description="A name in the network registry."
+    )
     in_channels: Integer = Field(1, ge=1, le=16, title="Channels in", description="Fields in a map.")
     out_channels: Integer = Field(1, ge=1, le=16, title="Channels out", description="Fields predicted.")
     cond_dim: Integer = Field(6, ge=1, le=64, title="Parameters in θ", description="Columns of the parameter space.")
@@ -161,6 +165,19 @@ class ModelSection(Section):
             raise ValueError(f"{value} is odd; a sinusoidal embedding pairs sines with cosines")
         return value
 
+    def own(self, kind: type[OwnSettings]) -> OwnSettings:
+        """The settings that a network declares for itself."""
+        return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
+
+
+if not TYPE_CHECKING:  # a checker of types knows what all networks have in common
+    _own = dict.fromkeys(spec.own for spec in NETWORKS.values() if spec.own is not None)
+    if len(set(OWN_SETTINGS)) < sum(len(kind.model_fields) for kind in _own):
+        raise ValueError(f"two networks have a setting of one name: {', '.join(OWN_SETTINGS)}")
+    ModelSection = type(
+        "ModelSection", (*_own, ModelSection), {"__module__": __name__, "__doc__": ModelSection.__doc__}
+    )
+
 
 class ExperimentConfig(Section):
     """Everything that defines an experiment. Equal configurations and equal seeds give equal runs on one device."""
@@ -168,7 +185,7 @@ class ExperimentConfig(Section):
     experiment: ExperimentSection = ExperimentSection()
     data: DataSection
     model: ModelSection = ModelSection()
-    method: Method = Field("diffusion", title="Method", description="What the network learns.")
+    method: MethodName = Field(METHODS.first.name, title="Method", description="What the network learns.")
     diffusion: DiffusionSection = DiffusionSection()
     flow_matching: FlowMatchingSection = FlowMatchingSection()
     edm: EDMSection = EDMSection()
@@ -187,13 +204,17 @@ class ExperimentConfig(Section):
             raise ValueError(f"experiment.method is {self.experiment.method}, but method is {self.method}")
         self._check_pair()
         key, steps = self.steps()
-        if steps > most_steps(self.method, self.sampling.method, self.diffusion.timesteps):
-            raise ValueError(f"sampling.{key} {steps} exceeds diffusion.timesteps {self.diffusion.timesteps}")
-        if self.method == "diffusion":
-            self.diffusion.check_last_signal()
-        if self.method == "edm":
-            self.edm.check_spacing(self.sampling.spacing)
+        refusal = SAMPLERS[self.sampling.method].steps_refusal(self.method, steps, self.diffusion.timesteps)
+        if refusal is not None:
+            raise ValueError(f"sampling.{key}: {refusal}")
+        self.method_section.check(self.sampling)
         return self
+
+    @property
+    def method_section(self) -> MethodSection:
+        """The settings of the method that is chosen."""
+        section: MethodSection = getattr(self, METHODS[self.method].section)
+        return section
 
     @model_validator(mode="before")
     @classmethod
@@ -201,37 +222,26 @@ class ExperimentConfig(Section):
         """A file that names no sampler gets its method's own: older flow files carry none."""
         if not isinstance(plain, Mapping):
             return plain
-        sampling, method = plain.get("sampling", {}), plain.get("method", METHODS[0])
+        sampling, method = plain.get("sampling", {}), plain.get("method", METHODS.first.name)
         if isinstance(sampling, Mapping) and "method" not in sampling and method in METHODS:
-            return {**plain, "sampling": {**sampling, "method": SAMPLERS[method][0]}}
+            return {**plain, "sampling": {**sampling, "method": METHODS[method].sampler}}
         return plain
 
     def _check_pair(self) -> None:
         """Method, sampler and network must belong together; else ValueError."""
         method, sampler, network = self.method, self.sampling.method, self.model.network
-        if sampler not in SAMPLERS[method]:
-            raise ValueError(
-                f"sampling.method: {sampler} does not draw from method {method}; choose {', '.join(SAMPLERS[method])}"
-            )
-        if self.sampling.spacing not in SPACINGS[method]:
-            raise ValueError(
-                f"sampling.spacing: {self.sampling.spacing} does not exist for method {method}; choose "
-                f"{', '.join(SPACINGS[method])}"
-            )
-        if method not in ONLY_FOR.get(network, METHODS):
-            raise ValueError(
-                f"model.from: {network} does not learn method {method}, only {', '.join(ONLY_FOR[network])}; choose "
-                f"{' or '.join(name for name in NETWORKS if name not in ONLY_FOR)}"
-            )
+        for key, refusal in (
+            ("sampling.method", sampler_refusal(sampler, method)),
+            ("sampling.spacing", METHODS[method].spacing_refusal(self.sampling.spacing)),
+            ("model.from", network_refusal(network, method)),
+        ):
+            if refusal is not None:
+                raise ValueError(f"{key}: {refusal}")
 
     def steps(self) -> tuple[str, int]:
         """The key that says how many steps the sampler takes, and how many those are."""
-        section = self.sampling
-        if section.method == "ddpm":
-            return "timesteps", self.diffusion.timesteps
-        return (
-            ("ddim_timesteps", section.ddim_timesteps) if section.method == "ddim" else ("num_steps", section.num_steps)
-        )
+        spec = SAMPLERS[self.sampling.method]
+        return spec.configured_steps(self.sampling.model_dump(), self.diffusion.timesteps)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the YAML's own keys, sources of data that are not used left out."""
@@ -239,6 +249,8 @@ class ExperimentConfig(Section):
         plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
         if plain["experiment"]["method"] is None:
             del plain["experiment"]["method"]
+        for key in set(OWN_SETTINGS) - set(NETWORKS[self.model.network].own_settings):
+            del plain["model"][key]
         return plain
 
     def digest(self) -> str:
@@ -247,7 +259,7 @@ class ExperimentConfig(Section):
         del plain["experiment"], plain["device"], plain["data"]["num_workers"]
         for key in HOW_IT_RUNS:
             del plain["training"][key]
-        drop_later_defaults(plain)
+        _drop_later_defaults(plain)
         if plain["data"]["split_seed"] == plain["training"]["seed"]:
             del plain["data"]["split_seed"]  # as it was when one seed chose both
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
@@ -343,6 +355,19 @@ def _agree(key: str, a: Any, b: Any) -> bool:
         return False
     a, b = (PROCESSED if (key, value) == ("data.data_dir", "processed") else value for value in (a, b))
     return ends_in(a, b) or ends_in(b, a)
+
+
+def _drop_later_defaults(plain: dict[str, Any]) -> None:
+    """Leave settings that came later out of a plain configuration, where they are as they always were."""
+    for name, info in ExperimentConfig.model_fields.items():
+        section = info.annotation
+        if not (isinstance(section, type) and issubclass(section, Section) and section.later):
+            continue
+        for key in section.later:
+            if plain[name][key] == section.model_fields[key].default:
+                del plain[name][key]
+        if not plain[name]:
+            del plain[name]
 
 
 def known_keys(model: type[BaseModel] = ExperimentConfig, prefix: str = "") -> Iterator[str]:

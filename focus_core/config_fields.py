@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -45,3 +45,6 @@ class Section(BaseModel):
     """Frozen, because a run's configuration is its identity; unknown keys are refused: a typo must not be silent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
+
+    # Settings that came after the first digests were recorded: at their default they leave a digest as it was.
+    later: ClassVar[tuple[str, ...]] = ()

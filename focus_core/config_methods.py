@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.noising import (
+    NOISE_SCHEDULES,
+    PREDICTIONS,
+    WEIGHTINGS,
+    NoiseScheduleName,
+    PredictionName,
+    WeightingName,
+)
 from focus_core.catalogue.samplers import MOST_STEPS, SamplerName
+from focus_core.catalogue.spacings import AUTO, SpacingName
 from focus_core.config_fields import Integer, Number, Section
-from focus_core.config_training import TrainingSection
 
 # Below it the adaptive solver follows the rounding of single precision: a small flow took 68 evaluations at 10⁻⁵, 74 at
 # 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
@@ -30,20 +38,33 @@ _LOG_SIGMA, _DEVIATIONS = 40.0, 6.0
 _LOG_POWERS, _LARGEST_RHO = math.log(2.0**52 * 1e-6), 1e8
 
 
-class DiffusionSection(Section):
+class MethodSection(Section):
+    """The settings of one method."""
+
+    def check(self, sampling: SamplingSection) -> None:
+        """ValueError where training or drawing would leave what numbers can hold; only of the method that is chosen."""
+
+
+class DiffusionSection(MethodSection):
+    later: ClassVar[tuple[str, ...]] = ("prediction", "weighting", "min_snr_gamma")
+
     timesteps: Integer = Field(1000, ge=1, le=100_000, title="Timesteps", description="T of the forward process.")
     beta_start: Number = Field(
         1e-4, ge=_FAINTEST_VARIANCE, lt=1, title="First β", description="Noise variance of the first step."
     )
     beta_end: Number = Field(0.02, gt=0, lt=1, title="Last β", description="Noise variance of the last step.")
-    schedule: Literal["linear", "cosine", "quadratic"] = Field(
-        "linear", title="Schedule", description="How β grows with t; cosine sets its own first and last β."
+    schedule: NoiseScheduleName = Field(
+        NOISE_SCHEDULES.first.name,
+        title="Schedule",
+        description="How β grows with t; cosine sets its own first and last β.",
     )
-    prediction: Literal["epsilon", "v"] = Field(
-        "epsilon", title="Prediction", description="The noise ε, or the velocity v = √ᾱ ε − √(1 − ᾱ) x₀."
+    prediction: PredictionName = Field(
+        PREDICTIONS.first.name, title="Prediction", description="The noise ε, or the velocity v = √ᾱ ε − √(1 − ᾱ) x₀."
     )
-    weighting: Literal["none", "min_snr"] = Field(
-        "none", title="Loss weighting", description="min_snr caps the weight of times that are almost free of noise."
+    weighting: WeightingName = Field(
+        WEIGHTINGS.first.name,
+        title="Loss weighting",
+        description="min_snr caps the weight of times that are almost free of noise.",
     )
     min_snr_gamma: Number = Field(
         5.0,
@@ -59,14 +80,14 @@ class DiffusionSection(Section):
             raise ValueError(f"beta_start {self.beta_start:g} is above beta_end {self.beta_end:g}")
         return self
 
-    def check_last_signal(self) -> None:
+    def check(self, sampling: SamplingSection) -> None:
         """ValueError where ᾱ_T = Π (1 − β_t) is too small for single precision, in which a sampler divides by its root.
 
-        The cosine schedule caps its last β, and so ends above 10⁻¹³ for any T.
+        A schedule of its own ends caps its last β: the cosine one ends above 10⁻¹³ for any T.
         """
-        if self.schedule == "cosine":
+        power = NOISE_SCHEDULES[self.schedule].power
+        if power is None:
             return
-        power = 2.0 if self.schedule == "quadratic" else 1.0
         roots = np.linspace(self.beta_start ** (1.0 / power), self.beta_end ** (1.0 / power), self.timesteps)
         with np.errstate(divide="ignore"):  # β rounded to 1 leaves nothing
             log10_signal = float(np.log1p(-(roots**power)).sum()) / math.log(10.0)
@@ -79,7 +100,7 @@ class DiffusionSection(Section):
             )
 
 
-class FlowMatchingSection(Section):
+class FlowMatchingSection(MethodSection):
     sigma_min: Number = Field(1e-4, ge=0, title="σ min", description="Width of the path at the data end.")
     sigma_max: Number = Field(
         1.0, ge=_FAINTEST, le=_LOUDEST, title="σ max", description="Width of the path at the noise end."
@@ -92,7 +113,7 @@ class FlowMatchingSection(Section):
         return self
 
 
-class EDMSection(Section):
+class EDMSection(MethodSection):
     sigma_min: Number = Field(0.002, ge=_FAINTEST, title="Lowest σ", description="Noise of the last step before none.")
     sigma_max: Number = Field(80.0, gt=0, le=_LOUDEST, title="Highest σ", description="Noise at which drawing begins.")
     rho: Number = Field(
@@ -132,17 +153,18 @@ class EDMSection(Section):
             )
         return self
 
-    def check_spacing(self, spacing: str) -> None:
+    def check(self, sampling: SamplingSection) -> None:
         """ValueError where the noise levels between σ_max and σ_min cannot be told apart in double precision."""
-        power = {"auto": self.rho, "karras": self.rho, "even": 1.0, "quadratic": 2.0}.get(spacing, math.inf)
+        spacing = METHODS["edm"].spacing(sampling.spacing)
+        power = spacing.exponent(self.rho)
         needed = math.log(self.sigma_max / self.sigma_min) / _LOG_POWERS
         if power >= needed:
             return
         span = f"from sigma_max {self.sigma_max:g} to sigma_min {self.sigma_min:g}"
-        if spacing in ("even", "quadratic"):
+        if not spacing.in_noise:
             raise ValueError(
-                f"sampling.spacing: {spacing} steps {span} are lost in double precision; choose karras or log_snr, or "
-                "raise edm.sigma_min"
+                f"sampling.spacing: {spacing.name} steps {span} are lost in double precision; choose karras or "
+                "log_snr, or raise edm.sigma_min"
             )
         raise ValueError(
             f"edm.rho: {self.rho:g} is too small, for the powers 1/ρ of the noise levels {span} are lost in double "
@@ -150,9 +172,14 @@ class EDMSection(Section):
         )
 
 
+EDMSection.later = tuple(EDMSection.model_fields)  # the whole section
+
+
 class SamplingSection(Section):
+    later: ClassVar[tuple[str, ...]] = ("spacing", "tolerance")
+
     method: SamplerName = Field(
-        "ddim", title="Sampler", description="How maps are drawn; each method has its own samplers."
+        METHODS.first.sampler, title="Sampler", description="How maps are drawn; each method has its own samplers."
     )
     ddim_timesteps: Integer = Field(
         50, ge=1, title="DDIM steps", description="Network evaluations of DDIM; 250 or more for a quoted P(k)."
@@ -164,8 +191,8 @@ class SamplingSection(Section):
         title="Steps",
         description="Steps of Heun (two evaluations each), Euler and DPM-Solver++(2M).",
     )
-    spacing: Literal["auto", "even", "quadratic", "log_snr", "karras"] = Field(
-        "auto",
+    spacing: SpacingName = Field(
+        AUTO,
         title="Timestep schedule",
         description="auto: even in t for diffusion and flow, σ^(1/ρ) (karras) for EDM; log_snr: even in ln σ.",
     )
@@ -176,22 +203,3 @@ class SamplingSection(Section):
         1.0, ge=0, le=100, title="Guidance", description="1 is unbiased; larger values sharpen maps and bias P(k)."
     )
     eta: Number = Field(0.0, ge=0, le=1, title="η", description="DDIM noise: 0 deterministic, 1 as DDPM.")
-
-
-# Settings that came after the first digests were recorded: at their default they leave a digest as it was.
-_LATER: Mapping[str, tuple[type[Section], tuple[str, ...]]] = {
-    "diffusion": (DiffusionSection, ("prediction", "weighting", "min_snr_gamma")),
-    "edm": (EDMSection, tuple(EDMSection.model_fields)),
-    "sampling": (SamplingSection, ("spacing", "tolerance")),
-    "training": (TrainingSection, ("init_from",)),
-}
-
-
-def drop_later_defaults(plain: dict[str, Any]) -> None:
-    """Leave these settings out of a plain configuration, where they are as they always were."""
-    for name, (section, keys) in _LATER.items():
-        for key in keys:
-            if plain[name][key] == section.model_fields[key].default:
-                del plain[name][key]
-        if not plain[name]:
-            del plain[name]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from focus_core.catalogue.learning_rates import LEARNING_RATES, LearningRateName
 from focus_core.config_fields import Integer, Number, Section, Text
 
 # Keys that say on what a training runs and what it keeps, not what is learned: no part of a digest, and free to change
@@ -27,8 +28,8 @@ class AugmentationSection(Section):
 
 
 class SchedulerSection(Section):
-    name: Literal["plateau", "cosine", "linear", "step", "none"] = Field(
-        "plateau", title="Scheduler", description="What happens to the learning rate after the warm-up."
+    name: LearningRateName = Field(
+        LEARNING_RATES.first.name, title="Scheduler", description="What happens to the learning rate after the warm-up."
     )
     factor: Number = Field(0.3, gt=0, lt=1, title="Factor", description="Plateau: the rate is multiplied by this.")
     patience: Integer = Field(
@@ -61,6 +62,8 @@ class SchedulerSection(Section):
 
 
 class TrainingSection(Section):
+    later: ClassVar[tuple[str, ...]] = ("init_from",)
+
     batch_size: Integer = Field(32, ge=1, le=65_536, title="Batch size", description="Maps per step.")
     num_epochs: Integer = Field(200, ge=1, le=1_000_000, title="Epochs", description="Passes over the training maps.")
     lr: Number = Field(1e-4, gt=0, le=10, title="Learning rate", description="Base rate of AdamW.")
@@ -142,7 +145,7 @@ class TrainingSection(Section):
     @model_validator(mode="after")
     def _decays(self) -> TrainingSection:
         """AdamW multiplies weights by 1 − η λ at rate η and decay λ: below 0 they change sign, below −1 they grow."""
-        last = self.scheduler.eta_min if self.scheduler.name in ("cosine", "linear") else 0.0
+        last = self.scheduler.eta_min if LEARNING_RATES[self.scheduler.name].ends_at_its_own else 0.0
         rate = max(self.lr, last)
         if self.optimizer == "adamw" and rate * self.weight_decay > 1.0:
             raise ValueError(

@@ -139,8 +139,8 @@ class Pieces:
 def _draw_missing(run: LoadedRun, drawing: Drawing, pieces: Pieces, progress: DrawingProgress | None) -> None:
     missing = [first for first in pieces.firsts() if not pieces.is_there(first)]
     report = progress or (lambda done, total, maps: None)
-    # The adaptive sampler draws map by map: a short piece is less work for it, and as much for every other one.
-    alone = drawing.sampler.method == "adaptive"
+    # A sampler that chooses its steps draws map by map: a short piece is less work for it, and as much for any other.
+    alone = drawing.sampler.spec.chooses_steps
     each = run.model.method.evaluations(drawing.sampler)
     cost = {first: each * (pieces.length(first) if alone else 1) for first in pieces.firsts()}
     total = sum(cost.values())

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from focus_core.catalogue.samplers import evaluations
+from focus_core.catalogue.layers import Layer
+from focus_core.catalogue.networks import NETWORKS, check_grid
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig
-from focus_core.errors import UserError
-from focus_core.network_costs import COSTS, Layer
 
 _BYTES = 4
 # Of a number that is computed in a step.
@@ -29,7 +29,7 @@ _LIBRARIES = 120_000_000
 class Estimate:
     """`memory_bytes` is the peak of training at the configuration's batch size and `grid`.
 
-    `exact` is false for a network without arithmetic of its own in `focus_core.network_costs`: the numbers are then
+    `exact` is false for a network whose entry in the catalogue has no arithmetic of its own: the numbers are then
     those of the baseline at the same width. `flops_per_sample` of the adaptive solver supposes a hundred evaluations.
     """
 
@@ -46,20 +46,16 @@ class Estimate:
 
 
 def estimate(config: ExperimentConfig, grid: int, number: str | None = None) -> Estimate:
-    """Cost of a configuration on maps of grid × grid pixels; UserError if the stages cannot halve them.
+    """Cost of a configuration on maps of grid × grid pixels; UserError if the network cannot take them.
 
     `number` is what a step is computed in, fp32 or bf16, where that is known; else `training.precision`, and for auto
     32 bits, of which nothing needs more.
     """
     model, batch, parts = config.model, config.training.batch_size, config.training.accumulation
-    stages = len(model.channel_mults)
-    if grid < 2**stages or grid % 2**stages:
-        raise UserError(
-            f"model.channel_mults: {stages} stages need maps whose side is a multiple of {2**stages}, not {grid}; "
-            "use fewer stages."
-        )
-    cost = COSTS.get(model.network, COSTS["SimpleUNet"])
-    layers = list(cost.layers(model, grid))
+    check_grid(model.network, model, grid)
+    network = NETWORKS[model.network]
+    costed = NETWORKS.first if network.layers is None else network
+    layers = list(costed.layers(model, grid)) if costed.layers else []
     parameters = sum(layer.weights for layer in layers)
     forward = sum(layer.flops for layer in layers)
     backward = sum(layer.flops if layer.on_data else 2 * layer.flops for layer in layers)
@@ -67,7 +63,7 @@ def estimate(config: ExperimentConfig, grid: int, number: str | None = None) -> 
     if config.training.activation_checkpointing:
         again, kept = _computed_again(layers)
     size = _STEP_BYTES[number or ("bf16" if config.training.precision == "bf16" else "fp32")]
-    kept, passing = size * kept, size * cost.passing(model, grid)
+    kept, passing = size * kept, size * costed.passing(model, grid)
     standing = _LIBRARIES + _BYTES * parameters * _STANDING_COPIES
     if size < _BYTES:
         standing += size * parameters  # the weights as a step computes with them
@@ -81,7 +77,7 @@ def estimate(config: ExperimentConfig, grid: int, number: str | None = None) -> 
         checkpoint_bytes=_BYTES * parameters * _STANDING_COPIES,
         grid=grid,
         batch_size=batch,
-        exact=model.network in COSTS,
+        exact=costed is network,
     )
 
 
@@ -125,5 +121,5 @@ def _peak(standing: int, gradients: int, in_parts: bool, batch: int, kept: int, 
 def _evaluations(config: ExperimentConfig) -> int:
     """Network evaluations of one sampled map."""
     section, timesteps = config.sampling, config.diffusion.timesteps
-    steps = evaluations(config.method, section.method, config.steps()[1], timesteps) or 100
-    return steps * (1 if section.cfg_scale == 1.0 else 2)
+    each = SAMPLERS[section.method].expected_evaluations(config.method, config.steps()[1], timesteps)
+    return each * (1 if section.cfg_scale == 1.0 else 2)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
+from focus_core.catalogue.samplers import SAMPLERS, noisy_title, samplers_of
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
@@ -46,18 +46,17 @@ class Case:
 
     @property
     def key(self) -> str:
-        by = f"{self.sampler.tolerance:g}" if self.sampler.method == "adaptive" else str(self.sampler.steps)
+        by = f"{self.sampler.tolerance:g}" if self.sampler.spec.chooses_steps else str(self.sampler.steps)
         return f"{self.sampler.method} {by}" + (f" eta {self.sampler.eta:g}" if self.line != self.title else "")
 
     @property
     def title(self) -> str:
-        return SAMPLER_TITLES[self.sampler.method]
+        return self.sampler.spec.title
 
     @property
     def line(self) -> str:
         """What a figure draws as one line."""
-        noisy = self.sampler.method == "ddim" and self.sampler.eta > 0.0
-        return f"{self.title}, η = {self.sampler.eta:g}" if noisy else self.title
+        return noisy_title(self.sampler.spec, self.sampler.eta)
 
 
 @dataclass(frozen=True)
@@ -73,34 +72,33 @@ class Finished:
 def make_cases(run: LoadedRun, evaluations: Sequence[int], only: Collection[str] | None = None) -> list[Case]:
     """Every sampler of the run's method at the steps that take at most so many evaluations; the cheapest first.
 
-    DDPM takes every step of its schedule, and is there if the largest number allows it.
+    One that takes every step of its schedule is there if the largest number allows it.
     """
     method, timesteps = run.config.method, run.config.diffusion.timesteps
-    names = [name for name in SAMPLERS[method] if only is None or name in only]
+    names = [name for name in samplers_of(method) if only is None or name in only]
     found: dict[str, Case] = {}
     for name in names:
         for chosen in _samplers(run, name, evaluations):
             case = Case(chosen, run.model.method.evaluations(chosen))
-            if case.evaluations <= max(evaluations) and chosen.steps <= most_steps(method, chosen.method, timesteps):
+            if case.evaluations <= max(evaluations) and chosen.steps <= chosen.spec.most_steps(method, timesteps):
                 found.setdefault(case.key, case)
     return sorted(found.values(), key=lambda case: (case.evaluations, names.index(case.sampler.method)))
 
 
 def _samplers(run: LoadedRun, name: str, evaluations: Sequence[int]) -> Iterator[Sampler]:
-    own = Sampler.of(run.config.sampling, name)
+    own, spec = Sampler.of(run.config.sampling, name), SAMPLERS[name]
     eta, spacing = own.eta, own.spacing
-    if name == "adaptive":
+    if spec.chooses_steps:
         yield from (Sampler(name, own.steps, eta, spacing, tolerance) for tolerance in TOLERANCES)
-    elif name == "ddpm":
+    elif spec.every_time:
         yield Sampler(name, run.config.diffusion.timesteps, eta, spacing)
     else:
-        # Heun takes two a step, and one at its last where noise levels end at zero.
+        # Fresh noise at every step corrects what earlier steps got wrong, as in DDPM; without it, nothing does.
+        noises = (0.0, 1.0) if spec.noise_key else (eta,)
         for asked in evaluations:
-            last = 0 if run.config.method == "flow" else 1
-            steps = (asked + last) // 2 if name == "heun" else asked
+            steps = spec.steps_within(run.config.method, asked)
             if steps >= 1:
-                # Fresh noise at every step corrects what earlier steps got wrong, as in DDPM; without it, nothing does.
-                yield from (Sampler(name, steps, e, spacing) for e in ((0.0, 1.0) if name == "ddim" else (eta,)))
+                yield from (Sampler(name, steps, e, spacing) for e in noises)
 
 
 class Cases:
@@ -239,6 +237,6 @@ def _rounded(value: np.floating[Any]) -> float:
 
 
 def reference_of(finished: Sequence[Finished]) -> Finished | None:
-    """What "as good as" means: DDPM where it is there, else the case of the most evaluations."""
-    ddpm = [done for done in finished if done.case.sampler.method == "ddpm"]
-    return ddpm[0] if ddpm else max(finished, key=lambda done: done.evaluations, default=None)
+    """What "as good as" means: the sampler of every time where it is there, else the case of most evaluations."""
+    whole = [done for done in finished if done.case.sampler.spec.every_time]
+    return whole[0] if whole else max(finished, key=lambda done: done.evaluations, default=None)

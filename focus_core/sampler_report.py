@@ -45,7 +45,7 @@ def report(run: LoadedRun, truth: HeldOut, finished: Sequence[Finished], n_cases
 
 def _case(truth: HeldOut, done: Finished, reference: Finished | None) -> Plain:
     sampler, scores = done.case.sampler, truth.score(done.moments)
-    adaptive = sampler.method == "adaptive"
+    adaptive = sampler.spec.chooses_steps
     n = len(truth.theta) * done.moments.n_maps
     plain = {
         "sampler": sampler.method,
@@ -78,7 +78,7 @@ def as_good(found: Scores, reference: Scores, beside: Scores) -> bool:
 def name_of(case: Case) -> str:
     """ "DDIM, 50 steps", "adaptive ODE, tolerance 0.01"."""
     title, sampler = case.line, case.sampler
-    if sampler.method == "adaptive":
+    if sampler.spec.chooses_steps:
         return f"{title}, tolerance {sampler.tolerance:g}"
     return f"{title}, {sampler.steps} step{'' if sampler.steps == 1 else 's'}"
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import SAMPLERS
+from focus_core.catalogue.samplers import sampler_refusal
 from focus_core.config import ExperimentConfig, recorded_config
 from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler
@@ -202,12 +202,14 @@ def sample_maps(
 
 def chosen_sampler(run: LoadedRun, sampler: str | None = None, steps: int | None = None) -> Sampler:
     """The run's own, or another of its method's, with its own or other steps. UserError for one that does not fit."""
-    if sampler is not None and sampler not in SAMPLERS[run.config.method]:
-        raise UserError(
-            f"sampler: {sampler} does not draw from a run of method {run.config.method}; choose "
-            f"{', '.join(SAMPLERS[run.config.method])}."
-        )
-    return Sampler.of(run.config.sampling, sampler, steps)
+    refusal = None if sampler is None else sampler_refusal(sampler, run.config.method)
+    if refusal is not None:
+        raise UserError(f"sampler: {refusal}.")
+    chosen = Sampler.of(run.config.sampling, sampler, steps)
+    refusal = chosen.spec.steps_refusal(run.config.method, chosen.steps, run.config.diffusion.timesteps)
+    if refusal is not None and not chosen.spec.every_time:
+        raise UserError(f"steps: {refusal}.")
+    return chosen
 
 
 def maps_at_once(model: MapModel) -> int:
@@ -228,8 +230,8 @@ def draw_maps(
 ) -> NDArray[np.float32]:
     """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
     size = batch_size or maps_at_once(model)
-    if sampler.method == "adaptive":
-        size = 1  # its steps serve a whole batch, and a map must not depend on its neighbours
+    if sampler.spec.chooses_steps:
+        size = 1
     condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)
     per_batch = model.method.evaluations(sampler)
     firsts = range(0, len(seeds), size)

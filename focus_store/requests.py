@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.job_kinds.simulation import SIMULATION
-from focus_core.catalogue.methods import METHODS
-from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS, most_steps
+from focus_core.catalogue.methods import method_of
+from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, RESUMABLE, DesiredState, JobStatus, SampleSpec, Status
@@ -224,24 +224,18 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
         raise UserError("theta: every parameter must be a finite number.")
     if not 1 <= spec.n <= 4096:
         raise UserError(f"n: {spec.n} maps cannot be drawn in one request; ask for 1 to 4096.")
-    if spec.steps < 1:
-        raise UserError(f"steps: {spec.steps} is not a number of steps; a sampler takes 1 or more.")
     if not 0 <= spec.seed < 2**63:
         raise UserError(f"seed: {spec.seed} is out of range; give 0 to 2⁶³ − 1.")
     if not 0.0 <= spec.guidance <= 100.0:
         raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
-    method = str(experiment.config.get("method", METHODS[0]))
-    if spec.sampler not in SAMPLERS.get(method, ()):
-        raise UserError(
-            f"sampler: '{spec.sampler}' does not draw from experiment {experiment.id} of method {method}; choose "
-            f"{' or '.join(SAMPLERS.get(method, ('another run',)))}."
-        )
-    most = most_steps(method, spec.sampler, int(experiment.config.get("diffusion", {}).get("timesteps", 1000)))
-    if spec.steps > most:
-        raise UserError(
-            f"steps: {spec.steps} are too many; {SAMPLER_TITLES[spec.sampler]} takes {most:,} or fewer from experiment "
-            f"{experiment.id}."
-        )
+    method = method_of(experiment.config).name
+    timesteps = int(experiment.config.get("diffusion", {}).get("timesteps", 1000))
+    refusal = sampler_refusal(spec.sampler, method)
+    if refusal is not None:
+        raise UserError(f"sampler: {refusal} (experiment {experiment.id}).")
+    refusal = SAMPLERS[spec.sampler].steps_refusal(method, spec.steps, timesteps)
+    if refusal is not None:
+        raise UserError(f"steps: {refusal} (experiment {experiment.id}).")
     if spec.weights not in ("ema", "raw"):
         raise UserError(f"weights: '{spec.weights}' is not known; choose ema or raw.")
     if spec.checkpoint not in ("best", "last") and not spec.checkpoint.startswith("epoch_"):

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.figures.template import log_ticks, template
-from dashboard.loss_words import EPSILON
+from dashboard.loss_words import FIRST
 from dashboard.texts import plotly_text
 from dashboard.theme import INK
 
@@ -40,7 +40,7 @@ class RunLosses:
     steps: Points  # single steps; empty when they are not asked for
     elapsed: Points
     steps_per_epoch: int
-    loss: str = EPSILON
+    loss: str = FIRST
 
     def along(self, points: Points, axis: Axis) -> FloatArray:
         """Abscissae of points. Between two epochs the time is taken as even; NaN beyond the last measured one."""
@@ -63,7 +63,7 @@ def compare_losses(runs: Sequence[RunLosses], axis: Axis = "epoch", *, height: i
     for name, line in (("validation", {"width": 2}), ("train", {"width": 1.2, "dash": "dot"})):
         figure.add_scatter(x=[None], y=[None], mode="lines", name=name, line={"color": INK, **line}, hoverinfo="skip")
     low, high = _range(runs)
-    kinds = {run.loss for run in runs} or {EPSILON}
+    kinds = {run.loss for run in runs} or {FIRST}
     of_what = kinds.pop() if len(kinds) == 1 else "of each its own kind"
     figure.update_yaxes(
         {**log_ticks(low, high, powers=low < 1e-3).axis(), "range": [math.log10(low), math.log10(high)]},

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard.figures.panels import Panels
 from dashboard.figures.template import log_ticks, plain_number
-from dashboard.loss_words import EPSILON
+from dashboard.loss_words import FIRST
 from dashboard.theme import ACCENT, AXIS, FUTURE, INK, MUTED, PAGE
 
 FloatArray = NDArray[np.float64]
@@ -38,7 +38,7 @@ class TrainingCurves:
     checkpoints: Sequence[tuple[float, float]] = ()  # (epoch, validation loss)
     seams: Sequence[tuple[int, float]] = field(default_factory=tuple)  # (attempt, epoch it resumed at)
     ends: str | None = None  # "ends about 18:05", while it runs
-    loss: str = EPSILON
+    loss: str = FIRST
 
 
 def loss_curves(curves: TrainingCurves, *, revision: str = "loss", height: int = 380) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 from dashboard.figures.panels import Panels
 from dashboard.figures.template import log_ticks
 from dashboard.theme import EXPERIMENT_COLOURS, MUTED, PAGE, SCATTER_BAND
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import sampler_lines
 
 MEAN, SCATTER = "mean", "scatter"
 _TITLES = {MEAN: "error of mean <i>P</i>(<i>k</i>) [%]", SCATTER: "error of the scatter of <i>P</i>(<i>k</i>) [%]"}
-COLOURS: Mapping[str, str] = dict(zip((*SAMPLER_TITLES.values(), "DDIM, η = 1"), EXPERIMENT_COLOURS, strict=False))
+COLOURS: Mapping[str, str] = dict(zip(sampler_lines(), itertools.cycle(EXPERIMENT_COLOURS), strict=False))
 
 
 def sampler_panels(found: Mapping[str, Any], band: int, quantity: str, *, height: int = 380) -> Panels:

@@ -19,8 +19,8 @@ from dashboard.samples import changed_words, sample_label
 from dashboard.spectra import nearest_simulations
 from dashboard.texts import plain
 from dashboard.words import decimals, duration
-from focus_core.catalogue.methods import METHODS
-from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS
+from focus_core.catalogue.methods import method_of
+from focus_core.catalogue.samplers import SAMPLERS, own_sampler, sampler_title, samplers_of
 from focus_core.errors import UserError
 from focus_core.parameters import OutOfRange, Parameter, ParameterSpace, TrainingRange
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec
@@ -205,7 +205,7 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
         "Sampler",
         options,
         index=first,
-        format_func=lambda name: SAMPLER_TITLES[name],
+        format_func=sampler_title,
         key="sampler",
         bind="query-params",
     )
@@ -214,10 +214,9 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
         value=start.steps if start else own_steps(detail),
         step=1,
         key="steps",
-        disabled=sampler in ("ddpm", "adaptive"),
+        disabled=SAMPLERS[sampler].steps_key is None,
         bind="query-params",
-        help="DDIM at 50 is quick and a few per cent low in small-scale power; quote its P(k) at 250 or more. Heun "
-        "evaluates the network twice per step. DDPM takes all steps, the adaptive solver as many as it needs.",
+        help=" ".join(note for name in options if (note := SAMPLERS[name].note)) or None,
     )
     guidance = st.slider(
         "Guidance",
@@ -238,18 +237,19 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
 
 def own_steps(detail: ExperimentDetail) -> int:
     """As many as the run's own configuration draws its figures with."""
-    section = detail.config.get("sampling", {})
-    key = "ddim_timesteps" if section.get("method", "ddim") in ("ddim", "ddpm") else "num_steps"
+    section, method = detail.config.get("sampling", {}), method_of(detail.config)
+    chosen = SAMPLERS.get(str(section.get("method")), own_sampler(method))
+    key = chosen.steps_key or own_sampler(method).steps_key or ""
     return int(section.get(key, STEPS))
 
 
 def samplers(detail: ExperimentDetail) -> tuple[str, ...]:
     """Those that fit the run's method; a record from before there were several is of the first."""
-    return SAMPLERS.get(str(detail.config.get("method")), SAMPLERS[METHODS[0]])
+    return samplers_of(method_of(detail.config).name)
 
 
 def _timesteps(detail: ExperimentDetail) -> int:
-    """Of the run's schedule, all of which DDPM takes."""
+    """Of the run's schedule."""
     return int(detail.config.get("diffusion", {}).get("timesteps", 1000))
 
 
@@ -263,7 +263,7 @@ def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpe
         n=int(state.n),
         seed=int(state.seed),
         sampler=sampler,
-        steps=_timesteps(detail) if sampler == "ddpm" else int(state.steps),
+        steps=_timesteps(detail) if SAMPLERS[sampler].every_time else int(state.steps),
         guidance=round(float(state.guidance), 3),
         weights=WEIGHTS[state.weights],
         checkpoint=str(state.checkpoint),

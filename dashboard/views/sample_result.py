@@ -19,7 +19,7 @@ from dashboard.routes import artifact_url
 from dashboard.spectra import is_at_theta, nearest_simulations, sample_spectra
 from dashboard.texts import sentence
 from dashboard.words import DASH, decimals, duration
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import sampler_title
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow
@@ -82,7 +82,7 @@ def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
     space = queries.space(detail)
     assert space is not None
     spec = row.spec
-    how = f"seed {spec.seed}, {SAMPLER_TITLES.get(spec.sampler, spec.sampler)} {spec.steps}, {duration(row.seconds)}"
+    how = f"seed {spec.seed}, {sampler_title(spec.sampler)} {spec.steps}, {duration(row.seconds)}"
     st.html(f'<div class="focus-note" data-testid="sample-theta">{theta_words(space, spec.theta)}</div>')
     maps, powers = st.columns([53, 47], gap="medium")
     with maps:

@@ -1,5 +1,6 @@
-"""What there is to choose from: one frozen object for each thing that has a name, and what fits what. No torch.
+"""What there is to choose from: one frozen object says all there is to say about one thing that has a name.
 
-Code that needs torch is named by its path, "module:function", and imported where it is called. Nothing outside this
-folder compares with such a name: it asks the object.
+Command line, form, YAML validation, pages, record and estimates ask it; nothing outside this folder compares with a
+name (`tests/project/test_names_stay_in_the_catalogue.py`). It needs no torch: code that does is named by its path,
+"module:function", and imported where it is first called.
 """

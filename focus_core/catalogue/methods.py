@@ -1,16 +1,123 @@
-"""Methods by name: what a network learns, and where the steps of its samplers may lie."""
+"""Methods: what a network learns, and what its samplers meet on the way from noise to a map."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-Method = Literal["diffusion", "flow", "edm"]
-METHODS: tuple[str, ...] = get_args(Method)
+from focus_core.catalogue.noising import PREDICTIONS, WEIGHTINGS
+from focus_core.catalogue.registry import Registry
+from focus_core.catalogue.spacings import AUTO, SPACINGS, SpacingSpec
 
-# Where a flow begins there is noise alone, ln σ is infinite, and steps cannot be even in it.
-SPACINGS: Mapping[str, tuple[str, ...]] = {
-    "diffusion": ("auto", "even", "quadratic", "log_snr", "karras"),
-    "flow": ("auto", "even", "quadratic"),
-    "edm": ("auto", "even", "quadratic", "log_snr", "karras"),
-}
+Words = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """`loss` and `words` say, of plain values of the method's `section`, what is learned.
+
+    `loss` is a title of an axis, as plotly's HTML: losses of different kinds have no ratio.
+    """
+
+    name: str
+    title: str
+    # Of the configuration: all of the method's own settings.
+    section: str
+    # What a configuration that names no sampler gets.
+    sampler: str
+    loss: Words
+    words: Words
+    # (configuration, state, device) → Method, and (configuration, dataset, transform, simulations) → state.
+    build: str
+    measure: str | None = None
+    # Where its samplers may put their steps, and where they do if nobody says.
+    spacings: tuple[str, ...] = SPACINGS.names
+    own_spacing: str = "even"
+    # Its times are the whole ones of a noise schedule.
+    on_schedule: bool = False
+    # Its noise levels fall to zero, where a field (x − D)/σ is 0/0.
+    ends_at_zero: bool = True
+
+    @property
+    def offered_spacings(self) -> tuple[str, ...]:
+        return (AUTO, *self.spacings)
+
+    def spacing(self, name: str) -> SpacingSpec:
+        return SPACINGS[self.own_spacing if name == AUTO else name]
+
+    def spacing_refusal(self, name: str) -> str | None:
+        """Why steps cannot lie so, to stand after the name of the setting; None where they can."""
+        if name in self.offered_spacings:
+            return None
+        return f"{name} is not available for method {self.name}; use {', '.join(self.offered_spacings)}"
+
+
+def _denoising_loss(section: Mapping[str, Any]) -> str:
+    symbol = PREDICTIONS.get(str(section.get("prediction")), PREDICTIONS.first).symbol
+    weighting = WEIGHTINGS.get(str(section.get("weighting")), WEIGHTINGS.first)
+    return f"{'' if weighting.cap is None else 'weighted '}MSE of {symbol}"
+
+
+def _denoising_words(section: Mapping[str, Any]) -> str:
+    weighting = WEIGHTINGS[section["weighting"]]
+    weighted = "" if weighting.cap is None else f", {weighting.title}"
+    return (
+        f"diffusion, {section['timesteps']} steps, {section['schedule']} schedule, "
+        f"{section['prediction']}-prediction{weighted}"
+    )
+
+
+def _edm_loss(section: Mapping[str, Any]) -> str:
+    return "MSE of the Wiener residual" if section.get("spectral", False) else "weighted MSE of <i>x</i>₀"
+
+
+def _edm_words(section: Mapping[str, Any]) -> str:
+    return f"EDM, {'spectral' if section['spectral'] else 'scalar'} preconditioning"
+
+
+METHODS: Registry[MethodSpec] = Registry(
+    MethodSpec(
+        "diffusion",
+        "Denoising diffusion",
+        section="diffusion",
+        sampler="ddim",
+        loss=_denoising_loss,
+        words=_denoising_words,
+        build="focus_core.diffusion.methods:denoising",
+        on_schedule=True,
+    ),
+    MethodSpec(
+        "flow",
+        "Flow matching",
+        section="flow_matching",
+        sampler="heun",
+        loss=lambda section: "MSE of the velocity",
+        words=lambda section: "flow matching on straight paths",
+        build="focus_core.diffusion.methods:flow_matching",
+        # Where a flow begins there is noise alone, ln σ is infinite, and steps cannot be even in it.
+        spacings=("even", "quadratic"),
+        ends_at_zero=False,
+    ),
+    MethodSpec(
+        "edm",
+        "EDM",
+        section="edm",
+        sampler="heun",
+        loss=_edm_loss,
+        words=_edm_words,
+        build="focus_core.diffusion.methods:edm",
+        measure="focus_core.diffusion.methods:measure_prior",
+        own_spacing="karras",
+    ),
+)
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[METHODS.names]
+
+
+def method_of(config: Mapping[str, Any]) -> MethodSpec:
+    """Of a configuration as plain values; one from before there were several methods is of the first."""
+    return METHODS.get(str(config.get("method")), METHODS.first)

@@ -1,43 +1,210 @@
-"""Samplers by name: which method each draws from, and how many evaluations of the network it takes."""
+"""Samplers: how maps are drawn, from which methods, in how many evaluations of the network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Literal
 
-# The first of each method is what a configuration without `sampling.method` gets.
-SAMPLERS: Mapping[str, tuple[str, ...]] = {
-    "diffusion": ("ddim", "ddpm", "heun", "dpmpp_2m"),
-    "flow": ("heun", "euler", "adaptive"),
-    "edm": ("heun", "dpmpp_2m", "euler", "adaptive"),
-}
-SamplerName = Literal["ddpm", "ddim", "heun", "dpmpp_2m", "euler", "adaptive"]
-
-SAMPLER_TITLES: Mapping[str, str] = {
-    "ddpm": "DDPM",
-    "ddim": "DDIM",
-    "heun": "Heun",
-    "dpmpp_2m": "DPM-Solver++(2M)",
-    "euler": "Euler",
-    "adaptive": "adaptive ODE",
-}
+from focus_core.catalogue.methods import METHODS, MethodSpec
+from focus_core.catalogue.registry import Registry
 
 # More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
 MOST_STEPS = 10_000
+# What is shown of the way of a solver that decides by itself how many evaluations it takes: per cent.
+EVALUATIONS_SUPPOSED = 100
 
 
-def most_steps(method: str, sampler: str, timesteps: int) -> int:
-    """A sampler of method diffusion takes each step of the schedule's `timesteps` once at most."""
-    if method != "diffusion":
-        return MOST_STEPS
-    return timesteps if sampler in ("ddim", "ddpm") else min(timesteps, MOST_STEPS)
+class Given(Enum):
+    """What a solver is called with, before the settings `focus_core.diffusion.method.Sampler`."""
+
+    EQUATION = auto()  # dx/dt = f(x, t) and the times of all steps, `focus_core.diffusion.ode.Equation`
+    WHOLE_EQUATION = auto()  # the same with its two ends alone: the solver chooses its own steps
+    CHAIN = auto()  # the noise schedule, its denoiser and fresh noise, `focus_core.diffusion.samplers.Chain`
 
 
-def evaluations(method: str, sampler: str, steps: int, timesteps: int) -> int | None:
-    """Network evaluations of one map (one branch); None where the solver itself decides."""
-    if sampler == "adaptive":
+@dataclass(frozen=True)
+class SamplerSpec:
+    """`solver` is the path of a function (what is `given`, settings) → maps.
+
+    `steps_key` is the setting that holds its steps; None where it takes `every_time` of the schedule, or chooses them.
+    """
+
+    name: str
+    title: str
+    methods: tuple[str, ...]
+    solver: str
+    given: Given = Given.EQUATION
+    steps_key: str | None = "num_steps"
+    # Evaluations of the network in a step, and in the last one where noise levels end at zero.
+    per_step: int = 1
+    at_last_step: int | None = None
+    # Whether it adds fresh noise on its way, and which setting says how much of it.
+    adds_noise: bool = False
+    noise_key: str | None = None
+    # What a page says of its steps.
+    note: str = ""
+
+    @property
+    def chooses_steps(self) -> bool:
+        """Its steps serve a whole batch: a map must be drawn alone, for it must not depend on its neighbours."""
+        return self.given is Given.WHOLE_EQUATION
+
+    @property
+    def every_time(self) -> bool:
+        """It takes each step of the noise schedule."""
+        return self.steps_key is None and not self.chooses_steps
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The keys of the sampling section that mean something for it."""
+        if self.chooses_steps:
+            return ("tolerance",)
+        steps = () if self.steps_key is None else (self.steps_key, "spacing")
+        return (*steps, *(() if self.noise_key is None else (self.noise_key,)))
+
+    def draws_from(self, method: str) -> bool:
+        return method in self.methods
+
+    def configured_steps(self, sampling: Mapping[str, Any], timesteps: int) -> tuple[str, int]:
+        """The key that says how many steps it takes, and how many those are, of plain values of a configuration."""
+        if self.every_time:
+            return "timesteps", timesteps
+        key = self.steps_key or "num_steps"
+        return key, int(sampling[key])
+
+    def most_steps(self, method: str, timesteps: int) -> int:
+        """It takes each step of a schedule's `timesteps` once at most."""
+        if not METHODS[method].on_schedule:
+            return MOST_STEPS
+        return min(timesteps, MOST_STEPS) if self.steps_key == "num_steps" else timesteps
+
+    def evaluations(self, method: str, steps: int, timesteps: int) -> int | None:
+        """Network evaluations of one map (one branch); None where the solver itself decides."""
+        if self.chooses_steps:
+            return None
+        if self.every_time:
+            return timesteps
+        return self.per_step * steps - self._saved(method)
+
+    def expected_evaluations(self, method: str, steps: int, timesteps: int) -> int:
+        return self.evaluations(method, steps, timesteps) or EVALUATIONS_SUPPOSED
+
+    def steps_within(self, method: str, evaluations: int) -> int:
+        """As many steps as take no more evaluations than these."""
+        return (evaluations + self._saved(method)) // self.per_step
+
+    def _saved(self, method: str) -> int:
+        if self.at_last_step is None or not METHODS[method].ends_at_zero:
+            return 0
+        return self.per_step - self.at_last_step
+
+    def steps_refusal(self, method: str, steps: int, timesteps: int) -> str | None:
+        """Why it cannot take so many steps, to stand after the name of the setting; None where it can."""
+        most = self.most_steps(method, timesteps)
+        if steps < 1:
+            return f"{steps} is not a number of steps; {self.title} takes 1 or more"
+        if steps <= most:
+            return None
+        limit = ", all of diffusion.timesteps" if METHODS[method].on_schedule and most == timesteps else ""
+        return f"{steps} are too many; {self.title} takes {most:,} or fewer{limit}"
+
+    def given_steps_refusal(self, method: str, steps: int, timesteps: int) -> str | None:
+        """The same of a number that a person gave for this drawing: what would be ignored is refused."""
+        if self.chooses_steps:
+            return f"is {steps}, but {self.name} chooses its own; leave it out, or take another sampler"
+        if self.every_time and steps != timesteps:
+            return (
+                f"is {steps}, but {self.name} takes all {timesteps} steps of the run's schedule; leave it out, or take "
+                "another sampler"
+            )
+        return self.steps_refusal(method, steps, timesteps)
+
+
+_SOLVERS = "focus_core.diffusion.solvers"
+
+# In the order of colours and lists. Which one a method begins with, its own entry says.
+SAMPLERS: Registry[SamplerSpec] = Registry(
+    SamplerSpec(
+        "ddpm",
+        "DDPM",
+        ("diffusion",),
+        f"{_SOLVERS}:ddpm",
+        Given.CHAIN,
+        steps_key=None,
+        adds_noise=True,
+        note="DDPM takes every step of the schedule.",
+    ),
+    SamplerSpec(
+        "ddim",
+        "DDIM",
+        ("diffusion",),
+        f"{_SOLVERS}:ddim",
+        Given.CHAIN,
+        steps_key="ddim_timesteps",
+        adds_noise=True,
+        noise_key="eta",
+        note="DDIM at 50 is quick and a few per cent low in small-scale power; quote its P(k) at 250 or more.",
+    ),
+    SamplerSpec(
+        "heun",
+        "Heun",
+        ("diffusion", "flow", "edm"),
+        f"{_SOLVERS}:heun",
+        per_step=2,
+        at_last_step=1,
+        note="Heun evaluates the network twice per step.",
+    ),
+    SamplerSpec("dpmpp_2m", "DPM-Solver++(2M)", ("diffusion", "edm"), f"{_SOLVERS}:two_step"),
+    SamplerSpec("euler", "Euler", ("flow", "edm"), f"{_SOLVERS}:euler"),
+    SamplerSpec(
+        "adaptive",
+        "adaptive ODE",
+        ("flow", "edm"),
+        f"{_SOLVERS}:adaptive",
+        Given.WHOLE_EQUATION,
+        steps_key=None,
+        note="The adaptive solver takes as many as it needs.",
+    ),
+)
+
+if TYPE_CHECKING:
+    SamplerName = str
+else:
+    SamplerName = Literal[SAMPLERS.names]
+
+
+def samplers_of(method: str) -> tuple[str, ...]:
+    """Those that are available for a method, its own first; none for a method that is not known."""
+    if method not in METHODS:
+        return ()
+    own = METHODS[method].sampler
+    fitting = [spec.name for spec in SAMPLERS.values() if spec.draws_from(method)]
+    return tuple(sorted(fitting, key=lambda name: name != own))
+
+
+def own_sampler(method: MethodSpec) -> SamplerSpec:
+    return SAMPLERS[method.sampler]
+
+
+def sampler_refusal(name: str, method: str) -> str | None:
+    """Why a sampler cannot draw from this method, to stand after the name of the setting; None where it can."""
+    if name in SAMPLERS and SAMPLERS[name].draws_from(method):
         return None
-    if sampler == "heun":
-        # Where noise levels end at zero, the last step has a single slope.
-        return 2 * steps - (0 if method == "flow" else 1)
-    return timesteps if sampler == "ddpm" else steps
+    return f"{name} is not available for method {method}; use {', '.join(samplers_of(method)) or 'another run'}"
+
+
+def sampler_title(name: str) -> str:
+    """A record may name one that this version does not know."""
+    return SAMPLERS[name].title if name in SAMPLERS else name
+
+
+def sampler_lines() -> tuple[str, ...]:
+    """What a figure of samplers draws as one line each: those with noise by a setting once without and once with it."""
+    noisy = (noisy_title(spec, 1.0) for spec in SAMPLERS.values() if spec.noise_key)
+    return (*(spec.title for spec in SAMPLERS.values()), *noisy)
+
+
+def noisy_title(spec: SamplerSpec, eta: float) -> str:
+    return f"{spec.title}, η = {eta:g}" if spec.noise_key and eta > 0.0 else spec.title

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue.jobs import PROGRESS
-from focus_core.catalogue.samplers import MOST_STEPS, SAMPLER_TITLES
+from focus_core.catalogue.samplers import MOST_STEPS, SAMPLERS
 from focus_core.data.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.run_files import (
@@ -172,8 +172,8 @@ def _chosen(text: str | None, run: LoadedRun) -> tuple[str, ...] | None:
         return None
     names = tuple(word.strip() for word in text.split(","))
     for name in names:
-        if name not in SAMPLER_TITLES:
-            raise UserError(f"--samplers: '{name}' is not known; there are {', '.join(SAMPLER_TITLES)}.")
+        if name not in SAMPLERS:
+            raise UserError(f"--samplers: '{name}' is not known; there are {', '.join(SAMPLERS)}.")
         chosen_sampler(run, name)
     return names
 
@@ -182,6 +182,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, least in (("maps", 1), ("simulations", 2), ("seed", 0)):
         if (value := getattr(arguments, name)) < least:
             raise UserError(f"--{name}: {value} is too small; give {least} or more.")
-    most = 2 * MOST_STEPS  # Heun takes two a step
+    most = MOST_STEPS * max(spec.per_step for spec in SAMPLERS.values())
     if (value := max(arguments.evaluations)) > most:
         raise UserError(f"--evaluations: {value} are too many; give {most:,} or fewer.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES, most_steps
+from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.data.labels import own_name
 from focus_core.data.tables import read_table
 from focus_core.errors import DISK_FULL, UserError
@@ -19,7 +19,6 @@ from focus_core.parameters import ParameterSpace, TrainingRange, check_reach
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
-    from focus_core.diffusion.method import Sampler
     from focus_core.drawing import Drawing
     from focus_core.sampling import LoadedRun
 
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n", type=int, help=f"maps at each θ (default {_MAPS}; with --params-file {_MAPS_A_ROW}); a file of any size"
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same maps (default 0)")
-    samplers = list(SAMPLER_TITLES)
+    samplers = SAMPLERS.names
     parser.add_argument("--sampler", choices=samplers, help="must fit the run's method (default: the run's own)")
     parser.add_argument("--steps", type=int, help="steps (default: the run's; DDIM: 250 or more for a quoted P(k))")
     parser.add_argument("--guidance", type=float, help="1 is unbiased (default: the run's)")
@@ -67,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
     theta = _theta(arguments, loaded.space)
+    _check_steps(loaded, arguments.sampler, arguments.steps)
     sampler = chosen_sampler(loaded, arguments.sampler, arguments.steps)
-    _check_steps(loaded, sampler, arguments.steps)
     scale = loaded.config.sampling.cfg_scale if arguments.guidance is None else arguments.guidance
     _warn(loaded.training_range, theta, scale)
     each = arguments.n or (_MAPS if arguments.params_file is None else _MAPS_A_ROW)
@@ -151,20 +150,13 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
 
 
-def _check_steps(run: LoadedRun, sampler: Sampler, given: int | None) -> None:
-    """An option that would be ignored is refused: DDPM takes every step of the schedule, adaptive ones their own."""
-    timesteps, name = run.config.diffusion.timesteps, SAMPLER_TITLES[sampler.method]
-    if sampler.method in ("ddpm", "adaptive"):
-        if given is None or (sampler.method == "ddpm" and given == timesteps):
-            return
-        takes = f"takes all {timesteps} steps of the run's schedule" if sampler.method == "ddpm" else "chooses its own"
-        raise UserError(
-            f"--steps: is {given}, but {sampler.method} {takes}; leave --steps out, or take another --sampler."
-        )
-    most = most_steps(run.config.method, sampler.method, timesteps)
-    whose = f"the schedule's {timesteps}" if run.config.method == "diffusion" and most == timesteps else f"{most:,}"
-    if sampler.steps > most:
-        raise UserError(f"--steps: {sampler.steps} steps; {name} takes between 1 and {whose}.")
+def _check_steps(run: LoadedRun, sampler: str | None, given: int | None) -> None:
+    """A number that would be ignored is refused, and one that the sampler cannot take."""
+    if given is None or sampler_refusal(name := sampler or run.config.sampling.method, run.config.method):
+        return
+    refusal = SAMPLERS[name].given_steps_refusal(run.config.method, given, run.config.diffusion.timesteps)
+    if refusal is not None:
+        raise UserError(f"--steps: {refusal}.")
 
 
 def _warn(trained: TrainingRange, theta: NDArray[np.float64], guidance: float) -> None:

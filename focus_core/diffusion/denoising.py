@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import evaluations
-from focus_core.diffusion.gaussian import ForwardProcess, eps_from_v
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.noising import PREDICTIONS, PredictionName
+from focus_core.catalogue.samplers import SAMPLERS
+from focus_core.diffusion.gaussian import ForwardProcess
 from focus_core.diffusion.guidance import Denoiser, guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start
 from focus_core.diffusion.noise import MapNoise
+from focus_core.diffusion.predictions import Prediction
 from focus_core.diffusion.samplers import sample
 from focus_core.diffusion.schedule import NoiseSchedule
 
@@ -28,12 +32,17 @@ class DenoisingDiffusion:
 
     schedule: NoiseSchedule
     process: ForwardProcess
-    prediction: Literal["epsilon", "v"] = "epsilon"
+    prediction: PredictionName = PREDICTIONS.first.name
     gamma: float | None = None
+
+    @cached_property
+    def predicted(self) -> Prediction:
+        found: Prediction = load(PREDICTIONS[self.prediction].kind)
+        return found
 
     @property
     def start(self) -> Start:
-        return "input" if self.prediction == "epsilon" else "zero"
+        return self.predicted.start
 
     def draw_times(self, n: int, device: torch.device) -> Tensor:
         return torch.randint(self.schedule.timesteps, (n,), device=device)
@@ -47,18 +56,18 @@ class DenoisingDiffusion:
     ) -> Tensor:
         """(ε − ε_θ)² (Ho et al. 2020, eq. 14) or (v − v_θ)², times the weight of t."""
         predicted = network(self.process.q_sample(x0, t, eps), t, condition, drop)
-        target = eps if self.prediction == "epsilon" else self.process.velocity(x0, t, eps)
+        target = self.predicted.target(self.process, x0, t, eps)
         error = (predicted - target).square().mean(dim=(1, 2, 3))
         return error if self.gamma is None else error * self.weight(t)
 
     def weight(self, t: Tensor) -> Tensor:
         """min(SNR, γ) as a weight of (x₀ − x̂₀)², in terms of ε or v (arXiv 2303.09556, section 3.4)."""
         snr = self.process.signal_to_noise(t)
-        capped = snr.clamp(max=self.gamma)
-        return capped / snr if self.prediction == "epsilon" else capped / (snr + 1.0)
+        return snr.clamp(max=self.gamma) / self.predicted.signal(snr)
 
     def evaluations(self, sampler: Sampler) -> int:
-        return evaluations("diffusion", sampler.method, sampler.steps, self.schedule.timesteps) or 100
+        spec = SAMPLERS[sampler.method]
+        return spec.expected_evaluations("diffusion", sampler.steps, self.schedule.timesteps)
 
     def sample(
         self,
@@ -76,7 +85,7 @@ class DenoisingDiffusion:
         return {}
 
     def _denoiser(self, network: nn.Module, condition: Tensor, guidance: float) -> Denoiser:
-        predict = guided(network, condition, guidance)
-        if self.prediction == "epsilon":
+        predict, noise = guided(network, condition, guidance), self.predicted.noise
+        if noise is None:
             return predict
-        return lambda x, t: eps_from_v(x, predict(x, t), self.schedule.alpha_bar_list[t])
+        return lambda x, t: noise(x, predict(x, t), self.schedule.alpha_bar_list[t])

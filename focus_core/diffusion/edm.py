@@ -10,7 +10,6 @@ spectral one E is a Wiener filter mode by mode, and the network learns only what
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,28 +19,22 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import evaluations
+from focus_core.catalogue.methods import METHODS
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.guidance import guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start
 from focus_core.diffusion.noise import MapNoise
 from focus_core.diffusion.ode import (
     Denoise,
-    Field,
+    Equation,
     Slope,
-    adaptive,
     clamped,
-    dpmpp_2m,
-    euler,
-    heun,
     noise_field,
     noise_levels_in_logarithm,
     reporting,
-    two_step,
 )
 from focus_core.diffusion.prior import Gaussian, Prior
 from focus_core.diffusion.spacing import sigma_steps
-from focus_core.errors import UserError
 
 # Networks embed times of hundreds, c_noise = ln(σ)/4 spans less than three.
 _NETWORK_TIME = 100.0
@@ -85,7 +78,7 @@ class EDM:
         return field.expected(x, sigma) + field.unknown(sigma)[:, None, None, None] * predicted
 
     def evaluations(self, sampler: Sampler) -> int:
-        return evaluations("edm", sampler.method, sampler.steps, 0) or 100
+        return sampler.spec.expected_evaluations("edm", sampler.steps, 0)
 
     @torch.no_grad()
     def sample(
@@ -111,21 +104,14 @@ class EDM:
 
     def _solve(self, denoise: Denoise, sampler: Sampler, white: Tensor, progress: Progress | None) -> Tensor:
         """dx/dσ = (x − D)/σ from x = σ_max ε, as the paper has it: σ_data is small beside σ_max."""
+        spec, solve = sampler.fitting("edm")
         section, x = self.section, self.section.sigma_max * white
-        if sampler.method == "adaptive":
-            ends = math.log(section.sigma_max), math.log(section.sigma_min)
+        if spec.chooses_steps:
             y = x / math.sqrt(1.0 + section.sigma_max**2)
-            y = adaptive(noise_levels_in_logarithm(denoise), *ends, y, sampler.tolerance, progress)
+            y = solve(Equation(noise_levels_in_logarithm(denoise), self._ends(), y, progress=progress), sampler)
             return denoise(y * math.sqrt(1.0 + section.sigma_min**2), section.sigma_min)
-        sigmas = self._noise_levels(sampler)
         field = reporting(noise_field(denoise), self.evaluations(sampler), progress)
-        if sampler.method == "heun":
-            return heun(field, sigmas, x)
-        if sampler.method == "euler":
-            return euler(field, sigmas, x)
-        if sampler.method == "dpmpp_2m":
-            return dpmpp_2m(lambda x, sigma: field(x, sigma).x0, sigmas, x)
-        raise _unfit(sampler)
+        return solve(Equation(field, self._noise_levels(sampler), x, noise_levels=True), sampler)
 
     def _solve_whitened(
         self, denoise: Denoise, gaussian: Gaussian, sampler: Sampler, white: Tensor, progress: Progress | None
@@ -145,23 +131,20 @@ class EDM:
             expected = gaussian.expected(x, torch.full((len(x),), sigma, device=x.device))
             return Slope(gaussian.whitened(expected - x0, sigma), x0)
 
-        if sampler.method == "adaptive":
-            ends = math.log(self.section.sigma_max), math.log(self.section.sigma_min)
-            return gaussian.seen(adaptive(field, *ends, white, sampler.tolerance, progress), 0.0)
+        spec, solve = sampler.fitting("edm")
+        if spec.chooses_steps:
+            return gaussian.seen(solve(Equation(field, self._ends(), white, progress=progress), sampler), 0.0)
         times = [math.log(sigma) for sigma in self._noise_levels(sampler)[:-1]]
         times.append(times[-1] - 1.0)
-        solvers: dict[str, Callable[[Field, Sequence[float], Tensor], Tensor]] = {
-            "heun": heun,
-            "euler": euler,
-            "dpmpp_2m": two_step,
-        }
-        if sampler.method not in solvers:
-            raise _unfit(sampler)
-        y = solvers[sampler.method](reporting(field, self.evaluations(sampler), progress), times, white)
-        return gaussian.seen(y, 0.0)
+        told = reporting(field, self.evaluations(sampler), progress)
+        return gaussian.seen(solve(Equation(told, times, white), sampler), 0.0)
+
+    def _ends(self) -> tuple[float, float]:
+        """ln σ, for a solver that chooses its own steps."""
+        return math.log(self.section.sigma_max), math.log(self.section.sigma_min)
 
     def _noise_levels(self, sampler: Sampler) -> list[float]:
-        spacing, section = "karras" if sampler.spacing == "auto" else sampler.spacing, self.section
+        section, spacing = self.section, METHODS["edm"].spacing(sampler.spacing).name
         return sigma_steps(sampler.steps, section.sigma_min, section.sigma_max, spacing, section.rho)
 
     def state(self) -> dict[str, Any]:
@@ -175,7 +158,3 @@ class EDM:
         c_noise = sigma.log() / 4.0
         predicted: Tensor = network(x / spread[:, None, None, None], _NETWORK_TIME * c_noise, condition, drop)
         return predicted
-
-
-def _unfit(sampler: Sampler) -> UserError:
-    return UserError(f"sampling.method: {sampler.method} does not draw from method edm; choose heun or dpmpp_2m.")

@@ -10,13 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import evaluations
 from focus_core.diffusion.guidance import guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start
 from focus_core.diffusion.noise import MapNoise
-from focus_core.diffusion.ode import Field, Slope, adaptive, euler, heun, reporting
+from focus_core.diffusion.ode import Equation, Field, Slope, clamped, reporting
 from focus_core.diffusion.spacing import flow_times
-from focus_core.errors import UserError
 
 # Networks embed times of about this range.
 _NETWORK_TIME = 1000.0
@@ -81,7 +79,7 @@ class FlowMatching:
         return (predicted - self.path.velocity(x0, eps)).square().mean(dim=(1, 2, 3))
 
     def evaluations(self, sampler: Sampler) -> int:
-        return evaluations("flow", sampler.method, sampler.steps, 0) or 100
+        return sampler.spec.expected_evaluations("flow", sampler.steps, 0)
 
     @torch.no_grad()
     def sample(
@@ -94,22 +92,15 @@ class FlowMatching:
         clamp: Interval | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
+        spec, solve = sampler.fitting("flow")
         x = self.path.sigma_max * noise.draw()
         field = self._field(network, condition, guidance, clamp)
-        if sampler.method == "adaptive":
-            x = adaptive(field, 0.0, 1.0, x, sampler.tolerance, progress)
+        if spec.chooses_steps:
+            equation = Equation(field, (0.0, 1.0), x, ends_at_zero=False, progress=progress)
         else:
-            times = flow_times(sampler.steps, sampler.spacing)
-            field = reporting(field, self.evaluations(sampler), progress)
-            if sampler.method == "heun":
-                x = heun(field, times, x, ends_at_zero=False)
-            elif sampler.method == "euler":
-                x = euler(field, times, x)
-            else:
-                raise UserError(
-                    f"sampling.method: {sampler.method} does not draw from method flow; choose heun or euler."
-                )
-        return x if clamp is None else x.clamp(*clamp)
+            told = reporting(field, self.evaluations(sampler), progress)
+            equation = Equation(told, flow_times(sampler.steps, sampler.spacing), x, ends_at_zero=False)
+        return clamped(solve(equation, sampler), clamp)
 
     def state(self) -> dict[str, Any]:
         return {}

@@ -10,12 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.samplers import SAMPLERS, SamplerSpec, sampler_refusal
 from focus_core.config_methods import SamplingSection
 from focus_core.diffusion.noise import MapNoise
+from focus_core.errors import UserError
 
 # (network evaluations done, in all, x̂₀ of the last one).
 Progress = Callable[[int, int, Tensor], None]
 Interval = tuple[float, float]
+# (what the catalogue says that the sampler is given, the sampler) → maps (B, c, N, N).
+Solver = Callable[[Any, "Sampler"], Tensor]
 
 # What a network should give before it has learned anything: its input (ε ≈ x at late times), or nothing.
 Start = Literal["input", "zero"]
@@ -23,9 +29,9 @@ Start = Literal["input", "zero"]
 
 @dataclass(frozen=True)
 class Sampler:
-    """What to draw with. `steps` is the number of steps, which DDPM does not ask for; `eta` is DDIM's η."""
+    """What to draw with: a sampler's name in the catalogue, and settings, of which each sampler has some."""
 
-    method: str = "ddim"
+    method: str = METHODS.first.sampler
     steps: int = 50
     eta: float = 0.0
     spacing: str = "auto"
@@ -35,8 +41,20 @@ class Sampler:
     def of(cls, section: SamplingSection, method: str | None = None, steps: int | None = None) -> Sampler:
         """As a configuration says, with another sampler or number of steps if they are given."""
         name = method or section.method
-        own = section.ddim_timesteps if name == "ddim" else section.num_steps
+        _, own = SAMPLERS[name].configured_steps(section.model_dump(), section.num_steps)
         return cls(name, steps or own, section.eta, section.spacing, section.tolerance)
+
+    @property
+    def spec(self) -> SamplerSpec:
+        return SAMPLERS[self.method]
+
+    def fitting(self, method: str) -> tuple[SamplerSpec, Solver]:
+        """What it is, and its solver; UserError if it cannot draw from this method."""
+        refusal = sampler_refusal(self.method, method)
+        if refusal is not None:
+            raise UserError(f"sampling.method: {refusal}.")
+        solver: Solver = load(self.spec.solver)
+        return self.spec, solver
 
 
 class Method(Protocol):

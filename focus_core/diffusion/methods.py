@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.noising import WEIGHTINGS
 from focus_core.config import ExperimentConfig
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
@@ -21,22 +24,37 @@ from focus_core.diffusion.schedule import make_schedule
 
 def make_method(config: ExperimentConfig, state: dict[str, Any], device: torch.device | str = "cpu") -> Method:
     """`state` is what `Method.state` wrote into the checkpoint, or what `measure` finds before a first start."""
-    if config.method == "flow":
-        return FlowMatching(StraightPath(config.flow_matching.sigma_min, config.flow_matching.sigma_max))
-    if config.method == "edm":
-        return EDM(config.edm, prior_from(state["prior"], device))
-    section = config.diffusion
-    schedule = make_schedule(section)
-    gamma = section.min_snr_gamma if section.weighting == "min_snr" else None
-    return DenoisingDiffusion(schedule, ForwardProcess(schedule, device), section.prediction, gamma)
+    method: Method = load(METHODS[config.method].build)(config, state, device)
+    return method
 
 
 def measure(
     config: ExperimentConfig, dataset: MapDataset, transform: Transform, simulations: Sequence[int]
 ) -> dict[str, Any]:
     """What the method must know of the training maps before the first step; these simulations are the training ones."""
-    if config.method != "edm":
-        return {}
+    path = METHODS[config.method].measure
+    found: dict[str, Any] = {} if path is None else load(path)(config, dataset, transform, simulations)
+    return found
+
+
+def denoising(config: ExperimentConfig, state: dict[str, Any], device: torch.device | str) -> DenoisingDiffusion:
+    section, schedule = config.diffusion, make_schedule(config.diffusion)
+    cap = WEIGHTINGS[section.weighting].cap
+    gamma = None if cap is None else float(getattr(section, cap))
+    return DenoisingDiffusion(schedule, ForwardProcess(schedule, device), section.prediction, gamma)
+
+
+def flow_matching(config: ExperimentConfig, state: dict[str, Any], device: torch.device | str) -> FlowMatching:
+    return FlowMatching(StraightPath(config.flow_matching.sigma_min, config.flow_matching.sigma_max))
+
+
+def edm(config: ExperimentConfig, state: dict[str, Any], device: torch.device | str) -> EDM:
+    return EDM(config.edm, prior_from(state["prior"], device))
+
+
+def measure_prior(
+    config: ExperimentConfig, dataset: MapDataset, transform: Transform, simulations: Sequence[int]
+) -> dict[str, Any]:
     if config.edm.spectral:
         return {"prior": fit_spectrum(dataset, transform, simulations).state()}
     sigma_data = config.edm.sigma_data or measure_sigma_data(dataset, transform, simulations)

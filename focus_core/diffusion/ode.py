@@ -31,6 +31,24 @@ class Slope:
 
 Field = Callable[[Tensor, float], Slope]
 
+
+@dataclass(frozen=True)
+class Equation:
+    """What a method asks a solver to follow: dx/dt = field(x, t) from x at the first of the times to the last.
+
+    A solver that chooses its own steps is given the two ends alone, and tells its own progress.
+    """
+
+    field: Field
+    times: Sequence[float]
+    x: Tensor
+    # The last time is σ = 0, where the field is 0/0, or stands for it: that step needs its first slope alone.
+    ends_at_zero: bool = True
+    # t is σ and x = x₀ + σ ε.
+    noise_levels: bool = False
+    progress: Progress | None = None
+
+
 # Of the adaptive solver. Where little happens at first, as at large noise, it would grow its step until it jumps over
 # the part of the way where maps are made, and never notice: modes came out 60 % wrong at a tolerance of 0.001.
 LEAST_STEPS = 10

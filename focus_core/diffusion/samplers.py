@@ -6,18 +6,30 @@ The denoiser is anything that gives ε(x, t), so that a test can put the exact o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from focus_core.catalogue.samplers import Given
 from focus_core.diffusion.gaussian import eps_from_x0, x0_from_eps
 from focus_core.diffusion.guidance import Denoiser
 from focus_core.diffusion.method import Interval, Progress, Sampler
 from focus_core.diffusion.noise import MapNoise
-from focus_core.diffusion.ode import Denoise, clamped, dpmpp_2m, heun, noise_field
+from focus_core.diffusion.ode import Denoise, Equation, clamped, noise_field
 from focus_core.diffusion.schedule import NoiseSchedule
 from focus_core.diffusion.spacing import discrete_times
-from focus_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What a sampler of whole times is given: ε(x, t) on a noise schedule, and fresh noise for every step."""
+
+    denoiser: Denoiser
+    schedule: NoiseSchedule
+    noise: MapNoise
+    clamp: Interval | None = None
+    progress: Progress | None = None
 
 
 @torch.no_grad()
@@ -30,22 +42,16 @@ def sample(
     progress: Progress | None = None,
 ) -> Tensor:
     """Draw one map for each stream of `noise`, (B, c, N, N)."""
-    if sampler.method == "ddpm":
-        return ddpm(denoiser, schedule, noise, clamp, progress)
-    if sampler.method == "ddim":
-        times = discrete_times(schedule, sampler.steps, sampler.spacing, "ddim_timesteps", "DDIM")
-        return ddim(denoiser, schedule, noise, times, sampler.eta, clamp, progress)
+    spec, solve = sampler.fitting("diffusion")
+    if spec.given is Given.CHAIN:
+        return solve(Chain(denoiser, schedule, noise, clamp, progress), sampler)
     times = discrete_times(schedule, sampler.steps, sampler.spacing)
     sigmas = [*(schedule.sigma_list[t] for t in times), 0.0]
-    evaluations = 2 * sampler.steps - 1 if sampler.method == "heun" else sampler.steps
+    evaluations = spec.expected_evaluations("diffusion", sampler.steps, schedule.timesteps)
     denoise = at_noise_levels(denoiser, schedule, times, evaluations, clamp, progress)
     x = noise.draw() / schedule.alpha_bar_list[times[0]] ** 0.5
-    if sampler.method == "heun":
-        # Its last step gives x̂₀ but for rounding, which beside a far larger x is no map.
-        return clamped(heun(noise_field(denoise), sigmas, x), clamp)
-    if sampler.method == "dpmpp_2m":
-        return dpmpp_2m(denoise, sigmas, x)
-    raise UserError(f"sampling.method: {sampler.method} does not draw from method diffusion; choose ddim or ddpm.")
+    # The last step of a slope gives x̂₀ but for rounding, which beside a far larger x is no map.
+    return clamped(solve(Equation(noise_field(denoise), sigmas, x, noise_levels=True), sampler), clamp)
 
 
 def at_noise_levels(

@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.noising import NOISE_SCHEDULES
 from focus_core.config import DiffusionSection
 
 
@@ -42,16 +44,20 @@ class NoiseSchedule:
 
 
 def make_schedule(section: DiffusionSection) -> NoiseSchedule:
-    steps, low, high = section.timesteps, section.beta_start, section.beta_end
-    if section.schedule == "linear":
-        return NoiseSchedule(torch.linspace(low, high, steps, dtype=torch.float64))
-    if section.schedule == "quadratic":
-        return NoiseSchedule(torch.linspace(math.sqrt(low), math.sqrt(high), steps, dtype=torch.float64).square())
-    return NoiseSchedule(_cosine_beta(steps))
+    variances = load(NOISE_SCHEDULES[section.schedule].variances)
+    return NoiseSchedule(variances(section.timesteps, section.beta_start, section.beta_end))
 
 
-def _cosine_beta(steps: int, offset: float = 0.008) -> Tensor:
-    """ᾱ(t) = cos²(π/2 · (t/T + s)/(1 + s)), β capped at 0.999 (Nichol & Dhariwal 2021, eq. 17)."""
+def linear_variances(steps: int, low: float, high: float) -> Tensor:
+    return torch.linspace(low, high, steps, dtype=torch.float64)
+
+
+def quadratic_variances(steps: int, low: float, high: float) -> Tensor:
+    return torch.linspace(math.sqrt(low), math.sqrt(high), steps, dtype=torch.float64).square()
+
+
+def cosine_variances(steps: int, low: float, high: float, offset: float = 0.008) -> Tensor:
+    """ᾱ(t) = cos²(π/2 · (t/T + s)/(1 + s)), β capped at 0.999 (Nichol & Dhariwal 2021, eq. 17): ends of its own."""
     t = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
     alpha_bar = torch.cos((t + offset) / (1.0 + offset) * math.pi / 2.0).square()
     return (1.0 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.spacings import SPACINGS
 from focus_core.diffusion.schedule import NoiseSchedule
 from focus_core.errors import UserError
 
@@ -12,33 +14,30 @@ from focus_core.errors import UserError
 RHO = 7.0
 
 
-def ddim_times(timesteps: int, steps: int, key: str = "ddim_timesteps", name: str = "DDIM") -> list[int]:
+def ddim_times(timesteps: int, steps: int) -> list[int]:
     """τ_i = round((T − 1)(1 − i/(S − 1))), i = 0 … S − 1, from T − 1 down to 0; T − 1 alone for S = 1.
 
     Halves are rounded up, so that no two of the S ≤ T times coincide.
     """
     if not 1 <= steps <= timesteps:
-        raise UserError(f"sampling.{key}: {steps} steps; {name} takes between 1 and the schedule's {timesteps}.")
+        raise UserError(f"steps: {steps}; a sampler takes between 1 and the schedule's {timesteps}.")
     if steps == 1:
         return [timesteps - 1]
     last, gaps = timesteps - 1, steps - 1
     return [(2 * last * (gaps - i) + gaps) // (2 * gaps) for i in range(steps)]
 
 
-def discrete_times(
-    schedule: NoiseSchedule, steps: int, spacing: str, key: str = "num_steps", name: str = "the sampler"
-) -> list[int]:
+def discrete_times(schedule: NoiseSchedule, steps: int, spacing: str) -> list[int]:
     """`steps` distinct times of a schedule, falling from T − 1 to 0, as even as whole numbers can be in `spacing`."""
-    timesteps = schedule.timesteps
-    even = ddim_times(timesteps, steps, key, name)
-    if spacing in ("auto", "even") or steps == 1:
+    timesteps, spec = schedule.timesteps, METHODS["diffusion"].spacing(spacing)
+    even, power = ddim_times(timesteps, steps), spec.exponent(RHO)
+    if steps == 1 or (power == 1.0 and not spec.in_noise):
         return even
-    if spacing == "quadratic":
-        targets = [(timesteps - 1) * (1.0 - i / (steps - 1)) ** 2 for i in range(steps)]
-        wanted = [round(target) for target in targets]
-    else:
-        sigmas = sigma_steps(steps, schedule.sigma_list[0], schedule.sigma_list[-1], spacing, RHO)[:-1]
+    if spec.in_noise:
+        sigmas = sigma_steps(steps, schedule.sigma_list[0], schedule.sigma_list[-1], spacing)[:-1]
         wanted = [_nearest(schedule.sigma_list, sigma) for sigma in sigmas]
+    else:
+        wanted = [round((timesteps - 1) * (1.0 - i / (steps - 1)) ** power) for i in range(steps)]
     return _distinct(wanted, timesteps)
 
 
@@ -46,17 +45,16 @@ def sigma_steps(steps: int, low: float, high: float, spacing: str, rho: float = 
     """`steps` noise levels from `high` to `low`, and 0 after them (arXiv 2206.00364, eq. 5)."""
     if steps == 1:
         return [high, 0.0]
-    share = [i / (steps - 1) for i in range(steps)]
-    if spacing == "log_snr":
+    share, power = [i / (steps - 1) for i in range(steps)], SPACINGS[spacing].exponent(rho)
+    if math.isinf(power):
         return [*(math.exp(math.log(high) + s * math.log(low / high)) for s in share), 0.0]
-    power = {"even": 1.0, "quadratic": 2.0}.get(spacing, rho)
     ends = high ** (1.0 / power), low ** (1.0 / power)
     return [*((ends[0] + s * (ends[1] - ends[0])) ** power for s in share), 0.0]
 
 
 def flow_times(steps: int, spacing: str) -> list[float]:
     """`steps` + 1 times from 0, all noise, to 1, the map; quadratic ones lie denser near the map."""
-    power = 2.0 if spacing == "quadratic" else 1.0
+    power = METHODS["flow"].spacing(spacing).exponent(1.0)
     return [1.0 - (1.0 - i / steps) ** power for i in range(steps + 1)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -9,13 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import sampler_lines
 from focus_core.figures.style import BAND, INK, new_figure, plain_axes, save_png
 from focus_core.sampler_benchmark import EVALUATIONS
 
 # One for each line, the same in every figure.
-_LINES = (*SAMPLER_TITLES.values(), "DDIM, η = 1")
-COLOURS = dict(zip(_LINES, ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519", "#83956b"), strict=True))
+_COLOURS = ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519", "#83956b")
+COLOURS = dict(zip(sampler_lines(), itertools.cycle(_COLOURS), strict=False))
 _QUANTITIES = {"mean": "error of mean P(k)  [%]", "scatter": "error of the scatter of P(k)  [%]"}
 
 

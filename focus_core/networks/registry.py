@@ -7,11 +7,11 @@ t (B,) whole or real times of some hundreds, condition (B, d) θ scaled to [−1
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 
 from torch import nn
 
+from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
@@ -30,14 +30,8 @@ def build_network(model: ModelSection, periodic: bool, start: Start = "input") -
             f"model.out_channels: is {model.out_channels}, but a network predicts as many channels as the "
             f"{model.in_channels} of model.in_channels; make them equal."
         )
-    return builder(model.network)(model, periodic, start)
-
-
-def builder(name: str) -> Builder:
-    """The function that the catalogue names; a module is imported when its network is first built."""
-    module, _, function = NETWORKS[name].partition(":")
-    found: Builder = getattr(importlib.import_module(module), function)
-    return found
+    build: Builder = load(NETWORKS[model.network].build)
+    return build(model, periodic, start)
 
 
 def parameter_count(network: nn.Module) -> int:

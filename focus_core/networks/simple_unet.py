@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from focus_core.catalogue.unets import stages_refusal
 from focus_core.config import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
@@ -160,12 +161,10 @@ def _clear(convolution: nn.Conv2d, rows: int) -> None:
 
 
 def check_grid(grid: int, stages: int) -> None:
-    """Each stage halves the map, so N must be a multiple of 2^stages, and two pixels must be left to pad around."""
-    if grid % 2**stages or grid < 2**stages:
-        raise UserError(
-            f"model.channel_mults: {stages} stages halve the map {stages} times, so its side must be a multiple of "
-            f"{2**stages}, but the maps have {grid} pixels a side; use fewer stages or other maps."
-        )
+    """UserError for maps that these stages cannot halve."""
+    refusal = stages_refusal(stages, grid)
+    if refusal is not None:
+        raise UserError(f"{refusal}.")
 
 
 def _mlp(width_in: int, width: int) -> list[nn.Module]:

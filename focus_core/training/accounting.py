@@ -88,7 +88,7 @@ class StepClock:
 def work_of_a_map(config: ExperimentConfig, grid: int, periodic: bool) -> int:
     """Operations of a training step for each map, forward and backward.
 
-    By the arithmetic of `focus_core.network_costs`, which agrees with torch's counter; a network without its own is
+    By the arithmetic of the catalogue, which agrees with torch's counter; a network without its own is
     counted, on tensors that have a shape and no numbers.
     """
     cost = estimate(config, grid)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.learning_rates import LEARNING_RATES
 from focus_core.config_training import SchedulerSection
+
+# (section, base rate, epochs since the warm-up, their share of the decay) → rate.
+Rate = Callable[[SchedulerSection, float, float, float], float]
 
 # torch's own defaults for ReduceLROnPlateau: progress smaller than this share is none, changes smaller than this none.
 _THRESHOLD, _SMALLEST_CHANGE = 1e-4, 1e-8
@@ -19,29 +25,24 @@ class LearningRate:
         self._warm_up_steps = section.warmup_epochs * steps_per_epoch
         self._decay_epochs = section.T_max or max(1.0, num_epochs - section.warmup_epochs)
         self._plateau_rate, self._best, self._bad_epochs = base, math.inf, 0
+        self._spec = LEARNING_RATES[section.name]
+        self._rate: Rate | None = None if self._spec.rate is None else load(self._spec.rate)
 
     def at(self, step: int) -> float:
         """base · min(1, (s + 1) / warm-up steps) while warming up, the scheduler's rate afterwards."""
         if step < self._warm_up_steps:
             return self._base * min(1.0, (step + 1) / self._warm_up_steps)
         epochs = (step - self._warm_up_steps) / self._steps_per_epoch
-        section, share = self._section, min(1.0, epochs / self._decay_epochs)
-        if section.name == "plateau":
+        if self._rate is None:
             return self._plateau_rate
-        if section.name == "cosine":
-            return section.eta_min + (self._base - section.eta_min) * (1.0 + math.cos(math.pi * share)) / 2.0
-        if section.name == "linear":
-            return section.eta_min + (self._base - section.eta_min) * (1.0 - share)
-        if section.name == "step":
-            return self._base * section.gamma ** int(epochs // section.step_size)
-        return self._base
+        return self._rate(self._section, self._base, epochs, min(1.0, epochs / self._decay_epochs))
 
     def epoch_done(self, epoch: int, val_loss: float) -> tuple[float, float] | None:
         """Tell the validation loss of a completed epoch (from 1); the rates before and after, if it was reduced.
 
         The plateau counts as torch's ReduceLROnPlateau does, over the epochs that follow the warm-up.
         """
-        if self._section.name != "plateau" or epoch <= self._section.warmup_epochs:
+        if not self._spec.follows_validation or epoch <= self._section.warmup_epochs:
             return None
         if val_loss < self._best * (1.0 - _THRESHOLD):
             self._best, self._bad_epochs = val_loss, 0
@@ -63,3 +64,15 @@ class LearningRate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._plateau_rate, self._best = float(state["plateau_rate"]), float(state["best"])
         self._bad_epochs = int(state["bad_epochs"])
+
+
+def cosine(section: SchedulerSection, base: float, epochs: float, share: float) -> float:
+    return section.eta_min + (base - section.eta_min) * (1.0 + math.cos(math.pi * share)) / 2.0
+
+
+def linear(section: SchedulerSection, base: float, epochs: float, share: float) -> float:
+    return section.eta_min + (base - section.eta_min) * (1.0 - share)
+
+
+def step(section: SchedulerSection, base: float, epochs: float, share: float) -> float:
+    return base * section.gamma ** int(epochs // section.step_size)

@@ -26,7 +26,9 @@ from typing import Any
 
 import torch
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.methods import METHODS
+from focus_core.catalogue.networks import NETWORKS
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
@@ -58,7 +60,7 @@ _README = """# {name}
 |---|---|
 | data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box}{rows} |
 | parameters | {symbols} |
-| network | {network}, {base_channels} base channels, multiples {mults} |
+| network | {network}, {size} |
 | method | {method}, drawn with {sampler} |
 | training | {epochs} epochs, batch {batch}, {optimizer} at {lr:g}, {scheduler} |
 
@@ -220,10 +222,9 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         rows=f"; rows: {words}" if (words := rows_in_words(dataset)) else "",
         symbols=", ".join(f"{p.symbol} in [{p.minimum:g}, {p.maximum:g}]" for p in space.parameters),
         network=model.network,
-        base_channels=model.base_channels,
-        mults=", ".join(map(str, model.channel_mults)),
-        method=method_in_words(config),
-        sampler=SAMPLER_TITLES[config.sampling.method],
+        size=NETWORKS[model.network].in_words(model),
+        method=METHODS[config.method].words(config.method_section.model_dump()),
+        sampler=SAMPLERS[config.sampling.method].title,
         epochs=training.num_epochs,
         batch=training.batch_size,
         optimizer=training.optimizer,
@@ -232,18 +233,6 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         example=",".join(f"{p.name}={value:.4g}" for p, value in zip(space.parameters, dataset.theta[0], strict=True)),
     )
     _write_once(run_folder / README, readme)
-
-
-def method_in_words(config: ExperimentConfig) -> str:
-    if config.method == "edm":
-        return f"EDM, {'spectral' if config.edm.spectral else 'scalar'} preconditioning"
-    if config.method == "flow":
-        return "flow matching on straight paths"
-    section = config.diffusion
-    weighting = ", min-SNR weighting" if section.weighting == "min_snr" else ""
-    return (
-        f"diffusion, {section.timesteps} steps, {section.schedule} schedule, {section.prediction}-prediction{weighting}"
-    )
 
 
 def write_environment(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from focus_core.catalogue.networks import check_grid
 from focus_core.config import (
     RESUMABLE_CHANGES,
     DataSection,
@@ -31,7 +32,6 @@ from focus_core.data.transform import Transform, fit_transform
 from focus_core.data.words import rows_in_words
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
 from focus_core.networks.registry import build_network
-from focus_core.networks.simple_unet import check_grid
 from focus_core.parameters import CAMELS_NBODY2, SPACES
 from focus_core.progress import Journal, Unwritten, read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH
@@ -329,7 +329,7 @@ def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_
 
 
 def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
-    """The network must fit the data: parameters, channels and a side that its stages can halve; θ must have a scale."""
+    """The network must fit the data: parameters, channels and a side that it can take; θ must have a scale."""
     with torch.device("meta"):
         build_network(config.model, dataset.periodic)
     if config.model.cond_dim != len(dataset.space):
@@ -339,7 +339,7 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
         )
     if config.model.in_channels != 1:
         raise UserError(f"model.in_channels: is {config.model.in_channels}, but maps have one channel; set it to 1.")
-    check_grid(dataset.grid, len(config.model.channel_mults))
+    check_grid(config.model.network, config.model, dataset.grid)
     check_logarithms(dataset.theta, dataset.space, dataset.params_file)
 
 

@@ -148,5 +148,5 @@ def test_only_the_samplers_and_settings_of_the_method_are_offered() -> None:
     assert visible("sampling.num_steps", values)
     assert not visible("sampling.tolerance", values)
     assert not visible("edm.sigma_data", values | {"edm.spectral": True})
-    with pytest.raises(UserError, match=r"sampling\.method: ddim does not draw from method edm; choose heun"):
+    with pytest.raises(UserError, match=r"sampling\.method: ddim is not available for method edm; use heun"):
         edit(to_yaml(config), "sampling.method", "ddim")

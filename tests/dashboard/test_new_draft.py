@@ -124,7 +124,7 @@ class TestRefusals:
 
     def test_it_is_taken_in_once_another_setting_makes_it_possible(self, draft: Draft) -> None:
         refused = taken_in(draft, typed(draft, **{DDIM: "2000"}))
-        assert "exceeds diffusion.timesteps 1000" in refused.refused[DDIM].sentence
+        assert "are too many; DDIM takes 1,000 or fewer" in refused.refused[DDIM].sentence
         after = taken_in(refused, typed(draft, **{DDIM: "2000", TIMESTEPS: "4000"}))
         assert after.refused == {}
         assert (after.config.sampling.ddim_timesteps, after.config.diffusion.timesteps) == (2000, 4000)

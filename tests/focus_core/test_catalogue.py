@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from focus_core.catalogue.samplers import MOST_STEPS, most_steps
+from focus_core.catalogue.samplers import MOST_STEPS, SAMPLERS
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from focus_core.catalogue.samplers import MOST_STEPS, most_steps
 def test_a_sampler_of_a_schedule_takes_no_more_steps_than_the_schedule_has(
     method: str, sampler: str, timesteps: int, most: int
 ) -> None:
-    assert most_steps(method, sampler, timesteps) == most
+    assert SAMPLERS[sampler].most_steps(method, timesteps) == most

@@ -164,7 +164,10 @@ def test_yaml_that_focus_writes_is_read_as_numbers_by_anyone() -> None:
         ("&a {data: *a}\n", r"line 1: data.data is not a setting"),
         ("data: {dataset: ' '}\n", r"name one source of maps: .*found none"),
         ("data:\n", r"line 1: data: name one source of maps"),
-        ("data: {dataset: q}\nsampling: {ddim_timesteps: 2000}\n", r"ddim_timesteps 2000 exceeds"),
+        (
+            "data: {dataset: q}\nsampling: {ddim_timesteps: 2000}\n",
+            r"ddim_timesteps: 2000 are too many; DDIM takes 1,000 or fewer",
+        ),
         ("data: {dataset: q}\nmethod: edm\nsampling: {num_steps: 1e18}\n", r"line 3: sampling.num_steps: .* to 10000 "),
         ("data: {dataset: q}\nsampling: {tolerance: 1.0e-12}\n", r"line 2: sampling.tolerance: .*0\.000001 .*1e-12"),
         ("data: {dataset: q}\nexperiment: {method: flow}\n", r"experiment.method is flow, but method is diffusion"),

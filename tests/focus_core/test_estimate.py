@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from focus_core.catalogue.networks import NETWORKS
+from focus_core.catalogue.registry import Registry
 from focus_core.cli import main
 from focus_core.config import ExperimentConfig, load_config, validate_config
 from focus_core.errors import UserError
 from focus_core.estimate import estimate, seconds_per_epoch
-from focus_core.network_costs import COSTS
 from focus_core.networks.layers import Block
 from focus_core.networks.registry import build_network, parameter_count
 
@@ -179,7 +181,6 @@ MEASURE = """
 import torch
 from focus_core.config import load_config
 from focus_core.diffusion.methods import make_method
-from focus_core.network_costs import COSTS
 from focus_core.networks.registry import build_network
 from focus_core.training.device import PeakMemory
 from focus_core.training.ema import MovingAverage
@@ -216,7 +217,7 @@ def test_the_estimated_memory_is_that_of_a_measured_step(tmp_path: Path, number:
 
 
 def test_maps_that_the_stages_cannot_halve_are_refused() -> None:
-    with pytest.raises(UserError, match="multiple of 16, not 40"):
+    with pytest.raises(UserError, match="multiple of 16, but the maps have 40 pixels"):
         estimate(configuration(8, (1, 1, 1, 1)), 40)
 
 
@@ -275,7 +276,8 @@ def test_a_network_without_arithmetic_of_its_own_is_estimated_as_the_baseline_an
 ) -> None:
     config = configuration(16, (1, 2))
     known = estimate(config, 16)
-    monkeypatch.delitem(COSTS, "ModernUNet")
+    unknown = replace(NETWORKS["ModernUNet"], layers=None)
+    monkeypatch.setattr("focus_core.estimate.NETWORKS", Registry(NETWORKS.first, unknown))
     other = estimate(configuration(16, (1, 2), **{"from": "ModernUNet"}), 16)
     assert known.exact
     assert not other.exact

@@ -137,7 +137,7 @@ def test_a_stop_ends_with_code_3_and_says_what_is_kept(
     ("extra", "sentence"),
     [
         (("--samplers", "magic"), "--samplers: 'magic' is not known"),
-        (("--samplers", "euler"), "euler does not draw from a run of method diffusion"),
+        (("--samplers", "euler"), "euler is not available for method diffusion"),
         (("--samplers", "ddpm", "--evaluations", "20"), "no sampler of this run takes 20 or fewer"),
         (("--maps", "0"), "--maps: 0 is too small"),
         (("--evaluations", "5,10000000000"), "--evaluations: 10000000000 are too many; give 20,000 or fewer"),

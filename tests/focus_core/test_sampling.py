@@ -121,8 +121,8 @@ def test_steps_have_an_upper_bound_where_no_schedule_sets_one(
     for sampler, title in (("euler", "Euler"), ("heun", "Heun"), ("dpmpp_2m", "DPM-Solver")):
         assert main([*words, "--sampler", sampler, "--steps", "10001"]) == 2
         said = capsys.readouterr().err
-        assert said.startswith(f"focus sample: --steps: 10001 steps; {title}")
-        assert said.endswith(" takes between 1 and 10,000.\n")
+        assert said.startswith(f"focus sample: --steps: 10001 are too many; {title}")
+        assert said.endswith(" takes 10,000 or fewer.\n")
     assert not out.exists()
 
 
@@ -147,9 +147,9 @@ def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
         ((), "Omega_m=0.3", "Omega_b, h, n_s, sigma_8, w0 missing"),
         ((), PARAMS.replace("h=", "H0="), "'H0' is not a parameter of wcdm6"),
         ((), PARAMS.replace("0.7", "seventy"), "h=seventy is not a number"),
-        (("--steps", "51"), PARAMS, "51 steps; DDIM takes between 1 and the schedule's 50"),
+        (("--steps", "51"), PARAMS, "--steps: 51 are too many; DDIM takes 50 or fewer, all of"),
         (("--sampler", "ddpm", "--steps", "20"), PARAMS, "--steps: is 20, but ddpm takes all 50 steps"),
-        (("--sampler", "heun", "--steps", "51"), PARAMS, "--steps: 51 steps; Heun takes between 1"),
+        (("--sampler", "heun", "--steps", "51"), PARAMS, "--steps: 51 are too many; Heun takes 50 or fewer"),
         (("--n", "0"), PARAMS, "--n: 0 is too small"),
         (("--n", str(10**20)), PARAMS, "maps at each of 1 θ are more than the 10,000,000 of a file"),
         ((), PARAMS.replace("h=0.7", "h=1e300"), "--params: h = 1e+300 is 2.5e+300 times the width"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import SAMPLERS
+from focus_core.catalogue.samplers import samplers_of
 from focus_core.config import DiffusionSection
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion
@@ -93,7 +93,7 @@ def method_and_network(name: str, variance: float) -> tuple[Method, Exact]:
 
 
 NAMES = {"epsilon": "diffusion", "v": "diffusion", "flow": "flow", "edm": "edm"}
-PAIRS = [(name, sampler) for name, method in NAMES.items() for sampler in SAMPLERS[method]]
+PAIRS = [(name, sampler) for name, method in NAMES.items() for sampler in samplers_of(method)]
 
 
 @pytest.mark.parametrize(("name", "sampler"), PAIRS)
@@ -265,7 +265,7 @@ def test_an_untrained_edm_with_a_white_prior_already_draws_its_variance() -> Non
 @pytest.mark.parametrize("name", list(NAMES))
 def test_clamping_keeps_every_sampler_inside_the_interval(name: str) -> None:
     method, _ = method_and_network(name, 1.0)
-    for sampler in SAMPLERS[NAMES[name]]:
+    for sampler in samplers_of(NAMES[name]):
         wild = Exact(lambda t: torch.full_like(t, 30.0))
         seen: list[Tensor] = []
         drawn = method.sample(
@@ -329,14 +329,14 @@ def test_guidance_extrapolates_from_the_unconditional_prediction(name: str) -> N
             factor = torch.full((len(x),), 0.3) if drop is None else torch.where(drop, 0.1, 0.3)
             return factor[:, None, None, None] * x
 
-    sampler = Sampler(SAMPLERS[NAMES[name]][0], 5)
+    sampler = Sampler(samplers_of(NAMES[name])[0], 5)
     one, other = (MapNoise([5], (1, 4, 4)) for _ in range(2))
     drawn = method.sample(TwoBranches(), CONDITION, 2.5, sampler, one)
     expected = method.sample(Exact(lambda t: torch.full_like(t, 0.1 + 2.5 * 0.2)), CONDITION, 1.0, sampler, other)
     torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS["edm"])
+@pytest.mark.parametrize("sampler", samplers_of("edm"))
 def test_edm_draws_within_the_interval_from_any_noise(sampler: str) -> None:
     method = EDM(EDMSection(sigma_min=1e-7, sigma_max=1e7), WhitePrior(1.0))
     network = Exact(lambda t: torch.full_like(t, 0.7))

@@ -229,5 +229,5 @@ def test_noise_belongs_to_a_map_and_not_to_its_batch() -> None:
 
 
 def test_a_sampler_of_flow_matching_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UserError, match="euler does not draw from method diffusion"):
+    with pytest.raises(UserError, match="euler is not available for method diffusion"):
         sample(Sampler("euler"), gaussian_denoiser(1.0), SCHEDULE, MapNoise([0], (1, 2, 2)))

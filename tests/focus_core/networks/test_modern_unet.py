@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
 from focus_core.config import ModelSection, load_config
 from focus_core.errors import UserError
 from focus_core.networks.modern_unet import AdaptiveBlock, Attention, ModernUNet, attention_heads
-from focus_core.networks.registry import build_network, builder, parameter_count
+from focus_core.networks.registry import build_network, parameter_count
 
 RECIPE = Path(__file__).parents[3] / "tasks" / "experiment_03" / "config.yaml"
 
@@ -45,7 +46,7 @@ def test_the_recipe_has_exactly_the_stated_number_of_parameters() -> None:
 
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_every_registered_network_has_the_one_interface(name: str) -> None:
-    assert list(inspect.signature(builder(name)).parameters) == ["model", "periodic", "start"]
+    assert list(inspect.signature(load(NETWORKS[name].build)).parameters) == ["model", "periodic", "start"]
     x, t, condition = inputs()
     network = disturbed(small(name))
     with torch.no_grad():

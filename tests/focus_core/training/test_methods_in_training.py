@@ -132,19 +132,25 @@ def test_any_sampler_of_the_method_can_be_asked_for_and_another_is_refused_in_a_
     capsys.readouterr()
     assert main([*command, "--sampler", "euler", "--out", str(tmp_path / "euler.npz")]) == 2
     error = capsys.readouterr().err
-    assert "euler does not draw from a run of method diffusion; choose ddim, ddpm, heun, dpmpp_2m" in error
+    assert "euler is not available for method diffusion; use ddim, ddpm, heun, dpmpp_2m" in error
 
 
 @pytest.mark.parametrize(
     ("plain", "sentence"),
     [
-        ({"method": "flow", "sampling": {"method": "ddim"}}, r"sampling\.method: ddim does not draw from method flow"),
-        ({"method": "edm", "sampling": {"method": "ddpm"}}, r"ddpm does not draw from method edm; choose heun"),
-        ({"sampling": {"method": "adaptive"}}, r"adaptive does not draw from method diffusion; choose ddim"),
-        ({"model": {"from": "FlowUNet"}}, r"model\.from: FlowUNet does not learn method diffusion, only flow"),
-        ({"method": "edm", "model": {"from": "FlowUNet"}}, r"FlowUNet does not learn method edm"),
-        ({"method": "flow", "sampling": {"spacing": "karras"}}, r"sampling\.spacing: karras does not exist for method"),
-        ({"sampling": {"method": "heun", "num_steps": 2000}}, r"sampling\.num_steps 2000 exceeds diffusion\.timesteps"),
+        (
+            {"method": "flow", "sampling": {"method": "ddim"}},
+            r"sampling\.method: ddim is not available for method flow",
+        ),
+        ({"method": "edm", "sampling": {"method": "ddpm"}}, r"ddpm is not available for method edm; use heun"),
+        ({"sampling": {"method": "adaptive"}}, r"adaptive is not available for method diffusion; use ddim"),
+        ({"model": {"from": "FlowUNet"}}, r"FlowUNet is not available for method diffusion; use Simple"),
+        ({"method": "edm", "model": {"from": "FlowUNet"}}, r"model\.from: FlowUNet is not available for method edm"),
+        ({"method": "flow", "sampling": {"spacing": "karras"}}, r"sampling\.spacing: karras is not available for"),
+        (
+            {"sampling": {"method": "heun", "num_steps": 2000}},
+            r"num_steps: 2000 are too many; Heun takes 1,000",
+        ),
         ({"method": "edm", "edm": {"sigma_min": 90}}, r"sigma_min 90 is not below sigma_max 80"),
         ({"method": "flow", "flow_matching": {"sigma_min": 2}}, r"sigma_min 2 is not below sigma_max 1"),
         ({"diffusion": {"prediction": "x0"}}, r"diffusion\.prediction: .*'x0'"),
