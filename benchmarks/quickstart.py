@@ -22,7 +22,7 @@ import torch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split
@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
         lines.append(Line("floor: other phases", ratio_of_means(again, smooth, rng)))
         lines.append(Line("floor: other phases / held-out", ratio_of_means(again, by_simulation[held_out], rng)))
     spectra = {}
-    own = [250, 50] if run.config.sampling.method == "ddim" else [run.config.steps()[1]]
+    own = [250, 50] if SAMPLERS[run.config.sampling.method].noise_key else [run.config.steps()[1]]
     for steps in arguments.steps or own:
         began = time.monotonic()
         spectrum = _generated(run, theta, arguments.maps or dataset.maps_per_row, steps, arguments.seed)
@@ -112,7 +112,7 @@ def _box(dataset: MapDataset) -> float:
 
 
 def _drawn(run: LoadedRun, steps: int) -> str:
-    return f"{SAMPLER_TITLES[run.config.sampling.method]}-{steps}"
+    return f"{SAMPLERS[run.config.sampling.method].title}-{steps}"
 
 
 def _generated(run: LoadedRun, theta: FloatArray, n: int, steps: int, seed: int) -> PowerSpectrum:

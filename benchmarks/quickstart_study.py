@@ -30,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig, load_config, validate_config
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import split_simulations
@@ -271,8 +272,8 @@ def peak_count(maps: NDArray[np.float32]) -> float:
 
 
 def _evaluations(config: ExperimentConfig) -> int:
-    steps = config.steps()[1]
-    return 2 * steps - 1 if config.sampling.method == "heun" else steps
+    spec = SAMPLERS[config.sampling.method]
+    return spec.expected_evaluations(config.method, config.steps()[1], config.diffusion.timesteps)
 
 
 def parse_case(text: str) -> tuple[str, ExperimentConfig]:

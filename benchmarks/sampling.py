@@ -35,7 +35,7 @@ import torch
 from measuring import machine, table
 from torch import Tensor, nn
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES, SAMPLERS
+from focus_core.catalogue.samplers import SAMPLERS, samplers_of
 from focus_core.config import DiffusionSection
 from focus_core.config_methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion
@@ -118,10 +118,10 @@ def _gaussian() -> int:
     goal = max(abs(error) for error in ddpm_errors())
     rows = [_row("diffusion", "DDPM", 1000, ddpm_errors(), goal)]
     for method in ("diffusion", "flow", "edm", SPECTRAL):
-        for name in SAMPLERS["edm" if method == SPECTRAL else method]:
+        for name in samplers_of(_plain(method)):
             for sampler in _samplers(method, name):
                 calls, errors = gaussian_errors(method, sampler)
-                title = SAMPLER_TITLES[name] + (f" {sampler.tolerance:g}" if name == "adaptive" else "")
+                title = SAMPLERS[name].title + (f" {sampler.tolerance:g}" if SAMPLERS[name].chooses_steps else "")
                 if sampler.spacing != "auto":
                     title += f", {sampler.spacing}"
                 rows.append(_row(method, title, calls, errors, goal))
@@ -137,16 +137,20 @@ def _row(method: str, title: str, calls: int, errors: list[float], goal: float) 
 
 
 def _samplers(method: str, name: str) -> Iterator[Sampler]:
-    if name == "ddpm":
+    spec = SAMPLERS[name]
+    if spec.every_time:
         return
-    if name == "adaptive":
+    if spec.chooses_steps:
         yield from (Sampler(name, tolerance=tolerance) for tolerance in (1e-1, 1e-2, 1e-3))
         return
     spacings = ("auto", "karras") if method == "diffusion" else ("auto",)
     for spacing in spacings:
         for asked in EVALUATIONS:
-            steps = (asked + (method != "flow")) // 2 if name == "heun" else asked
-            yield Sampler(name, steps, spacing=spacing)
+            yield Sampler(name, spec.steps_within(_plain(method), asked), spacing=spacing)
+
+
+def _plain(method: str) -> str:
+    return "edm" if method == SPECTRAL else method
 
 
 def gaussian_errors(method: str, sampler: Sampler) -> tuple[int, list[float]]:
@@ -193,7 +197,7 @@ def _seconds(arguments: argparse.Namespace) -> int:
     if arguments.train is not None:
         with training(arguments.train):
             beside = {s: _times(run, arguments.maps, s, arguments.repeats) for s in steps}
-    title = SAMPLER_TITLES[run.config.sampling.method]
+    title = SAMPLERS[run.config.sampling.method].title
     rows = []
     for s in steps:
         both = (alone[s], beside[s]) if beside else (alone[s],)
