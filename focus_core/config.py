@@ -12,12 +12,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from focus_core.catalogue.methods import METHODS, MethodName
+from focus_core.catalogue.network_spec import OwnSettings
 from focus_core.catalogue.networks import NETWORKS, OWN_SETTINGS, network_refusal
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.config_fields import Integer, Number, Section, StoredAs, Text
@@ -42,8 +43,6 @@ RESUMABLE_CHANGES = frozenset(
 # Keys of the data section that may hold a path; `data_dir: processed` is an older files' word for a folder.
 PATH_KEYS = ("dataset", "maps_path", "params_path", "data_dir")
 PROCESSED = "processed_data"
-
-OwnSettings = TypeVar("OwnSettings", bound=Section)
 
 
 class ExperimentSection(Section):

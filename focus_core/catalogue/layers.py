@@ -33,6 +33,36 @@ def embeddings(model: ModelSettings) -> Iterator[Layer]:
     yield linear(embedding, embedding)
 
 
+def residual_block(width_in: int, width: int, embedding: int, side: int) -> Iterator[Layer]:
+    """convolution, norm, activation; two embeddings; the same again; the shortcut where the width changes."""
+    # Each norm keeps the convolution's output and each activation the norm's.
+    norm = Layer(2 * width, 0, 2 * width * side**2)
+    layers = [convolution(width_in, width, 3, side), norm, linear(embedding, width), linear(embedding, width)]
+    layers += [convolution(width, width, 3, side), norm]
+    if width_in != width:
+        layers.append(convolution(width_in, width, 1, side, kept=width_in * side**2))
+    yield from block(layers, width_in * side**2)
+
+
+def adaptive_block(width_in: int, width: int, embedding: int, side: int) -> Iterator[Layer]:
+    """norm, activation, convolution; norm, scale and shift, activation, convolution; the shortcut."""
+    layers = [Layer(2 * width_in, 0, 2 * width_in * side**2), convolution(width_in, width, 3, side)]
+    # The second norm keeps its input, the scaling what it scales, the activation what comes of it.
+    layers += [linear(embedding, 2 * width), Layer(0, 0, 3 * width * side**2), convolution(width, width, 3, side)]
+    if width_in != width:
+        layers.append(convolution(width_in, width, 1, side, kept=0))  # its input is the first norm's
+    yield from block(layers, width_in * side**2)
+
+
+def attention(width: int, side: int) -> Iterator[Layer]:
+    """norm; queries, keys and values; every pixel with every other; outward."""
+    pixels = side**2
+    layers = [Layer(2 * width, 0, width * pixels), convolution(width, 3 * width, 1, side, kept=width * pixels)]
+    layers.append(Layer(0, 4 * pixels**2 * width, 4 * width * pixels))  # three factors and the result
+    layers.append(convolution(width, width, 1, side, kept=width * pixels))
+    yield from block(layers, width * pixels)
+
+
 def block(layers: list[Layer], entering: int) -> Iterator[Layer]:
     """These layers as one block that can be computed again; `entering` floats are its input."""
     for number, layer in enumerate(layers):

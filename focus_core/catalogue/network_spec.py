@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
 from focus_core.catalogue.layers import Layer
+from focus_core.config_fields import Section
 
-if TYPE_CHECKING:
-    from focus_core.config_fields import Section
+OwnSettings = TypeVar("OwnSettings", bound=Section)
 
 
 class ModelSettings(Protocol):
@@ -27,6 +27,10 @@ class ModelSettings(Protocol):
     def channel_mults(self) -> tuple[int, ...]: ...
     @property
     def time_dim(self) -> int: ...
+
+    def own(self, kind: type[OwnSettings]) -> OwnSettings:
+        """The settings that a network declares for itself."""
+        ...
 
 
 # (settings, pixels a side) → why such maps cannot be taken, as the end of a sentence; None where they can.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from focus_core.catalogue.by_path import load
 from focus_core.catalogue.network_spec import ModelSettings, NetworkSpec
 from focus_core.catalogue.registry import Registry
-from focus_core.catalogue.unets import FLOW_UNET, MODERN_UNET, SIMPLE_UNET
 from focus_core.errors import UserError
 
-NETWORKS: Registry[NetworkSpec] = Registry(
-    SIMPLE_UNET,
-    FLOW_UNET,
-    MODERN_UNET,
+# One line a network: where its declaration stands, in a module that imports without torch.
+_DECLARED = (
+    "focus_core.catalogue.unets:SIMPLE_UNET",
+    "focus_core.catalogue.unets:FLOW_UNET",
+    "focus_core.catalogue.unets:MODERN_UNET",
 )
 
+NETWORKS: Registry[NetworkSpec] = Registry(*map(load, _DECLARED))
 
 OWN_SETTINGS = tuple(key for spec in NETWORKS.values() for key in spec.own_settings)
 

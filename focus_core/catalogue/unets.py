@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from focus_core.catalogue.layers import Layer, block, convolution, embeddings, linear
+from focus_core.catalogue.layers import (
+    Layer,
+    adaptive_block,
+    attention,
+    convolution,
+    embeddings,
+    residual_block,
+)
 from focus_core.catalogue.network_spec import ModelSettings, NetworkSpec
 
 
@@ -32,15 +39,15 @@ def simple_unet(model: ModelSettings, grid: int) -> Iterator[Layer]:
 
     width, side = base, grid
     for stage in widths:
-        yield from _residual_block(width, stage, embedding, side)
+        yield from residual_block(width, stage, embedding, side)
         yield convolution(stage, stage, 4, side // 2, kept=stage * (side + 2) ** 2)
         width, side = stage, side // 2
-    yield from _residual_block(width, width, embedding, side)
+    yield from residual_block(width, width, embedding, side)
     for stage in reversed(widths):
         # A transposed convolution works on every pixel of its wrapped input.
         yield Layer(16 * width * width + width, 2 * 16 * width**2 * (side + 2) ** 2, width * (side + 2) ** 2)
         side *= 2
-        yield from _residual_block(width + stage, stage, embedding, side)
+        yield from residual_block(width + stage, stage, embedding, side)
         width = stage
 
     yield convolution(width, base, 3, grid)
@@ -58,21 +65,21 @@ def modern_unet(model: ModelSettings, grid: int) -> Iterator[Layer]:
 
     width, side = base, grid
     for stage, following in enumerate(widths):
-        yield from _adaptive_block(width, following, embedding, side)
+        yield from adaptive_block(width, following, embedding, side)
         width = following
         if stage == last:
-            yield from _attention(width, side)
+            yield from attention(width, side)
         else:
             yield Layer(0, 0, width * side**2)  # the pooling keeps its input
             side //= 2
-    yield from _adaptive_block(width, width, embedding, side)
-    yield from _attention(width, side)
-    yield from _adaptive_block(width, width, embedding, side)
+    yield from adaptive_block(width, width, embedding, side)
+    yield from attention(width, side)
+    yield from adaptive_block(width, width, embedding, side)
     for stage, following in reversed(list(enumerate(widths))):
-        yield from _adaptive_block(width + following, following, embedding, side)
+        yield from adaptive_block(width + following, following, embedding, side)
         width = following
         if stage == last:
-            yield from _attention(width, side)
+            yield from attention(width, side)
         if stage > 0:
             side *= 2
 
@@ -92,36 +99,6 @@ def _passing(model: ModelSettings, grid: int) -> int:
     mults = model.channel_mults
     incoming = model.base_channels * (mults[0] + mults[min(1, len(mults) - 1)])
     return (3 * incoming + model.base_channels * mults[0]) * (grid + 2) ** 2
-
-
-def _residual_block(width_in: int, width: int, embedding: int, side: int) -> Iterator[Layer]:
-    """convolution, norm, activation; two embeddings; the same again; the shortcut where the width changes."""
-    # Each norm keeps the convolution's output and each activation the norm's.
-    norm = Layer(2 * width, 0, 2 * width * side**2)
-    layers = [convolution(width_in, width, 3, side), norm, linear(embedding, width), linear(embedding, width)]
-    layers += [convolution(width, width, 3, side), norm]
-    if width_in != width:
-        layers.append(convolution(width_in, width, 1, side, kept=width_in * side**2))
-    yield from block(layers, width_in * side**2)
-
-
-def _adaptive_block(width_in: int, width: int, embedding: int, side: int) -> Iterator[Layer]:
-    """norm, activation, convolution; norm, scale and shift, activation, convolution; the shortcut."""
-    layers = [Layer(2 * width_in, 0, 2 * width_in * side**2), convolution(width_in, width, 3, side)]
-    # The second norm keeps its input, the scaling what it scales, the activation what comes of it.
-    layers += [linear(embedding, 2 * width), Layer(0, 0, 3 * width * side**2), convolution(width, width, 3, side)]
-    if width_in != width:
-        layers.append(convolution(width_in, width, 1, side, kept=0))  # its input is the first norm's
-    yield from block(layers, width_in * side**2)
-
-
-def _attention(width: int, side: int) -> Iterator[Layer]:
-    """norm; queries, keys and values; every pixel with every other; outward."""
-    pixels = side**2
-    layers = [Layer(2 * width, 0, width * pixels), convolution(width, 3 * width, 1, side, kept=width * pixels)]
-    layers.append(Layer(0, 4 * pixels**2 * width, 4 * width * pixels))  # three factors and the result
-    layers.append(convolution(width, width, 1, side, kept=width * pixels))
-    yield from block(layers, width * pixels)
 
 
 def _words(model: ModelSettings) -> str:

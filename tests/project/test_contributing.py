@@ -1,0 +1,136 @@
+"""What CONTRIBUTING shows is done to a copy of the sources, as it says, and works: in the shell and on the pages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from contributing import ROOT, apply, blocks, copy_sources
+
+SECTIONS = ("A network", "A sampler")
+
+IN_THE_SHELL = """
+import sys
+import numpy as np
+
+from focus_core.cli import main
+from focus_core.config import load_config
+from focus_core.estimate import estimate
+from focus_core.networks.registry import build_network, parameter_count
+
+run = ["--run", "run", "--params", "Omega_m=0.3,Omega_b=0.05,h=0.7,n_s=0.96,sigma_8=0.8,w0=-1", "--device", "cpu"]
+for words in (
+    ["simulate", "--out", "suite", "--simulations", "8", "--grid", "16", "--box", "16"],
+    ["describe", "--config", "config.yaml", "--grid", "10"],
+    ["train", "--config", "config.yaml", "--exp-dir", "run"],
+    ["sample", *run, "--n", "2", "--out", "own.npz"],
+    ["sample", *run, "--n", "2", "--out", "heun.npz", "--sampler", "heun", "--steps", "40"],
+    ["sample", *run, "--n", "2", "--out", "fine.npz", "--steps", "40"],
+):
+    assert main(words) == 0, words
+config = load_config("config.yaml")
+cost = estimate(config, 10)
+assert cost.exact
+assert cost.parameters == parameter_count(build_network(config.model, True))
+heun, fine = (np.log(np.load(name)["maps"]) for name in ("heun.npz", "fine.npz"))
+# Two rules of second order at small steps follow one equation; a tenth of the spread is far more than they differ.
+assert np.abs(heun - fine).max() < 0.1 * heun.std(), np.abs(heun - fine).max() / heun.std()
+"""
+
+CONFIG = """
+experiment: {name: Plain}
+method: flow
+data: {dataset: suite, train_split: 0.5}
+model: {from: PlainNet, base_channels: 8, time_dim: 16, depth: 2}
+training: {num_epochs: 1, batch_size: 4}
+sampling: {method: midpoint, num_steps: 3}
+"""
+
+ON_THE_PAGES = """
+from page_alone import open_page
+from prepared_record import move, register_quick, write_recipes, write_run
+from standing import standing
+from pathlib import Path
+
+from dashboard.record import record
+from focus_core.config import parse_config
+from focus_store.contracts import Status
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+
+write_recipes(Path("tasks_of_a_test"))
+migrate(Settings.from_environment().database_url)
+register_quick(record())
+
+new = open_page("new", recipe="quickstart")
+standing(new.selectbox, "f-model.from").set_value("PlainNet").run()
+standing(new.selectbox, "f-method").set_value("flow").run()
+standing(new.text_input, "f-model.depth").set_value("3").run()
+standing(new.selectbox, "f-sampling.method").set_value("midpoint").run()
+assert not new.exception, new.exception
+shown = {str(w.key).partition("~")[0] for w in new.text_input}
+assert {"f-model.depth", "f-sampling.num_steps"} <= shown, shown
+assert not {"f-model.channel_mults", "f-sampling.tolerance"} & shown, shown
+new.button(key="queue").click().run()
+queued = record().list_experiments()[0]
+config = parse_config(record().configuration_file(queued.id))
+assert (config.model.network, config.model.depth, config.sampling.method) == ("PlainNet", 3, "midpoint")
+
+write_run(record(), queued.id)
+move(record(), queued.id, Status.SUCCEEDED)
+sample = open_page("sample", model=queued.id)
+assert not sample.exception, sample.exception
+sampler = sample.selectbox(key="sampler")
+assert "Midpoint" in sampler.options, sampler.options
+sampler.set_value("midpoint").run()
+sample.button(key="draw").click().run()
+assert not sample.exception, sample.exception
+assert record().samples(queued.id)[0].spec.sampler == "midpoint"
+"""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources with everything added that CONTRIBUTING shows."""
+    folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    for section in SECTIONS:
+        for block in blocks(section):
+            apply(block, folder)
+    return folder
+
+
+def run(script: str, sources: Path, ground: Path) -> None:
+    """With the copy's sources, in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOCUS_")}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([str(sources), str(ROOT / "tests/support")]),
+        "FOCUS_HOME": str(ground / "home"),
+        "FOCUS_TASKS": str(ground / "tasks_of_a_test"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ground, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_each_is_one_new_file_and_one_line(section: str) -> None:
+    new, changed = blocks(section)
+    assert new.name is None
+    assert changed.name is not None
+    assert len(changed.text.splitlines()) == 1
+
+
+def test_a_new_network_and_a_new_sampler_train_and_draw_from_the_shell(extended: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    run(IN_THE_SHELL, extended, tmp_path)
+
+
+def test_a_new_network_is_in_the_form_with_its_own_settings_and_a_new_sampler_draws_on_the_page(
+    extended: Path, tmp_path: Path
+) -> None:
+    run(ON_THE_PAGES, extended, tmp_path)
