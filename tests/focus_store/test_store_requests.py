@@ -212,7 +212,7 @@ class TestSamples:
             ({"guidance": math.nan}, "guidance: nan"),
             ({"guidance": 101.0}, "guidance: 101"),
             ({"theta": (math.inf,) * 6}, "theta: every parameter"),
-            ({"sampler": "euler"}, "sampler: 'euler'"),
+            ({"sampler": "euler"}, "sampler: euler is not available for method diffusion; use ddim"),
             ({"weights": "best"}, "weights: 'best'"),
             ({"checkpoint": "epoch 3"}, "checkpoint: 'epoch 3'"),
             ({"checkpoint": "last"}, "has no 'last' checkpoint"),
