@@ -31,8 +31,9 @@ def registries() -> dict[str, frozenset[str]]:
     return found
 
 
-# A name of the catalogue that is a word of its own elsewhere: a step of a training is an event and an axis.
-HOMONYMS = {"step"}
+# Names of the catalogue that mean something else too: a step of a training is an event and an axis, and a parameter's
+# scaling is linear.
+HOMONYMS = {"step", "linear"}
 REGISTRIES = registries()
 NAMES = frozenset[str]().union(*REGISTRIES.values()) - HOMONYMS
 
