@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.data.atomic import check_writable, write_text
 from focus_core.errors import UserError
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, help=f"θ to take at most (default {_SIMULATIONS}; with --maps all)")
     parser.add_argument("--seed", type=int, default=0, help="of the maps and of the resampling (default 0)")
     parser.add_argument("--checkpoint", help="best (default), last or a kept epoch, epoch_0010 say")
-    parser.add_argument("--sampler", choices=list(SAMPLER_TITLES), help="default: the run's own")
+    parser.add_argument("--sampler", choices=list(SAMPLERS), help="default: the run's own")
     parser.add_argument("--steps", type=int, help="steps of the sampler (default: the run's)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps or auto (default)")
     parser.add_argument("--out", required=True, type=Path, metavar="REPORT", help="the folder of the report")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.catalogue.samplers import SAMPLER_TITLES
+from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config import ExperimentConfig, load_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
@@ -99,7 +99,7 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
         "checkpoint_sha256": run.checkpoint_sha256,
         "epoch": run.epoch,
         "weights": run.weights,
-        "sampler": SAMPLER_TITLES[sampler.method],
+        "sampler": SAMPLERS[sampler.method].title,
         "steps": sampler.steps,
         "guidance": 1.0,
         "seed_of_maps": request.seed,

@@ -31,9 +31,9 @@ def registries() -> dict[str, frozenset[str]]:
     return found
 
 
-# Names of the catalogue that mean something else too: a step of a training is an event and an axis, and a parameter's
-# scaling is linear.
-HOMONYMS = {"step", "linear"}
+# Names of the catalogue that mean something else too: a step of a training is an event and an axis, a parameter's scaling
+# is linear, and truth.npz has an array of the field's means.
+HOMONYMS = {"step", "linear", "field_mean"}
 REGISTRIES = registries()
 NAMES = frozenset[str]().union(*REGISTRIES.values()) - HOMONYMS
 
