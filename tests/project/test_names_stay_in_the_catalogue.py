@@ -31,8 +31,8 @@ def registries() -> dict[str, frozenset[str]]:
     return found
 
 
-# Names of the catalogue that mean something else too: a step of a training is an event and an axis, a parameter's scaling
-# is linear, and truth.npz has an array of the field's means.
+# Names of the catalogue that mean something else too: a step of a training is an event and an axis, the scaling of a
+# parameter is linear, and truth.npz has an array of the field's means.
 HOMONYMS = {"step", "linear", "field_mean"}
 REGISTRIES = registries()
 NAMES = frozenset[str]().union(*REGISTRIES.values()) - HOMONYMS
