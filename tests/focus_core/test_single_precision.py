@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from focus_core.config import ExperimentConfig, validate_config
-from focus_core.config_methods import DiffusionSection, EDMSection
+from focus_core.config_methods import DiffusionSection, EDMSection, SamplingSection
 from focus_core.diffusion.schedule import make_schedule
 from focus_core.diffusion.spacing import sigma_steps
 from focus_core.errors import UserError
@@ -135,7 +135,7 @@ def test_the_levels_of_any_power_that_is_allowed_end_where_they_are_told_to(
     rho: float, low: float, high: float
 ) -> None:
     section = EDMSection(rho=rho, sigma_min=low, sigma_max=high)
-    section.check_spacing("karras")
+    section.check(SamplingSection(spacing="karras"))
     levels = sigma_steps(20, low, high, "karras", rho)
     assert all(one > next_one for one, next_one in itertools.pairwise(levels))
     assert levels[0] == pytest.approx(high, rel=1e-6)
