@@ -84,7 +84,7 @@ class Storm:
 
         def settled() -> bool:
             self.ground.restart_dead_workers()
-            asked = [self._ask(lambda i=sample: self.ground.repository.sample(i).status) for sample in self.samples]
+            asked = [self._ask(lambda i=sample: self.ground.record.samples.get(i).status) for sample in self.samples]
             return not self._unfinished() and not {JobStatus.QUEUED, JobStatus.RUNNING} & set(asked)
 
         self._await(settled, "every run and sample to end")
@@ -139,7 +139,7 @@ class Storm:
         elif kind == "a run published four times":
             self._new_run(times=4)
         elif kind == "database held for 3 s":
-            with self.ground.repository.writing() as session:
+            with self.ground.record.database.writing() as session:
                 session.execute(text("SELECT 1"))
                 time.sleep(3.0)
         else:
@@ -161,7 +161,7 @@ class Storm:
         for run in self.expected:
             try:
                 spec = SampleSpec(run, THETA, n=1, seed=next(self._numbers), steps=2)
-                self.samples.append(self._ask(lambda wanted=spec: self.ground.repository.request_sample(wanted)))
+                self.samples.append(self._ask(lambda wanted=spec: self.ground.record.samples.request(wanted)))
             except UserError:
                 continue  # no checkpoint yet
             self.counts["samples asked for"] += 1
@@ -169,13 +169,13 @@ class Storm:
     # ---- runs and wishes -------------------------------------------------------------------------------------------
 
     def _new_run(self, dataset: str = "tiny", *, publish: bool = True, times: int = 1) -> None:
-        repository, config = self.ground.repository, tiny_config(dataset)
-        publisher, send = repository.publisher, repository.publisher.publish
+        record, config = self.ground.record, tiny_config(dataset)
+        publisher, send = record.queue.publisher, record.queue.publisher.publish
         if not publish:
             publisher.publish = lambda lane, row_id: False  # type: ignore[method-assign]
             self.counts["runs never published by who made them"] += 1
         try:
-            run = self._ask(lambda: repository.create_experiment(config))
+            run = self._ask(lambda: record.experiments.create(config))
         finally:
             publisher.publish = send  # type: ignore[method-assign]
         for _ in range(times - 1):
@@ -189,7 +189,7 @@ class Storm:
     def _resume_paused(self) -> None:
         """Wherever it is by now: paused, pausing or crashed on the way."""
         if self._paused is not None:
-            self._ask(lambda run=self._paused: self.ground.repository.resume(run))
+            self._ask(lambda run=self._paused: self.ground.record.experiments.resume(run))
             self._paused = None
 
     def _cancel_one(self) -> None:
@@ -200,7 +200,7 @@ class Storm:
     def _wish(self, run: str, wish: DesiredState) -> None:
         self.counts[f"wishes: {wish}"] += 1
         try:
-            self._ask(lambda: self.ground.repository.request(run, wish))
+            self._ask(lambda: self.ground.record.experiments.request(run, wish))
         except UserError as error:  # it has ended a moment ago
             print(f"  {error}", flush=True)
 
@@ -252,7 +252,7 @@ def run_stack(stack: str, kills: int, seed: int, reference: Path) -> tuple[Count
         storm.blow(kills)
         storm.settle()
         left = ground.end()
-        verdict = judge(ground.repository, storm.expected, storm.samples, reference)
+        verdict = judge(ground.record, storm.expected, storm.samples, reference)
         verdict.check(not left, f"{len(left)} processes are left: {left}")
         verdict.add("processes left", len(left))
     finally:

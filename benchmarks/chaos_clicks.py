@@ -57,9 +57,9 @@ def run_clicks(binary: str, seconds: float, acts: int, seed: int) -> tuple[Rando
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.set_default_timeout(patience() * 1000)
-        record = served.laboratory.repository
+        record = served.laboratory.record
         try:
-            walk = RandomWalk(page, served.address, lambda: [row.id for row in record.list_experiments()], seed)
+            walk = RandomWalk(page, served.address, lambda: [row.id for row in record.experiments.find()], seed)
             for _ in range(3):
                 walk.walk(seconds)
                 if len(walk.acts) >= acts and not BUTTONS - set(walk.hits):

@@ -16,7 +16,7 @@ from chaos_training import make_dataset, tiny_config
 from focus_core.config import to_yaml
 from focus_core.run_files import CONFIG
 from focus_store.queue import SAMPLE, TRAIN, make_folders, message_folder
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker import services
@@ -61,11 +61,11 @@ class Ground:
         migrate(self.settings.database_url)
         make_folders(self.settings)
         make_dataset(home)
-        self.repository = open_record(self.settings)
+        self.record = open_record(self.settings)
         self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self._seen: dict[int, psutil.Process] = {}
         self._ended = threading.Event()
-        self._reaper = Reaper(self.repository, self._ended)  # the launcher's part
+        self._reaper = Reaper(self.record, self._ended)  # the launcher's part
 
     def start(self) -> None:
         self._reaper.start()
@@ -99,7 +99,7 @@ class Ground:
             client.flushall()
 
     def summary(self, run: str) -> Any:
-        return self.repository.experiment(run).summary
+        return self.record.experiments.get(run).summary
 
     def end(self) -> list[psutil.Process]:
         """SIGTERM to the workers, as the launcher does; who is there afterwards."""
@@ -120,7 +120,7 @@ class Ground:
         kill([*self._seen.values(), *self._trainers()])
         for process in self._workers.values():
             process.wait()
-        self.repository.close()
+        self.record.close()
 
     def last_words(self) -> str:
         return "\n".join(

@@ -15,10 +15,10 @@ from sqlalchemy import select
 
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import JobStatus, Status
-from focus_store.ingest import CURVES
-from focus_store.points import points
-from focus_store.repository import Repository
-from focus_store.tables import Attempt, Checkpoint, Experiment, Figure
+from focus_store.database.tables import Attempt, Checkpoint, Experiment, Figure
+from focus_store.journal.ingest import CURVES
+from focus_store.journal.points import points
+from focus_store.record.record import Record
 
 
 @dataclass
@@ -35,19 +35,19 @@ class Verdict:
 
 
 def judge(
-    repository: Repository, expected: Mapping[str, Collection[Status]], samples: Collection[str], reference: Path
+    record: Record, expected: Mapping[str, Collection[Status]], samples: Collection[str], reference: Path
 ) -> Verdict:
     verdict = Verdict()
     undisturbed = {e["step"]: e["loss"] for e in read_journal(reference) if e["kind"] == "step"}
     for run, states in expected.items():
-        status = repository.experiment(run).summary.status
+        status = record.experiments.get(run).summary.status
         verdict.add(f"runs that {_ENDED.get(status, str(status))}", 1)
         verdict.check(status in states, f"run {run} is {status}, not {' or '.join(states)}")
-        _check_record(verdict, repository, run)
-        _check_events(verdict, repository, run)
-        _check_curve(verdict, repository, run, undisturbed, whole=status is Status.SUCCEEDED)
+        _check_record(verdict, record, run)
+        _check_events(verdict, record, run)
+        _check_curve(verdict, record, run, undisturbed, whole=status is Status.SUCCEEDED)
     for sample in samples:
-        row = repository.sample(sample)
+        row = record.samples.get(sample)
         verdict.add(f"samples {row.status}", 1)
         verdict.check(row.status is JobStatus.SUCCEEDED, f"sample {sample} is {row.status}: {row.message}")
     return verdict
@@ -56,9 +56,9 @@ def judge(
 _ENDED = {Status.SUCCEEDED: "succeeded", Status.FAILED: "failed, as they should", Status.CANCELLED: "were cancelled"}
 
 
-def _check_record(verdict: Verdict, repository: Repository, run: str) -> None:
+def _check_record(verdict: Verdict, record: Record, run: str) -> None:
     """The database equals the journal: every point of every attempt, every checkpoint, every figure."""
-    folder = repository.settings.run_folder(run)
+    folder = record.settings.run_folder(run)
     events = read_journal(folder) if (folder / JOURNAL).exists() else []
     told: dict[tuple[Any, ...], float] = {}
     doubled = 0
@@ -68,7 +68,7 @@ def _check_record(verdict: Verdict, repository: Repository, run: str) -> None:
                 key = (event["attempt"], *curve, event["step"])
                 doubled += key in told
                 told[key] = event[name]
-    with repository.reading() as session:
+    with record.database.reading() as session:
         found = [((p.attempt, p.key, p.split, p.step), p.value) for p in points(session, run)]
         saved = Counter((c.attempt, c.role, c.step, c.sha256) for c in session.scalars(_of(Checkpoint, run)))
         drawn = {f.epoch for f in session.scalars(_of(Figure, run))}
@@ -97,19 +97,17 @@ def _check_record(verdict: Verdict, repository: Repository, run: str) -> None:
     verdict.check(not leased, f"run {run}: is still leased")
 
 
-def _check_events(verdict: Verdict, repository: Repository, run: str) -> None:
+def _check_events(verdict: Verdict, record: Record, run: str) -> None:
     """Every transition begins where the one before ended."""
-    moves = [event for event in reversed(repository.events(run, limit=10_000)) if event.kind == "status"]
+    moves = [event for event in reversed(record.experiments.events(run, limit=10_000)) if event.kind == "status"]
     for earlier, later in itertools.pairwise(moves):
         verdict.check(earlier.after == later.before, f"run {run}: went from {earlier.after} to … {later.before}")
     verdict.add("crashes that were shown", sum(event.after == Status.CRASHED for event in moves))
 
 
-def _check_curve(
-    verdict: Verdict, repository: Repository, run: str, undisturbed: Mapping[int, float], *, whole: bool
-) -> None:
+def _check_curve(verdict: Verdict, record: Record, run: str, undisturbed: Mapping[int, float], *, whole: bool) -> None:
     """What a person sees has every step once, with the loss of a training that nobody disturbed."""
-    curve = repository.series(run, "loss", "train")
+    curve = record.curves.series(run, "loss", "train")
     last = len(undisturbed) if whole else len(curve.step)
     verdict.check(np.array_equal(curve.step, np.arange(1, last + 1)), f"run {run}: the curve misses or doubles steps")
     differing = sum(undisturbed.get(int(s)) != float(v) for s, v in zip(curve.step, curve.value, strict=True))
@@ -117,7 +115,7 @@ def _check_curve(
     verdict.add("steps whose loss differs from an undisturbed training's", differing)
     verdict.check(differing == 0, f"run {run}: {differing} losses differ from an undisturbed training's")
     if whole:
-        validation = repository.series(run, "loss", "validation")
+        validation = record.curves.series(run, "loss", "validation")
         verdict.check(len(validation.step) == EPOCHS, f"run {run}: {len(validation.step)} validation losses")
 
 

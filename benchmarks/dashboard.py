@@ -32,10 +32,9 @@ from sqlalchemy.orm import Session
 from focus_core.config import parse_config
 from focus_core.progress import Journal
 from focus_store.contracts import Status
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.database.tables import Attempt, Experiment, MetricPoint, MetricSeries
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
-from focus_store.tables import Attempt, Experiment, MetricPoint, MetricSeries
 from migrations.upgrade import migrate
 
 EXPERIMENTS, POINTS = 1000, 10**7
@@ -46,17 +45,17 @@ LIVE = "live"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-def fill(repository: Repository) -> None:
+def fill(record: Record) -> None:
     """1,000 experiments with five curves each, 10⁷ points in all, twenty of them with 10⁵ training steps."""
-    if len(repository.list_experiments(limit=EXPERIMENTS)) >= EXPERIMENTS:
+    if len(record.experiments.find(limit=EXPERIMENTS)) >= EXPERIMENTS:
         return
     rest = (POINTS - LONG * (LONG_POINTS + 2 * LONG_POINTS // PER_EPOCH)) // ((EXPERIMENTS - LONG) * len(KEYS))
     generator = np.random.default_rng(0)
     total = 0
     for i in range(EXPERIMENTS):
         text = f"experiment: {{name: 'run {i:04d}'}}\ndata: {{dataset: quick}}\ntraining: {{num_epochs: 1000}}\n"
-        experiment = repository.create_experiment(parse_config(text), tags=[f"tag {i % 7}"], draft=True)
-        with repository.writing() as session:
+        experiment = record.experiments.create(parse_config(text), tags=[f"tag {i % 7}"], draft=True)
+        with record.database.writing() as session:
             total += add_run(session, experiment, i, rest, generator)
     print(f"{EXPERIMENTS} experiments, {total:,} points")
 
@@ -84,15 +83,15 @@ def add_run(session: Session, experiment: str, i: int, rest: int, generator: np.
     return sum(lengths if i < LONG else [rest] * len(keys))
 
 
-def live_run(repository: Repository) -> tuple[str, Journal]:
+def live_run(record: Record) -> tuple[str, Journal]:
     """One of the long runs, under way again: its trainer is this benchmark."""
-    experiment = next(row.id for row in repository.list_experiments(limit=EXPERIMENTS, text="run 0000"))
-    with repository.writing() as session:
+    experiment = next(row.id for row in record.experiments.find(limit=EXPERIMENTS, text="run 0000"))
+    with record.database.writing() as session:
         session.execute(update(Experiment).where(Experiment.id == experiment).values(status=Status.RUNNING, epoch=900))
-    folder = repository.settings.run_folder(experiment)
+    folder = record.settings.run_folder(experiment)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with repository.writing() as session:
+    with record.database.writing() as session:
         fresh = {"journal_offset": 0, "journal_line": 0}
         session.execute(update(Experiment).where(Experiment.id == experiment).values(**fresh))
     return experiment, Journal(folder)
@@ -146,8 +145,8 @@ def await_draw(page: Page, box: Locator, more_than: int) -> None:
     page.wait_for_function("([box, n]) => Number(box.dataset.draws || 0) > n", arg=[box.element_handle(), more_than])
 
 
-def live_ticks(page: Page, address: str, server: psutil.Process, repository: Repository, ticks: int) -> None:
-    experiment, journal = live_run(repository)
+def live_ticks(page: Page, address: str, server: psutil.Process, record: Record, ticks: int) -> None:
+    experiment, journal = live_run(record)
     page.goto(f"{address}/experiment?id={experiment}")
     box = page.get_by_test_id("chart-loss")
     box.wait_for()
@@ -159,12 +158,12 @@ def live_ticks(page: Page, address: str, server: psutil.Process, repository: Rep
     chosen = {"xaxis.range": [200, 500], "xaxis2.range": [200, 500], "yaxis.range": [-1.5, -0.5]}
     box.evaluate("(box, ranges) => window.Plotly.relayout(box, ranges)", chosen)
     box.evaluate("box => { box.readersOwn = true; }")
-    costs, step = [], int(repository.series(experiment, "loss", "train").step[-1])  # an earlier call added some
+    costs, step = [], int(record.curves.series(experiment, "loss", "train").step[-1])  # an earlier call added some
     for _ in range(ticks):
         step += 1
         drawn, used, began = draws(box), processor_ms(server), time.perf_counter()
         journal.write("step", step=step, epoch=step / PER_EPOCH, loss=0.03, lr=1e-4, grad_norm=1.0)
-        repository.ingest(experiment, repository.settings.run_folder(experiment))
+        record.journal.ingest(experiment, record.settings.run_folder(experiment))
         await_draw(page, box, drawn)
         page.wait_for_timeout(1000)  # the head and the log follow within their own second
         costs.append(processor_ms(server) - used - idle * (time.perf_counter() - began))
@@ -173,7 +172,7 @@ def live_ticks(page: Page, address: str, server: psutil.Process, repository: Rep
     print(f"| live page without news, server ms a second | {idle:.0f} |")
     print(f"| live tick, server ms beyond that (median, 90 %) | {quantiles(costs)} |")
     print(f"| zoom kept over {ticks} ticks on the same element | {'yes' if kept else 'NO'} |")
-    with repository.writing() as session:
+    with record.database.writing() as session:
         session.execute(update(Experiment).where(Experiment.id == experiment).values(status=Status.SUCCEEDED))
 
 
@@ -199,8 +198,8 @@ def experiments_page(page: Page, address: str, server: psutil.Process, repeats: 
     print(f"| the same, first content in the browser, ms | {quantiles(firsts)} |")
 
 
-def overlay(page: Page, address: str, server: psutil.Process, repository: Repository) -> None:
-    rows = repository.list_experiments(limit=EXPERIMENTS)
+def overlay(page: Page, address: str, server: psutil.Process, record: Record) -> None:
+    rows = record.experiments.find(limit=EXPERIMENTS)
     chosen = sorted((row for row in rows if int(row.name.split()[-1]) < LONG), key=lambda row: row.name)
     url = f"{address}/compare?ids={','.join(row.id for row in chosen)}&each-step=true"
     for word in ("cold", "warm"):
@@ -221,12 +220,12 @@ def overlay(page: Page, address: str, server: psutil.Process, repository: Reposi
 
 def cached_sample(browser_page: Page, home: Path) -> None:
     """Press the button for a request that the record has answered before."""
-    repository = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
-    done = next(row for row in repository.samples(limit=50) if row.result)
+    record = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
+    done = next(row for row in record.samples.latest(limit=50) if row.result)
     times = []
     for _ in range(20):
         began = time.perf_counter()
-        answer = repository.sample(repository.request_sample(done.spec))
+        answer = record.samples.get(record.samples.request(done.spec))
         times.append(1000 * (time.perf_counter() - began))
         assert answer.result == done.result
     print(f"| cached sample from the record, ms (median, 90 %) | {quantiles(times)} |")
@@ -235,7 +234,7 @@ def cached_sample(browser_page: Page, home: Path) -> None:
         browser_page.get_by_test_id("gallery").wait_for()
         wait_until_quiet(browser_page, server)
         clicks = []
-        names = repository.experiment(done.spec.experiment).parameter_space or {"parameters": []}
+        names = record.experiments.get(done.spec.experiment).parameter_space or {"parameters": []}
         theta = "&".join(f"{p['name']}={v}" for p, v in zip(names["parameters"], done.spec.theta, strict=True))
         spec = f"&n={done.spec.n}&seed={done.spec.seed}&steps={done.spec.steps}"
         for _ in range(5):
@@ -260,8 +259,8 @@ def main() -> None:
     settings = Settings.from_environment({"FOCUS_HOME": str(arguments.home)})
     arguments.home.mkdir(parents=True, exist_ok=True)
     migrate(settings.database_url)
-    repository = open_record(settings)
-    fill(repository)
+    record = open_record(settings)
+    fill(record)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True)  # for wait_for_function
@@ -269,8 +268,8 @@ def main() -> None:
         print("| measured | value |\n|---|---|")
         with serving(arguments.home) as (address, server):
             experiments_page(page, address, server)
-            overlay(page, address, server, repository)
-            live_ticks(page, address, server, repository, arguments.ticks)
+            overlay(page, address, server, record)
+            live_ticks(page, address, server, record, arguments.ticks)
         if arguments.trained is not None:
             cached_sample(page, arguments.trained)
         browser.close()

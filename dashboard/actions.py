@@ -39,7 +39,7 @@ def queue(
     draft: bool = False,
 ) -> str:
     job = None if draft else suite_job(config)
-    return record().create_experiment(config, recipe=recipe_key, parent=parent, tags=tags, draft=draft, after_job=job)
+    return record().experiments.create(config, recipe=recipe_key, parent=parent, tags=tags, draft=draft, after_job=job)
 
 
 def change_draft(
@@ -53,7 +53,7 @@ def change_draft(
 ) -> str:
     """As `queue`, with a draft that is there: it stays one, or is queued."""
     job = None if draft else suite_job(config)
-    record().change_draft(
+    record().drafts.change(
         experiment_id, config, before=before, tags=tags, expected_tags=expected_tags, queue=not draft, after_job=job
     )
     return experiment_id
@@ -62,9 +62,9 @@ def change_draft(
 def start(experiment: ExperimentSummary) -> None:
     """Queue a draft, its suite first when that is `quick` and not there; resume what rests."""
     if experiment.status is not Status.DRAFT:
-        record().request(experiment.id, DesiredState.RUN)
+        record().experiments.request(experiment.id, DesiredState.RUN)
         return
-    config = recorded_config(record().experiment(experiment.id).config, f"experiment {experiment.id}")
+    config = recorded_config(record().experiments.get(experiment.id).config, f"experiment {experiment.id}")
     tags = tuple(experiment.tags)
     change_draft(experiment.id, config, before=config.to_dict(), tags=tags, expected_tags=tags, draft=False)
 
@@ -74,7 +74,7 @@ def suite_job(config: ExperimentConfig) -> str | None:
     if config.data.dataset != QUICK or any(d.name == QUICK for d in queries.datasets()):
         return None
     running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
-    return running[0].id if running else record().request_simulation(record().settings.quick_suite)
+    return running[0].id if running else record().jobs.request_simulation(record().settings.quick_suite)
 
 
 def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int, list[str]]:
@@ -90,12 +90,12 @@ def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int
 
 
 def stop(experiment_id: str) -> None:
-    record().request(experiment_id, DesiredState.CANCEL)
+    record().experiments.request(experiment_id, DesiredState.CANCEL)
 
 
 def add_tags(experiment_id: str, tags: Collection[str]) -> None:
     """Beside those that it has."""
-    record().set_tags(experiment_id, tags)
+    record().notes.set_tags(experiment_id, tags)
 
 
 def missing_dataset(config: ExperimentConfig) -> str | None:

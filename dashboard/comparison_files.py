@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard.comparison import Compared, DrawnMaps
 from dashboard.measures import Measure, Setting
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 
 _CURVES = (("validation", "loss", "validation"), ("train", "epoch_loss", "train"), ("step", "loss", "train"))
 
@@ -33,7 +33,7 @@ def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
     return _csv([head, *lines])
 
 
-def losses_csv(repository: Repository, runs: Sequence[Compared]) -> str:
+def losses_csv(record: Record, runs: Sequence[Compared]) -> str:
     """Every recorded loss (mean squared error of ε): of validation, of training by epoch and by step.
 
     `seconds_trained` is measured at the end of an epoch and empty in between.
@@ -42,11 +42,11 @@ def losses_csv(repository: Repository, runs: Sequence[Compared]) -> str:
         ["experiment", "name", "curve", "step", "epoch", "seconds_trained", "attempt", "loss"],
     ]
     for run in runs:
-        elapsed = repository.series(run.id, "elapsed", "train")
+        elapsed = record.curves.series(run.id, "elapsed", "train")
         seconds = dict(zip(elapsed.step.tolist(), elapsed.value.tolist(), strict=True))
         per_epoch = run.detail.steps_per_epoch or 1
         for curve, key, split in _CURVES:
-            series = repository.series(run.id, key, split)
+            series = record.curves.series(run.id, key, split)
             for step, value, attempt in zip(series.step.tolist(), series.value, series.attempt.tolist(), strict=True):
                 at = _text(seconds.get(step))
                 lines.append(
@@ -72,7 +72,7 @@ def powers_csv(runs: Sequence[Compared]) -> str:
     return _csv(lines)
 
 
-def matrix_csv(repository: Repository, drawn: Sequence[DrawnMaps]) -> str:
+def matrix_csv(record: Record, drawn: Sequence[DrawnMaps]) -> str:
     """A line a map of the matrix: θ, seed, its mean, scatter and range, and the hash of the arrays that hold it.
 
     The seed is empty for a true map.
@@ -81,7 +81,7 @@ def matrix_csv(repository: Repository, drawn: Sequence[DrawnMaps]) -> str:
     head = ["experiment", "name", "epoch", "row", "kind", "seed", *names, "unit", "mean", "std", "min", "max", "arrays"]
     lines: list[list[str]] = [head]
     for maps in drawn:
-        arrays = repository.arrays(maps.samples)
+        arrays = record.artifacts.arrays(maps.samples)
         for row, theta in enumerate(maps.frame.theta):
             values = dict(zip(maps.space.names, theta, strict=False))
             about = [maps.run.id, maps.run.name, str(maps.epoch), str(row + 1)]

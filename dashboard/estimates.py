@@ -10,7 +10,7 @@ from dashboard.words import NOTHING, count, duration, size, work
 from focus_core.config import ExperimentConfig
 from focus_core.estimate import Estimate, estimate
 from focus_store.contracts import DatasetRow, Speed
-from focus_store.experiments import model_digest
+from focus_store.record.experiments import model_digest
 
 BYTES_A_FLOAT = 4
 DEFAULT_GRID = 64

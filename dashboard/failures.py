@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from focus_store.lanes import Failure
+from focus_store.record.lanes import Failure
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dashboard.record import RecordAway, laboratory, record_away
 from dashboard.texts import sentence, told_apart_when_cut
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentSummary
-from focus_store.session import RecordUnfit
+from focus_store.database.session import RecordUnfit
 
 CHOICE_LENGTH = 36  # of a name in a box to choose from, before it is cut
 

@@ -35,18 +35,18 @@ POINTS = 1000  # a trace never carries more; an export gives every point
 
 
 def experiment(experiment_id: str) -> ExperimentDetail:
-    return _experiment(home(), experiment_id, record().change_token(experiment_id))
+    return _experiment(home(), experiment_id, record().experiments.change_token(experiment_id))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)  # frozen all through, so every page may hold the same one
 def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
-    return record().experiment(experiment_id)
+    return record().experiments.get(experiment_id)
 
 
 def is_gone(experiment_id: str) -> bool:
     """Whether it was deleted, in another window perhaps, since a page began to show it."""
     try:
-        record().change_token(experiment_id)
+        record().experiments.change_token(experiment_id)
     except UserError:
         return True
     return False
@@ -58,7 +58,7 @@ def series(experiment_id: str, token: int, key: str, split: str) -> Series:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _series(home: str, experiment_id: str, token: int, key: str, split: str) -> Series:
-    return record().series(experiment_id, key, split, max_points=POINTS)
+    return record().curves.series(experiment_id, key, split, max_points=POINTS)
 
 
 def epochs_with_figures(experiment_id: str, token: int) -> list[int]:
@@ -67,12 +67,12 @@ def epochs_with_figures(experiment_id: str, token: int) -> list[int]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _epochs(home: str, experiment_id: str, token: int) -> list[int]:
-    return record().epochs_with_figures(experiment_id)
+    return record().figures.epochs(experiment_id)
 
 
 def figures(experiment_id: str, epoch: int) -> EpochFigures:
     """Not cached: two indexed rows, and a resumed run may draw an epoch again."""
-    return record().figures(experiment_id, epoch)
+    return record().figures.at(experiment_id, epoch)
 
 
 def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
@@ -82,7 +82,7 @@ def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
 
 @st.cache_data(max_entries=96, show_spinner=False)
 def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
-    return record().arrays(digest)
+    return record().artifacts.arrays(digest)
 
 
 def benchmark(digest: str) -> Mapping[str, Any]:
@@ -92,7 +92,7 @@ def benchmark(digest: str) -> Mapping[str, Any]:
 
 @st.cache_resource(max_entries=32, show_spinner=False)  # only read
 def _benchmark(home: str, digest: str) -> Mapping[str, Any]:
-    return record().benchmark_found(digest)
+    return record().benchmarks.found(digest)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def frame(digest: str) -> Frame:
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _frame(home: str, digest: str) -> Frame:
-    found = record().arrays(digest)
+    found = record().artifacts.arrays(digest)
     rows, n = found["generated"].shape[:2]
     seeds = found["seeds"] if "seeds" in found else np.tile(np.arange(n), (rows, 1))
     low, high = stretch(found["real"])
@@ -136,7 +136,7 @@ def summaries(
 ) -> list[ExperimentSummary]:
     """Experiments for the list. One status is asked of the database, a group of them is chosen here."""
     only = next(iter(status)) if status and len(status) == 1 else None
-    rows = _summaries(home(), record().record_token(), only, text or None, tag, dataset, archived)
+    rows = _summaries(home(), record().experiments.record_token(), only, text or None, tag, dataset, archived)
     return [row for row in rows if status is None or row.status in status]
 
 
@@ -150,7 +150,7 @@ def _summaries(
     dataset: str | None,
     archived: bool,
 ) -> list[ExperimentSummary]:
-    return record().list_experiments(
+    return record().experiments.find(
         status=status, text=text, tag=tag, dataset=dataset, archived=archived, limit=EXPERIMENTS
     )
 
@@ -169,11 +169,11 @@ def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> di
 
 
 def active_simulations() -> list[JobRow]:
-    return [job for job in record().jobs(active_only=True) if job_kind(job.kind).makes_dataset]
+    return [job for job in record().jobs.every(active_only=True) if job_kind(job.kind).makes_dataset]
 
 
 def datasets() -> list[DatasetRow]:
-    return record().datasets()
+    return record().datasets.every()
 
 
 TRAINING, VALIDATION = 0, 1  # in truth.npz: 0 train, 1 validation, 2 test

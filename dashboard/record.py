@@ -12,19 +12,18 @@ from sqlalchemy.exc import OperationalError
 
 from focus_core.errors import UserError
 from focus_store.contracts import LaboratoryState
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 
 _BROKER_SECONDS = 5.0
 
 
 @functools.lru_cache(maxsize=8)
-def _open(settings: Settings) -> Repository:
+def _open(settings: Settings) -> Record:
     return open_record(settings)
 
 
-def record() -> Repository:
+def record() -> Record:
     """Opened at the first use; pages and routes share it."""
     return _open(Settings.from_environment())
 
@@ -43,7 +42,7 @@ def record_away(error: OperationalError) -> RecordAway:
 def laboratory() -> LaboratoryState:
     """UserError when there is no record of our revision; RecordAway when its database does not answer."""
     try:
-        return record().state()
+        return record().laboratory.state()
     except OperationalError as error:
         raise record_away(error) from error
 
@@ -56,10 +55,10 @@ def broker_problem() -> str | None:
     settings = Settings.from_environment()
     asked, problem = _broker_seen.get(settings, (-math.inf, None))
     if time.monotonic() - asked > _BROKER_SECONDS:
-        problem = record().publisher.problem()
+        problem = record().queue.publisher.problem()
         _broker_seen[settings] = (time.monotonic(), problem)
     return problem
 
 
 def artifact_file(digest: str) -> Path | None:
-    return record().artifact_path(digest)
+    return record().artifacts.find(digest)

@@ -64,7 +64,7 @@ def opened(origin: str, before: Draft | None, seen: Mapping[str, Any], day: str)
     It shows `day` as the date that a run gets when it is queued; a draft in the record keeps its own.
     """
     token = st.query_params.get(EDIT)
-    kept = record().unfinished(token) if token else None
+    kept = record().forms.get(token) if token else None
     if kept is None or kept.content.get("origin") != origin:
         return None
     try:
@@ -82,6 +82,6 @@ def kept(sheet: Sheet) -> Sheet:
     plain = content(sheet.draft)
     if sheet.kept is not None and sheet.kept.content == plain:
         return sheet
-    form = record().keep_unfinished(plain, st.session_state.setdefault(_WRITER, uuid.uuid4().hex), sheet.kept)
+    form = record().forms.keep(plain, st.session_state.setdefault(_WRITER, uuid.uuid4().hex), sheet.kept)
     parted = sheet.kept.token if sheet.kept is not None and sheet.kept.token != form.token else sheet.parted_from
     return replace(sheet, kept=form, tokens=tuple(dict.fromkeys([*sheet.tokens, form.token])), parted_from=parted)

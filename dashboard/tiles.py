@@ -38,7 +38,7 @@ def difference_url(samples: str, row: int, column: int, limit: float) -> str:
 @functools.lru_cache(maxsize=16)
 def _maps(home: str, digest: str) -> NDArray[Any]:
     """(rows, 1 + n, N, N): the true map first. Sixteen epochs of 16 maps of 256² are 70 MB."""
-    found = record().arrays(digest)
+    found = record().artifacts.arrays(digest)
     return np.concatenate([found["real"][:, None], found["generated"]], axis=1)
 
 

@@ -153,7 +153,7 @@ class CheckpointRow:
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """What one epoch drew. Tiles are artifact digests of WebP images; arrays are read with `Repository.arrays`."""
+    """What one epoch drew. Tiles are artifact digests of WebP images; arrays are read with `Record.arrays`."""
 
     epoch: int
     step: int
@@ -295,7 +295,7 @@ class EventRow:
 class Speed:
     """Measured training speed, for the estimate of time before a launch."""
 
-    model_digest: str  # as focus_store.experiments.model_digest(config)
+    model_digest: str  # as focus_store.record.experiments.model_digest(config)
     grid: int | None
     device: str | None
     images_per_second: float

@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def quick_suite(self) -> dict[str, Any]:
-        """The request of the quick suite, as `Repository.request_simulation` takes it."""
+        """The request of the quick suite, as `Record.request_simulation` takes it."""
         grid = self.quick_grid
         return {"name": QUICK, "simulations": self.quick_simulations, "grid": grid, "box": float(grid), "seed": 0}
 

@@ -7,8 +7,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from focus_store.engine import make_engine
-from focus_store.tables import Base
+from focus_store.database.engine import make_engine
+from focus_store.database.tables import Base
 
 
 def run(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from focus_store.engine import make_engine
+from focus_store.database.engine import make_engine
 
 _LOCK = 0x464F435553  # "FOCUS": any number that no other program locks
 

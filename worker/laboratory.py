@@ -18,8 +18,9 @@ import psutil
 
 from focus_core.cli import OneLineParser
 from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_USER_MISTAKE, MENDABLE, UserError
-from focus_store.engine import network_file_system
-from focus_store.session import open_record, unfit
+from focus_store.database.engine import network_file_system
+from focus_store.database.session import unfit
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import UnknownRevisionError, migrate
 from worker.home_lock import HomeLock, as_it_runs, lock_holder
@@ -135,7 +136,7 @@ def down(settings: Settings) -> int:
 
 def status(settings: Settings, *, as_json: bool = False) -> int:
     running = lock_holder(settings)
-    state = open_record(as_it_runs(settings, running)).state()
+    state = open_record(as_it_runs(settings, running)).laboratory.state()
     if as_json:
         workers = [vars(worker) for worker in state.workers]
         counts = {"running": state.running, "queued": state.queued, "failed": state.failed}

@@ -28,7 +28,7 @@ from focus_core.errors import EXIT_DONE, EXIT_FAULT, StopRequested, UserError
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.recipes import recipe
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from worker import services
 from worker.gpu import devices
@@ -120,19 +120,19 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         make_folders(self._settings)
-        repository = open_record(self._settings)
+        record = open_record(self._settings)
         try:
             # The page is there before the record is: it says what everybody waits for.
             when_ready(self._on_migrate, self._settings.database_url, say, self._stop, while_waiting=self._show_page)
-            repository.republish(all_waiting=True)
-            newcomer = self._first_experiment(repository) if repository.is_empty() else None
-            for name in register_found(repository):
+            record.queue.republish(all_waiting=True)
+            newcomer = self._first_experiment(record) if record.laboratory.is_empty() else None
+            for name in register_found(record):
                 say(f"found the dataset {name}")
             for child in self._children:
                 self._start_first(child)
-            reaper = Reaper(repository, self._stop)
+            reaper = Reaper(record, self._stop)
             reaper.start()
-            self._keep_running(_Report(repository, self._port, newcomer))
+            self._keep_running(_Report(record, self._port, newcomer))
         except StopRequested:
             say("nothing was started")
         finally:
@@ -155,12 +155,12 @@ class Launcher:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
 
-    def _first_experiment(self, repository: Any) -> str:
+    def _first_experiment(self, record: Any) -> str:
         """The quick suite, and the quickstart behind it; the job's id."""
         first = recipe("quickstart")
         config = parse_config(first.yaml, source=str(first.path))
-        job = str(repository.request_simulation(self._settings.quick_suite))
-        repository.create_experiment(config, recipe="quickstart", after_job=job)
+        job = str(record.jobs.request_simulation(self._settings.quick_suite))
+        record.experiments.create(config, recipe="quickstart", after_job=job)
         say("the record is empty: simulating the quick suite, and training the quickstart on it")
         return job
 
@@ -224,8 +224,8 @@ class Launcher:
 class _Report:
     """Tells a person what they wait for: that the pages answer, and how far the first simulations are."""
 
-    def __init__(self, repository: Any, port: int, job: str | None) -> None:
-        self._repository, self._port, self._job = repository, port, job
+    def __init__(self, record: Any, port: int, job: str | None) -> None:
+        self._record, self._port, self._job = record, port, job
         self._answered, self._shown = False, -1
 
     def look(self) -> None:
@@ -233,7 +233,7 @@ class _Report:
             self._answered = True
             say(f"FOCUS is at {address(self._port)}")
         if self._job is not None:
-            self._progress(self._repository.job(self._job))
+            self._progress(self._record.jobs.get(self._job))
 
     def _answers(self) -> bool:
         try:

@@ -14,8 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from focus_core.errors import UserError
 from focus_store.contracts import WorkerRow
 from focus_store.queue import TRAIN
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from worker.gpu import Slot, device_name, training_slot
 from worker.readiness import PAUSE_SECONDS, Waiting, when_ready
@@ -34,7 +33,7 @@ class Worker:
     """One a process; a forked child shares the id and the flags of its parent."""
 
     row: WorkerRow
-    repository: Repository
+    record: Record
     # Anonymous shared memory: the parent sets a byte in its signal handler or heartbeat, the forked child reads it.
     flags: mmap.mmap
     slot: Slot | None
@@ -69,35 +68,35 @@ def wait_until_ready() -> None:
     closed again, for a fork follows.
     """
     worker = this_worker()
-    settings = worker.repository.settings
+    settings = worker.record.settings
 
     def look() -> None:
         _touch(settings)
 
-    when_ready(worker.repository.state, settings.database_url, log.warning, worker.ended, also_unfit=True,
+    when_ready(worker.record.laboratory.state, settings.database_url, log.warning, worker.ended, also_unfit=True,
                while_waiting=look)  # fmt: skip
     waiting = Waiting(log.warning)
     while not when_ready(lambda: _take_slot(worker, waiting), settings.database_url, log.warning, worker.ended):
         look()
         worker.ended.wait(PAUSE_SECONDS)
-    worker.repository.close()
+    worker.record.close()
 
 
 def _take_slot(worker: Worker, waiting: Waiting) -> bool:
     """Whether this worker may train now; if not, its row says what it waits for."""
-    slot, row, record = worker.slot, worker.row, worker.repository
+    slot, row, record = worker.slot, worker.row, worker.record
     if slot is None:
         return True
-    worker.token = record.take_slot(slot.id, row.host, slot.device, row.id)
+    worker.token = record.slots.take(slot.id, row.host, slot.device, row.id)
     if worker.token is not None:
         log.info("holds the GPU %s (%s)", slot.id, slot.device)
         worker.row = replace(row, slot=slot.id, message=None)
         worker.flags[_SLOT_LOST] = 0
         return True
-    sentence = f"waits for the GPU {slot.id}, which {record.slot_holder(slot.id)} has; FOCUS_GPU chooses another"
+    sentence = f"waits for the GPU {slot.id}, which {record.slots.holder(slot.id)} has; FOCUS_GPU chooses another"
     waiting.say(sentence)
     worker.row = replace(row, slot=None, message=sentence)
-    record.beat(worker.row)
+    record.workers.beat(worker.row)
     return False
 
 
@@ -106,7 +105,7 @@ def start_threads() -> None:
     worker = this_worker()
     worker.beats = threading.Thread(target=_beat, args=(worker,), name="heartbeat", daemon=True)
     worker.beats.start()
-    Reaper(worker.repository, worker.ended).start()
+    Reaper(worker.record, worker.ended).start()
 
 
 def forked() -> bool:
@@ -114,7 +113,7 @@ def forked() -> bool:
 
 
 def after_fork() -> None:
-    this_worker().repository.close(forked=True)
+    this_worker().record.close(forked=True)
 
 
 def shut_down() -> None:
@@ -138,8 +137,8 @@ def end() -> None:
         worker.beats.join(_LAST_BEAT_SECONDS)
     try:
         if worker.slot is not None and worker.token is not None:
-            worker.repository.leave_slot(worker.slot.id, worker.token)
-        worker.repository.sign_off(worker.row.id)
+            worker.record.slots.leave(worker.slot.id, worker.token)
+        worker.record.workers.sign_off(worker.row.id)
     except (DBAPIError, UserError) as error:
         log.warning("could not sign off (%s)", error)
 
@@ -149,12 +148,12 @@ def _beat(worker: Worker) -> None:
     while True:
         try:
             _keep_slot(worker, waiting)
-            measured = usage(worker.row.pid, worker.repository.settings.gpu)
-            worker.repository.beat(replace(worker.row, **measured))
+            measured = usage(worker.row.pid, worker.record.settings.gpu)
+            worker.record.workers.beat(replace(worker.row, **measured))
         except (DBAPIError, UserError) as error:
             log.warning("heartbeat missed: the record cannot be reached (%s)", error)
-        _touch(worker.repository.settings)
-        if worker.ended.wait(worker.repository.settings.heartbeat_seconds):
+        _touch(worker.record.settings)
+        if worker.ended.wait(worker.record.settings.heartbeat_seconds):
             return
 
 
@@ -162,7 +161,7 @@ def _keep_slot(worker: Worker, waiting: Waiting) -> None:
     """Renew the lease. Lost to another worker (the record was away for long): stop the training, and wait in line."""
     if worker.slot is None:
         return
-    if worker.token is not None and not worker.repository.keep_slot(worker.slot.id, worker.token):
+    if worker.token is not None and not worker.record.slots.keep(worker.slot.id, worker.token):
         log.error("the GPU %s has gone to another worker; the training is handed back", worker.slot.id)
         worker.token, worker.flags[_SLOT_LOST] = None, 1
     if worker.token is None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from focus_core.errors import StopRequested, UserError
-from focus_store.session import RecordUnfit
+from focus_store.database.session import RecordUnfit
 
 PAUSE_SECONDS = 1.0
 _REPEAT_SECONDS = 60.0

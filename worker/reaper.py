@@ -13,8 +13,8 @@ import threading
 from sqlalchemy.exc import DBAPIError
 
 from focus_core.errors import UserError
-from focus_store.remote import StoreAway
-from focus_store.repository import Repository
+from focus_store.files.remote import StoreAway
+from focus_store.record.record import Record
 
 log = logging.getLogger(__name__)
 
@@ -25,31 +25,31 @@ _LAST_WORDS = datetime.timedelta(hours=1)
 class Reaper(threading.Thread):
     """Ticks every `reap_seconds` until `ended` is set."""
 
-    def __init__(self, repository: Repository, ended: threading.Event) -> None:
+    def __init__(self, record: Record, ended: threading.Event) -> None:
         super().__init__(name="reaper", daemon=True)
-        self._repository = repository
+        self._record = record
         self._ended = ended
-        self._journals = LastWords(repository)
+        self._journals = LastWords(record)
 
     def run(self) -> None:
-        while not self._ended.wait(self._repository.settings.reap_seconds):
+        while not self._ended.wait(self._record.settings.reap_seconds):
             try:
-                tick(self._repository)
+                tick(self._record)
                 self._journals.read()
             except (DBAPIError, UserError) as error:
                 log.warning("the reaper could not reach the record (%s)", error)
 
 
-def tick(repository: Repository) -> None:
+def tick(record: Record) -> None:
     """One look. What crashed a tick ago is queued before new crashes are found, so that a crash is always shown."""
-    for row_id in repository.requeue_crashed():
+    for row_id in record.leases.requeue_crashed():
         log.info("%s goes on after its crash", row_id)
-    for row_id in repository.expire_leases():
+    for row_id in record.leases.expire():
         log.warning("%s lost its worker", row_id)
-    for row_id in repository.mark_stalled():
+    for row_id in record.leases.mark_stalled():
         log.warning("%s makes no steps", row_id)
-    repository.forget_dead_workers()
-    repository.republish()
+    record.workers.forget_dead()
+    record.queue.republish()
 
 
 class LastWords:
@@ -58,13 +58,13 @@ class LastWords:
     The first look takes in every run at rest, later ones those that ended lately.
     """
 
-    def __init__(self, repository: Repository) -> None:
-        self._repository, self._host = repository, socket.gethostname()
+    def __init__(self, record: Record) -> None:
+        self._record, self._host = record, socket.gethostname()
         self._within: datetime.timedelta | None = None
         self._seen: dict[str, int] = {}  # bytes of each journal when it was last read; a torn last line stays unread
 
     def read(self) -> None:
-        for row_id, size in self._repository.unread_at_rest(self._host, self._within).items():
+        for row_id, size in self._record.journal.unread_at_rest(self._host, self._within).items():
             if self._seen.get(row_id) != size:
                 self._read(row_id)
                 self._seen[row_id] = size
@@ -72,7 +72,7 @@ class LastWords:
 
     def _read(self, row_id: str) -> None:
         try:
-            taken = self._repository.ingest_at_rest(row_id, self._repository.settings.run_folder(row_id))
+            taken = self._record.journal.ingest_at_rest(row_id, self._record.settings.run_folder(row_id))
         except StoreAway:
             raise  # the next look tries again
         except UserError as error:  # a journal that somebody edited

@@ -13,12 +13,11 @@ from sqlalchemy.engine import make_url
 
 from focus_core.catalogue.jobs import job_kinds
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
-from focus_store.copying import copy_record
-from focus_store.export_tables import WRITERS, writer
-from focus_store.exports import export_run
-from focus_store.imports import Imported, import_run
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.moving.copying import copy_record
+from focus_store.moving.export_tables import WRITERS, writer
+from focus_store.moving.exports import export_run
+from focus_store.moving.imports import Imported, import_run
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
@@ -38,16 +37,16 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
 
 def import_runs(settings: Settings, arguments: argparse.Namespace) -> int:
     """Each folder by itself: one that cannot be imported does not keep the others out."""
-    repository, refused = _open(settings), 0
+    record, refused = _open(settings), 0
     try:
         for folder in arguments.folders:
             try:
-                _tell(folder, import_run(repository, folder, link=arguments.link, ended=arguments.ended))
+                _tell(folder, import_run(record, folder, link=arguments.link, ended=arguments.ended))
             except UserError as error:
                 print(f"focus-lab import: {error}", file=sys.stderr)
                 refused += 1
     finally:
-        repository.close()
+        record.close()
     return EXIT_USER_MISTAKE if refused else EXIT_DONE
 
 
@@ -71,26 +70,26 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 def export_runs(settings: Settings, arguments: argparse.Namespace) -> int:
     if bool(arguments.ids) == arguments.all:
         raise UserError("ID: name the experiments to export, or give --all; focus-lab status and the pages show ids.")
-    write, repository = writer(arguments.format), open_record(settings)
+    write, record = writer(arguments.format), open_record(settings)
     try:
-        ids = _all_ids(repository) if arguments.all else list(dict.fromkeys(arguments.ids))
+        ids = _all_ids(record) if arguments.all else list(dict.fromkeys(arguments.ids))
         if not ids:
             print(f"no experiment is in the record of {settings.home}, so nothing was exported")
         for experiment_id in ids:
-            done = export_run(repository, experiment_id, arguments.out, write, checkpoints=arguments.checkpoints)
+            done = export_run(record, experiment_id, arguments.out, write, checkpoints=arguments.checkpoints)
             for warning in done.warnings:
                 print(f"focus-lab export: warning: {warning}", file=sys.stderr)
             print(
                 f"{done.folder}: {done.points:,} points (sha256 {done.digest[:16]}…), {done.spectra:,} rows of spectra"
             )
     finally:
-        repository.close()
+        record.close()
     return EXIT_DONE
 
 
-def _all_ids(repository: Repository) -> list[str]:
+def _all_ids(record: Record) -> list[str]:
     ids: list[str] = []
-    while page := repository.list_experiments(limit=500, offset=len(ids)):
+    while page := record.experiments.find(limit=500, offset=len(ids)):
         ids += [summary.id for summary in page]
     return ids
 
@@ -119,11 +118,11 @@ def _ask_arguments(parser: argparse.ArgumentParser) -> None:
 def ask_for_job(settings: Settings, arguments: argparse.Namespace) -> int:
     """The worker of its lane takes it when its turn comes; the page Workers shows it."""
     given = dict(_argument(word) for word in arguments.arguments)
-    repository = open_record(settings)
+    record = open_record(settings)
     try:
-        job = repository.job(repository.request_job(arguments.kind, given))
+        job = record.jobs.get(record.jobs.request(arguments.kind, given))
     finally:
-        repository.close()
+        record.close()
     print(f"{job.id}: {job.title}, {job.status.value}")
     return EXIT_DONE
 
@@ -139,7 +138,7 @@ def _argument(word: str) -> tuple[str, object]:
         return name, text
 
 
-def _open(settings: Settings) -> Repository:
+def _open(settings: Settings) -> Record:
     """The record, made if there is none yet: an import may be the first thing that a person does."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from focus_store.contracts import Claim
 from focus_store.queue import SAMPLE, TASKS, TRAIN
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 from worker import presence
 from worker.celery_app import app
 from worker.jobs.child import Errand
@@ -46,25 +46,25 @@ def _work_on_next(lane: str) -> bool:
     worker = presence.this_worker()
     if presence.shutting_down():
         return False
-    claim = worker.repository.claim(lane, worker.row.id)
+    claim = worker.record.leases.claim(lane, worker.row.id)
     if claim is None:
         return False
-    worker.repository.set_current(worker.row.id, claim.id)
+    worker.record.workers.set_current(worker.row.id, claim.id)
     try:
-        _run(worker.repository, claim)
+        _run(worker.record, claim)
     except OperationalError:
         raise  # the record is away: the lease runs out, and the row goes on from there
     except Exception as error:
         message = f"a fault of FOCUS ({type(error).__name__}: {error}); the worker's log has the details"
-        worker.repository.release(claim, "failed", "failed", message)
+        worker.record.leases.release(claim, "failed", "failed", message)
         raise
     finally:
-        worker.repository.set_current(worker.row.id, None)
+        worker.record.workers.set_current(worker.row.id, None)
     return True
 
 
-def _run(repository: Repository, claim: Claim) -> None:
-    errand = Errand(repository, claim, presence.shutting_down)
+def _run(record: Record, claim: Claim) -> None:
+    errand = Errand(record, claim, presence.shutting_down)
     if claim.kind == "experiment":
         train_run(errand)
     elif claim.kind == "job":
@@ -72,4 +72,4 @@ def _run(repository: Repository, claim: Claim) -> None:
     else:
         from worker.jobs.sampling import answer  # torch: only ever in a sampling worker
 
-        answer(repository, claim, presence.shutting_down)
+        answer(record, claim, presence.shutting_down)

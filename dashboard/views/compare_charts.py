@@ -51,7 +51,7 @@ def _losses(runs: Sequence[Compared]) -> None:
     best = [
         f"{run.name} {run.detail.summary.best_val_loss:.4g}" for run in measured if run.detail.summary.best_val_loss
     ]
-    keys = tuple((run.id, record().change_token(run.id), run.short, run.colour) for run in measured)
+    keys = tuple((run.id, record().experiments.change_token(run.id), run.short, run.colour) for run in measured)
     chart(
         _loss_figure(queries.home(), keys, axis or "epoch", steps),
         name="compare-loss",

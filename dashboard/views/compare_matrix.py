@@ -24,7 +24,7 @@ Scale = tuple[float, float]
 
 def matrix(slots: Slots) -> None:
     runs = compared(slots)
-    epochs = {run.id: queries.epochs_with_figures(run.id, record().change_token(run.id)) for run in runs}
+    epochs = {run.id: queries.epochs_with_figures(run.id, record().experiments.change_token(run.id)) for run in runs}
     union = sorted({epoch for drawn in epochs.values() for epoch in drawn})
     with section_head("Same θ, same seed", "matrix", "click to zoom into all, drag to move"):
         if not union:

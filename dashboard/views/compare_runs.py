@@ -14,7 +14,7 @@ def compared(slots: Slots) -> list[Compared]:
         if place is None:
             continue
         detail = queries.experiment(place)
-        epoch = quoted_epoch(detail, queries.epochs_with_figures(place, record().change_token(place)))
+        epoch = quoted_epoch(detail, queries.epochs_with_figures(place, record().experiments.change_token(place)))
         drawn = None if epoch is None else queries.figures(place, epoch)
         arrays = queries.arrays(drawn.power_arrays) if drawn and drawn.power_arrays else None
         truth = queries.truth(detail)

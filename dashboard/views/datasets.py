@@ -48,7 +48,7 @@ def page() -> None:
         return
     _choice(rows, chosen)
     try:
-        detail(record().dataset(chosen.name))
+        detail(record().datasets.get(chosen.name))
     except UserError as error:
         show_user_error(error)
 
@@ -96,7 +96,7 @@ def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
 
 def _empty() -> None:
     """The first action, unless it is under way."""
-    if any(job.status in (JobStatus.QUEUED, JobStatus.RUNNING) for job in record().dataset_jobs()):
+    if any(job.status in (JobStatus.QUEUED, JobStatus.RUNNING) for job in record().datasets.jobs()):
         return
     suite = record().settings.quick_suite
     simulations, grid = suite["simulations"], suite["grid"]
@@ -109,7 +109,7 @@ def _empty() -> None:
     with st.container(horizontal=True, horizontal_alignment="center"):
         if st.button("Simulate the quick suite", type="primary", icon=":material/grain:", key="simulate-quick"):
             try:
-                record().request_simulation(suite)
+                record().jobs.request_simulation(suite)
             except UserError as error:
                 show_user_error(error)
             else:

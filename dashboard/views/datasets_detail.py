@@ -28,11 +28,11 @@ from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import DatasetRow
-from focus_store.datasets import DatasetUse
+from focus_store.record.datasets import DatasetUse
 
 
 def detail(dataset: DatasetRow) -> None:
-    uses = record().uses(dataset)
+    uses = record().datasets.uses(dataset)
     _warnings(dataset, uses)
     split, problem = _split(dataset, uses)
     name = escape(dataset.name)
@@ -160,7 +160,7 @@ def _judged(survey: Mapping[str, Any]) -> None:
 
 def _check(dataset: DatasetRow) -> None:
     try:
-        record().request_dataset(dataset.name, dataset.path)
+        record().datasets.request(dataset.name, dataset.path)
     except UserError as error:
         show_user_error(error)
 
@@ -213,7 +213,7 @@ def _coverage(dataset: DatasetRow, survey: Mapping[str, Any], split: Split | Non
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _coverage_figure(home: str, digest: str, name: str, train_split: float, seed: int) -> str:
-    dataset, arrays = record().dataset(name), queries.arrays(digest)
+    dataset, arrays = record().datasets.get(name), queries.arrays(digest)
     theta = np.asarray(arrays["theta"], dtype=np.float64)
     split = split_simulations(len(theta), train_split, seed)
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
@@ -278,7 +278,7 @@ def _sheet(dataset: DatasetRow, survey: Mapping[str, Any], digest: str, alt: str
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def _power_figure(home: str, digest: str, name: str, chosen: int) -> str:
-    arrays, dataset = queries.arrays(digest), record().dataset(name)
+    arrays, dataset = queries.arrays(digest), record().datasets.get(name)
     power = DatasetPower(
         k=np.asarray(arrays["k"], dtype=np.float64),
         mean=np.asarray(arrays["power_mean"], dtype=np.float64),

@@ -18,7 +18,7 @@ from focus_core.data.answers import Answers, in_form
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_store.contracts import DatasetRow
-from focus_store.dataset_identity import KnownDataset
+from focus_store.record.dataset_identity import KnownDataset
 from focus_store.settings import Settings
 
 GRIDS = (32, 64, 128, 256, 512)
@@ -100,7 +100,7 @@ def answers_given(form: str, space: str | None = None) -> Answers:
 
 
 def request(name: str, path: str, params: str | None, answers: Answers) -> None:
-    record().request_dataset(
+    record().datasets.request(
         name,
         path,
         params=params,
@@ -134,7 +134,7 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         on_click=_simulate,
         args=(rows,),
     )
-    measured = seconds_a_cell(record().dataset_jobs((SIMULATION.name,)))
+    measured = seconds_a_cell(record().datasets.jobs((SIMULATION.name,)))
     if min(n, each) >= 1 and side > 0.0:  # else the button's answer says what is wrong
         st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
     form_error("simulate-error")
@@ -147,7 +147,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
     whole = {key: int(state[f"suite-{key}"]) for key in ("simulations", "realisations", "seed", "grid")}
     try:
         free_name(name, rows)
-        record().request_simulation(
+        record().jobs.request_simulation(
             {"name": name, **whole, "box": float(state["suite-box"]), "space": state["suite-space"]}
         )
     except UserError as error:

@@ -16,7 +16,7 @@ from dashboard.timing import job_words, so_far
 from focus_core.catalogue.jobs import job_kind
 from focus_core.data.answers import in_form
 from focus_store.contracts import DatasetRow, JobRow, JobStatus
-from focus_store.jobs import UNDER_WAY
+from focus_store.record.jobs import UNDER_WAY
 
 REFRESH_SECONDS = 2.0
 SHOWN_DAYS = 7
@@ -34,7 +34,7 @@ def _jobs() -> None:
     if st.session_state.setdefault("datasets-seen", signature) != signature:
         st.session_state["datasets-seen"] = signature
         st.rerun()
-    for job in record().dataset_jobs():
+    for job in record().datasets.jobs():
         if is_shown(job, rows):
             _job(job)
 
@@ -70,12 +70,12 @@ def _acts(job: JobRow) -> list[Act]:
             possible=not under_way, look="tertiary",
         ),
         Act(
-            f"cancel-{job.id}", "Cancel", Kind.UNDO, partial(record().cancel_job, job.id), icon="stop",
+            f"cancel-{job.id}", "Cancel", Kind.UNDO, partial(record().jobs.cancel, job.id), icon="stop",
             possible=under_way, question=f"Cancel {name}? You pressed another button a moment ago.",
         ),
         Act(
             f"resume-{job.id}", job_kind(job.kind).words.again, Kind.START,
-            partial(record().resume_job, job.id), icon="play_arrow", possible=not under_way,
+            partial(record().jobs.resume, job.id), icon="play_arrow", possible=not under_way,
         ),
     ]  # fmt: skip
 

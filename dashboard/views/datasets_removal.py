@@ -44,7 +44,7 @@ def removal_said() -> None:
 
 def _ask(dataset: DatasetRow) -> None:
     try:
-        record().refuse_dataset_in_use(dataset)
+        record().datasets.refuse_in_use(dataset)
     except UserError as error:
         _refuse(dataset, error)
         return
@@ -58,7 +58,7 @@ def _keep() -> None:
 def _remove(dataset: DatasetRow) -> None:
     _keep()
     try:
-        record().remove_dataset(dataset.name)
+        record().datasets.remove(dataset.name)
     except UserError as error:
         _refuse(dataset, error)
         return

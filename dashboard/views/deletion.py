@@ -14,7 +14,7 @@ from dashboard.texts import plain
 from dashboard.words import size
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, Status
-from focus_store.disk import Freed
+from focus_store.record.disk import Freed
 
 BUSY = ACTIVE | {Status.QUEUED}
 STOP_FIRST = "Stop it first"
@@ -30,8 +30,8 @@ def ask_to_delete(place: str, names: Mapping[str, str]) -> None:
     state = st.session_state
     try:
         for experiment_id in names:
-            record().refuse_busy(experiment_id)
-        state[f"deleting-{place}"] = (dict(names), record().would_free(*names))
+            record().disk.refuse_busy(experiment_id)
+        state[f"deleting-{place}"] = (dict(names), record().disk.would_free(*names))
     except UserError as error:
         _say(place, str(error))
 
@@ -87,7 +87,7 @@ def _keep(place: str) -> None:
 def _delete(place: str, names: Mapping[str, str], on_deleted: Callable[[], None]) -> None:
     _keep(place)
     freed: list[int] = []
-    gone, refused = each(names, lambda one: freed.append(record().delete_experiment(one).total))
+    gone, refused = each(names, lambda one: freed.append(record().disk.delete(one).total))
     if gone:
         what = next(iter(names.values())) if len(names) == 1 else f"{gone} experiments"
         were = "were" if gone > 1 else "was"

@@ -88,7 +88,7 @@ def _delete_act(row: ExperimentSummary) -> None:
 
 def _curves(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    figure = _loss_figure(queries.home(), experiment_id, record().change_token(experiment_id))
+    figure = _loss_figure(queries.home(), experiment_id, record().experiments.change_token(experiment_id))
     st.html(section("Loss and learning rate", f"{len(detail.attempts)} attempts" if len(detail.attempts) > 1 else ""))
     if figure is None:
         st.html(f'<p class="focus-note">{_waiting(detail.summary.status)}</p>')
@@ -102,7 +102,7 @@ def _curves(experiment_id: str) -> None:
         key="loss",
     )
     if table_asked_for("loss"):
-        curves = training_curves(detail, record().change_token(experiment_id))
+        curves = training_curves(detail, record().experiments.change_token(experiment_id))
         st.html(loss_table(curves))
 
 

@@ -25,7 +25,7 @@ _NAMES = {
 
 
 def accounting(experiment_id: str) -> None:
-    token = record().change_token(experiment_id)
+    token = record().experiments.change_token(experiment_id)
     rows = []
     for key, name in _NAMES.items():
         measured = queries.series(experiment_id, token, key, "train").value

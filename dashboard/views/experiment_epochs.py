@@ -32,7 +32,7 @@ def epochs_fragment(experiment_id: str, live: bool) -> None:
 
 def _epochs(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    epochs = queries.epochs_with_figures(experiment_id, record().change_token(experiment_id))
+    epochs = queries.epochs_with_figures(experiment_id, record().experiments.change_token(experiment_id))
     if not epochs:
         st.html(
             '<p class="focus-note" data-testid="no-maps">Maps and P(<i>k</i>) appear here after the first epoch.</p>'

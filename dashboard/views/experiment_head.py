@@ -91,7 +91,7 @@ def _wish(row: ExperimentSummary, label: str, wish: DesiredState, *, possible: b
         key,
         label,
         Kind.START if starts else Kind.UNDO,
-        partial(start, row) if starts else partial(record().request, row.id, wish),
+        partial(start, row) if starts else partial(record().experiments.request, row.id, wish),
         icon=_ICONS[key],
         possible=possible,
         question=f"{key.capitalize()} {escape(row.name)}, which you started seconds ago?",
@@ -131,7 +131,7 @@ def state_message(detail: ExperimentDetail) -> None:
 
 def _missing_worker(row: ExperimentSummary) -> WorkerRow | None:
     """The worker of a run under way, if its heartbeat is missing; one that lives has it in hand."""
-    mine = [worker for worker in record().every_worker() if worker.current == row.id]
+    mine = [worker for worker in record().workers.every() if worker.current == row.id]
     return None if any(w.life is Life.LIVE for w in mine) else next(iter(mine), None)
 
 
@@ -177,7 +177,7 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
     warn_of_workers(trainers)
     if not trainers:
         return
-    held = record().held_back(detail.summary.id)
+    held = record().lanes.held_back(detail.summary.id)
     if held is not None and held.job_status in (JobStatus.CANCELLED, JobStatus.FAILED):
         st.warning(
             f"Queued, and {sentence(held.reason)}. Simulate it again, or bring a dataset of that name in on the "
@@ -202,7 +202,7 @@ def _queued_sentence(detail: ExperimentDetail) -> None:
 
 def _simulate_again(job: str) -> None:
     try:
-        record().resume_job(job)
+        record().jobs.resume(job)
     except UserError as error:
         st.toast(sentence(error), icon=":material/error:")
 

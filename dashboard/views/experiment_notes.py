@@ -16,14 +16,14 @@ from dashboard.record import record
 from dashboard.texts import sentence
 from focus_core.errors import UserError
 from focus_store.contracts import ExperimentDetail
-from focus_store.notes import RefusedNotes
-from focus_store.transitions import Conflict
+from focus_store.database.transitions import Conflict
+from focus_store.record.notes import RefusedNotes
 
 
 def notes(experiment_id: str) -> None:
     _save_note(experiment_id)
     _save_tags(experiment_id)
-    detail, refused = queries.experiment(experiment_id), record().refused_notes(experiment_id)
+    detail, refused = queries.experiment(experiment_id), record().notes.refused(experiment_id)
     if refused.texts:
         _both_texts(detail, refused)
     else:
@@ -39,7 +39,7 @@ def _save_note(experiment_id: str) -> None:
         return
     text = state[field] or ""
     try:
-        record().set_notes(experiment_id, text, expected=state[seen])
+        record().notes.set(experiment_id, text, expected=state[seen])
     except Conflict:
         del state[field]
         return
@@ -101,7 +101,7 @@ def _text(title: str, text: str, label: str, key: str, detail: ExperimentDetail,
 def _settle(detail: ExperimentDetail, text: str, refused: RefusedNotes) -> None:
     experiment_id = detail.summary.id
     try:
-        record().settle_notes(experiment_id, text, expected=detail.notes, last=refused.last)
+        record().notes.settle(experiment_id, text, expected=detail.notes, last=refused.last)
     except Conflict:
         return  # a third text came; this one is shown beside it
     except UserError as error:
@@ -114,12 +114,12 @@ def _settle(detail: ExperimentDetail, text: str, refused: RefusedNotes) -> None:
 def _save_tags(experiment_id: str) -> None:
     state, field, seen = st.session_state, f"tags-{experiment_id}", f"tags-seen-{experiment_id}"
     if field in state and seen in state and state[field] != state[seen]:
-        record().set_tags(experiment_id, state[field], expected=state[seen])
+        record().notes.set_tags(experiment_id, state[field], expected=state[seen])
 
 
 def _tags(detail: ExperimentDetail) -> None:
     """Always those of the record: what another window added comes in, what it took away goes."""
     experiment_id, stored = detail.summary.id, list(detail.summary.tags)
     st.session_state[f"tags-{experiment_id}"] = st.session_state[f"tags-seen-{experiment_id}"] = stored
-    known = sorted({*stored, *record().tags()})
+    known = sorted({*stored, *record().experiments.tags()})
     st.multiselect("Tags", known, key=f"tags-{experiment_id}", accept_new_options=True)

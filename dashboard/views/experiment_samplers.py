@@ -17,7 +17,7 @@ from dashboard.markup import progress, section
 from dashboard.record import record
 from dashboard.words import DASH, decimals, duration
 from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
-from focus_store.jobs import UNDER_WAY
+from focus_store.record.jobs import UNDER_WAY
 
 QUANTITIES = {"Mean *P*(*k*)": MEAN, "Scatter of *P*(*k*)": SCATTER}
 WHAT = (
@@ -29,13 +29,13 @@ WHAT = (
 
 def samplers(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    digest = record().benchmark_result(experiment_id)
+    digest = record().benchmarks.newest(experiment_id)
     found = queries.benchmark(digest) if digest else None
     st.html(section("Samplers", _note(detail, found)))
     if not detail.checkpoints:
         st.html('<p class="focus-note">The first epoch writes a checkpoint; its samplers can then be compared.</p>')
         return
-    _job(detail, record().benchmark_job(experiment_id), found)
+    _job(detail, record().benchmarks.job(experiment_id), found)
     if found is not None and found["cases"]:
         _result(found)
 
@@ -70,13 +70,13 @@ def _job(detail: ExperimentDetail, job: JobRow | None, found: Mapping[str, Any] 
         st.html(f'<p class="focus-note">{WHAT}</p>')
     complete = found is not None and len(found["cases"]) == found["cases_in_all"]
     label = "Benchmark samplers again" if complete else "Benchmark samplers"
-    start = partial(record().request_benchmark, experiment_id)
+    start = partial(record().benchmarks.request, experiment_id)
     draw([Act("samplers-start", label, Kind.START, start, icon="speed")])
 
 
 def _cancel(job: JobRow) -> Act:
     return Act(
-        "samplers-cancel", "Cancel", Kind.UNDO, partial(record().cancel_job, job.id), icon="stop",
+        "samplers-cancel", "Cancel", Kind.UNDO, partial(record().jobs.cancel, job.id), icon="stop",
         question="Cancel the benchmark of samplers, which you started seconds ago?",
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ def tabs(experiment_id: str, live: bool) -> None:
         st.fragment(while_there(_checkpoints), run_every=5.0)(experiment_id)
     detail = queries.experiment(experiment_id)
     with configuration:
-        st.code(record().configuration_file(experiment_id), language="yaml", height=430)
+        st.code(record().experiments.configuration_file(experiment_id), language="yaml", height=430)
     with environment:
         _environment(detail)
     with notes_tab:

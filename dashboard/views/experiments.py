@@ -70,7 +70,7 @@ def _simulations() -> None:
     for job in queries.active_simulations():
         done = job.done / job.total if job.total else 0.0
         st.html(f'<div data-testid="simulation">{job_words(job)}</div>' + progress(done, f"Simulating {job.title}"))
-    failed = [job for job in record().jobs()[:1] if job.status is JobStatus.FAILED]
+    failed = [job for job in record().jobs.every()[:1] if job.status is JobStatus.FAILED]
     for job in failed:
         st.error(f"{plain(job.title)} failed: {sentence(job.message or 'the log says why')}", icon=":material/error:")
 

@@ -53,8 +53,8 @@ def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:
     resting = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
     moving = [row for row in chosen if row.status in STOPPABLE and not archived]
     ids = [row.id for row in moving]
-    restore = partial(_ask, [row.id for row in chosen], record().restore, "Back in the list")
-    archive = partial(_ask, list(resting), record().archive, "Archived")
+    restore = partial(_ask, [row.id for row in chosen], record().experiments.restore, "Back in the list")
+    archive = partial(_ask, list(resting), record().experiments.archive, "Archived")
     put_away = (
         Act("restore", "Restore", Kind.OTHER, restore, icon="unarchive", possible=bool(chosen), width=SLOT_WIDTH)
         if archived
@@ -84,7 +84,9 @@ def _ask(ids: Sequence[str], ask: Callable[[str], None], done: str) -> None:
 
 def _tag(ids: Sequence[str]) -> None:
     with st.popover("Tag", icon=":material/label:", disabled=not ids):
-        st.multiselect("Tags", record().tags(), key="tags-to-add", accept_new_options=True, placeholder="New or known")
+        st.multiselect(
+            "Tags", record().experiments.tags(), key="tags-to-add", accept_new_options=True, placeholder="New or known"
+        )
         st.button("Add to the marked ones", key="add-tags", on_click=_add_tags, args=(ids,), disabled=not ids)
 
 

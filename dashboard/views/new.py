@@ -23,7 +23,7 @@ from dashboard.views.new_notices import costs, identical, notices
 from dashboard.views.new_origin import Origin, start_from
 from focus_core.config import flatten, parse_config
 from focus_core.errors import UserError
-from focus_store.transitions import Conflict
+from focus_store.database.transitions import Conflict
 
 _CHANGED_ELSEWHERE = "new-draft-changed"
 
@@ -83,7 +83,7 @@ def _beginning(origin: Origin, before: Sheet | None) -> Sheet:
     """What the origin has. `lost` where the address speaks of changes: they were kept for a while."""
     draft = before.draft if before else None
     token = st.query_params.get(EDIT)
-    lost = token is not None and token not in (before.tokens if before else ()) and record().unfinished(token) is None
+    lost = token is not None and token not in (before.tokens if before else ()) and record().forms.get(token) is None
     return Sheet(_begun(origin, draft), lost=lost)
 
 
@@ -184,7 +184,7 @@ def _leave_for(made: str, origin: Origin, sheet: Sheet) -> None:
     hold(None)
     st.session_state.pop(_CHANGED_ELSEWHERE, None)
     if origin.draft is not None and sheet.kept is not None:
-        record().forget_unfinished(sheet.kept.token)
+        record().forms.forget(sheet.kept.token)
     note_start()
     follow("experiment", id=made)
 
@@ -212,7 +212,7 @@ def _told(origin: Origin, sheet: Sheet) -> None:
             f"What was unfinished at this address is not kept any more; this is the {origin.whose} as it is.",
             icon=":material/history:",
         )
-    if sheet.parted_from is not None and record().unfinished(sheet.parted_from) is not None:
+    if sheet.parted_from is not None and record().forms.get(sheet.parted_from) is not None:
         theirs = urlencode(origin.query | {EDIT: sheet.parted_from})
         st.warning(
             f"Another tab changed the same settings meanwhile. Nothing is lost: yours go on here, and "

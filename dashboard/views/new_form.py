@@ -47,7 +47,7 @@ def name_and_tags(draft: Draft, name: DeltaGenerator, tags: DeltaGenerator) -> s
     with name:
         st.text_input("Name", key=widget_key(draft, NAME))
         given_back = _refusal(draft, NAME)
-    options = sorted({*record().tags(), *draft.tags})
+    options = sorted({*record().experiments.tags(), *draft.tags})
     tags.multiselect("Tags", options, key=widget_key(draft, TAGS), accept_new_options=True, placeholder="None")
     return given_back
 

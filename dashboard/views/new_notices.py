@@ -25,7 +25,7 @@ from focus_store.settings import QUICK, Settings
 
 def costs(config: ExperimentConfig, origin: Origin) -> None:
     try:
-        seen = outlook(config, dataset_of(config, queries.datasets()), record().speeds(), _reference())
+        seen = outlook(config, dataset_of(config, queries.datasets()), record().experiments.speeds(), _reference())
     except UserError as error:
         show_user_error(error)
         return
@@ -44,7 +44,7 @@ def _reference() -> Reference | None:
 
 def identical(config: ExperimentConfig, but: str | None) -> None:
     """Another experiment that learns the very same thing: one with results rather than one that only waits."""
-    rows = [row for row in record().identical(config.digest()) if row.id != but]
+    rows = [row for row in record().experiments.identical(config.digest()) if row.id != but]
     twins = sorted(rows, key=lambda row: (row.best_val_loss is None, row.status.value))
     if not twins:
         return

@@ -101,7 +101,7 @@ def _parent() -> Origin | None:
         st.session_state["new-parent"] = asked or next(iter(names))
     parent = st.selectbox("Parent", list(names), format_func=lambda i: names[i], key="new-parent")
     summary = queries.experiment(parent).summary
-    return Origin(summary.recipe, parent, record().configuration_file(parent), summary.parameters)
+    return Origin(summary.recipe, parent, record().experiments.configuration_file(parent), summary.parameters)
 
 
 def _draft(experiment_id: str, beside: DeltaGenerator) -> Origin:
@@ -113,5 +113,5 @@ def _draft(experiment_id: str, beside: DeltaGenerator) -> Origin:
             "make another with changed ones."
         )
     beside.text_input("Draft", row.name, disabled=True, key=f"draft-{row.id}")
-    yaml = record().configuration_file(row.id)
+    yaml = record().experiments.configuration_file(row.id)
     return Origin(row.recipe, detail.parent, yaml, None, row.id, detail.config, row.tags)

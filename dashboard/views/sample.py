@@ -68,6 +68,6 @@ def _show_newest() -> None:
     """Of the model that was just chosen, the newest maps and the controls of them, as its address shows them later."""
     st.query_params.pop("sample", None)
     chosen = st.session_state.model
-    for row in record().samples(chosen, 1):
+    for row in record().samples.latest(chosen, 1):
         st.query_params["sample"] = row.id
         set_controls(row.spec, queries.space(queries.experiment(chosen)))

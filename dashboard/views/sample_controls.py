@@ -275,12 +275,12 @@ def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
     label = f"Sample {n:,} map{'' if n == 1 else 's'}"
     if st.button(label, type="primary", icon=":material/blur_on:", key="draw", width="stretch"):
         try:
-            st.query_params["sample"] = record().request_sample(specification(detail, theta))
+            st.query_params["sample"] = record().samples.request(specification(detail, theta))
         except UserError as error:
             show_user_error(error)
         else:
             st.rerun(scope="app")
-    waiting = [row for row in record().samples(limit=10) if row.status in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    waiting = [row for row in record().samples.latest(limit=10) if row.status in (JobStatus.QUEUED, JobStatus.RUNNING)]
     plural = "requests wait or run" if len(waiting) > 1 else "request waits or runs"
     words = f"{len(waiting)} {plural} already." if waiting else _expected(detail, n)
     st.html(f'<div class="focus-note">{words}</div>')
@@ -288,7 +288,7 @@ def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
 
 def _expected(detail: ExperimentDetail, n: int) -> str:
     """From the newest request of this model: time goes with maps and steps."""
-    done = [row for row in record().samples(detail.summary.id, 10) if row.seconds and row.spec.n]
+    done = [row for row in record().samples.latest(detail.summary.id, 10) if row.seconds and row.spec.n]
     if not done:
         return "An identical request is answered from the record at once."
     last = done[0]
@@ -299,7 +299,7 @@ def _expected(detail: ExperimentDetail, n: int) -> str:
 
 def recall(detail: ExperimentDetail) -> None:
     """Earlier requests of this model; choosing one shows its maps and sets the controls to it."""
-    rows = {row.id: row for row in record().samples(detail.summary.id, 20)}
+    rows = {row.id: row for row in record().samples.latest(detail.summary.id, 20)}
     if not rows:
         return
     st.selectbox(

@@ -45,17 +45,17 @@ def shown_request(detail: ExperimentDetail) -> SampleRow | None:
     asked = st.query_params.get("sample")
     if asked:
         try:
-            row = record().sample(asked)
+            row = record().samples.get(asked)
         except UserError as error:
             show_user_error(error)
         else:
             if row.spec.experiment == detail.summary.id:
                 return row
-    return next(iter(record().samples(detail.summary.id, 1)), None)
+    return next(iter(record().samples.latest(detail.summary.id, 1)), None)
 
 
 def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None:
-    row = record().sample(sample_id)
+    row = record().samples.get(sample_id)
     if was_under_way and row.status not in UNDER_WAY:
         st.rerun()  # stop polling, and let the controls tell the new time
     if row.status in UNDER_WAY:

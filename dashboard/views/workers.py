@@ -17,8 +17,8 @@ from dashboard.views.workers_failures import failures
 from dashboard.views.workers_lanes import address, lanes
 from dashboard.words import age, duration, per_cent, size
 from focus_store.contracts import Life, WorkerRow
-from focus_store.lanes import LANE_WORDS, LaneEntry
 from focus_store.queue import SAMPLE, TRAIN
+from focus_store.record.lanes import LANE_WORDS, LaneEntry
 
 REFRESH_SECONDS = 2.0
 LOOKS = {
@@ -38,8 +38,8 @@ def page() -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _live() -> None:
-    workers = record().every_worker()
-    entries = {lane: record().lane(lane) for lane in (TRAIN, SAMPLE)}
+    workers = record().workers.every()
+    entries = {lane: record().lanes.entries(lane) for lane in (TRAIN, SAMPLE)}
     _cards(workers, [entry for lane in entries.values() for entry in lane if entry.position == 0])
     lanes(entries)
 

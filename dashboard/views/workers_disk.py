@@ -15,7 +15,7 @@ from dashboard.theme import EXPERIMENT_COLOURS, STATUS_LOOK
 from dashboard.views.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question
 from dashboard.words import size
 from focus_core.run_files import Part
-from focus_store.disk import DiskUse
+from focus_store.record.disk import DiskUse
 
 SHOWN = 12
 DISK = "disk"
@@ -24,7 +24,7 @@ DISK = "disk"
 @st.fragment
 def disk() -> None:
     """Not live: it walks the folders, and whoever deletes wants rows that stay where they are."""
-    uses, shared = record().disk_use(), record().shared_use()
+    uses, shared = record().disk.use(), record().disk.shared()
     total, free = _device(record().settings.home)
     st.html(section("Disk", f"{size(free)} free of {size(total)}"))
     parts = [

@@ -11,7 +11,7 @@ from dashboard.markup import section
 from dashboard.record import record
 from dashboard.state import experiment_link
 from dashboard.words import date_and_time
-from focus_store.lanes import Failure
+from focus_store.record.lanes import Failure
 
 REFRESH_SECONDS = 10.0
 DAYS = 30
@@ -19,7 +19,7 @@ DAYS = 30
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def failures() -> None:
-    causes = by_cause(record().failures(DAYS))
+    causes = by_cause(record().lanes.failures(DAYS))
     st.html(section(f"Failures by cause, {DAYS} days", "the newest of each"))
     if not causes:
         st.html('<p class="focus-note" data-testid="failures">Nothing failed.</p>')

@@ -14,8 +14,8 @@ from dashboard.record import record
 from dashboard.state import experiment_link, sample_link
 from dashboard.words import duration
 from focus_store.contracts import DesiredState
-from focus_store.lanes import LaneEntry
 from focus_store.queue import SAMPLE, TRAIN
+from focus_store.record.lanes import LaneEntry
 
 SHOWN = 20
 HEADS = {
@@ -90,8 +90,8 @@ def address(entry: LaneEntry) -> str:
 def _cancel(entry: LaneEntry) -> None:
     """What has begun meanwhile is told to stop, as on its own page."""
     if entry.kind == "experiment":
-        record().request(entry.id, DesiredState.CANCEL)
+        record().experiments.request(entry.id, DesiredState.CANCEL)
     elif entry.kind == "job":
-        record().cancel_job(entry.id)
+        record().jobs.cancel(entry.id)
     else:
-        record().cancel_sample(entry.id)
+        record().samples.cancel(entry.id)

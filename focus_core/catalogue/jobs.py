@@ -76,7 +76,9 @@ class JobKind:
     total: Callable[[Arguments], int] = field(default=lambda arguments: PARTS)
     progress: Callable[[Path, int], tuple[int, int] | None] = read_progress
     makes_dataset: bool = False  # experiments may wait for the dataset of its name
-    admit: str = "focus_store.jobs:admit"  # looks into the record: what it refuses, and the job that answers already
+    admit: str = (
+        "focus_store.record.jobs:admit"  # looks into the record: what it refuses, and the job that answers already
+    )
     work: str = "worker.jobs.work:JobWork"  # where it works, and what its success writes
 
 

@@ -164,13 +164,13 @@ VISITS = {
 @pytest.fixture(scope="module")
 def full(prepared: ServedDashboard) -> ServedDashboard:
     """With something to choose on every page: a benchmark, a second dataset, an archived run, two parts of the disk."""
-    record, small = prepared.laboratory.repository, prepared.laboratory
-    file = record.artifact_folder.put(json.dumps(found()).encode(), ".json")
-    record.note_benchmark(small.finished, file, "train-1")
+    record, small = prepared.laboratory.record, prepared.laboratory
+    file = record.artifacts.put(json.dumps(found()).encode(), ".json")
+    record.benchmarks.note(small.finished, file, "train-1")
     register_quick(record, "another")
-    record.archive(small.failed)
+    record.experiments.archive(small.failed)
     for i in range(10):
-        record.create_experiment(configuration(f"Draft {i}", seed=10 + i), draft=True)
+        record.experiments.create(configuration(f"Draft {i}", seed=10 + i), draft=True)
     return prepared
 
 

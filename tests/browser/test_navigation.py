@@ -153,8 +153,8 @@ def width(request: pytest.FixtureRequest) -> int:
 def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
     start: str, width: int, page: Page, prepared: ServedDashboard
 ) -> None:
-    record = prepared.laboratory.repository
-    draft = record.create_experiment(configuration(f"Clicked {width}", seed=width), draft=True)
+    record = prepared.laboratory.record
+    draft = record.experiments.create(configuration(f"Clicked {width}", seed=width), draft=True)
     page.set_viewport_size({"width": width, "height": 1000})
     where = f"experiment?id={draft}" if start == "draft" else f"new?parent={prepared.laboratory.failed}"
     page.goto(f"{prepared.address}/{where}")
@@ -170,4 +170,4 @@ def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
     for _ in range(3):
         page.mouse.click(*at)
         page.wait_for_timeout(400)  # as a person's second click comes: there is nothing to await when nothing happens
-    assert record.experiment(queued).summary.status is Status.QUEUED
+    assert record.experiments.get(queued).summary.status is Status.QUEUED

@@ -23,8 +23,7 @@ from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
 from waiting import await_condition
 
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
@@ -91,7 +90,7 @@ def see_maps(page: Page) -> None:
     await_condition(lambda: maps.evaluate(loaded) == 16, "sixteen maps on the page")
 
 
-def record_of(laboratory: Laboratory) -> Repository:
+def record_of(laboratory: Laboratory) -> Record:
     """The laboratory's own record; its lock names the database that `stack` started."""
     lock = json.loads((laboratory.home / "laboratory.lock").read_text())
     where = {"FOCUS_HOME": str(laboratory.home), "FOCUS_DATABASE_URL": lock.get("database_url", "")}
@@ -99,7 +98,7 @@ def record_of(laboratory: Laboratory) -> Repository:
 
 
 def quickstart_id(laboratory: Laboratory) -> str:
-    return next(row.id for row in record_of(laboratory).list_experiments() if row.recipe == "quickstart")
+    return next(row.id for row in record_of(laboratory).experiments.find() if row.recipe == "quickstart")
 
 
 def test_an_empty_laboratory_simulates_the_quick_suite_and_shows_how_far_it_is(
@@ -190,7 +189,7 @@ def test_stop_ends_the_quickstart_with_a_checkpoint(page: Page, laboratory: Labo
     page.locator(".st-key-stop button").click()
     await_status(page, "stopped")
     expect(page.locator(".st-key-resume button")).to_be_visible()
-    assert {c.role for c in record_of(laboratory).experiment(quickstart_id(laboratory)).checkpoints} >= {"last"}
+    assert {c.role for c in record_of(laboratory).experiments.get(quickstart_id(laboratory)).checkpoints} >= {"last"}
 
 
 def choose_recipe(page: Page, laboratory: Laboratory, name: str) -> None:
@@ -250,7 +249,7 @@ def test_its_maps_and_spectra_appear_and_it_can_be_stopped_and_resumed_to_its_en
         page.locator(".st-key-resume button").click()
         await_status(page, "running", "done")
     await_status(page, "done")
-    assert record_of(laboratory).experiment(visit["experiment"]).summary.epoch == 3
+    assert record_of(laboratory).experiments.get(visit["experiment"]).summary.epoch == 3
 
 
 def test_a_universe_is_sampled_at_chosen_parameters_and_downloaded(

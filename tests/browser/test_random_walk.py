@@ -39,6 +39,6 @@ def test_what_is_pressed_on_a_page_that_is_being_left_is_left_out_and_the_next_p
 
 
 def test_whatever_a_reader_presses_in_whatever_order_the_page_is_alive(page: Page, prepared: ServedDashboard) -> None:
-    record = prepared.laboratory.repository
-    walk = RandomWalk(page, prepared.address, lambda: [row.id for row in record.list_experiments()], SEED)
+    record = prepared.laboratory.record
+    walk = RandomWalk(page, prepared.address, lambda: [row.id for row in record.experiments.find()], SEED)
     walk.walk(SECONDS)

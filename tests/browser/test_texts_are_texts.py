@@ -29,11 +29,11 @@ MARKUP = (
 @pytest.fixture(scope="module")
 def named(prepared: ServedDashboard) -> str:
     """An experiment whose name, tag and failure are markup in every language of the page."""
-    repository, config = prepared.laboratory.repository, configuration("plain", seed=77)
+    record, config = prepared.laboratory.record, configuration("plain", seed=77)
     config = config.model_copy(update={"experiment": config.experiment.model_copy(update={"name": NAME})})
-    experiment = repository.create_experiment(config, tags=["<i>_tag_</i>"])
-    write_run(repository, experiment)
-    move(repository, experiment, Status.FAILED, NAME.replace("`", ""))
+    experiment = record.experiments.create(config, tags=["<i>_tag_</i>"])
+    write_run(record, experiment)
+    move(record, experiment, Status.FAILED, NAME.replace("`", ""))
     return experiment
 
 

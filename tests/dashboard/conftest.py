@@ -9,7 +9,7 @@ import pytest
 from prepared_record import SmallLaboratory, add_second, add_stranger, fill, write_recipes
 
 from dashboard.record import record
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
@@ -24,11 +24,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def empty_record(home: Path) -> Iterator[Repository]:
+def empty_record(home: Path) -> Iterator[Record]:
     migrate(Settings.from_environment().database_url)
-    repository = record()
-    yield repository
-    repository.close()
+    opened = record()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -40,17 +40,17 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def small_laboratory(empty_record: Repository, tasks: Path) -> SmallLaboratory:
+def small_laboratory(empty_record: Record, tasks: Path) -> SmallLaboratory:
     return fill(empty_record)
 
 
 @pytest.fixture
 def pair(small_laboratory: SmallLaboratory) -> tuple[str, str]:
     """The finished run, P(k) 10 % too high, and one beside it with larger batches, 30 % too high."""
-    return small_laboratory.finished, add_second(small_laboratory.repository)
+    return small_laboratory.finished, add_second(small_laboratory.record)
 
 
 @pytest.fixture
 def other_data(small_laboratory: SmallLaboratory) -> str:
     """A run whose dataset has another name and twice the power in every simulation."""
-    return add_stranger(small_laboratory.repository)
+    return add_stranger(small_laboratory.record)

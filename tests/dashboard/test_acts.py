@@ -50,7 +50,7 @@ def test_an_act_that_undoes_asks_within_seconds_of_another_one(
 
 
 def test_the_acts_of_an_experiment_keep_their_places_whatever_its_state(small_laboratory: Any) -> None:
-    repository = small_laboratory.repository
+    record = small_laboratory.record
     assert head(open_experiment(small_laboratory.draft)) == [
         ("clone", True), ("pause", False), ("stop", False), ("queue", True),
     ]  # fmt: skip
@@ -60,21 +60,21 @@ def test_the_acts_of_an_experiment_keep_their_places_whatever_its_state(small_la
         (Status.PAUSED, False),
         (Status.FAILED, False),
     ):
-        move(repository, small_laboratory.queued, status)
+        move(record, small_laboratory.queued, status)
         assert head(open_experiment(small_laboratory.queued)) == [
             ("clone", True), ("pause", moving), ("stop", moving), ("resume", not moving),
         ], status  # fmt: skip
 
 
 def test_a_stop_at_once_after_a_start_asks_and_stops_when_it_is_meant(small_laboratory: Any) -> None:
-    repository, draft = small_laboratory.repository, small_laboratory.draft
+    record, draft = small_laboratory.record, small_laboratory.draft
     app = open_experiment(draft)
     app.button(key="queue").click().run()
     app.button(key="stop").click().run()
-    assert repository.experiment(draft).summary.status is Status.QUEUED
+    assert record.experiments.get(draft).summary.status is Status.QUEUED
     app.button(key="act-keep").click().run()
-    assert repository.experiment(draft).summary.status is Status.QUEUED
+    assert record.experiments.get(draft).summary.status is Status.QUEUED
     assert not [button for button in app.button if button.key == "act-sure"]
     app.button(key="stop").click().run()
     app.button(key="act-sure").click().run()
-    assert repository.experiment(draft).summary.status is Status.CANCELLED
+    assert record.experiments.get(draft).summary.status is Status.CANCELLED

@@ -72,10 +72,10 @@ def test_runs_of_different_data_keep_their_own_truth_and_it_is_said(pair: tuple[
 def test_runs_that_are_validated_on_other_simulations_have_no_best_and_it_is_said(
     pair: tuple[str, str], small_laboratory: Any
 ) -> None:
-    repository = small_laboratory.repository
+    record = small_laboratory.record
     text = "experiment: {name: Other split}\ndata: {dataset: quick, train_split: 0.75, split_seed: 4}\n"
-    other = repository.create_experiment(parse_config(text))
-    write_run(repository, other, excess=1.05, validation=(0, 1, 2))
+    other = record.experiments.create(parse_config(text))
+    write_run(record, other, excess=1.05, validation=(0, 1, 2))
     app = open_page("compare", ids=f"{pair[0]},{other}")
     assert "keep other simulations for validation" in html(app)
     assert "none of them is the best" in html(app)
@@ -148,25 +148,25 @@ def test_marked_experiments_can_be_stopped_tagged_and_archived(pair: tuple[str, 
     assert not app.button(key="clone").disabled
     assert app.button(key="archive").disabled  # it waits for a worker
     app.button(key="stop").click().run()
-    assert small_laboratory.repository.experiment(small_laboratory.queued).summary.status is Status.CANCELLED
+    assert small_laboratory.record.experiments.get(small_laboratory.queued).summary.status is Status.CANCELLED
     mark(app, [queued, 0])
     assert not app.button(key="compare").disabled
     app.multiselect(key="tags-to-add").set_value(["baseline"])
     app.button(key="add-tags").click().run()
-    second = small_laboratory.repository.experiment(pair[1]).summary
+    second = small_laboratory.record.experiments.get(pair[1]).summary
     assert second.tags == ("baseline", "larger")  # beside those that it had
     app.button(key="archive").click().run()
     assert len(app.dataframe[0].value) == len(names) - 2
 
 
 def test_archived_experiments_are_listed_apart_and_come_back(pair: tuple[str, str], small_laboratory: Any) -> None:
-    repository = small_laboratory.repository
-    repository.archive(pair[0])
+    record = small_laboratory.record
+    record.experiments.archive(pair[0])
     app = open_page("experiments", status="Archived")
     assert len(app.dataframe[0].value) == 1
     mark(app, [0])
     app.button(key="restore").click().run()
-    assert pair[0] in {row.id for row in repository.list_experiments()}
+    assert pair[0] in {row.id for row in record.experiments.find()}
 
 
 def test_a_clone_shows_what_differs_from_its_parent_and_what_already_ran(pair: tuple[str, str]) -> None:

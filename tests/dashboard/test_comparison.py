@@ -178,7 +178,7 @@ def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
     from dashboard.comparison_files import losses_csv
     from dashboard.record import record
 
-    runs = [Compared(i, record().experiment(one)) for i, one in enumerate(pair)]
+    runs = [Compared(i, record().experiments.get(one)) for i, one in enumerate(pair)]
     rows = rows_of(losses_csv(record(), runs))
     mine = [row for row in rows if row["experiment"] == pair[0]]
     assert [row["curve"] for row in mine].count("step") == 12
@@ -193,7 +193,7 @@ def test_the_file_of_costs_has_a_line_an_experiment_in_plain_numbers(pair: tuple
     from dashboard.measures import measures
     from dashboard.record import record
 
-    runs = [Compared(i, record().experiment(one)) for i, one in enumerate(pair)]
+    runs = [Compared(i, record().experiments.get(one)) for i, one in enumerate(pair)]
     rows = rows_of(cost_csv(runs, [row for row in measures(runs, 0) if row.plain in ("Parameters", "Peak memory")]))
     assert [row["experiment"] for row in rows] == list(pair)
     assert [float(row["Peak memory [B]"]) for row in rows] == [run.detail.peak_memory_bytes for run in runs]

@@ -20,8 +20,9 @@ from dashboard.timing import experiment_seconds_left
 from dashboard.views.experiments import list_row
 from focus_core.config import validate_config
 from focus_store.contracts import JobStatus, WorkerRow
-from focus_store.repository import Repository
-from focus_store.tables import Experiment
+from focus_store.database.tables import Experiment
+from focus_store.record.notes import Notes
+from focus_store.record.record import Record
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = APP.parent / "views"
@@ -103,7 +104,7 @@ def test_the_epoch_slider_changes_the_maps(small_laboratory: Any) -> None:
 
 def test_the_epoch_of_the_address_holds_after_another_experiment_was_open(small_laboratory: Any) -> None:
     app = open_page("experiment", id=small_laboratory.finished)
-    app.query_params["id"], app.query_params["epoch"] = add_second(small_laboratory.repository), "2"
+    app.query_params["id"], app.query_params["epoch"] = add_second(small_laboratory.record), "2"
     assert 'data-epoch="2"' in html(app.run())
 
 
@@ -123,27 +124,27 @@ def test_stop_and_resume_write_the_wish_and_show_it(small_laboratory: Any) -> No
 
 def test_bar_words_list_and_time_left_tell_one_progress(small_laboratory: Any) -> None:
     """Two of three epochs are complete and half of the third: 10 of 12 steps, an epoch takes 2 s."""
-    repository, run = small_laboratory.repository, small_laboratory.finished
-    with repository.writing() as session:
+    record, run = small_laboratory.record, small_laboratory.finished
+    with record.database.writing() as session:
         values = {"status": "running", "epoch": 2, "step": 10, "change": Experiment.change + 1}
         session.execute(update(Experiment).where(Experiment.id == run).values(**values))
     page = html(open_page("experiment", id=run))
     assert 'aria-label="Progress of the training" aria-valuemin="0" aria-valuemax="100" aria-valuenow="83"' in page
     assert ">83 %</dd>" in page
-    (row,) = (row for row in repository.list_experiments() if row.id == run)
+    (row,) = (row for row in record.experiments.find() if row.id == run)
     assert list_row(row, row.name)["progress"] == pytest.approx(10 / 12)
     assert experiment_seconds_left(row) == pytest.approx(1.0)
 
 
-def test_a_run_whose_suite_was_cancelled_says_so_and_offers_to_simulate_again(empty_record: Repository) -> None:
-    job = empty_record.request_simulation({"name": "quick"})
-    run = empty_record.create_experiment(validate_config({"data": {"dataset": "quick"}}), after_job=job)
-    empty_record.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
-    empty_record.cancel_job(job)
+def test_a_run_whose_suite_was_cancelled_says_so_and_offers_to_simulate_again(empty_record: Record) -> None:
+    job = empty_record.jobs.request_simulation({"name": "quick"})
+    run = empty_record.experiments.create(validate_config({"data": {"dataset": "quick"}}), after_job=job)
+    empty_record.workers.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
+    empty_record.jobs.cancel(job)
     app = open_page("experiment", id=run)
     assert "waits for the dataset quick, whose simulation was cancelled" in app.warning[0].value
     app.button(key="again").click().run()
-    assert empty_record.job(job).status is JobStatus.QUEUED
+    assert empty_record.jobs.get(job).status is JobStatus.QUEUED
     assert not app.warning
 
 
@@ -156,27 +157,27 @@ def test_an_unknown_experiment_is_a_sentence(small_laboratory: Any) -> None:
 def test_notes_are_saved(small_laboratory: Any) -> None:
     app = open_page("experiment", id=small_laboratory.finished)
     app.text_area[0].set_value("the first good one").run()
-    assert small_laboratory.repository.experiment(small_laboratory.finished).notes == "the first good one"
+    assert small_laboratory.record.experiments.get(small_laboratory.finished).notes == "the first good one"
 
 
 def test_notes_and_tags_whose_first_saving_was_cut_off_are_saved_by_the_next_run(
     small_laboratory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A click right after the edit stops the script that was about to save; it runs anew, with the same fields."""
-    repository, experiment = small_laboratory.repository, small_laboratory.finished
+    record, experiment = small_laboratory.record, small_laboratory.finished
     app = open_page("experiment", id=experiment)
     with monkeypatch.context() as patched:
-        for name in ("set_notes", "set_tags"):
-            patched.setattr(Repository, name, _stopped)
+        for name in ("set", "set_tags"):
+            patched.setattr(Notes, name, _stopped)
         app.text_area[0].set_value("nearly lost")
         app.multiselect(key=f"tags-{experiment}").set_value(["kept"])
         app.run()
     app.run()
-    detail = repository.experiment(experiment)
+    detail = record.experiments.get(experiment)
     assert (detail.notes, list(detail.summary.tags)) == ("nearly lost", ["kept"])
-    repository.set_notes(experiment, "by another window", expected="nearly lost")
+    record.notes.set(experiment, "by another window", expected="nearly lost")
     app.run()
-    assert repository.experiment(experiment).notes == "by another window"
+    assert record.experiments.get(experiment).notes == "by another window"
 
 
 def _stopped(*_: object, **__: object) -> None:
@@ -247,11 +248,11 @@ def test_an_identical_configuration_is_pointed_out(small_laboratory: Any) -> Non
 @pytest.mark.parametrize("button", ["queue", "draft"])
 def test_settings_that_nobody_has_seen_yet_are_not_queued(small_laboratory: Any, button: str) -> None:
     app = open_page("new", parent=small_laboratory.finished)
-    before = len(small_laboratory.repository.list_experiments())
+    before = len(small_laboratory.record.experiments.find())
     del app.session_state["new-sheet"]  # as in a new session, which knows nothing of what stands on the page
     app.button(key=button).click().run()
     assert any("nothing was queued" in warning.value for warning in app.warning)
-    assert len(small_laboratory.repository.list_experiments()) == before
+    assert len(small_laboratory.record.experiments.find()) == before
 
 
 def test_what_the_page_shows_is_queued_although_the_script_was_stopped_before_it_took_that_in(
@@ -262,17 +263,17 @@ def test_what_the_page_shows_is_queued_although_the_script_was_stopped_before_it
     area = standing(app.text_area, "yaml-text")
     app.session_state[area.key] = area.value.replace("base_channels: 64", "base_channels: 8")
     app.button(key="draft").click().run()
-    newest = small_laboratory.repository.list_experiments()[0]
-    assert small_laboratory.repository.experiment(newest.id).config["model"]["base_channels"] == 8
+    newest = small_laboratory.record.experiments.find()[0]
+    assert small_laboratory.record.experiments.get(newest.id).config["model"]["base_channels"] == 8
 
 
 def test_saving_a_draft_writes_it_down_with_its_parent(small_laboratory: Any) -> None:
     app = open_page("new", parent=small_laboratory.finished)
     app.button(key="draft").click().run()
-    newest = small_laboratory.repository.list_experiments()[0]
+    newest = small_laboratory.record.experiments.find()[0]
     assert newest.name == "Finished one, copy"
     assert newest.status == "draft"
-    assert small_laboratory.repository.experiment(newest.id).parent == small_laboratory.finished
+    assert small_laboratory.record.experiments.get(newest.id).parent == small_laboratory.finished
 
 
 def test_the_sample_page_shows_the_maps_and_spectrum_of_a_request(small_laboratory: Any) -> None:
@@ -346,7 +347,7 @@ class TestAddressesThatNameNothing:
 
     @pytest.mark.parametrize(("page", "key", "box"), [("sample", "model", "model"), ("new", "parent", "new-parent")])
     def test_an_archived_one_is_taken_and_no_other(self, small_laboratory: Any, page: str, key: str, box: str) -> None:
-        small_laboratory.repository.archive(small_laboratory.finished)
+        small_laboratory.record.experiments.archive(small_laboratory.finished)
         app = open_page(page, **{key: small_laboratory.finished})
         assert not app.exception
         assert app.selectbox(key=box).value == small_laboratory.finished
@@ -379,7 +380,7 @@ def test_without_a_setting_the_quick_suite_is_the_one_of_the_readme(
     for name in ("FOCUS_QUICK_SIMULATIONS", "FOCUS_QUICK_GRID"):
         monkeypatch.delenv(name, raising=False)
     open_page("datasets").button(key="simulate-quick").click().run()
-    (job,) = empty_record.jobs()
+    (job,) = empty_record.jobs.every()
     asked = {name: job.arguments[name] for name in ("name", "simulations", "grid", "box", "seed")}
     assert asked == {"name": "quick", "simulations": simulations, "grid": grid, "box": float(grid), "seed": 0}
 
@@ -393,7 +394,7 @@ def test_the_quick_suite_has_the_size_that_the_laboratory_was_given(
     app = open_page("datasets")
     assert "12 particle-mesh simulations of 32³ particles with 144 maps" in html(app)
     app.button(key="simulate-quick").click().run()
-    (job,) = empty_record.jobs()
+    (job,) = empty_record.jobs.every()
     assert {name: job.arguments[name] for name in ("name", "simulations", "grid", "box", "seed")} == {
         "name": "quick", "simulations": 12, "grid": 32, "box": 32.0, "seed": 0,
     }  # fmt: skip

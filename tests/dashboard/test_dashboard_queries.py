@@ -28,8 +28,8 @@ from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile
 from focus_core.parameters import CAMELS_LH6, WCDM6
 from focus_store.contracts import JobStatus, Speed
-from focus_store.experiments import model_digest
 from focus_store.recipes import recipe, recipes
+from focus_store.record.experiments import model_digest
 
 
 def fetch(path: str, query: str = "") -> tuple[int, dict[str, str], bytes]:
@@ -57,14 +57,14 @@ def fetch(path: str, query: str = "") -> tuple[int, dict[str, str], bytes]:
 
 def test_a_change_of_the_record_is_seen_at_the_next_read(small_laboratory: Any) -> None:
     assert queries.experiment(small_laboratory.finished).notes == ""
-    small_laboratory.repository.set_notes(small_laboratory.finished, "seen")
+    small_laboratory.record.notes.set(small_laboratory.finished, "seen")
     assert queries.experiment(small_laboratory.finished).notes == "seen"
 
 
 def test_a_list_is_whole_however_many_there_are(empty_record: Any) -> None:
     config = parse_config("experiment: {name: one of many}\ndata: {dataset: quick}\n")
     for _ in range(510):
-        empty_record.create_experiment(config, draft=True)
+        empty_record.experiments.create(config, draft=True)
     assert len(queries.summaries(None, None, None, None)) == 510
 
 
@@ -103,7 +103,7 @@ def test_corner_to_corner_is_a_distance_of_one(small_laboratory: Any) -> None:
 
 
 def test_a_batch_is_held_against_the_nearest_simulations(small_laboratory: Any) -> None:
-    row = small_laboratory.repository.sample(small_laboratory.sample)
+    row = small_laboratory.record.samples.get(small_laboratory.sample)
     truth = queries.truth(queries.experiment(small_laboratory.finished))
     seen = sample_spectra(row.k, row.power, truth, [0, 1, 2])
     assert seen is not None
@@ -113,7 +113,7 @@ def test_a_batch_is_held_against_the_nearest_simulations(small_laboratory: Any) 
 
 
 def test_the_csv_of_a_batch_has_the_columns_of_focus_spectrum(small_laboratory: Any) -> None:
-    row = small_laboratory.repository.sample(small_laboratory.sample)
+    row = small_laboratory.record.samples.get(small_laboratory.sample)
     lines = power_csv(row).splitlines()
     assert lines[0] == "map,k,power,n_modes,error"
     assert len(lines) == 1 + 4 * 8
@@ -128,7 +128,7 @@ def test_images_are_served_by_hash_for_ever(small_laboratory: Any) -> None:
     assert status == 200
     assert headers["content-type"] == "image/webp"
     assert "immutable" in headers["cache-control"]
-    assert body == small_laboratory.repository.artifact(digest)
+    assert body == small_laboratory.record.artifacts.read(digest)
 
 
 @pytest.mark.parametrize("name", ["0" * 64 + ".webp", "..%2f..%2fetc%2fpasswd.webp", "abc.webp", "0" * 64 + ".db"])
@@ -142,7 +142,7 @@ def test_a_tile_is_not_served_under_another_suffix(small_laboratory: Any) -> Non
 
 
 def test_downloads_carry_a_file_name(small_laboratory: Any) -> None:
-    result = small_laboratory.repository.sample(small_laboratory.sample).result
+    result = small_laboratory.record.samples.get(small_laboratory.sample).result
     _, headers, body = fetch(artifact_url(result, "npz"), "name=maps.npz")
     assert headers["content-disposition"] == 'attachment; filename="maps.npz"'
     assert body[:2] == b"PK"

@@ -17,20 +17,20 @@ def test_a_dataset_that_is_needed_is_not_removed_and_the_page_names_who_needs_it
     app = open_page("datasets", dataset="quick")
     app.button(key="remove-dataset").click().run()
     assert f"is needed by Queued one ({small_laboratory.queued})" in app.warning[-1].value, "it stands at the button"
-    assert small_laboratory.repository.dataset("quick")
+    assert small_laboratory.record.datasets.get("quick")
 
 
 def test_a_dataset_is_removed_after_a_question_and_its_experiments_keep_their_pages(small_laboratory: Any) -> None:
-    repository, path = small_laboratory.repository, small_laboratory.repository.dataset("quick").path
-    move(repository, small_laboratory.queued, Status.CANCELLED)
+    record, path = small_laboratory.record, small_laboratory.record.datasets.get("quick").path
+    move(record, small_laboratory.queued, Status.CANCELLED)
     app = open_page("datasets", dataset="quick")
     app.button(key="remove-dataset").click().run()
     assert any(f"files stay at `{path}`" in warning.value for warning in app.warning), html(app)
-    assert repository.dataset("quick"), "nothing goes before the answer"
+    assert record.datasets.get("quick"), "nothing goes before the answer"
     app.button(key="confirm-remove-dataset").click().run()
     assert not app.exception
     assert f"quick was removed from the record. Its files stay at {path}" in html(app)
-    assert repository.datasets() == []
+    assert record.datasets.every() == []
     for page, query in {
         "experiment": {"id": small_laboratory.finished},
         "sample": {"model": small_laboratory.finished},
@@ -45,8 +45,8 @@ def test_a_dataset_is_removed_after_a_question_and_its_experiments_keep_their_pa
 
 
 def test_a_path_that_is_known_already_is_told_with_the_way_to_its_dataset(small_laboratory: Any, tmp_path: Any) -> None:
-    repository = small_laboratory.repository
-    place = repository.settings.datasets / "quick"
+    record = small_laboratory.record
+    place = record.settings.datasets / "quick"
     about = Description("quick", "Mtot", "(M☉/h)/(Mpc/h)²", 16.0, 0.0, 1, WCDM6)
     write_folder(place, iter(np.ones((4, 16, 16), dtype=np.float32)), 16, theta()[:4], about)
     (tmp_path / "link").symlink_to(place)
@@ -58,4 +58,4 @@ def test_a_path_that_is_known_already_is_told_with_the_way_to_its_dataset(small_
     app.button(key="add-dataset").click().run()
     assert "is the dataset &#x27;quick&#x27; already" in html(app)
     assert 'href="/datasets?dataset=quick"' in html(app)
-    assert not repository.dataset_jobs()
+    assert not record.datasets.jobs()

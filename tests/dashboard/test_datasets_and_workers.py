@@ -26,11 +26,11 @@ from focus_core.data.split import split_simulations
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6
 from focus_store.contracts import DatasetRow, JobRow, JobStatus, Life, Status, life
-from focus_store.lanes import Failure
-from focus_store.repository import Repository
-from focus_store.session import database_now
+from focus_store.database.session import database_now
+from focus_store.database.tables import Worker
+from focus_store.record.lanes import Failure
+from focus_store.record.record import Record
 from focus_store.settings import Settings
-from focus_store.tables import Worker
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 GRID, BOX, SIMULATIONS, EACH = 16, 16.0, 12, 3
@@ -41,13 +41,13 @@ def theta() -> np.ndarray:
     return WCDM6.from_unit(np.random.default_rng(3).uniform(-1, 1, (SIMULATIONS, 6)))
 
 
-def survey_quick(repository: Repository, **changes: Any) -> None:
+def survey_quick(record: Record, **changes: Any) -> None:
     """`quick` as a worker's survey leaves it, with the files that it read."""
-    folder = repository.settings.datasets / "quick"
+    folder = record.settings.datasets / "quick"
     about = Description("quick", "Mtot", "(M☉/h)/(Mpc/h)²", BOX, 0.0, EACH, WCDM6)
     maps = np.ones((SIMULATIONS, EACH, GRID, GRID), dtype=np.float32)
     write_folder(folder, iter(maps), GRID, theta(), about)
-    put = repository.artifact_folder.put
+    put = record.artifacts.put
     arrays, sheet = io.BytesIO(), io.BytesIO()
     power = np.tile(10.0 / K**2, (SIMULATIONS, 1))
     np.savez(
@@ -63,9 +63,9 @@ def survey_quick(repository: Repository, **changes: Any) -> None:
         "minimum": 0.0, "maximum": 4e14, "zero_fraction": 0.0, "arrays": stored.digest,
         "sheets": [[0, picture.digest], [11, picture.digest]],
     }  # fmt: skip
-    row = {name: getattr(repository.dataset("quick"), name) for name in ROW}
+    row = {name: getattr(record.datasets.get("quick"), name) for name in ROW}
     provenance = {"source": "FOCUS particle-mesh simulation", "force_resolution": "1 Mpc/h (one cell)"}
-    repository.register_survey(row | {"provenance": provenance} | changes, survey, [])
+    record.datasets.register_survey(row | {"provenance": provenance} | changes, survey, [])
 
 
 ROW = ("name", "path", "digest", "n_maps", "n_simulations", "grid", "box_size", "unit", "parameter_space")
@@ -200,17 +200,17 @@ class TestDatasetsPage:
         app = open_page("datasets")
         assert not app.exception
         app.button(key="simulate-quick").click().run()
-        (job,) = empty_record.jobs()
+        (job,) = empty_record.jobs.every()
         assert f'data-testid="job-{job.id}" data-status="queued"' in html(app)
         app.button(key=f"cancel-{job.id}").click().run()
-        assert empty_record.job(job.id).status is JobStatus.QUEUED  # so soon after the start it asks
+        assert empty_record.jobs.get(job.id).status is JobStatus.QUEUED  # so soon after the start it asks
         app.button(key="act-sure").click().run()
-        assert empty_record.job(job.id).status is JobStatus.CANCELLED
+        assert empty_record.jobs.get(job.id).status is JobStatus.CANCELLED
         app.button(key=f"resume-{job.id}").click().run()
-        assert empty_record.job(job.id).status is JobStatus.QUEUED
+        assert empty_record.jobs.get(job.id).status is JobStatus.QUEUED
 
     def test_a_measured_dataset_shows_itself_and_who_uses_it(self, small_laboratory: Any) -> None:
-        survey_quick(small_laboratory.repository)
+        survey_quick(small_laboratory.record)
         app = open_page("datasets")
         assert not app.exception
         text = html(app)
@@ -232,23 +232,23 @@ class TestDatasetsPage:
         assert 'alt="Maps of simulation 11 of quick' in html(app)
 
     def test_changed_files_are_said_and_checked_again_on_request(self, small_laboratory: Any) -> None:
-        repository = small_laboratory.repository
-        survey_quick(repository)
-        maps = repository.settings.datasets / "quick" / "maps.npy"
+        record = small_laboratory.record
+        survey_quick(record)
+        maps = record.settings.datasets / "quick" / "maps.npy"
         maps.write_bytes(maps.read_bytes() + b"!")
         app = open_page("datasets")
         assert "Changed since it was checked" in app.warning[0].value
         app.button(key="check-quick").click().run()
-        assert repository.jobs()[0].kind == "add_dataset"
+        assert record.jobs.every()[0].kind == "add_dataset"
 
     def test_runs_on_other_content_of_the_name_are_named(self, small_laboratory: Any) -> None:
-        repository = small_laboratory.repository
-        survey_quick(repository, digest="sha256:" + "e" * 64)
+        record = small_laboratory.record
+        survey_quick(record, digest="sha256:" + "e" * 64)
         from sqlalchemy import update
 
-        from focus_store.tables import Experiment
+        from focus_store.database.tables import Experiment
 
-        with repository.writing() as session:
+        with record.database.writing() as session:
             found = {"dataset": {"digest": "sha256:" + "d" * 64}}
             session.execute(
                 update(Experiment).where(Experiment.id == small_laboratory.finished).values(environment=found)
@@ -262,11 +262,11 @@ class TestDatasetsPage:
         assert "Since Finished one trained, the files of the dataset changed" in compared
 
     def test_pixels_altered_behind_an_unchanged_digest_are_said_beside_resume(self, small_laboratory: Any) -> None:
-        repository = small_laboratory.repository
-        survey_quick(repository)
+        record = small_laboratory.record
+        survey_quick(record)
         page = ("experiment", {"id": small_laboratory.finished})
         assert not open_page(page[0], **page[1]).warning
-        maps = repository.settings.datasets / "quick" / "maps.npy"
+        maps = record.settings.datasets / "quick" / "maps.npy"
         content = bytearray(maps.read_bytes())
         content[-1] ^= 1
         maps.write_bytes(bytes(content))
@@ -280,7 +280,7 @@ class TestDatasetsPage:
         app.button(key="add-dataset").click().run()
         assert 'data-testid="add-error"' in html(app)
         assert "/nowhere/at-all: there is no such file or folder" in html(app)
-        assert small_laboratory.repository.jobs() == []
+        assert small_laboratory.record.jobs.every() == []
 
     def test_a_suite_is_asked_for_with_its_estimate_and_a_taken_name_is_refused(self, small_laboratory: Any) -> None:
         app = open_page("datasets")
@@ -291,7 +291,7 @@ class TestDatasetsPage:
         app.text_input(key="suite-name").set_value("pm-128").run()
         assert 'data-testid="suite-estimate"' in html(app)
         app.button(key="simulate").click().run()
-        (job,) = small_laboratory.repository.jobs()
+        (job,) = small_laboratory.record.jobs.every()
         assert (job.arguments["name"], job.arguments["grid"], job.total) == ("pm-128", 64, 64)
 
 
@@ -310,17 +310,17 @@ class TestWorkersPage:
     def test_what_waits_is_cancelled(self, small_laboratory: Any) -> None:
         app = open_page("workers")
         app.button(key=f"cancel-{small_laboratory.queued}").click().run()
-        assert small_laboratory.repository.experiment(small_laboratory.queued).summary.status is Status.CANCELLED
+        assert small_laboratory.record.experiments.get(small_laboratory.queued).summary.status is Status.CANCELLED
 
     def test_the_bytes_are_said_before_an_experiment_is_deleted(self, small_laboratory: Any) -> None:
         app = open_page("workers")
         app.button(key=f"delete-{small_laboratory.finished}").click().run()
-        freed = small_laboratory.repository.would_free(small_laboratory.finished)
+        freed = small_laboratory.record.disk.would_free(small_laboratory.finished)
         assert "Finished one" in app.warning[-1].value
         assert freed.total > 1000
         app.button(key="confirm-delete-disk").click().run()
         assert "are free again" in html(app)
-        assert not small_laboratory.repository.settings.run_folder(small_laboratory.finished).exists()
+        assert not small_laboratory.record.settings.run_folder(small_laboratory.finished).exists()
 
     def test_without_workers_the_page_says_what_to_start(self, empty_record: Any) -> None:
         app = open_page("workers")
@@ -330,40 +330,40 @@ class TestWorkersPage:
 
     def test_a_worker_without_heartbeats_is_silent_and_then_lost_on_every_page(self, small_laboratory: Any) -> None:
         """Beats are due every 10 s and a lease lasts 45 s, by the database's clock."""
-        repository, run = small_laboratory.repository, small_laboratory.queued
+        record, run = small_laboratory.record, small_laboratory.queued
         assert [life(age, 10.0, 45.0) for age in (12, 16, 44, 46)] == [Life.LIVE, Life.SILENT, Life.SILENT, Life.LOST]
-        last_beat(repository, 2.0)
-        assert 'class="focus-dot"' in state_markup(repository.state())
+        last_beat(record, 2.0)
+        assert 'class="focus-dot"' in state_markup(record.laboratory.state())
         assert html(open_page("workers")).count('data-life="live"') == 2
 
-        last_beat(repository, 16.0)
-        said = state_markup(repository.state())
+        last_beat(record, 16.0)
+        said = state_markup(record.laboratory.state())
         assert 'class="focus-dot off"' in said
         assert re.search(r"2 workers, silent for \d\d s<", said)
         assert len(re.findall(r'data-status="silent for \d\d s"', html(open_page("workers")))) == 2
         for page in (open_page("experiments"), open_page("experiment", id=run)):
             assert any("silent for " in warning.value for warning in page.warning)
 
-        last_beat(repository, 46.0)
-        assert "no worker" in state_markup(repository.state())
+        last_beat(record, 46.0)
+        assert "no worker" in state_markup(record.laboratory.state())
         assert html(open_page("workers")).count('data-life="lost"') == 2
-        assert [entry.reason for entry in repository.lane("train")] == ["no training worker lives"]
+        assert [entry.reason for entry in record.lanes.entries("train")] == ["no training worker lives"]
         for page in (open_page("workers"), open_page("experiments"), open_page("experiment", id=run)):
             assert any("No worker is running" in warning.value for warning in page.warning)
 
     def test_a_run_says_that_its_worker_is_silent(self, small_laboratory: Any) -> None:
-        repository = small_laboratory.repository
-        claim = repository.claim_row("experiment", small_laboratory.queued, "train-1")
-        repository.set_current("train-1", claim.id)
-        last_beat(repository, 2.0)
+        record = small_laboratory.record
+        claim = record.leases.claim_row("experiment", small_laboratory.queued, "train-1")
+        record.workers.set_current("train-1", claim.id)
+        last_beat(record, 2.0)
         assert not open_page("experiment", id=claim.id).warning
-        last_beat(repository, 20.0)
+        last_beat(record, 20.0)
         (warning,) = open_page("experiment", id=claim.id).warning
         assert "on here is silent for " in warning.value
 
 
-def last_beat(repository: Repository, seconds_ago: float) -> None:
+def last_beat(record: Record, seconds_ago: float) -> None:
     """Every worker's last heartbeat is this old by the database's clock."""
-    with repository.writing() as session:
+    with record.database.writing() as session:
         beat = database_now(session) - datetime.timedelta(seconds=seconds_ago)
         session.execute(update(Worker).values(heartbeat_at=beat))

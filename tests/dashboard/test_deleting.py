@@ -19,25 +19,25 @@ class TestOnItsOwnPage:
     def test_whatever_rests_is_deleted_after_a_question_with_its_bytes(
         self, small_laboratory: Any, status: Status, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        repository, one = small_laboratory.repository, small_laboratory.finished
-        move(repository, one, status)
+        record, one = small_laboratory.record, small_laboratory.finished
+        move(record, one, status)
         app = open_page("experiment", id=one)
         app.button(key="delete").click().run()
-        assert f"frees {size(repository.would_free(one).total)}:" in app.warning[-1].value
-        assert repository.experiment(one), "nothing goes before the answer"
+        assert f"frees {size(record.disk.would_free(one).total)}:" in app.warning[-1].value
+        assert record.experiments.get(one), "nothing goes before the answer"
         left: list[str] = []
         monkeypatch.setattr("dashboard.views.experiment.follow", lambda page, **_: left.append(page))
         app.button(key=f"confirm-delete-{one}").click().run()
         assert left == ["experiments"]
         with pytest.raises(UserError, match="Finished one was deleted"):
-            repository.experiment(one)
-        assert not repository.settings.run_folder(one).exists()
+            record.experiments.get(one)
+        assert not record.settings.run_folder(one).exists()
 
     def test_a_draft_is_deleted_too(self, small_laboratory: Any) -> None:
         app = open_page("experiment", id=small_laboratory.draft)
         app.button(key="delete").click().run()
         app.button(key=f"keep-{small_laboratory.draft}").click().run()
-        assert small_laboratory.repository.experiment(small_laboratory.draft), "it was kept on request"
+        assert small_laboratory.record.experiments.get(small_laboratory.draft), "it was kept on request"
         assert not [button for button in app.button if button.key == f"confirm-delete-{small_laboratory.draft}"]
 
     def test_what_waits_or_runs_says_what_to_do_first(self, small_laboratory: Any) -> None:
@@ -48,17 +48,17 @@ class TestOnItsOwnPage:
     def test_one_that_was_started_in_another_window_meanwhile_is_refused_with_the_reason(
         self, small_laboratory: Any
     ) -> None:
-        repository, one = small_laboratory.repository, small_laboratory.failed
+        record, one = small_laboratory.record, small_laboratory.failed
         app = open_page("experiment", id=one)
         app.button(key="delete").click().run()
-        move(repository, one, Status.RUNNING)
+        move(record, one, Status.RUNNING)
         app.button(key=f"confirm-delete-{one}").click().run()
         assert "is running; stop it before it is deleted" in html(app)
-        assert repository.experiment(one)
+        assert record.experiments.get(one)
 
     def test_a_window_that_stood_open_on_it_says_that_it_was_deleted(self, small_laboratory: Any) -> None:
         app = open_page("experiment", id=small_laboratory.draft)
-        small_laboratory.repository.delete_experiment(small_laboratory.draft)
+        small_laboratory.record.disk.delete(small_laboratory.draft)
         app.run()
         assert "A draft was deleted on" in app.error[0].value
 
@@ -67,18 +67,18 @@ class TestInTheList:
     def test_marked_ones_are_deleted_together_with_the_bytes_of_all(
         self, small_laboratory: Any, pair: tuple[str, str]
     ) -> None:
-        repository = small_laboratory.repository
+        record = small_laboratory.record
         app = open_page("experiments")
         app.query_params["marked"] = ",".join([*pair, small_laboratory.queued])
         app.run()
         app.button(key="delete").click().run()
         asked = app.warning[-1].value
-        assert f"frees {size(repository.would_free(*pair).total)}:" in asked
+        assert f"frees {size(record.disk.would_free(*pair).total)}:" in asked
         assert "**Finished one**" in asked
         assert "**Second one**" in asked
         app.button(key="confirm-delete-marked").click().run()
         assert "2 experiments were deleted" in html(app)
-        left = {row.id for row in repository.list_experiments()}
+        left = {row.id for row in record.experiments.find()}
         assert left == {small_laboratory.queued, small_laboratory.failed, small_laboratory.draft}
 
     def test_the_question_goes_when_other_rows_are_marked(self, small_laboratory: Any) -> None:
@@ -94,7 +94,7 @@ class TestInTheList:
 class TestOnTheDiskPage:
     def test_every_experiment_is_reached_however_small(self, small_laboratory: Any) -> None:
         ids = {
-            small_laboratory.repository.create_experiment(configuration(f"Draft {i}", seed=10 + i), draft=True)
+            small_laboratory.record.experiments.create(configuration(f"Draft {i}", seed=10 + i), draft=True)
             for i in range(30)
         }
         app = open_page("workers")

@@ -44,7 +44,7 @@ def test_data_with_parameters_of_their_own_are_described_and_asked_for(
     app.text_area(key="describe-ranges").set_value("my_feedback = 0.25:4:log")
     app.button(key="describe-dataset").click().run()
     assert not app.exception
-    folder = small_laboratory.repository.settings.datasets / "mine"
+    folder = small_laboratory.record.settings.datasets / "mine"
     data = open_folder(folder)
     assert (data.field, data.box_size, data.slab_depth, data.space.names) == (
         "Mtot",
@@ -53,7 +53,7 @@ def test_data_with_parameters_of_their_own_are_described_and_asked_for(
         ("Omega_m", "my_feedback"),
     )
     assert data.space.parameters[1].scaling == "log"
-    (job,) = small_laboratory.repository.jobs()
+    (job,) = small_laboratory.record.jobs.every()
     assert (job.arguments["name"], job.arguments["path"]) == ("mine", str(folder))
 
 
@@ -75,8 +75,8 @@ def test_what_the_files_contradict_is_told_by_the_forms_own_fields(
     app.text_area(key="describe-ranges").set_value(ranges)
     app.button(key="describe-dataset").click().run()
     assert words in html(app)
-    assert small_laboratory.repository.jobs() == []
-    assert not (small_laboratory.repository.settings.datasets / "box").exists()
+    assert small_laboratory.record.jobs.every() == []
+    assert not (small_laboratory.record.settings.datasets / "box").exists()
 
 
 def test_what_a_file_of_another_box_leaves_open_is_asked_for_and_goes_with_the_request(
@@ -91,7 +91,7 @@ def test_what_a_file_of_another_box_leaves_open_is_asked_for_and_goes_with_the_r
     app.selectbox(key="add-stored-as").set_value("log10")
     app.toggle(key="add-independent").set_value(True)
     app.button(key="add-dataset").click().run()
-    (job,) = small_laboratory.repository.jobs()
+    (job,) = small_laboratory.record.jobs.every()
     said = {key: job.arguments.get(key) for key in ("box", "depth", "stored_as", "independent")}
     assert said == {"box": None, "depth": 10.0, "stored_as": "log10", "independent": True}
 
@@ -103,8 +103,8 @@ def test_the_warnings_of_a_check_and_what_it_judged_stand_on_the_page(small_labo
     path = write_pair(tmp_path / "pair", maps, rows)
     work = tmp_path / "work"
     assert survey_module.main(["--path", str(path), "--out", str(work), "--name", "rows", "--depth", "5"]) == 0
-    register(small_laboratory.repository, work)
-    row = small_laboratory.repository.dataset("rows")
+    register(small_laboratory.record, work)
+    row = small_laboratory.record.datasets.get("rows")
     assert (row.n_simulations, row.n_maps) == (6, 30)
     app = open_page("datasets", dataset="rows")
     assert not app.exception
@@ -124,7 +124,7 @@ def test_new_says_before_the_queue_what_the_dataset_doubts_and_that_the_network_
     path = write_pair(tmp_path / "pair", maps, THETA, suite="Nbody_SIMBA")
     work = tmp_path / "work"
     assert survey_module.main(["--path", str(path), "--out", str(work), "--name", "nbody"]) == 0
-    register(small_laboratory.repository, work)
+    register(small_laboratory.record, work)
     app = open_page("new", recipe="experiment_02")
     area = standing(app.text_area, "yaml-text")
     area.set_value(area.value.replace("dataset: quick", "dataset: nbody")).run()

@@ -15,7 +15,7 @@ SHOWN = 36  # characters that a box or a column shows at most
 @pytest.fixture
 def series(small_laboratory: SmallLaboratory) -> list[str]:
     return [
-        small_laboratory.repository.create_experiment(
+        small_laboratory.record.experiments.create(
             (config := configuration("plain", seed=seed)).model_copy(
                 update={"experiment": config.experiment.model_copy(update={"name": name})}
             )

@@ -47,8 +47,8 @@ class TestRefusals:
         app = typed(app, "training.lr", "0.5")
         assert 'data-testid="refused' not in html(app)
         app.button(key="queue").click().run()
-        newest = small_laboratory.repository.list_experiments()[0]
-        training = small_laboratory.repository.experiment(newest.id).config["training"]
+        newest = small_laboratory.record.experiments.find()[0]
+        training = small_laboratory.record.experiments.get(newest.id).config["training"]
         assert (training["lr"], training["gradient_clip"], training["num_epochs"]) == (0.5, 2.0, 9)
 
     def test_it_is_shown_although_its_field_means_nothing_beside_the_new_method(self, small_laboratory: Any) -> None:
@@ -151,8 +151,8 @@ class TestDate:
         assert "Nothing differs from the recipe yet" in html(app)
         assert "edit" not in app.query_params
         app.button(key="queue").click().run()
-        repository = small_laboratory.repository
-        queued = repository.experiment(repository.list_experiments()[0].id).config
+        record = small_laboratory.record
+        queued = record.experiments.get(record.experiments.find()[0].id).config
         assert queued["experiment"]["created"] == today
 
     def test_a_form_that_stands_over_midnight_is_not_changed_by_it(
@@ -181,35 +181,35 @@ class TestDrafts:
             open_page("experiment", id=small_laboratory.queued).button(key="edit")
 
     def test_saving_changes_the_same_draft(self, small_laboratory: Any) -> None:
-        repository, draft = small_laboratory.repository, small_laboratory.draft
-        before = len(repository.list_experiments())
+        record, draft = small_laboratory.record, small_laboratory.draft
+        before = len(record.experiments.find())
         app = typed(open_page("new", draft=draft), "training.num_epochs", "9")
         standing(app.multiselect, "new-tags").set_value(["later"]).run()
         app.button(key="draft").click().run()
-        summary = repository.experiment(draft).summary
+        summary = record.experiments.get(draft).summary
         assert (summary.status, summary.num_epochs, summary.tags) == ("draft", 9, ("later",))
-        assert len(repository.list_experiments()) == before
+        assert len(record.experiments.find()) == before
 
     def test_queueing_queues_it_with_what_stands_there(self, small_laboratory: Any) -> None:
         app = typed(open_page("new", draft=small_laboratory.draft), "training.num_epochs", "9")
         app.button(key="queue").click().run()
-        summary = small_laboratory.repository.experiment(small_laboratory.draft).summary
+        summary = small_laboratory.record.experiments.get(small_laboratory.draft).summary
         assert (summary.status, summary.num_epochs) == ("queued", 9)
 
     def test_one_that_is_queued_on_its_own_page_has_its_suite_made_first(self, empty_record: Any, tasks: Path) -> None:
         """The quick suite is not there, as on a new machine; the run would otherwise start only to fail."""
-        draft = empty_record.create_experiment(configuration("A draft"), draft=True)
+        draft = empty_record.experiments.create(configuration("A draft"), draft=True)
         open_page("experiment", id=draft).button(key="queue").click().run()
-        (suite,) = empty_record.jobs(active_only=True)
+        (suite,) = empty_record.jobs.every(active_only=True)
         assert (suite.kind, suite.arguments["name"]) == ("simulate", "quick")
-        assert empty_record.experiment(draft).summary.status == "queued"
-        assert (claim := empty_record.claim("train", "train-1")) is not None
+        assert empty_record.experiments.get(draft).summary.status == "queued"
+        assert (claim := empty_record.leases.claim("train", "train-1")) is not None
         assert claim.id == suite.id
 
     def test_one_that_was_changed_elsewhere_is_left_as_it_is_and_mine_can_become_another(
         self, small_laboratory: Any
     ) -> None:
-        repository, draft = small_laboratory.repository, small_laboratory.draft
+        record, draft = small_laboratory.record, small_laboratory.draft
         app = typed(open_page("new", draft=draft), "training.num_epochs", "9")
         other = typed(open_page("new", draft=draft), "training.num_epochs", "7")
         other.button(key="draft").click().run()
@@ -218,22 +218,22 @@ class TestDrafts:
         row = "<td><code>training.num_epochs</code></td><td>7</td><td><b>9</b></td>"
         assert row in html(app), "both values, the record's first"
         assert values(app, "training.num_epochs") == ["9"]
-        assert repository.experiment(draft).summary.num_epochs == 7
+        assert record.experiments.get(draft).summary.num_epochs == 7
         app.button(key="save-other").click().run()
-        newest = repository.list_experiments()[0]
+        newest = record.experiments.find()[0]
         assert (newest.id != draft, newest.status, newest.num_epochs) == (True, "draft", 9)
 
     def test_a_tag_that_another_tab_gave_the_draft_meanwhile_stays(self, small_laboratory: Any) -> None:
-        repository, draft = small_laboratory.repository, small_laboratory.draft
+        record, draft = small_laboratory.record, small_laboratory.draft
         app = typed(open_page("new", draft=draft), "training.num_epochs", "9")
         standing(app.multiselect, "new-tags").set_value(["mine"]).run()
-        stood = repository.experiment(draft).summary.tags
-        repository.set_tags(draft, [*stood, "theirs"], expected=stood)
+        stood = record.experiments.get(draft).summary.tags
+        record.notes.set_tags(draft, [*stood, "theirs"], expected=stood)
         again(app).button(key="draft").click().run().button(key="draft").click().run()
-        assert repository.experiment(draft).summary.tags == ("mine", "theirs")
+        assert record.experiments.get(draft).summary.tags == ("mine", "theirs")
 
     def test_what_is_no_draft_any_more_is_not_changed(self, small_laboratory: Any) -> None:
-        small_laboratory.repository.request(small_laboratory.draft, DesiredState.RUN)
+        small_laboratory.record.experiments.request(small_laboratory.draft, DesiredState.RUN)
         app = open_page("new", draft=small_laboratory.draft)
         assert not app.exception
         assert "no draft any more" in app.error[0].value
@@ -241,11 +241,11 @@ class TestDrafts:
     def test_unfinished_changes_of_a_draft_come_back_and_still_know_what_they_began_from(
         self, small_laboratory: Any
     ) -> None:
-        repository, draft = small_laboratory.repository, small_laboratory.draft
+        record, draft = small_laboratory.record, small_laboratory.draft
         app = typed(open_page("new", draft=draft), "training.num_epochs", "9")
-        detail = repository.experiment(draft)
-        config = parse_config(repository.configuration_file(draft).replace("batch_size: 4", "batch_size: 2"))
-        repository.change_draft(draft, config, before=detail.config, tags=[])
+        detail = record.experiments.get(draft)
+        config = parse_config(record.experiments.configuration_file(draft).replace("batch_size: 4", "batch_size: 2"))
+        record.drafts.change(draft, config, before=detail.config, tags=[])
         app = again(app)
         assert values(app, "training.num_epochs") == ["9"]
         app.run()

@@ -10,9 +10,9 @@ from private_database import require_servers
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
-from focus_store.engine import make_engine
-from focus_store.session import UPDATE_COMMAND
-from focus_store.tables import REVISION
+from focus_store.database.engine import make_engine
+from focus_store.database.session import UPDATE_COMMAND
+from focus_store.database.tables import REVISION
 from migrations.upgrade import migrate
 from worker.servers import POSTGRESQL, REDIS, PrivateServers
 

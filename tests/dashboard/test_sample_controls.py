@@ -32,7 +32,7 @@ def open_sample(**query: str) -> AppTest:
 
 
 def drawn(laboratory: Any, **changes: Any) -> str:
-    return str(laboratory.repository.request_sample(replace(SPEC, experiment=laboratory.finished, **changes)))
+    return str(laboratory.record.samples.request(replace(SPEC, experiment=laboratory.finished, **changes)))
 
 
 def shown(app: AppTest) -> tuple[float, ...]:
@@ -83,9 +83,9 @@ def test_maps_are_of_the_controls_when_all_is_equal_to_rounding() -> None:
 
 
 def test_two_samples_that_differ_have_two_labels(small_laboratory: Any) -> None:
-    repository = small_laboratory.repository
+    record = small_laboratory.record
     moment = datetime.datetime.now(datetime.UTC)
-    row = repository.sample(drawn(small_laboratory))
+    row = record.samples.get(drawn(small_laboratory))
     first = replace(row, created_at=moment)
     second = replace(first, spec=replace(row.spec, theta=(*SPEC.theta[:4], 0.8, -1.0)))
     symbol = WCDM6.parameters[4].symbol
@@ -109,10 +109,10 @@ def test_two_samples_that_differ_have_two_labels(small_laboratory: Any) -> None:
 def test_a_number_that_cannot_be_drawn_stays_in_its_field_and_is_refused_by_its_name(
     small_laboratory: Any, key: str, value: int, sentence: str
 ) -> None:
-    before = len(small_laboratory.repository.samples())
+    before = len(small_laboratory.record.samples.latest())
     app = open_sample(model=small_laboratory.finished)
     app.number_input(key=key).set_value(value).run()
     app.button(key="draw").click().run()
     assert app.number_input(key=key).value == value
     assert sentence in app.error[0].value
-    assert len(small_laboratory.repository.samples()) == before
+    assert len(small_laboratory.record.samples.latest()) == before

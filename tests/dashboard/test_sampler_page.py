@@ -58,30 +58,32 @@ def test_the_table_has_a_row_a_case_and_the_floor_at_the_end() -> None:
 
 
 def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small_laboratory: Any) -> None:
-    repository, run = small_laboratory.repository, small_laboratory.finished
+    record, run = small_laboratory.record, small_laboratory.finished
     app = AppTest.from_string(PAGE, default_timeout=60)
     app.query_params["id"] = run
     app.run()
     assert not app.exception
     assert "at the θ of simulations it was not trained on" in html(app)
     app.button(key="samplers-start").click().run()
-    job = repository.benchmark_job(run)
+    job = record.benchmarks.job(run)
     assert (job.kind, job.status, job.arguments["experiment"]) == ("sampler_benchmark", JobStatus.QUEUED, run)
-    assert repository.request_benchmark(run) == job.id  # it answers a second request too
-    (entry,) = [e for e in repository.lane("train") if e.kind == "job"]
+    assert record.benchmarks.request(run) == job.id  # it answers a second request too
+    (entry,) = [e for e in record.lanes.entries("train") if e.kind == "job"]
     assert (entry.experiment, entry.title) == (run, "Samplers of Finished one")
     app.run()
     assert 'data-testid="samplers-job" data-status="queued"' in html(app)
     app.button(key="samplers-cancel").click().run()
-    assert repository.benchmark_job(run).status is JobStatus.QUEUED  # so soon after the start it asks
+    assert record.benchmarks.job(run).status is JobStatus.QUEUED  # so soon after the start it asks
     app.button(key="act-sure").click().run()
-    assert repository.benchmark_job(run).status is JobStatus.CANCELLED
+    assert record.benchmarks.job(run).status is JobStatus.CANCELLED
     assert "The benchmark was stopped" in html(app)
 
-    file = repository.artifact_folder.put(json.dumps(found()).encode(), ".json")
-    repository.note_benchmark(run, file, "train-1")
-    repository.note_benchmark(run, file, "train-1")
-    assert [event.after for event in repository.events(run) if event.kind == "sampler_benchmark"] == [file.digest]
+    file = record.artifacts.put(json.dumps(found()).encode(), ".json")
+    record.benchmarks.note(run, file, "train-1")
+    record.benchmarks.note(run, file, "train-1")
+    assert [event.after for event in record.experiments.events(run) if event.kind == "sampler_benchmark"] == [
+        file.digest
+    ]
     app.run()
     assert not app.exception
     assert 'data-testid="samplers-table"' in html(app)
@@ -89,21 +91,21 @@ def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small
     assert len(app.get("bidi_component")) == 3
     app.segmented_control(key="samplers-quantity").set_value("Scatter of *P*(*k*)").run()
     assert "1.50 ± 0.10" in html(app)
-    freed = repository.would_free(run)
-    repository.delete_experiment(run)
-    assert repository.artifact_folder.find(file.digest) is None
+    freed = record.disk.would_free(run)
+    record.disk.delete(run)
+    assert record.artifacts.find(file.digest) is None
     assert freed.n_artifacts > 1
 
 
 def test_a_run_whose_samplers_are_being_measured_is_not_deleted_and_one_without_checkpoint_not_measured(
     small_laboratory: Any,
 ) -> None:
-    repository = small_laboratory.repository
-    repository.request_benchmark(small_laboratory.finished)
+    record = small_laboratory.record
+    record.benchmarks.request(small_laboratory.finished)
     with pytest.raises(UserError, match=r"the job 'Samplers of Finished one' .*, which reads it, waits; cancel it"):
-        repository.delete_experiment(small_laboratory.finished)
+        record.disk.delete(small_laboratory.finished)
     with pytest.raises(UserError, match="has no checkpoint yet"):
-        repository.request_benchmark(small_laboratory.queued)
+        record.benchmarks.request(small_laboratory.queued)
 
 
 def html(app: AppTest) -> str:

@@ -26,20 +26,20 @@ def test_the_second_window_shows_both_texts_and_so_does_one_that_is_loaded_anew(
         assert ">first text<" in html(app)
         assert ">second text<" in html(app)
         assert app.text_area[0].value == "first text\n\nsecond text", "to be made into one"
-    assert small_laboratory.repository.experiment(small_laboratory.finished).notes == "first text"
+    assert small_laboratory.record.experiments.get(small_laboratory.finished).notes == "first text"
 
 
 def test_either_text_is_kept_or_one_that_is_made_of_both(small_laboratory: Any) -> None:
-    repository, one = small_laboratory.repository, small_laboratory.finished
+    record, one = small_laboratory.record, small_laboratory.finished
     for button, note in (("keep-theirs", "first text"), ("keep-mine-0", "second text"), ("keep-joined", "one of both")):
-        repository.set_notes(one, "", expected=repository.experiment(one).notes)
+        record.notes.set(one, "", expected=record.experiments.get(one).notes)
         _, second = both(small_laboratory)
         if button == "keep-joined":
             second.text_area[0].set_value("one of both")
         second.button(key=button).click().run()
-        assert repository.experiment(one).notes == note
+        assert record.experiments.get(one).notes == note
         assert second.text_area[0].value == note
-        assert repository.refused_notes(one).texts == ()
+        assert record.notes.refused(one).texts == ()
 
 
 def test_what_the_first_window_writes_before_it_knows_is_kept_as_well(small_laboratory: Any) -> None:
@@ -51,7 +51,7 @@ def test_what_the_first_window_writes_before_it_knows_is_kept_as_well(small_labo
 
 def test_a_window_that_wrote_nothing_is_told_of_a_newer_text_and_shows_it_on_request(small_laboratory: Any) -> None:
     app = open_page("experiment", id=small_laboratory.finished)
-    small_laboratory.repository.set_notes(small_laboratory.finished, "by another window", expected="")
+    small_laboratory.record.notes.set(small_laboratory.finished, "by another window", expected="")
     app.run()
     assert "Another window has written here since" in html(app)
     app.button(key="show-newer-note").click().run()
@@ -59,10 +59,10 @@ def test_a_window_that_wrote_nothing_is_told_of_a_newer_text_and_shows_it_on_req
 
 
 def test_tags_of_two_windows_are_put_together(small_laboratory: Any) -> None:
-    repository, one = small_laboratory.repository, small_laboratory.finished
+    record, one = small_laboratory.record, small_laboratory.finished
     first, second = (open_page("experiment", id=one) for _ in range(2))
     first.multiselect(key=f"tags-{one}").set_value(["baseline", "mine"]).run()
     second.multiselect(key=f"tags-{one}").set_value(["theirs"]).run()
-    assert set(repository.experiment(one).summary.tags) == {"mine", "theirs"}, "the second took baseline away"
+    assert set(record.experiments.get(one).summary.tags) == {"mine", "theirs"}, "the second took baseline away"
     first.run()
     assert set(first.multiselect(key=f"tags-{one}").value) == {"mine", "theirs"}

@@ -21,7 +21,7 @@ from focus_core.run_files import (
     part_of,
     run_file,
 )
-from focus_store.run_copy import copy_run
+from focus_store.files.run_copying import copy_run
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ PARTS = ("focus_core", "focus_store", "worker", "dashboard", "benchmarks")
 ANOTHER_THING = {
     ("focus_store/recipes.py", "*/config.yaml"),  # a recipe, which a run's file is named like
     ("focus_store/recipes.py", "config.yaml"),
-    ("focus_store/benchmarks.py", "sampler_benchmark"),  # a kind of job
+    ("focus_store/record/benchmarks.py", "sampler_benchmark"),  # a kind of job
     ("focus_store/settings.py", "logs"),  # of the laboratory
     ("focus_core/catalogue/jobs.py", "progress"),  # of any job, in the folder that it works in
     ("benchmarks/loops.py", "config.yaml"),  # recipes and drafts of the scripts' own

@@ -13,8 +13,7 @@ import pytest
 from private_database import ServerPool
 
 from focus_core.config import ExperimentConfig, validate_config
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
@@ -54,7 +53,7 @@ def settings(
 
 
 @pytest.fixture
-def repository(settings: Settings) -> Iterator[Repository]:
+def record(settings: Settings) -> Iterator[Record]:
     found = open_record(settings)
     yield found
     found.close()

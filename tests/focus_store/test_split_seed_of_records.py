@@ -11,17 +11,17 @@ from sqlalchemy import select, update
 
 from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_store.contracts import DatasetRow
-from focus_store.imports import import_run
-from focus_store.repository import Repository
-from focus_store.tables import Experiment
+from focus_store.database.tables import Experiment
+from focus_store.moving.imports import import_run
+from focus_store.record.record import Record
 
 
 @pytest.fixture
-def older(repository: Repository) -> str:
+def older(record: Record) -> str:
     """An experiment of seed 5 as it stands in a record of the version in which training.seed chose the split."""
     config = validate_config({"data": {"dataset": "quick", "split_seed": 5}, "training": {"seed": 5}})
-    experiment = repository.create_experiment(config, draft=True)
-    with repository.writing() as session:
+    experiment = record.experiments.create(config, draft=True)
+    with record.database.writing() as session:
         plain = session.scalar(select(Experiment.config).where(Experiment.id == experiment))
         assert plain is not None
         data = {key: value for key, value in plain["data"].items() if key != "split_seed"}
@@ -29,26 +29,26 @@ def older(repository: Repository) -> str:
     return experiment
 
 
-def test_its_trainer_its_clone_and_its_page_get_the_split_of_its_seed(repository: Repository, older: str) -> None:
-    text = repository.configuration_file(older)
+def test_its_trainer_its_clone_and_its_page_get_the_split_of_its_seed(record: Record, older: str) -> None:
+    text = record.experiments.configuration_file(older)
     assert parse_config(text).data.split_seed == 5, "written out, for the trainer and for a clone"
-    assert repository.experiment(older).config["data"]["split_seed"] == 5
-    assert repository.experiment(older).config_digest == parse_config(text).digest()
+    assert record.experiments.get(older).config["data"]["split_seed"] == 5
+    assert record.experiments.get(older).config_digest == parse_config(text).digest()
     clone = validate_config({**parse_config(text).to_dict(), "training": {"seed": 9}})
     assert clone.data.split_seed == 5, "another seed of the clone keeps the simulations"
 
 
-def test_a_draft_of_an_older_version_is_changed_like_any_other(repository: Repository, older: str) -> None:
-    before = repository.experiment(older).config
+def test_a_draft_of_an_older_version_is_changed_like_any_other(record: Record, older: str) -> None:
+    before = record.experiments.get(older).config
     config = validate_config({**before, "training": {"seed": 6}})
-    repository.change_draft(older, config, before=before, tags=())
-    found = repository.experiment(older).config
+    record.drafts.change(older, config, before=before, tags=())
+    found = record.experiments.get(older).config
     assert (found["training"]["seed"], found["data"]["split_seed"]) == (6, 5)
 
 
-def test_its_dataset_tells_its_split(repository: Repository, older: str) -> None:
+def test_its_dataset_tells_its_split(record: Record, older: str) -> None:
     dataset = DatasetRow(name="quick", path="/data/quick", **_measured())
-    assert [use.split_seed for use in repository.uses(dataset)] == [5]
+    assert [use.split_seed for use in record.datasets.uses(dataset)] == [5]
 
 
 def _measured() -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _measured() -> dict[str, Any]:
 
 @pytest.mark.parametrize("environment", [True, False], ids=["with environment.json", "with split.json alone"])
 def test_an_imported_folder_of_an_older_version_keeps_its_split(
-    repository: Repository, tmp_path: Path, config: ExperimentConfig, write_journal: Any, environment: bool
+    record: Record, tmp_path: Path, config: ExperimentConfig, write_journal: Any, environment: bool
 ) -> None:
     folder = tmp_path / "older"
     told = {"epoch": 0, "step": 0, "num_epochs": 4, "steps_per_epoch": 4, "parameters": 7, "device": "cpu"}
@@ -72,6 +72,6 @@ def test_an_imported_folder_of_an_older_version_keeps_its_split(
     (folder / "split.json").write_text(json.dumps({"train": [], "validation": [], "test": [], "seed": 5}))
     if environment:
         (folder / "environment.json").write_text(json.dumps({"config": plain}))
-    found = import_run(repository, folder)
-    assert repository.experiment(found.id).config["data"]["split_seed"] == 5
+    found = import_run(record, folder)
+    assert record.experiments.get(found.id).config["data"]["split_seed"] == 5
     assert not [warning for warning in found.warnings if "is not what was trained" in warning]

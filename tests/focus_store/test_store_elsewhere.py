@@ -14,11 +14,10 @@ from s3_server import S3Server
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
-from focus_store.artifacts import ArtifactFolder
-from focus_store.remote import RemoteFolder, StoreAway
-from focus_store.repository import Repository
-from focus_store.run_copies import FETCHED, RunCopies, fetched_folder, journal_position
-from focus_store.session import open_record
+from focus_store.files.artifacts import ArtifactFolder
+from focus_store.files.remote import RemoteFolder, StoreAway
+from focus_store.files.run_uploads import FETCHED, RunCopies, fetched_folder, journal_position
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 
 
@@ -131,22 +130,22 @@ class TestAway:
     ) -> None:
         for name, value in s3_server.environment.items():
             monkeypatch.setenv(name, value)
-        repository: Repository = open_record(replace(settings, artifact_url=f"s3://laboratory/{settings.home.name}"))
-        run = repository.create_experiment(config)
+        record: Record = open_record(replace(settings, artifact_url=f"s3://laboratory/{settings.home.name}"))
+        run = record.experiments.create(config)
         folder = settings.run_folder(run)
         write_journal(folder, [(1, "run_started", {"num_epochs": 1}), *write_figures(folder, 1)])
         s3_server.stop()
         with pytest.raises(StoreAway, match="the artifact store s3://laboratory"):
-            repository.ingest(run, folder)
-        assert repository.epochs_with_figures(run) == []
+            record.journal.ingest(run, folder)
+        assert record.figures.epochs(run) == []
         s3_server.start()
-        repository.ingest(run, folder)
-        assert repository.epochs_with_figures(run) == [1]
-        thumbnail = repository.experiment(run).summary.thumbnail
+        record.journal.ingest(run, folder)
+        assert record.figures.epochs(run) == [1]
+        thumbnail = record.experiments.get(run).summary.thumbnail
         assert thumbnail is not None
-        elsewhere = open_record(replace(repository.settings, artifact_root=settings.home / "another disk"))
-        assert elsewhere.artifact(thumbnail)[8:12] == b"WEBP"
-        for opened in (repository, elsewhere):
+        elsewhere = open_record(replace(record.settings, artifact_root=settings.home / "another disk"))
+        assert elsewhere.artifacts.read(thumbnail)[8:12] == b"WEBP"
+        for opened in (record, elsewhere):
             opened.close()
 
     def test_a_bucket_that_is_not_there_is_one_sentence(

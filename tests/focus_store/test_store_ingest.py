@@ -16,11 +16,10 @@ from sqlalchemy import select, update
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import Status
-from focus_store.metrics import downsample
+from focus_store.database.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint, MetricSeries, MetricSummary
+from focus_store.journal.curve import downsample
 from focus_store.queue import TRAIN
-from focus_store.repository import Repository
-from focus_store.session import open_record
-from focus_store.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint, MetricSeries, MetricSummary
+from focus_store.record.record import Record, open_record
 
 Event = tuple[int, str, dict[str, Any]]
 WriteJournal = Callable[..., Path]
@@ -52,18 +51,18 @@ def epoch(attempt: int, number: int, val_loss: float) -> list[Event]:
 
 
 @pytest.fixture
-def run(repository: Repository, config: ExperimentConfig) -> tuple[str, Path]:
+def run(record: Record, config: ExperimentConfig) -> tuple[str, Path]:
     """An experiment that has been claimed, and its empty folder."""
-    row_id = repository.create_experiment(config)
-    assert repository.claim(TRAIN, "host:1") is not None
-    folder = repository.settings.run_folder(row_id)
+    row_id = record.experiments.create(config)
+    assert record.leases.claim(TRAIN, "host:1") is not None
+    folder = record.settings.run_folder(row_id)
     folder.mkdir(parents=True)
     return row_id, folder
 
 
-def contents(repository: Repository) -> dict[str, list[dict[str, Any]]]:
+def contents(record: Record) -> dict[str, list[dict[str, Any]]]:
     """Everything in the database but clocks."""
-    with repository.reading() as session:
+    with record.database.reading() as session:
         return {
             table.name: sorted(
                 ({k: v for k, v in row._mapping.items() if k not in _CLOCKS} for row in session.execute(select(table))),
@@ -76,26 +75,26 @@ def contents(repository: Repository) -> dict[str, list[dict[str, Any]]]:
 
 class TestIngestion:
     def test_a_journal_becomes_curves_summaries_checkpoints_and_figures(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal, write_figures: WriteFigures
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal, write_figures: WriteFigures
     ) -> None:
         row_id, folder = run
         journal = [started(1), *steps(1, 1, 4), *epoch(1, 1, 0.8), *write_figures(folder, 1)]
         journal += [*steps(1, 5, 8), *epoch(1, 2, 0.6), *write_figures(folder, 2)]
         write_journal(folder, journal)
-        assert repository.ingest(row_id, folder) == len(journal)
+        assert record.journal.ingest(row_id, folder) == len(journal)
 
-        loss = repository.series(row_id, "loss", "train")
+        loss = record.curves.series(row_id, "loss", "train")
         np.testing.assert_array_equal(loss.step, np.arange(1, 9))
         np.testing.assert_allclose(loss.value, 1 + np.arange(1, 9) / 100)
-        validation = repository.series(row_id, "loss", "validation")
+        validation = record.curves.series(row_id, "loss", "validation")
         np.testing.assert_array_equal(validation.step, [4, 8])
         np.testing.assert_array_equal(validation.value, [0.8, 0.6])
         for key in ("images_per_second", "seconds", "elapsed", "power_error"):
-            assert len(repository.series(row_id, key, "whatever").step) == 2
+            assert len(record.curves.series(row_id, key, "whatever").step) == 2
         for key, value in {"step_ms_p50": 80.0, "data_wait_share": 0.01, "flops_per_step": 1e9}.items():
-            assert repository.series(row_id, key, "train").value.tolist() == [value, value]
+            assert record.curves.series(row_id, key, "train").value.tolist() == [value, value]
 
-        detail = repository.experiment(row_id)
+        detail = record.experiments.get(row_id)
         seen = detail.summary
         assert seen.status is Status.RUNNING
         assert (seen.epoch, seen.step, seen.num_epochs, seen.parameters) == (2, 8, 4, 1234)
@@ -103,80 +102,80 @@ class TestIngestion:
         assert (seen.power_error, seen.seconds_trained, detail.box_size, detail.grid) == (0.125, 4.0, 16.0, 8)
         assert [(c.role, c.epoch, c.sha256[0]) for c in detail.checkpoints] == [("last", 2, "2")]
 
-        assert repository.epochs_with_figures(row_id) == [1, 2]
-        figures = repository.figures(row_id, 2)
+        assert record.figures.epochs(row_id) == [1, 2]
+        figures = record.figures.at(row_id, 2)
         assert seen.thumbnail == figures.generated_tiles[0][0]
         assert [len(row) for row in figures.generated_tiles] == [3, 3, 3, 3]
         assert figures.samples_arrays is not None
         assert figures.power_arrays is not None
-        assert repository.arrays(figures.samples_arrays)["generated"].shape == (4, 3, 8, 8)
+        assert record.artifacts.arrays(figures.samples_arrays)["generated"].shape == (4, 3, 8, 8)
         for digest in (*figures.real_tiles, *(tile for row in figures.generated_tiles for tile in row)):
-            assert repository.artifact(digest)[8:12] == b"WEBP"
+            assert record.artifacts.read(digest)[8:12] == b"WEBP"
 
     def test_the_peak_of_memory_is_that_of_all_attempts(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         """The first attempt measured samplers beside the training, say; what it took the run took."""
         row_id, folder = run
         (saved, (_, kind, first)), second = epoch(1, 1, 0.8), epoch(2, 2, 0.7)
         journal = [started(1), saved, (1, kind, first | {"peak_memory_bytes": 900})]
         write_journal(folder, journal)
-        repository.ingest(row_id, folder)
+        record.journal.ingest(row_id, folder)
         write_journal(folder, [*journal, started(2, 4, 1), *second])
-        repository.ingest(row_id, folder)
-        assert repository.experiment(row_id).peak_memory_bytes == 900
+        record.journal.ingest(row_id, folder)
+        assert record.experiments.get(row_id).peak_memory_bytes == 900
 
     def test_reading_a_journal_twice_changes_nothing(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal, write_figures: WriteFigures
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal, write_figures: WriteFigures
     ) -> None:
         row_id, folder = run
         journal = [started(1), *steps(1, 1, 4), *epoch(1, 1, 0.8), *write_figures(folder, 1)]
         write_journal(folder, [*journal, *steps(1, 5, 6), started(2, 4, 1), *steps(2, 5, 8), *epoch(2, 2, 0.7)])
-        repository.ingest(row_id, folder)
-        before = contents(repository)
-        assert repository.ingest(row_id, folder) == 0
-        with repository.writing() as session:
+        record.journal.ingest(row_id, folder)
+        before = contents(record)
+        assert record.journal.ingest(row_id, folder) == 0
+        with record.database.writing() as session:
             session.execute(update(Experiment).values(journal_offset=0, journal_line=0))
-        assert repository.ingest(row_id, folder) > 0
-        assert contents(repository) == before
+        assert record.journal.ingest(row_id, folder) > 0
+        assert contents(record) == before
 
     def test_lines_that_came_after_the_end_of_an_attempt_are_found_and_read(
-        self, repository: Repository, config: ExperimentConfig, write_journal: WriteJournal
+        self, record: Record, config: ExperimentConfig, write_journal: WriteJournal
     ) -> None:
-        row_id = repository.create_experiment(config)
-        claim = repository.claim(TRAIN, "host:1")
+        row_id = record.experiments.create(config)
+        claim = record.leases.claim(TRAIN, "host:1")
         assert claim is not None
-        folder = repository.settings.run_folder(row_id)
+        folder = record.settings.run_folder(row_id)
         write_journal(folder, [started(1), *steps(1, 1, 4)])
-        repository.ingest(row_id, folder)
+        record.journal.ingest(row_id, folder)
         size = write_journal(folder, [started(1), *steps(1, 1, 6), *epoch(1, 1, 0.8)]).stat().st_size
-        assert repository.unread_at_rest("host") == {}, "whoever has the lease reads the journal"
-        assert repository.ingest_at_rest(row_id, folder) == 0
-        repository.release(claim, Status.FAILED, "failed")
-        assert repository.unread_at_rest("host") == {row_id: size}
-        assert repository.unread_at_rest("host", datetime.timedelta(hours=-1)) == {}, "it ended before that"
-        assert repository.ingest_at_rest(row_id, folder) == 4
-        assert repository.unread_at_rest("host") == {}
-        assert repository.series(row_id, "loss", "train").step.tolist() == [1, 2, 3, 4, 5, 6]
-        assert repository.experiment(row_id).summary.status is Status.FAILED
+        assert record.journal.unread_at_rest("host") == {}, "whoever has the lease reads the journal"
+        assert record.journal.ingest_at_rest(row_id, folder) == 0
+        record.leases.release(claim, Status.FAILED, "failed")
+        assert record.journal.unread_at_rest("host") == {row_id: size}
+        assert record.journal.unread_at_rest("host", datetime.timedelta(hours=-1)) == {}, "it ended before that"
+        assert record.journal.ingest_at_rest(row_id, folder) == 4
+        assert record.journal.unread_at_rest("host") == {}
+        assert record.curves.series(row_id, "loss", "train").step.tolist() == [1, 2, 3, 4, 5, 6]
+        assert record.experiments.get(row_id).summary.status is Status.FAILED
 
     def test_where_hosts_keep_folders_of_their_own_only_that_of_the_last_attempt_counts(
-        self, repository: Repository, config: ExperimentConfig, write_journal: WriteJournal, tmp_path: Path
+        self, record: Record, config: ExperimentConfig, write_journal: WriteJournal, tmp_path: Path
     ) -> None:
-        row_id = repository.create_experiment(config)
-        claim = repository.claim(TRAIN, "host:1")
+        row_id = record.experiments.create(config)
+        claim = record.leases.claim(TRAIN, "host:1")
         assert claim is not None
-        size = write_journal(repository.settings.run_folder(row_id), [started(1), *steps(1, 1, 4)]).stat().st_size
-        repository.release(claim, Status.FAILED, "failed")
-        apart = open_record(dataclasses.replace(repository.settings, artifact_url=f"file://{tmp_path}/store"))
-        assert apart.unread_at_rest("host") == {row_id: size}
-        assert apart.unread_at_rest("another") == {}, "its copy may be an older one"
-        assert repository.unread_at_rest("another") == {row_id: size}, "all hosts see the same folders"
+        size = write_journal(record.settings.run_folder(row_id), [started(1), *steps(1, 1, 4)]).stat().st_size
+        record.leases.release(claim, Status.FAILED, "failed")
+        apart = open_record(dataclasses.replace(record.settings, artifact_url=f"file://{tmp_path}/store"))
+        assert apart.journal.unread_at_rest("host") == {row_id: size}
+        assert apart.journal.unread_at_rest("another") == {}, "its copy may be an older one"
+        assert record.journal.unread_at_rest("another") == {row_id: size}, "all hosts see the same folders"
         apart.close()
 
     def test_it_does_not_matter_in_how_many_pieces_a_journal_is_read(
         self,
-        repository: Repository,
+        record: Record,
         config: ExperimentConfig,
         run: tuple[str, Path],
         write_journal: WriteJournal,
@@ -184,13 +183,13 @@ class TestIngestion:
     ) -> None:
         row_id, folder = run
         journal = [started(1), *steps(1, 1, 4), *epoch(1, 1, 0.8), *steps(1, 5, 8), *epoch(1, 2, 0.9)]
-        monkeypatch.setattr("focus_store.ingest.BATCH", 3)
+        monkeypatch.setattr("focus_store.journal.ingest.BATCH", 3)
         for length in range(0, len(journal) + 1, 2):
             write_journal(folder, journal[:length])
-            repository.ingest(row_id, folder)
+            record.journal.ingest(row_id, folder)
         write_journal(folder, journal)
-        repository.ingest(row_id, folder)
-        with repository.reading() as session:
+        record.journal.ingest(row_id, folder)
+        with record.database.reading() as session:
             query = select(MetricSeries.key, MetricSeries.split, MetricSummary).join(
                 MetricSummary, MetricSummary.series_id == MetricSeries.id
             )
@@ -198,53 +197,53 @@ class TestIngestion:
         loss = found["loss", "train"]
         assert (loss.n, loss.last_step, loss.min_value, loss.max_value) == (8, 8, 1.01, 1.08)
         assert found["loss", "validation"].last_value == 0.9
-        assert repository.experiment(row_id).summary.best_val_loss == 0.8
+        assert record.experiments.get(row_id).summary.best_val_loss == 0.8
 
     def test_a_torn_last_line_waits_until_it_is_whole(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         path = write_journal(folder, [started(1), *steps(1, 1, 2)], torn='{"seq": 3, "time": "2025')
-        assert repository.ingest(row_id, folder) == 3
-        assert repository.ingest(row_id, folder) == 0
+        assert record.journal.ingest(row_id, folder) == 3
+        assert record.journal.ingest(row_id, folder) == 0
         write_journal(folder, [started(1), *steps(1, 1, 3)])
-        assert repository.ingest(row_id, folder) == 1
-        assert len(repository.series(row_id, "loss", "train").step) == 3
+        assert record.journal.ingest(row_id, folder) == 1
+        assert len(record.curves.series(row_id, "loss", "train").step) == 3
         assert path.exists()
 
     def test_a_broken_line_elsewhere_is_named_and_what_came_before_is_kept(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         path = write_journal(folder, [started(1), *steps(1, 1, 2)])
-        repository.ingest(row_id, folder)
+        record.journal.ingest(row_id, folder)
         with path.open("a") as file:
             file.write("not json\n")
         with pytest.raises(UserError, match="line 4"):
-            repository.ingest(row_id, folder)
-        assert len(repository.series(row_id, "loss", "train").step) == 2
+            record.journal.ingest(row_id, folder)
+        assert len(record.curves.series(row_id, "loss", "train").step) == 2
 
     def test_a_journal_that_was_replaced_by_a_shorter_one_is_read_from_its_start(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         write_journal(folder, [started(1), *steps(1, 1, 8)])
-        repository.ingest(row_id, folder)
+        record.journal.ingest(row_id, folder)
         write_journal(folder, [started(2), *steps(2, 1, 3)])
-        assert repository.ingest(row_id, folder) == 4
-        np.testing.assert_array_equal(repository.series(row_id, "loss", "train").attempt, [2, 2, 2])
+        assert record.journal.ingest(row_id, folder) == 4
+        np.testing.assert_array_equal(record.curves.series(row_id, "loss", "train").attempt, [2, 2, 2])
 
     def test_a_figure_whose_arrays_cannot_be_read_stops_nothing(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         lost = {"epoch": 1, "step": 4, "name": "samples", "path": "figs/a.png", "arrays": "figs/not_there.npz"}
         write_journal(folder, [started(1), (1, "figure", lost), *steps(1, 1, 2)])
-        assert repository.ingest(row_id, folder) == 4
-        assert repository.epochs_with_figures(row_id) == []
+        assert record.journal.ingest(row_id, folder) == 4
+        assert record.figures.epochs(row_id) == []
 
     def test_log_environment_and_truth_come_along(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         write_journal(folder, [started(1)])
@@ -253,101 +252,101 @@ class TestIngestion:
         environment = {"host": "h", "dataset": {"grid": 32, "box_size": 25.0, "unit": "u", "parameter_space": space}}
         (folder / "environment.json").write_text(json.dumps(environment))
         np.savez(folder / "truth.npz", theta=np.zeros((3, 6)))
-        repository.ingest(row_id, folder)
-        detail = repository.experiment(row_id)
+        record.journal.ingest(row_id, folder)
+        detail = record.experiments.get(row_id)
         assert detail.log_tail.endswith("line\nthe end, Σ\n")
         assert len(detail.log_tail.encode()) <= 16_384
         assert detail.environment["host"] == "h"
         assert (detail.grid, detail.box_size, detail.unit, detail.parameter_space) == (32, 25.0, "u", space)
         assert detail.truth_arrays is not None
-        assert repository.arrays(detail.truth_arrays)["theta"].shape == (3, 6)
-        token = repository.change_token(row_id)
-        repository.ingest(row_id, folder)
-        assert repository.change_token(row_id) == token
+        assert record.artifacts.arrays(detail.truth_arrays)["theta"].shape == (3, 6)
+        token = record.experiments.change_token(row_id)
+        record.journal.ingest(row_id, folder)
+        assert record.experiments.change_token(row_id) == token
 
 
 class TestOwnership:
     def test_a_step_belongs_to_the_latest_attempt_that_started_before_it(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         # The first attempt got to 7; the second resumed at 4 and died at 5; the third resumed at 4 too.
         journal = [started(1), *steps(1, 1, 7), started(2, 4, 1), *steps(2, 5, 5), started(3, 4, 1), *steps(3, 5, 8)]
         write_journal(folder, journal)
-        repository.ingest(row_id, folder)
-        curve = repository.series(row_id, "loss", "train")
+        record.journal.ingest(row_id, folder)
+        curve = record.curves.series(row_id, "loss", "train")
         np.testing.assert_array_equal(curve.step, np.arange(1, 9))
         np.testing.assert_array_equal(curve.attempt, [1, 1, 1, 1, 3, 3, 3, 3])
-        with repository.reading() as session:
+        with record.database.reading() as session:
             points = session.query(MetricPoint).count()
         assert points == 3 * (7 + 1 + 4), "nothing that an attempt measured is dropped from the record"
 
     def test_an_attempt_that_has_resumed_owns_steps_that_it_has_not_reached(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         write_journal(folder, [started(1), *steps(1, 1, 7), *epoch(1, 1, 0.5), started(2, 2)])
-        repository.ingest(row_id, folder)
-        np.testing.assert_array_equal(repository.series(row_id, "loss", "train").step, [1, 2])
-        assert repository.experiment(row_id).summary.best_val_loss is None
+        record.journal.ingest(row_id, folder)
+        np.testing.assert_array_equal(record.curves.series(row_id, "loss", "train").step, [1, 2])
+        assert record.experiments.get(row_id).summary.best_val_loss is None
 
     def test_an_attempt_that_never_started_owns_nothing(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         write_journal(folder, [started(1), *steps(1, 1, 3)])
-        repository.ingest(row_id, folder)
-        with repository.writing() as session:
+        record.journal.ingest(row_id, folder)
+        with record.database.writing() as session:
             attempt = session.get(Attempt, (row_id, 1))
             assert attempt is not None
             session.add(Attempt(experiment=row_id, number=2, worker="w", host="h", started_at=attempt.started_at))
-        assert len(repository.series(row_id, "loss", "train").step) == 3
+        assert len(record.curves.series(row_id, "loss", "train").step) == 3
 
     def test_a_checkpoint_that_was_removed_is_offered_no_more_and_a_damaged_one_is_an_event(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         kept = [(attempt, kind, {**fields, "role": "epoch_0001"}) for attempt, kind, fields in epoch(1, 1, 0.5)[:1]]
         removed = {"epoch": 2, "step": 8, "role": "epoch_0001", "path": "checkpoints/checkpoint_epoch_0001.pt"}
         damaged = {"epoch": 1, "step": 4, "message": "checkpoint_last.pt is damaged; goes on from another"}
         write_journal(folder, [started(1), *kept, *epoch(1, 2, 0.4)])
-        repository.ingest(row_id, folder)
-        assert [c.role for c in repository.experiment(row_id).checkpoints] == ["epoch_0001", "last"]
+        record.journal.ingest(row_id, folder)
+        assert [c.role for c in record.experiments.get(row_id).checkpoints] == ["epoch_0001", "last"]
         events = [started(1), *kept, *epoch(1, 2, 0.4), (1, "checkpoint_removed", removed)]
         write_journal(folder, [*events, (2, "checkpoint_damaged", damaged)])
         for _ in range(2):
-            repository.ingest(row_id, folder)
-            assert [c.role for c in repository.experiment(row_id).checkpoints] == ["last"]
-            told = [e.message for e in repository.events(row_id) if e.kind == "checkpoint_damaged"]
+            record.journal.ingest(row_id, folder)
+            assert [c.role for c in record.experiments.get(row_id).checkpoints] == ["last"]
+            told = [e.message for e in record.experiments.events(row_id) if e.kind == "checkpoint_damaged"]
             assert told == [f"attempt 2: {damaged['message']}"]
-            repository.read_again(row_id)
+            record.journal.read_again(row_id)
 
     def test_checkpoints_of_every_attempt_stay_but_the_list_shows_the_files_that_are_there(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         write_journal(folder, [started(1), *epoch(1, 1, 0.8), *epoch(1, 2, 0.7), started(2, 4, 1), *epoch(2, 2, 0.75)])
-        repository.ingest(row_id, folder)
-        with repository.reading() as session:
+        record.journal.ingest(row_id, folder)
+        with record.database.reading() as session:
             assert session.query(Checkpoint).count() == 3
-        (last,) = repository.experiment(row_id).checkpoints
+        (last,) = record.experiments.get(row_id).checkpoints
         assert (last.epoch, last.val_loss) == (2, 0.75)
 
 
 class TestDownsampling:
     def test_a_view_keeps_ends_and_peaks_and_never_exceeds_its_limit(
-        self, repository: Repository, run: tuple[str, Path], write_journal: WriteJournal
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
         row_id, folder = run
         journal = [started(1), *steps(1, 1, 3000)]
         journal[1234] = (1, "step", journal[1234][2] | {"loss": 99.0})
         write_journal(folder, journal)
-        repository.ingest(row_id, folder)
-        view = repository.series(row_id, "loss", "train", max_points=100)
+        record.journal.ingest(row_id, folder)
+        view = record.curves.series(row_id, "loss", "train", max_points=100)
         assert len(view.step) <= 100
         assert (view.step[0], view.step[-1]) == (1, 3000)
         assert view.value.max() == 99.0
-        assert len(repository.series(row_id, "loss", "train").step) == 3000
+        assert len(record.curves.series(row_id, "loss", "train").step) == 3000
 
     def test_values_that_are_not_numbers_do_not_break_it(self) -> None:
         value = np.ones(1000)

@@ -18,10 +18,10 @@ from sqlalchemy import inspect, text
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import WorkerRow
-from focus_store.engine import NETWORK_FILE_SYSTEMS, make_engine
-from focus_store.repository import Repository
+from focus_store.database.engine import NETWORK_FILE_SYSTEMS, make_engine
+from focus_store.database.tables import REVISION, Base
+from focus_store.record.record import Record
 from focus_store.settings import Settings
-from focus_store.tables import REVISION, Base
 from migrations.upgrade import head, known_revisions, migrate, migrate_down
 
 EXPECTED_INDEXES = {
@@ -61,30 +61,28 @@ class TestMigrations:
         assert "WITHOUT ROWID" in ddl
 
     def test_migrating_twice_keeps_what_is_there(
-        self, settings: Settings, repository: Repository, config: ExperimentConfig
+        self, settings: Settings, record: Record, config: ExperimentConfig
     ) -> None:
-        row_id = repository.create_experiment(config, tags=["kept"])
+        row_id = record.experiments.create(config, tags=["kept"])
         assert migrate(settings.database_url) == (REVISION, REVISION)
-        assert repository.experiment(row_id).summary.tags == ("kept",)
+        assert record.experiments.get(row_id).summary.tags == ("kept",)
 
-    def test_down_and_up_again_with_data(
-        self, settings: Settings, repository: Repository, config: ExperimentConfig
-    ) -> None:
-        repository.create_experiment(config)
-        repository.request_simulation({"name": "quick"})
-        repository.close()
+    def test_down_and_up_again_with_data(self, settings: Settings, record: Record, config: ExperimentConfig) -> None:
+        record.experiments.create(config)
+        record.jobs.request_simulation({"name": "quick"})
+        record.close()
         assert migrate_down(settings.database_url, "base") == (REVISION, None)
         with pytest.raises(UserError, match="focus-lab migrate"):
-            repository.list_experiments()
+            record.experiments.find()
         assert migrate(settings.database_url) == (None, REVISION)
-        assert repository.list_experiments() == []
+        assert record.experiments.find() == []
 
     def test_through_every_revision_and_back_the_first_one_s_rows_are_kept(
-        self, settings: Settings, repository: Repository, config: ExperimentConfig
+        self, settings: Settings, record: Record, config: ExperimentConfig
     ) -> None:
-        row_id = repository.create_experiment(config, tags=["kept"])
-        repository.beat(WorkerRow("host:1:train", "host", "train", 1, "a GPU", 0.0, None, slot="GPU-1"))
-        repository.close()
+        row_id = record.experiments.create(config, tags=["kept"])
+        record.workers.beat(WorkerRow("host:1:train", "host", "train", 1, "a GPU", 0.0, None, slot="GPU-1"))
+        record.close()
         for revision in sorted(known_revisions() - {REVISION}, reverse=True):
             assert migrate_down(settings.database_url, revision)[1] == revision
         with make_engine(settings.database_url, writes=False).connect() as connection:
@@ -92,7 +90,7 @@ class TestMigrations:
             assert connection.scalar(text("SELECT id FROM worker")) == "host:1:train"
         for revision in sorted(known_revisions() - {"0001"}):
             assert migrate(settings.database_url, revision)[1] == revision
-        assert repository.experiment(row_id).summary.tags == ("kept",)
+        assert record.experiments.get(row_id).summary.tags == ("kept",)
         # The row itself: the state leaves out a worker that has been silent for two leases, and migrating took time.
         with make_engine(settings.database_url, writes=False).connect() as connection:
             assert connection.execute(text("SELECT id, slot FROM worker")).all() == [("host:1:train", None)]
@@ -118,7 +116,7 @@ class TestSqlite:
                 assert connection.scalar(text("PRAGMA foreign_keys")) == 1
 
     def test_a_record_on_a_network_file_system_does_not(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("focus_store.engine.network_file_system", lambda path: "nfs4")
+        monkeypatch.setattr("focus_store.database.engine.network_file_system", lambda path: "nfs4")
         with make_engine(f"sqlite:///{tmp_path / 'far.db'}", writes=True).begin() as connection:
             assert connection.scalar(text("PRAGMA journal_mode")) == "delete"
         assert "nfs4" in NETWORK_FILE_SYSTEMS
@@ -134,9 +132,9 @@ class TestSqlite:
             first.execute("COMMIT")
             assert second.result(timeout=30) == "wal"
 
-    def test_a_reader_does_not_wait_for_a_writer(self, repository: Repository, config: ExperimentConfig) -> None:
-        row_id = repository.create_experiment(config)
-        with repository.writing() as session:
+    def test_a_reader_does_not_wait_for_a_writer(self, record: Record, config: ExperimentConfig) -> None:
+        row_id = record.experiments.create(config)
+        with record.database.writing() as session:
             session.execute(text("UPDATE experiment SET notes = 'unfinished'"))
-            assert repository.experiment(row_id).notes == ""
-        assert repository.experiment(row_id).notes == "unfinished"
+            assert record.experiments.get(row_id).notes == ""
+        assert record.experiments.get(row_id).notes == "unfinished"

@@ -22,7 +22,7 @@ from focus_core.config import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
 from focus_store.queue import SAMPLE, TRAIN, make_folders
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker import services
@@ -50,13 +50,13 @@ class RealLaboratory:
         self.settings = Settings.from_environment(self.environment)
         migrate(self.settings.database_url)
         make_folders(self.settings)
-        self.repository = open_record(self.settings)
+        self.record = open_record(self.settings)
         self.await_condition = await_condition
         self.seen: dict[int, psutil.Process] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ended = threading.Event()
         # The launcher's part: it has a reaper of its own, which outlives any worker.
-        self._reaper = Reaper(self.repository, self._ended)
+        self._reaper = Reaper(self.record, self._ended)
         self._reaper.start()
 
     def worker(self, lane: str, number: str = "", **variables: str) -> subprocess.Popen[bytes]:
@@ -80,7 +80,7 @@ class RealLaboratory:
         return [p for p in self.seen.values() if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
     def summary(self, experiment_id: str) -> Any:
-        return self.repository.experiment(experiment_id).summary
+        return self.record.experiments.get(experiment_id).summary
 
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-3000:] for path in self.settings.log_folder.glob("*.log"))
@@ -95,7 +95,7 @@ class RealLaboratory:
             process.wait()
         for folder in (*self.settings.runs.glob("*"), *self.settings.datasets.glob("*")):
             kill([*running_in(folder, "--exp-dir"), *running_in(folder, "--out")])
-        self.repository.close()
+        self.record.close()
 
 
 @pytest.fixture(params=["embedded", "servers"])

@@ -19,8 +19,7 @@ from waiting import await_condition, patience, slowness
 
 from focus_core.config import ExperimentConfig, validate_config
 from focus_store.contracts import JobStatus, Status
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from worker.home_lock import as_it_runs, lock_holder
 from worker.processes import family, is_gone, kill
@@ -59,7 +58,7 @@ class Stack:
         self.process: subprocess.Popen[bytes] | None = None
         self.seen: dict[int, psutil.Process] = {}
 
-    def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory", "stack")) -> Repository:
+    def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory", "stack")) -> Record:
         """In a process group of its own, as a shell starts it: Ctrl-C is sent to the whole group."""
         with self.output.open("ab") as stream:
             self.process = subprocess.Popen(
@@ -94,24 +93,24 @@ def stack() -> Iterator[Stack]:
 
 
 def test_a_stack_trains_ends_with_everything_and_goes_on_after_a_crash(stack: Stack) -> None:
-    repository = stack.start()
+    record = stack.start()
     holder = json.loads((stack.home / "laboratory.lock").read_text())
-    sockets = Path(repository.settings.broker_url.removeprefix("redis+socket://")).parent
+    sockets = Path(record.settings.broker_url.removeprefix("redis+socket://")).parent
     assert holder["database_url"].startswith("postgresql+psycopg://")
-    (quick,) = repository.jobs()
-    repository.cancel_job(quick.id)
-    job = repository.request_simulation({"name": "small", "simulations": 8, "grid": 16, "box": 16.0, "seed": 3})
+    (quick,) = record.jobs.every()
+    record.jobs.cancel(quick.id)
+    job = record.jobs.request_simulation({"name": "small", "simulations": 8, "grid": 16, "box": 16.0, "seed": 3})
     config: ExperimentConfig = validate_config(CONFIG)
-    run = repository.create_experiment(config, after_job=job)
-    await_condition(lambda: repository.job(job).status is JobStatus.SUCCEEDED, "the suite")
-    await_condition(lambda: repository.experiment(run).summary.ended_at, "the end of the run")
-    summary = repository.experiment(run).summary
+    run = record.experiments.create(config, after_job=job)
+    await_condition(lambda: record.jobs.get(job).status is JobStatus.SUCCEEDED, "the suite")
+    await_condition(lambda: record.experiments.get(run).summary.ended_at, "the end of the run")
+    summary = record.experiments.get(run).summary
     assert (summary.status, summary.message) == (Status.SUCCEEDED, None)
     status = [sys.executable, "-m", "worker.laboratory", "status", "--json"]
     told = json.loads(subprocess.run(status, env=stack.environment, capture_output=True, check=True).stdout)
     assert told["address"] == f"http://127.0.0.1:{stack.port}"
     assert {worker["lane"] for worker in told["workers"]} == {"train", "sample"}
-    repository.close()
+    record.close()
 
     # Killed without a word, it leaves neither a process nor a socket; the record stays in its home.
     stack.remember()
@@ -123,9 +122,9 @@ def test_a_stack_trains_ends_with_everything_and_goes_on_after_a_crash(stack: St
     await_condition(lambda: all(is_gone(process) for process in stack.seen.values()), "every process to end")
     await_condition(lambda: not sockets.exists(), "the servers' folder to go")
 
-    repository = stack.start()
-    assert repository.experiment(run).summary.status is Status.SUCCEEDED
-    repository.close()
+    record = stack.start()
+    assert record.experiments.get(run).summary.status is Status.SUCCEEDED
+    record.close()
     stack.remember()
     stack.process.send_signal(signal.SIGTERM)
     assert stack.process.wait(patience()) == 0

@@ -16,7 +16,7 @@ import pytest
 from waiting import await_condition, patience, slowness
 
 from focus_store.contracts import JobStatus, Status
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from worker.processes import family, kill
 
@@ -65,7 +65,7 @@ class Up:
         }
         self.output = folder / "up.txt"
         self.settings = Settings.from_environment(self.environment)
-        self.repository = open_record(self.settings)
+        self.record = open_record(self.settings)
         self.process: subprocess.Popen[bytes] | None = None
         self.seen: dict[int, psutil.Process] = {}
 
@@ -101,7 +101,7 @@ class Up:
         kill(self.seen.values())
         if self.process is not None:
             self.process.wait()
-        self.repository.close()
+        self.record.close()
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     process = lab.start()
     await_condition(lambda: f"FOCUS is at http://127.0.0.1:{lab.port}" in lab.said(), "the address")
     assert lab.answers()
-    (job,) = lab.repository.jobs()
+    (job,) = lab.record.jobs.every()
     assert (job.arguments["name"], job.total, job.arguments["grid"]) == ("quick", 3000, 32)
-    (first,) = lab.repository.list_experiments()
+    (first,) = lab.record.experiments.find()
     assert (first.name, first.recipe, first.status) == ("quickstart", "quickstart", Status.QUEUED)
-    await_condition(lambda: lab.repository.job(job.id).done >= 1, "the first simulation")
+    await_condition(lambda: lab.record.jobs.get(job.id).done >= 1, "the first simulation")
 
     # A second up says where the first one is and leaves it alone.
     second = lab.run("up")
@@ -135,15 +135,15 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     process.send_signal(signal.SIGINT)
     assert process.wait(patience()) == 0
     assert lab.left() == []
-    assert lab.repository.job(job.id).status is JobStatus.QUEUED
-    made = lab.repository.job(job.id).done
-    assert lab.repository.state().workers == ()
+    assert lab.record.jobs.get(job.id).status is JobStatus.QUEUED
+    made = lab.record.jobs.get(job.id).done
+    assert lab.record.laboratory.state().workers == ()
     assert "not running" in lab.run("status").stdout
 
     # The next up goes on with it; `down` ends it as well.
     lab.start()
-    await_condition(lambda: lab.repository.job(job.id).done > made, "the suite to go on")
-    assert len(lab.repository.jobs()) == 1
+    await_condition(lambda: lab.record.jobs.get(job.id).done > made, "the suite to go on")
+    assert len(lab.record.jobs.every()) == 1
     lab.remember()
     down = lab.run("down")
     assert down.returncode == 0, down.stderr
@@ -155,12 +155,13 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
 
 def test_a_worker_that_dies_is_started_again(lab: Up) -> None:
     lab.start()
-    await_condition(lambda: len(lab.repository.state().workers) == 2 if lab.answers() else False, "both workers")
-    (old,) = [worker for worker in lab.repository.state().workers if worker.lane == "train"]
+    await_condition(lambda: len(lab.record.laboratory.state().workers) == 2 if lab.answers() else False, "both workers")
+    (old,) = [worker for worker in lab.record.laboratory.state().workers if worker.lane == "train"]
     lab.remember()
     psutil.Process(old.pid).kill()
     await_condition(
-        lambda: any(w.lane == "train" and w.pid != old.pid for w in lab.repository.state().workers), "a new worker"
+        lambda: any(w.lane == "train" and w.pid != old.pid for w in lab.record.laboratory.state().workers),
+        "a new worker",
     )
     assert "the train worker ended" in lab.said()
 

@@ -25,7 +25,7 @@ from focus_core.config import ExperimentConfig
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.queue import SAMPLE, TRAIN
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from worker.processes import family, kill
 from worker.servers import POSTGRESQL, REDIS, PrivateServers
@@ -44,11 +44,11 @@ def test_a_run_goes_on_and_is_sampled_on_hosts_that_share_no_disk(
         hosts = {name: store.environment | {"FOCUS_HOME": str(home)} for name, home in homes.items()}
         for name in ("a", "b"):
             shutil.copytree(laboratory.settings.datasets, homes[name] / "datasets")
-        repository = laboratory.repository
-        run = repository.create_experiment(tiny_config(num_epochs=20, sample_every=10))
+        record = laboratory.record
+        run = record.experiments.create(tiny_config(num_epochs=20, sample_every=10))
         first = laboratory.worker(TRAIN, "-a", **hosts["a"])
         laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
-        repository.request(run, DesiredState.PAUSE)
+        record.experiments.request(run, DesiredState.PAUSE)
         laboratory.await_condition(lambda: laboratory.summary(run).status is Status.PAUSED, "the pause")
         stopped_at = laboratory.summary(run).step
         first.send_signal(signal.SIGTERM)
@@ -56,30 +56,30 @@ def test_a_run_goes_on_and_is_sampled_on_hosts_that_share_no_disk(
         shutil.rmtree(homes["a"])
 
         laboratory.worker(TRAIN, "-b", **hosts["b"])
-        repository.resume(run)
+        record.experiments.resume(run)
         laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
         events = [json.loads(line) for line in (homes["b"] / "runs" / run / JOURNAL).read_text().splitlines()]
         assert [event["seq"] for event in events] == list(range(len(events)))
         assert [event["step"] for event in events if event["kind"] == "run_started"] == [0, stopped_at]
-        curve = repository.series(run, "loss", "train")
+        curve = record.curves.series(run, "loss", "train")
         assert list(curve.step) == list(range(1, 121))
 
         # A third host draws from the checkpoint, and the page's host, which has no disk of theirs, shows everything.
         laboratory.worker(SAMPLE, "-c", **hosts["c"])
-        request = repository.request_sample(SampleSpec(run, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
+        request = record.samples.request(SampleSpec(run, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
         ended = (JobStatus.SUCCEEDED, JobStatus.FAILED)
         row = laboratory.await_condition(
-            lambda: answer if (answer := repository.sample(request)).status in ended else None, "the sample"
+            lambda: answer if (answer := record.samples.get(request)).status in ended else None, "the sample"
         )
         assert (row.status, row.message) == (JobStatus.SUCCEEDED, None), laboratory.logs()
         with pytest.MonkeyPatch.context() as patched:
             for name, value in store.environment.items():
                 patched.setenv(name, value)
-            page = open_record(replace(repository.settings, artifact_url=store.environment["FOCUS_ARTIFACT_URL"]))
-            best = next(c for c in page.experiment(run).checkpoints if c.role == "best")
-            assert str(page.arrays(row.result)["checkpoint_sha256"]) == best.sha256
-            figures = page.figures(run, 20)
-            assert all(page.artifact(tile)[8:12] == b"WEBP" for tile in [*figures.real_tiles, *row.tiles])
+            page = open_record(replace(record.settings, artifact_url=store.environment["FOCUS_ARTIFACT_URL"]))
+            best = next(c for c in page.experiments.get(run).checkpoints if c.role == "best")
+            assert str(page.artifacts.arrays(row.result)["checkpoint_sha256"]) == best.sha256
+            figures = page.figures.at(run, 20)
+            assert all(page.artifacts.read(tile)[8:12] == b"WEBP" for tile in [*figures.real_tiles, *row.tiles])
             page.close()
         assert not (homes["c"] / "runs").exists()
     finally:
@@ -91,23 +91,23 @@ def test_of_two_workers_with_one_gpu_the_second_waits_says_so_and_takes_over(
     laboratory: Any, tiny_config: MakeConfig
 ) -> None:
     """The GPU need not exist: its slot is a row of the record, and this network trains on the processor."""
-    repository = laboratory.repository
+    record = laboratory.record
     first = laboratory.worker(TRAIN, "-1", FOCUS_GPU="7")
-    holder = laboratory.await_condition(lambda: _holding(repository), "the first worker")
+    holder = laboratory.await_condition(lambda: _holding(record), "the first worker")
     assert holder.pid == first.pid
     second = laboratory.worker(TRAIN, "-2", FOCUS_GPU="7")
-    waiting = laboratory.await_condition(lambda: _waiting(repository), "the second to say that it waits")
+    waiting = laboratory.await_condition(lambda: _waiting(record), "the second to say that it waits")
     assert waiting.pid == second.pid
     assert waiting.message.startswith(f"waits for the GPU {holder.slot}, which {holder.id} has")
-    run = repository.create_experiment(tiny_config(num_epochs=20))
+    run = record.experiments.create(tiny_config(num_epochs=20))
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
-    assert repository.experiment(run).attempts[0].host == holder.host
-    other = repository.create_experiment(tiny_config(num_epochs=1))
+    assert record.experiments.get(run).attempts[0].host == holder.host
+    other = record.experiments.create(tiny_config(num_epochs=1))
     assert laboratory.summary(other).status is Status.QUEUED, "one training at a time"
     laboratory.remember_family(first)
     first.kill()
     first.wait()
-    laboratory.await_condition(lambda: _holding(repository, second.pid), "the second to take the GPU over")
+    laboratory.await_condition(lambda: _holding(record, second.pid), "the second to take the GPU over")
     for row_id in (run, other):
         laboratory.await_condition(
             lambda wanted=row_id: laboratory.summary(wanted).status is Status.SUCCEEDED, "the end of both runs"
@@ -116,13 +116,13 @@ def test_of_two_workers_with_one_gpu_the_second_waits_says_so_and_takes_over(
     assert "waits for the GPU" in logs
 
 
-def _holding(repository: Any, pid: int | None = None) -> Any:
-    found = [worker for worker in repository.state().workers if worker.slot and pid in (None, worker.pid)]
+def _holding(record: Any, pid: int | None = None) -> Any:
+    found = [worker for worker in record.laboratory.state().workers if worker.slot and pid in (None, worker.pid)]
     return found[0] if found else None
 
 
-def _waiting(repository: Any) -> Any:
-    found = [worker for worker in repository.state().workers if worker.message]
+def _waiting(record: Any) -> Any:
+    found = [worker for worker in record.laboratory.state().workers if worker.message]
     return found[0] if found else None
 
 
@@ -157,17 +157,17 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             servers.start_the_dead()
             settings = Settings.from_environment(environment)
             await_condition(lambda: _ask(health) and _ask(health)[0] == 200, "the page to recover")
-            repository = open_record(settings)
-            await_condition(lambda: len(repository.state().workers) == 2, "the workers")
-            (job,) = repository.jobs()
-            repository.cancel_job(job.id)
+            record = open_record(settings)
+            await_condition(lambda: len(record.laboratory.state().workers) == 2, "the workers")
+            (job,) = record.jobs.every()
+            record.jobs.cancel(job.id)
             # And in the middle of work: the page says so and comes back, and the workers with it.
             _stop(servers, POSTGRESQL)
             await_condition(lambda: _ask(health) and _ask(health)[0] == 503, "the page to say so")
             servers.start_the_dead()
             await_condition(lambda: _ask(health) and _ask(health)[0] == 200, "the page to recover again")
-            await_condition(lambda: repository.job(job.id).status is JobStatus.CANCELLED, "the wish to be obeyed")
-            repository.close()
+            await_condition(lambda: record.jobs.get(job.id).status is JobStatus.CANCELLED, "the wish to be obeyed")
+            record.close()
         finally:
             members = family(process.pid)
             process.send_signal(signal.SIGINT)

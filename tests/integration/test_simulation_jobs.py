@@ -21,57 +21,57 @@ SUITE = {"name": "small", "simulations": 24, "grid": 16, "box": 16.0, "seed": 3}
 
 def test_a_suite_is_cancelled_resumed_and_registered(laboratory: Any) -> None:
     laboratory.worker(TRAIN)
-    repository, folder = laboratory.repository, laboratory.settings.datasets / "small"
-    job = repository.request_simulation(SUITE)
-    laboratory.await_condition(lambda: repository.job(job).done >= 1, "the first simulation")
-    repository.cancel_job(job)
+    record, folder = laboratory.record, laboratory.settings.datasets / "small"
+    job = record.jobs.request_simulation(SUITE)
+    laboratory.await_condition(lambda: record.jobs.get(job).done >= 1, "the first simulation")
+    record.jobs.cancel(job)
     stopped = laboratory.await_condition(
-        lambda: row if (row := repository.job(job)).status is not JobStatus.RUNNING else None, "the cancel"
+        lambda: row if (row := record.jobs.get(job)).status is not JobStatus.RUNNING else None, "the cancel"
     )
     assert running_in(folder, "--out") == []
     if stopped.status is JobStatus.CANCELLED:  # on a fast machine the suite may have ended first
         assert 1 <= stopped.done < 24
-        assert repository.datasets() == []
-        repository.resume_job(job)
+        assert record.datasets.every() == []
+        record.jobs.resume(job)
     done = laboratory.await_condition(
-        lambda: row if (row := repository.job(job)).status is JobStatus.SUCCEEDED else None, "the suite"
+        lambda: row if (row := record.jobs.get(job)).status is JobStatus.SUCCEEDED else None, "the suite"
     )
     assert (done.done, done.total, done.message) == (24, 24, None)
-    (dataset,) = repository.datasets()
+    (dataset,) = record.datasets.every()
     opened = open_folder(folder)
     assert (dataset.name, dataset.n_maps, dataset.n_simulations, dataset.grid) == ("small", opened.n_maps, 24, 16)
     assert (dataset.digest, dataset.box_size) == (opened.digest, 16.0)
     assert dataset.parameter_space == opened.space.to_dict()
     assert np.isfinite(opened.maps).all()
-    assert_measured(repository, opened)
+    assert_measured(record, opened)
 
     # Asked for again, it is there at once; another suite of that name is refused in one sentence.
-    again = repository.request_simulation(SUITE)
-    laboratory.await_condition(lambda: repository.job(again).status is JobStatus.SUCCEEDED, "the suite that is there")
-    other = repository.request_simulation(SUITE | {"seed": 4})
-    laboratory.await_condition(lambda: repository.job(other).status is JobStatus.FAILED, "the refusal")
-    assert "another suite" in (repository.job(other).message or "")
+    again = record.jobs.request_simulation(SUITE)
+    laboratory.await_condition(lambda: record.jobs.get(again).status is JobStatus.SUCCEEDED, "the suite that is there")
+    other = record.jobs.request_simulation(SUITE | {"seed": 4})
+    laboratory.await_condition(lambda: record.jobs.get(other).status is JobStatus.FAILED, "the refusal")
+    assert "another suite" in (record.jobs.get(other).message or "")
 
 
-def assert_measured(repository: Any, opened: MapDataset) -> None:
+def assert_measured(record: Any, opened: MapDataset) -> None:
     """What the record shows of a dataset, against its files."""
-    dataset = repository.dataset(opened.name)
+    dataset = record.datasets.get(opened.name)
     survey, pixels = dataset.survey, np.asarray(opened.maps, dtype=np.float64)
     np.testing.assert_allclose([survey["mean"], survey["std"]], [pixels.mean(), pixels.std()], rtol=1e-9)
-    arrays = repository.arrays(survey["arrays"])
+    arrays = record.artifacts.arrays(survey["arrays"])
     np.testing.assert_array_equal(arrays["theta"], opened.theta)
     assert arrays["power_mean"].shape == (opened.n_simulations, opened.grid // 2)
     assert [simulation for simulation, _ in survey["sheets"]] == list(range(opened.n_simulations))
-    assert all(repository.artifact(digest)[8:12] == b"WEBP" for _, digest in survey["sheets"])
+    assert all(record.artifacts.read(digest)[8:12] == b"WEBP" for _, digest in survey["sheets"])
     assert dataset.checked_at is not None
-    assert not any((repository.settings.home / "work").iterdir())
+    assert not any((record.settings.home / "work").iterdir())
 
 
 def test_a_dataset_is_added_by_its_path_while_a_training_would_hold_the_other_lane(
     laboratory: Any, tmp_path: Path
 ) -> None:
     laboratory.worker(SAMPLE)
-    repository, good, bad = laboratory.repository, tmp_path / "cmd", tmp_path / "bad"
+    record, good, bad = laboratory.record, tmp_path / "cmd", tmp_path / "bad"
     rng = np.random.default_rng(2)
     bad.mkdir()
     good.mkdir()
@@ -81,12 +81,12 @@ def test_a_dataset_is_added_by_its_path_while_a_training_would_hold_the_other_la
         np.save(folder / "Maps_Mcdm_Nbody_IllustrisTNG_LH_z=0.00.npy", maps[: len(theta) * 3 - (folder == bad)])
         np.savetxt(folder / "params_LH_Nbody_IllustrisTNG.txt", rows)
 
-    refused = repository.request_dataset("bad", str(bad))
-    added = repository.request_dataset("tng", str(good))
-    ended = laboratory.await_condition(lambda: _ended(repository.job(refused)), "the refusal")
+    refused = record.datasets.request("bad", str(bad))
+    added = record.datasets.request("tng", str(good))
+    ended = laboratory.await_condition(lambda: _ended(record.jobs.get(refused)), "the refusal")
     assert ended.status is JobStatus.FAILED
     assert "holds 11 maps, which is not a whole number of maps for each of the 3 rows" in ended.message
-    ended = laboratory.await_condition(lambda: _ended(repository.job(added)), "the survey")
+    ended = laboratory.await_condition(lambda: _ended(record.jobs.get(added)), "the survey")
     assert (ended.status, ended.message, ended.done, ended.total) == (JobStatus.SUCCEEDED, None, 4, 4), (
         laboratory.logs()
     )
@@ -96,19 +96,19 @@ def test_a_dataset_is_added_by_its_path_while_a_training_would_hold_the_other_la
     assert (opened.box_size, opened.space.name, opened.digest) == (
         25.0,
         "camels_nbody2",
-        repository.dataset("tng").digest,
+        record.datasets.get("tng").digest,
     )
     np.testing.assert_allclose(opened.theta, theta[:, :2])
-    assert any("official sets have 15" in said for said in repository.dataset("tng").survey["warnings"])
-    assert_measured(repository, opened)
-    assert [dataset.name for dataset in repository.datasets()] == ["tng"]
+    assert any("official sets have 15" in said for said in record.datasets.get("tng").survey["warnings"])
+    assert_measured(record, opened)
+    assert [dataset.name for dataset in record.datasets.every()] == ["tng"]
 
     # Files that changed since are refused by the next check, and what was known of them stays.
     np.save(good / "Maps_Mcdm_Nbody_IllustrisTNG_LH_z=0.00.npy", 2 * maps)
-    again = repository.request_dataset("tng", repository.dataset("tng").path)
-    ended = laboratory.await_condition(lambda: _ended(repository.job(again)), "the second check")
+    again = record.datasets.request("tng", record.datasets.get("tng").path)
+    ended = laboratory.await_condition(lambda: _ended(record.jobs.get(again)), "the second check")
     assert "maps.npy: its sha256 is not the one in dataset.yaml" in ended.message
-    assert repository.dataset("tng").survey["mean"] > 0
+    assert record.datasets.get("tng").survey["mean"] > 0
 
 
 def _ended(job: JobRow) -> JobRow | None:
@@ -119,10 +119,10 @@ def test_a_training_whose_dataset_is_not_there_fails_with_the_trainers_own_sente
     laboratory: Any, tiny_config: Any
 ) -> None:
     laboratory.worker(TRAIN)
-    repository = laboratory.repository
+    record = laboratory.record
     config = tiny_config(num_epochs=2)
     (laboratory.settings.datasets / "tiny").rename(laboratory.settings.datasets / "gone")
-    run = repository.create_experiment(config)
+    run = record.experiments.create(config)
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.FAILED, "the refusal")
     message = laboratory.summary(run).message
     assert message.startswith("data.dataset: 'tiny' is not there")

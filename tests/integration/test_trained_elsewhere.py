@@ -13,12 +13,12 @@ import pytest
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.training.checkpoint import load_checkpoint
 from focus_store.contracts import JobStatus, SampleSpec, Status
-from focus_store.export_tables import write_parquet
-from focus_store.exports import export_run
-from focus_store.imports import Change, import_run
-from focus_store.points import Point, points, points_digest
+from focus_store.journal.points import Point, points, points_digest
+from focus_store.moving.export_tables import write_parquet
+from focus_store.moving.exports import export_run
+from focus_store.moving.imports import Change, import_run
 from focus_store.queue import SAMPLE, TRAIN
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.jobs.sampling import answer
@@ -29,9 +29,9 @@ CLOCKS = {
 }
 
 
-def measured(repository: Any, experiment_id: str) -> list[Point]:
+def measured(record: Any, experiment_id: str) -> list[Point]:
     """Every point but what a clock told."""
-    with repository.reading() as session:
+    with record.database.reading() as session:
         return [point for point in points(session, experiment_id) if point.key not in CLOCKS]
 
 
@@ -39,8 +39,8 @@ def measured(repository: Any, experiment_id: str) -> list[Point]:
 def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_export(
     laboratory: Any, tiny_config: Callable[..., ExperimentConfig], tmp_path: Path
 ) -> None:
-    repository, config = laboratory.repository, tiny_config(num_epochs=2, sample_every=1)
-    twin = repository.create_experiment(config)
+    record, config = laboratory.record, tiny_config(num_epochs=2, sample_every=1)
+    twin = record.experiments.create(config)
     laboratory.worker(TRAIN)
     folder = tmp_path / "scratch" / "run"
     folder.mkdir(parents=True)
@@ -48,36 +48,36 @@ def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_ex
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(folder / "config.yaml")]
     subprocess.run([*command, "--exp-dir", str(folder)], env=laboratory.environment, check=True, capture_output=True)
 
-    done = import_run(repository, folder)
+    done = import_run(record, folder)
     assert (done.change, done.status, done.figures, done.warnings) == (Change.NEW, Status.SUCCEEDED, 2, ())
     laboratory.await_condition(lambda: laboratory.summary(twin).status is Status.SUCCEEDED, "the worker's training")
-    theirs, ours = (measured(repository, run) for run in (done.id, twin))
+    theirs, ours = (measured(record, run) for run in (done.id, twin))
     assert len(theirs) == 12 * 3 + 2 * 3 + 2, "three values a step, two losses and the work an epoch, the error of P(k)"
     assert theirs == ours, "to the last bit: the same seed, wherever it ran"
-    imported, worked = (repository.experiment(run) for run in (done.id, twin))
+    imported, worked = (record.experiments.get(run) for run in (done.id, twin))
     assert imported.config_digest == worked.config_digest
     assert imported.environment["dataset"]["digest"] == worked.environment["dataset"]["digest"]
     assert imported.truth_arrays == worked.truth_arrays
-    assert repository.figures(done.id, 2).generated_tiles == repository.figures(twin, 2).generated_tiles
+    assert record.figures.at(done.id, 2).generated_tiles == record.figures.at(twin, 2).generated_tiles
 
     # Its checkpoint is there to draw maps from.
     best = load_checkpoint(laboratory.settings.run_folder(done.id) / "checkpoints" / "checkpoint_best.pt")
     assert best["config"] == config.to_dict()
-    request = repository.request_sample(SampleSpec(done.id, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
-    claim = repository.claim(SAMPLE, "test:1")
-    answer(repository, claim, lambda: False)
-    found = repository.sample(request)
+    request = record.samples.request(SampleSpec(done.id, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=1, seed=5, steps=2))
+    claim = record.leases.claim(SAMPLE, "test:1")
+    answer(record, claim, lambda: False)
+    found = record.samples.get(request)
     assert found.status is JobStatus.SUCCEEDED, found.message
     assert found.truth is not None
     assert "too few" in found.truth["reason"], "what its P(k) is held against, or why there is no truth at its θ"
 
     # Out of this record and into an empty one.
-    out = export_run(repository, twin, tmp_path / "out", write_parquet)
+    out = export_run(record, twin, tmp_path / "out", write_parquet)
     settings = Settings.from_environment({"FOCUS_HOME": str(tmp_path / "another home")})
     migrate(settings.database_url)
     empty = open_record(settings)
     back = import_run(empty, out.folder)
-    with repository.reading() as session:
+    with record.database.reading() as session:
         assert back.digest == out.digest == points_digest(session, twin)
     assert back.figures == 2
     empty.close()

@@ -17,10 +17,10 @@ from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
-from focus_store.ingest import CURVES
+from focus_store.database.session import database_now
+from focus_store.database.tables import Checkpoint, Experiment, Figure, MetricPoint, MetricSeries
+from focus_store.journal.ingest import CURVES
 from focus_store.queue import SAMPLE, TRAIN
-from focus_store.session import database_now
-from focus_store.tables import Checkpoint, Experiment, Figure, MetricPoint, MetricSeries
 from worker.processes import kill, running_in
 
 MakeConfig = Callable[..., ExperimentConfig]
@@ -44,7 +44,7 @@ def assert_record_equals_journal(laboratory: Any, experiment_id: str) -> list[di
     query = select(
         MetricSeries.attempt, MetricSeries.key, MetricSeries.split, MetricPoint.step, MetricPoint.value
     ).join(MetricPoint, MetricPoint.series_id == MetricSeries.id)
-    with laboratory.repository.reading() as session:
+    with laboratory.record.database.reading() as session:
         found = {(a, k, s, step): value for a, k, s, step, value in session.execute(query)}
         n_points = session.scalar(select(func.count()).select_from(MetricPoint))
         checkpoints = {(c.attempt, c.role, c.step, c.sha256) for c in session.scalars(select(Checkpoint))}
@@ -59,7 +59,7 @@ def assert_record_equals_journal(laboratory: Any, experiment_id: str) -> list[di
 
 def assert_one_curve(laboratory: Any, experiment_id: str, steps: int) -> None:
     """The curve that a person sees has every step once, and the attempts in order."""
-    curve = laboratory.repository.series(experiment_id, "loss", "train")
+    curve = laboratory.record.curves.series(experiment_id, "loss", "train")
     np.testing.assert_array_equal(curve.step, np.arange(1, steps + 1))
     assert np.all(np.diff(curve.attempt) >= 0)
     assert np.all(np.isfinite(curve.value))
@@ -68,62 +68,64 @@ def assert_one_curve(laboratory: Any, experiment_id: str, steps: int) -> None:
 def test_a_run_trains_to_its_end_and_is_sampled(laboratory: Any, tiny_config: MakeConfig) -> None:
     laboratory.worker(TRAIN)
     laboratory.worker(SAMPLE)
-    repository = laboratory.repository
-    run = repository.create_experiment(tiny_config(num_epochs=2, sample_every=1))
+    record = laboratory.record
+    run = record.experiments.create(tiny_config(num_epochs=2, sample_every=1))
     laboratory.await_condition(lambda: laboratory.summary(run).ended_at, "the end of the run")
     summary = laboratory.summary(run)
     assert (summary.status, summary.message, summary.attempts) == (Status.SUCCEEDED, None, 1), laboratory.logs()
     assert (summary.epoch, summary.step) == (2, 12)
     assert_record_equals_journal(laboratory, run)
     assert_one_curve(laboratory, run, 12)
-    detail = repository.experiment(run)
+    detail = record.experiments.get(run)
     assert {checkpoint.role for checkpoint in detail.checkpoints} == {"best", "last"}
     assert detail.parameter_space is not None
     assert (detail.grid, detail.box_size) == (16, 16.0)
     assert detail.truth_arrays is not None
     assert "epoch 2/2" in detail.log_tail
-    assert repository.epochs_with_figures(run) == [1, 2]
-    moves = [(event.before, event.after) for event in reversed(repository.events(run)) if event.kind == "status"]
+    assert record.figures.epochs(run) == [1, 2]
+    moves = [
+        (event.before, event.after) for event in reversed(record.experiments.events(run)) if event.kind == "status"
+    ]
     assert moves == [(None, "queued"), ("queued", "starting"), ("starting", "running"), ("running", "succeeded")]
 
     spec = SampleSpec(run, (0.3, 0.05, 0.7, 1.0, 0.8, -1.0), n=3, seed=5, steps=2)
-    request = repository.request_sample(spec)
-    assert repository.request_sample(spec) == request, "a request under way answers its twin"
-    row = laboratory.await_condition(lambda: _ended(repository.sample(request)), "the sample")
+    request = record.samples.request(spec)
+    assert record.samples.request(spec) == request, "a request under way answers its twin"
+    row = laboratory.await_condition(lambda: _ended(record.samples.get(request)), "the sample")
     assert (row.status, row.message, row.progress) == (JobStatus.SUCCEEDED, None, 1.0)
-    assert repository.request_sample(spec) == request, "a request that is done answers its twin"
-    arrays = repository.arrays(row.result)
+    assert record.samples.request(spec) == request, "a request that is done answers its twin"
+    arrays = record.artifacts.arrays(row.result)
     assert set(arrays) == {"maps", "params", "param_names", "box_size", "seed", "checkpoint_sha256"}
     assert (arrays["maps"].shape, arrays["params"].shape) == ((3, 16, 16), (3, 6))
     best = next(checkpoint for checkpoint in detail.checkpoints if checkpoint.role == "best")
     assert str(arrays["checkpoint_sha256"]) == best.sha256
     assert row.power.shape == (3, len(row.k))
     np.testing.assert_allclose(row.power[0], _independent_power(arrays["maps"][0], 16.0, row.n_modes), rtol=1e-5)
-    assert all(repository.artifact(tile)[8:12] == b"WEBP" for tile in row.tiles)
+    assert all(record.artifacts.read(tile)[8:12] == b"WEBP" for tile in row.tiles)
     assert len(row.tiles) == 3
 
     with pytest.raises(UserError, match="steps: 200 are too many; DDIM takes 50 or fewer"):
-        repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=200))
+        record.samples.request(SampleSpec(run, spec.theta, n=1, seed=5, steps=200))
     (laboratory.settings.run_folder(run) / "checkpoints" / "checkpoint_last.pt").unlink()
-    other = repository.request_sample(SampleSpec(run, spec.theta, n=1, seed=5, steps=2, checkpoint="last"))
-    row = laboratory.await_condition(lambda: _ended(repository.sample(other)), "the failure")
+    other = record.samples.request(SampleSpec(run, spec.theta, n=1, seed=5, steps=2, checkpoint="last"))
+    row = laboratory.await_condition(lambda: _ended(record.samples.get(other)), "the failure")
     assert row.status is JobStatus.FAILED
     assert "checkpoint_last.pt" in row.message
 
 
 def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_config: MakeConfig) -> None:
     worker = laboratory.worker(TRAIN)
-    repository = laboratory.repository
-    run = repository.create_experiment(tiny_config(num_epochs=20))
+    record = laboratory.record
+    run = record.experiments.create(tiny_config(num_epochs=20))
     for _ in range(3):  # messages that come more than once start nothing more than once
-        assert repository.publisher.publish(TRAIN, run)
+        assert record.queue.publisher.publish(TRAIN, run)
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
-    repository.request(run, DesiredState.PAUSE)
+    record.experiments.request(run, DesiredState.PAUSE)
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.PAUSED, "the pause")
     stopped_at = laboratory.summary(run).step
     assert running_in(laboratory.settings.run_folder(run), "--exp-dir") == []
-    repository.resume(run)
+    record.experiments.resume(run)
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
     events = assert_record_equals_journal(laboratory, run)
     starts = [event for event in events if event["kind"] == "run_started"]
@@ -136,17 +138,17 @@ def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(
     laboratory: Any, tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = laboratory.worker(TRAIN)
-    repository = laboratory.repository
+    record = laboratory.record
     with monkeypatch.context() as patch:  # a message that was never sent: the reaper sends it
-        patch.setattr(repository.publisher, "publish", lambda lane, row_id: False)
-        run = repository.create_experiment(tiny_config(num_epochs=20))
+        patch.setattr(record.queue.publisher, "publish", lambda lane, row_id: False)
+        run = record.experiments.create(tiny_config(num_epochs=20))
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
     worker.send_signal(signal.SIGTERM)
     worker.wait(patience())
     assert laboratory.summary(run).status is Status.QUEUED
     assert laboratory.left() == []
-    assert repository.state().workers == (), "a worker that ends in order signs off"
+    assert record.laboratory.state().workers == (), "a worker that ends in order signs off"
     laboratory.worker(TRAIN)
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.SUCCEEDED, "the end of the run")
     assert_record_equals_journal(laboratory, run)
@@ -154,8 +156,8 @@ def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(
 
 
 def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, tiny_config: MakeConfig) -> None:
-    repository, settings = laboratory.repository, laboratory.settings
-    run = repository.create_experiment(tiny_config(num_epochs=60))
+    record, settings = laboratory.record, laboratory.settings
+    run = record.experiments.create(tiny_config(num_epochs=60))
     epoch = 0
     for kills in range(1, 4):
         worker = laboratory.worker(TRAIN)
@@ -168,7 +170,7 @@ def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, t
         laboratory.remember_family(worker)
         epoch = laboratory.summary(run).epoch
         assert epoch < 60, "the run ended before its worker could be killed"
-        with repository.reading() as session:
+        with record.database.reading() as session:
             killed_at = database_now(session)
         if kills < 3:
             worker.kill()
@@ -189,7 +191,7 @@ def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, t
     assert len(starts) >= 4
     assert all(event["step"] > 0 for event in starts[1:]), "every later attempt resumed from a checkpoint"
     assert_one_curve(laboratory, run, 360)
-    reasons = [attempt.reason for attempt in repository.experiment(run).attempts]
+    reasons = [attempt.reason for attempt in record.experiments.get(run).attempts]
     assert reasons.count("crashed") >= 3
     assert reasons[-1] == "finished"
     laboratory.await_condition(lambda: running_in(settings.run_folder(run), "--exp-dir") == [], "the last trainer")
@@ -201,12 +203,12 @@ def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, t
 def test_what_a_trainer_writes_after_its_worker_was_killed_is_read_although_nobody_goes_on(
     laboratory: Any, tiny_config: MakeConfig
 ) -> None:
-    repository, folder = laboratory.repository, laboratory.settings.run_folder
-    run = repository.create_experiment(tiny_config(num_epochs=200))
+    record, folder = laboratory.record, laboratory.settings.run_folder
+    run = record.experiments.create(tiny_config(num_epochs=200))
     worker = laboratory.worker(TRAIN)
     laboratory.await_condition(lambda: laboratory.summary(run).epoch >= 1, "the first epoch")
     laboratory.remember_family(worker)
-    repository.request(run, DesiredState.CANCEL)
+    record.experiments.request(run, DesiredState.CANCEL)
     kill([p for p in laboratory.seen.values() if p.pid not in {t.pid for t in running_in(folder(run), "--exp-dir")}])
     worker.wait()
     laboratory.await_condition(lambda: laboratory.summary(run).status is Status.CANCELLED, "the stop")
@@ -219,12 +221,12 @@ def test_what_a_trainer_writes_after_its_worker_was_killed_is_read_although_nobo
 
 
 def _bytes_read(laboratory: Any, run: str) -> int:
-    with laboratory.repository.reading() as session:
+    with laboratory.record.database.reading() as session:
         return int(session.get_one(Experiment, run).journal_offset)
 
 
 def crashes(laboratory: Any, run: str) -> list[Any]:
-    return [event for event in laboratory.repository.events(run) if event.after == Status.CRASHED]
+    return [event for event in laboratory.record.experiments.events(run) if event.after == Status.CRASHED]
 
 
 def _ended(row: Any) -> Any:

@@ -75,8 +75,8 @@ shown = {str(w.key).partition("~")[0] for w in new.text_input}
 assert {"f-model.depth", "f-sampling.num_steps"} <= shown, shown
 assert not {"f-model.channel_mults", "f-sampling.tolerance"} & shown, shown
 new.button(key="queue").click().run()
-queued = record().list_experiments()[0]
-config = parse_config(record().configuration_file(queued.id))
+queued = record().experiments.find()[0]
+config = parse_config(record().experiments.configuration_file(queued.id))
 assert (config.model.network, config.model.depth, config.sampling.method) == ("PlainNet", 3, "midpoint")
 
 write_run(record(), queued.id)
@@ -88,7 +88,7 @@ assert "Midpoint" in sampler.options, sampler.options
 sampler.set_value("midpoint").run()
 sample.button(key="draw").click().run()
 assert not sample.exception, sample.exception
-assert record().samples(queued.id)[0].spec.sampler == "midpoint"
+assert record().samples.latest(queued.id)[0].spec.sampler == "midpoint"
 """
 
 

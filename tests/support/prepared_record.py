@@ -14,8 +14,8 @@ from focus_core.config import ExperimentConfig, parse_config
 from focus_core.parameters import WCDM6
 from focus_core.progress import Journal
 from focus_store.contracts import SampleSpec, Status, WorkerRow
-from focus_store.drawings import shared_range, store_tiles
-from focus_store.repository import Repository
+from focus_store.journal.drawings import shared_range, store_tiles
+from focus_store.record.record import Record
 
 GRID, BOX, SIMULATIONS, MAPS, EPOCHS, STEPS = 16, 16.0, 12, 3, 3, 4
 ROWS = [9, 10, 11, 9]
@@ -31,7 +31,7 @@ training: {num_epochs: 3, seed: 1, batch_size: 8}
 @dataclasses.dataclass(frozen=True)
 class SmallLaboratory:
     home: Path
-    repository: Repository
+    record: Record
     finished: str
     queued: str
     failed: str
@@ -55,28 +55,26 @@ def write_recipes(folder: Path) -> None:
         (folder / key / "config.yaml").write_text(text, encoding="utf-8")
 
 
-def fill(repository: Repository) -> SmallLaboratory:
+def fill(record: Record) -> SmallLaboratory:
     """Into an empty record."""
-    register_quick(repository)
-    finished = repository.create_experiment(configuration("Finished one", seed=1), tags=["baseline"])
-    write_run(repository, finished)
-    move(repository, finished, Status.SUCCEEDED)
-    failed = repository.create_experiment(configuration("Failed one", seed=2))
-    move(repository, failed, Status.FAILED, "The loss is not finite at step 12: lower training.lr.")
-    draft = repository.create_experiment(configuration("A draft", seed=3), draft=True)
-    queued = repository.create_experiment(configuration("Queued one", seed=4))
-    repository.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
-    repository.beat(WorkerRow("sample-1", "here", "sample", 2, "cpu", 0.0, None))
-    return SmallLaboratory(
-        repository.settings.home, repository, finished, queued, failed, draft, draw_sample(repository, finished)
-    )
+    register_quick(record)
+    finished = record.experiments.create(configuration("Finished one", seed=1), tags=["baseline"])
+    write_run(record, finished)
+    move(record, finished, Status.SUCCEEDED)
+    failed = record.experiments.create(configuration("Failed one", seed=2))
+    move(record, failed, Status.FAILED, "The loss is not finite at step 12: lower training.lr.")
+    draft = record.experiments.create(configuration("A draft", seed=3), draft=True)
+    queued = record.experiments.create(configuration("Queued one", seed=4))
+    record.workers.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
+    record.workers.beat(WorkerRow("sample-1", "here", "sample", 2, "cpu", 0.0, None))
+    return SmallLaboratory(record.settings.home, record, finished, queued, failed, draft, draw_sample(record, finished))
 
 
-def register_quick(repository: Repository, name: str = "quick") -> None:
-    repository.register_dataset(
+def register_quick(record: Record, name: str = "quick") -> None:
+    record.datasets.register(
         {
             "name": name,
-            "path": str(repository.settings.datasets / name),
+            "path": str(record.settings.datasets / name),
             "digest": "d" * 64,
             "n_maps": SIMULATIONS * MAPS,
             "n_simulations": SIMULATIONS,
@@ -88,13 +86,13 @@ def register_quick(repository: Repository, name: str = "quick") -> None:
     )
 
 
-def move(repository: Repository, experiment: str, status: Status, message: str | None = None) -> None:
+def move(record: Record, experiment: str, status: Status, message: str | None = None) -> None:
     """Put a run where a worker would have left it, without one."""
     from sqlalchemy import update
 
-    from focus_store.tables import Experiment
+    from focus_store.database.tables import Experiment
 
-    with repository.writing() as session:
+    with record.database.writing() as session:
         values = {"status": status, "message": message, "change": Experiment.change + 1}
         session.execute(update(Experiment).where(Experiment.id == experiment).values(**values))
 
@@ -105,26 +103,24 @@ def theta() -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def add_second(repository: Repository) -> str:
+def add_second(record: Record) -> str:
     """A finished run with larger batches, whose P(k) is 30 % too high."""
-    second = repository.create_experiment(parse_config(SECOND), tags=["larger"])
-    write_run(repository, second, excess=1.3)
-    move(repository, second, Status.SUCCEEDED)
+    second = record.experiments.create(parse_config(SECOND), tags=["larger"])
+    write_run(record, second, excess=1.3)
+    move(record, second, Status.SUCCEEDED)
     return second
 
 
-def add_stranger(repository: Repository) -> str:
+def add_stranger(record: Record) -> str:
     """A finished run whose dataset has another name and twice the power in every simulation."""
-    stranger = repository.create_experiment(
-        parse_config(SECOND.replace("Second", "Stranger").replace("quick", "other"))
-    )
-    write_run(repository, stranger, dataset="other", amplitude=20.0)
-    move(repository, stranger, Status.SUCCEEDED)
+    stranger = record.experiments.create(parse_config(SECOND.replace("Second", "Stranger").replace("quick", "other")))
+    write_run(record, stranger, dataset="other", amplitude=20.0)
+    move(record, stranger, Status.SUCCEEDED)
     return stranger
 
 
 def write_run(
-    repository: Repository,
+    record: Record,
     experiment: str,
     *,
     excess: float = 1.1,
@@ -136,7 +132,7 @@ def write_run(
 
     P(k) of the simulations is `amplitude`/k², of the generated maps `excess` times that.
     """
-    folder = repository.settings.run_folder(experiment)
+    folder = record.settings.run_folder(experiment)
     (folder / "figs").mkdir(parents=True)
     common = {"theta": theta(), "names": np.array(WCDM6.names), "k": K, "box_size": np.float64(BOX)}
     power = np.tile(amplitude / K**2, (SIMULATIONS, 1))
@@ -157,7 +153,7 @@ def write_run(
         for epoch in range(1, EPOCHS + 1):
             write_epoch(journal, folder, epoch, excess, amplitude)
     (folder / "logs" / "training.log").write_text("first line\nlast line\n", encoding="utf-8")
-    repository.ingest(experiment, folder)
+    record.journal.ingest(experiment, folder)
 
 
 def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1, amplitude: float = 10.0) -> None:
@@ -198,19 +194,19 @@ def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1,
         journal.write("checkpoint", epoch=epoch, step=step, role=role, path=path, bytes=9, sha256=sha256, val_loss=loss)
 
 
-def draw_sample(repository: Repository, experiment: str) -> str:
+def draw_sample(record: Record, experiment: str) -> str:
     spec = SampleSpec(experiment, (0.3, 0.05, 0.7, 1.0, 1.02, -1.0), n=4, seed=7)
-    sample = repository.request_sample(spec)
-    claim = repository.claim_row("sample", sample, "sample-1")
+    sample = record.samples.request(spec)
+    claim = record.leases.claim_row("sample", sample, "sample-1")
     assert claim is not None
     maps = np.exp(np.random.default_rng(0).normal(27.0, 0.5, (4, GRID, GRID))).astype(np.float32)
     content = io.BytesIO()
     np.savez(content, maps=maps, params=spec.theta)
-    shown, folder = shared_range(maps), repository.artifact_folder
+    shown, folder = shared_range(maps), record.artifacts
     power = np.tile(12.0 / K**2, (4, 1))
-    assert repository.finish_sample(
+    assert record.samples.finish(
         claim,
-        checkpoint_sha256=next(c.sha256 for c in repository.experiment(experiment).checkpoints if c.role == "best"),
+        checkpoint_sha256=next(c.sha256 for c in record.experiments.get(experiment).checkpoints if c.role == "best"),
         result=folder.put(content.getvalue(), ".npz"),
         tiles=store_tiles(maps, shown, folder),
         value_range=shown,

@@ -14,7 +14,7 @@ from prepared_record import SmallLaboratory, add_second, fill, write_recipes
 from running_laboratory import answers, free_port
 from waiting import await_condition
 
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
@@ -37,9 +37,9 @@ def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
         environment.pop(name, None)
     settings = Settings.from_environment(environment)
     migrate(settings.database_url)
-    repository = open_record(settings)
-    laboratory = fill(repository)
-    second = add_second(repository)
+    record = open_record(settings)
+    laboratory = fill(record)
+    second = add_second(record)
     port = free_port()
     with (folder / "dashboard.txt").open("wb") as output:
         words = [sys.executable, "-m", "dashboard.serve", "--port", str(port)]
@@ -52,4 +52,4 @@ def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
     finally:
         process.terminate()
         process.wait(timeout=120)
-        repository.close()
+        record.close()

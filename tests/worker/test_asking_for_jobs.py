@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from focus_store.contracts import JobStatus
-from focus_store.session import open_record
+from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.laboratory import main
@@ -23,9 +23,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_job_is_asked_for_by_its_kind_and_arguments(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "simulate", "name=small", "simulations=8", "grid=16", "box=16"]) == 0
     job_id = capsys.readouterr().out.partition(":")[0]
-    repository = open_record(Settings.from_environment())
-    job = repository.job(job_id)
-    repository.close()
+    record = open_record(Settings.from_environment())
+    job = record.jobs.get(job_id)
+    record.close()
     assert (job.kind, job.status, job.total) == ("simulate", JobStatus.QUEUED, 8)
     assert (job.arguments["grid"], job.arguments["box"], job.arguments["seed"]) == (16, 16.0, 0)
 

@@ -15,8 +15,7 @@ from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import TRAIN
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.jobs.child import Errand
@@ -34,7 +33,7 @@ CONFIG = {
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
+def record(tmp_path: Path) -> Iterator[Record]:
     settings = Settings.from_environment(
         {"FOCUS_HOME": str(tmp_path), "FOCUS_POLL_SECONDS": "0.05", "FOCUS_TRAIN_NICENESS": "0"}
     )
@@ -45,45 +44,43 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
 
 
 @pytest.fixture
-def trained(repository: Repository) -> str:
+def trained(record: Record) -> str:
     """A run of one epoch in the record, as its supervisor would have left it."""
-    rng, settings = np.random.default_rng(0), repository.settings
+    rng, settings = np.random.default_rng(0), record.settings
     maps = np.exp(rng.normal(27.0, 0.7, (16, 16, 16))).astype(np.float32)
     about = Description("tiny", "Mcdm", "(M☉/h)/(Mpc/h)²", 16.0, 0.0, 2, WCDM6)
     write_folder(settings.datasets / "tiny", [maps], 16, WCDM6.from_unit(rng.uniform(-1, 1, (8, 6))), about)
     config = validate_config(CONFIG)
-    run = repository.create_experiment(config, draft=True)
+    run = record.experiments.create(config, draft=True)
     run_training(config, settings.run_folder(run), settings.home, StopSwitch())
-    repository.ingest(run, settings.run_folder(run))
+    record.journal.ingest(run, settings.run_folder(run))
     return run
 
 
-def work(repository: Repository, job: str, *, shutting_down: bool = False) -> JobRow:
-    claim = repository.claim(TRAIN, "worker-1")
+def work(record: Record, job: str, *, shutting_down: bool = False) -> JobRow:
+    claim = record.leases.claim(TRAIN, "worker-1")
     assert claim is not None
     assert claim.id == job
-    run_job(Errand(repository, claim, lambda: shutting_down))
-    return repository.job(job)
+    run_job(Errand(record, claim, lambda: shutting_down))
+    return record.jobs.get(job)
 
 
-def test_a_benchmark_runs_as_a_job_and_its_result_is_an_artifact_of_the_run(
-    repository: Repository, trained: str
-) -> None:
-    before = repository.change_token(trained)
-    job = repository.request_benchmark(trained, maps=2)
-    assert work(repository, job, shutting_down=True).status is JobStatus.QUEUED  # goes back to the lane
-    row = work(repository, job)
+def test_a_benchmark_runs_as_a_job_and_its_result_is_an_artifact_of_the_run(record: Record, trained: str) -> None:
+    before = record.experiments.change_token(trained)
+    job = record.benchmarks.request(trained, maps=2)
+    assert work(record, job, shutting_down=True).status is JobStatus.QUEUED  # goes back to the lane
+    row = work(record, job)
     assert (row.status, row.message, row.done, row.total) == (JobStatus.SUCCEEDED, None, 1000, 1000)
-    digest = repository.benchmark_result(trained)
+    digest = record.benchmarks.newest(trained)
     assert digest is not None
-    found = repository.benchmark_found(digest)
+    found = record.benchmarks.found(digest)
     assert {case["sampler"] for case in found["cases"]} == {"ddim", "ddpm", "heun", "dpmpp_2m"}
     assert len(found["cases"]) == found["cases_in_all"]
     assert (found["maps_each"], found["simulations"]) == (2, 4)
-    assert repository.change_token(trained) > before  # live pages look again
+    assert record.experiments.change_token(trained) > before  # live pages look again
 
-    (repository.settings.run_folder(trained) / "truth.npz").unlink()
-    row = work(repository, repository.request_benchmark(trained))
+    (record.settings.run_folder(trained) / "truth.npz").unlink()
+    row = work(record, record.benchmarks.request(trained))
     assert row.status is JobStatus.FAILED
     assert "truth.npz: is not there; a training writes it when it starts" in (row.message or "")
-    assert repository.benchmark_result(trained) == digest
+    assert record.benchmarks.newest(trained) == digest

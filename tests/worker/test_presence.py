@@ -23,13 +23,13 @@ def worker(tmp_path: Path) -> Iterator[presence.Worker]:
     found = presence.begin(settings, TRAIN)
     yield found
     found.ended.set()
-    found.repository.close()
+    found.record.close()
 
 
 def test_a_heartbeat_that_is_under_way_when_its_worker_ends_does_not_bring_the_worker_back(
     worker: presence.Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    under_way, signed_off, sign_off = threading.Event(), threading.Event(), worker.repository.sign_off
+    under_way, signed_off, sign_off = threading.Event(), threading.Event(), worker.record.workers.sign_off
 
     def measured_slowly(pid: int, gpu: str | None) -> dict[str, Any]:
         """As on a busy machine: the worker ends meanwhile, and has signed off, if it does not wait for this beat."""
@@ -43,11 +43,11 @@ def test_a_heartbeat_that_is_under_way_when_its_worker_ends_does_not_bring_the_w
         signed_off.set()
 
     monkeypatch.setattr(presence, "usage", measured_slowly)
-    monkeypatch.setattr(worker.repository, "sign_off", sign_off_and_tell)
+    monkeypatch.setattr(worker.record.workers, "sign_off", sign_off_and_tell)
     presence.start_threads()
     assert under_way.wait(60)
     presence.end()
     for thread in threading.enumerate():
         if thread.name == "heartbeat":
             thread.join()
-    assert worker.repository.state().workers == ()
+    assert worker.record.laboratory.state().workers == ()

@@ -17,8 +17,7 @@ from waiting import await_condition
 from focus_core.config import validate_config
 from focus_store.contracts import Claim, DesiredState, Status
 from focus_store.queue import TRAIN
-from focus_store.repository import Repository
-from focus_store.session import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from worker.gpu import devices, parse_nvidia_smi
@@ -41,7 +40,7 @@ time.sleep(600)
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
+def record(tmp_path: Path) -> Iterator[Record]:
     settings = Settings.from_environment(
         {
             "FOCUS_HOME": str(tmp_path / "home"),
@@ -87,15 +86,15 @@ def test_a_training_gives_way_to_other_sessions_and_not_only_to_its_own(tmp_path
         process.wait()
 
 
-def claim_one(repository: Repository) -> tuple[str, Claim]:
-    row_id = repository.create_experiment(validate_config({"data": {"dataset": "quick"}}))
-    claim = repository.claim(TRAIN, "host:1")
+def claim_one(record: Record) -> tuple[str, Claim]:
+    row_id = record.experiments.create(validate_config({"data": {"dataset": "quick"}}))
+    claim = record.leases.claim(TRAIN, "host:1")
     assert claim is not None
     return row_id, claim
 
 
-def watch(repository: Repository, claim: Claim, process: subprocess.Popen[bytes]) -> Watch:
-    return Watch(repository, claim, process, look=lambda: None, shutting_down=lambda: False)
+def watch(record: Record, claim: Claim, process: subprocess.Popen[bytes]) -> Watch:
+    return Watch(record, claim, process, look=lambda: None, shutting_down=lambda: False)
 
 
 class TestEnding:
@@ -134,21 +133,19 @@ class TestEnding:
 
 
 class TestWatching:
-    def test_a_wish_to_pause_becomes_sigterm_and_the_childs_own_exit_code(
-        self, repository: Repository, start: Any
-    ) -> None:
-        row_id, claim = claim_one(repository)
-        followed = watch(repository, claim, start(POLITE))
-        repository.request(row_id, DesiredState.PAUSE)
+    def test_a_wish_to_pause_becomes_sigterm_and_the_childs_own_exit_code(self, record: Record, start: Any) -> None:
+        row_id, claim = claim_one(record)
+        followed = watch(record, claim, start(POLITE))
+        record.experiments.request(row_id, DesiredState.PAUSE)
         assert followed.run() == 3
         assert (followed.stop, followed.killed) == (Stop.PAUSE, False)
 
     def test_a_child_that_will_not_stop_is_killed_and_never_counts_as_a_success(
-        self, repository: Repository, start: Any, tmp_path: Path
+        self, record: Record, start: Any, tmp_path: Path
     ) -> None:
-        row_id, claim = claim_one(repository)
-        followed = watch(repository, claim, start(STUBBORN))
-        repository.request(row_id, DesiredState.CANCEL)
+        row_id, claim = claim_one(record)
+        followed = watch(record, claim, start(STUBBORN))
+        record.experiments.request(row_id, DesiredState.CANCEL)
         code = followed.run()
         assert (code, followed.stop, followed.killed) == (-signal.SIGKILL, Stop.CANCEL, True)
         ended = ending(trainer(tmp_path, 1), code, followed.stop, had_to_be_killed=followed.killed)
@@ -156,29 +153,29 @@ class TestWatching:
         assert status is Status.CANCELLED
         assert "had to be killed" in (message or "")
 
-    def test_a_child_whose_lease_was_lost_is_killed_at_once(self, repository: Repository, start: Any) -> None:
-        row_id, claim = claim_one(repository)
+    def test_a_child_whose_lease_was_lost_is_killed_at_once(self, record: Record, start: Any) -> None:
+        row_id, claim = claim_one(record)
         process = start(STUBBORN)
-        repository.release(claim, Status.QUEUED, "taken away")
-        assert repository.claim(TRAIN, "host:2") is not None
-        followed = watch(repository, claim, process)
+        record.leases.release(claim, Status.QUEUED, "taken away")
+        assert record.leases.claim(TRAIN, "host:2") is not None
+        followed = watch(record, claim, process)
         assert followed.run() == -signal.SIGKILL
         assert followed.stop is Stop.LOST
-        assert repository.experiment(row_id).summary.status is Status.STARTING
+        assert record.experiments.get(row_id).summary.status is Status.STARTING
 
-    def test_an_error_of_ours_leaves_no_child_behind(self, repository: Repository, start: Any) -> None:
-        _, claim = claim_one(repository)
+    def test_an_error_of_ours_leaves_no_child_behind(self, record: Record, start: Any) -> None:
+        _, claim = claim_one(record)
         process = start(STUBBORN)
 
         def look() -> None:
             raise RuntimeError("a fault")
 
         with pytest.raises(RuntimeError):
-            Watch(repository, claim, process, look, lambda: False).run()
+            Watch(record, claim, process, look, lambda: False).run()
         assert process.poll() == -signal.SIGKILL
 
-    def test_a_lease_is_renewed_while_the_child_runs(self, repository: Repository, start: Any, tmp_path: Path) -> None:
-        _, claim = claim_one(repository)
+    def test_a_lease_is_renewed_while_the_child_runs(self, record: Record, start: Any, tmp_path: Path) -> None:
+        _, claim = claim_one(record)
         seen = tmp_path / "renewed"
         process = start(
             "import pathlib, time; print('up', flush=True)\n"
@@ -186,7 +183,7 @@ class TestWatching:
         )
 
         def heartbeat() -> Any:
-            with repository.reading() as session:
+            with record.database.reading() as session:
                 return session.connection().exec_driver_sql("SELECT heartbeat_at FROM experiment").scalar()
 
         first, looks = heartbeat(), 0
@@ -197,7 +194,7 @@ class TestWatching:
             if heartbeat() > first or looks > 200:
                 seen.touch()
 
-        assert Watch(repository, claim, process, look, lambda: False).run() == 0
+        assert Watch(record, claim, process, look, lambda: False).run() == 0
         assert heartbeat() > first
 
 

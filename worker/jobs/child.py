@@ -16,7 +16,7 @@ from pathlib import Path
 
 from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE
 from focus_store.contracts import Claim
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 from worker.gpu import devices
 from worker.jobs.watch import Stop, Watch
 from worker.processes import end, last_line, last_sentence, running_in, spawn
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 class Errand:
     """What a worker has claimed, and what it needs to work on it."""
 
-    repository: Repository
+    record: Record
     claim: Claim
     shutting_down: Callable[[], bool]
 
@@ -77,15 +77,15 @@ def run_child(
     `prepare` is called when nothing of an earlier attempt runs any more, `on_start` with the pid, `look` every
     `poll_seconds` and once after the end.
     """
-    settings = errand.repository.settings
+    settings = errand.record.settings
     for leftover in running_in(child.folder, child.option):
         log.warning("%s: process %d of an earlier attempt is ended", errand.claim.id, leftover.pid)
         end([leftover], settings.grace_seconds)
     prepare()
-    environment = child_environment(errand.repository)
+    environment = child_environment(errand.record)
     process = spawn(child.command, child.log, environment, niceness=settings.train_niceness)
     on_start(process.pid)
-    watch = Watch(errand.repository, errand.claim, process, look, errand.shutting_down, on_stop)
+    watch = Watch(errand.record, errand.claim, process, look, errand.shutting_down, on_stop)
     code = watch.run()
     if watch.stop in (Stop.LOST, Stop.ORPHANED):
         log.warning("%s is no longer ours", errand.claim.id)
@@ -108,9 +108,9 @@ def ending(child: Child, code: int, stop: Stop | None, *, had_to_be_killed: bool
     return Ending(Why.FAILED, f"{child.noun} ended with code {code}: {last_line(child.log)} (see {child.log})", stop)
 
 
-def child_environment(repository: Repository) -> Mapping[str, str]:
+def child_environment(record: Record) -> Mapping[str, str]:
     """Ours, with the home that the child shall look for datasets in, and with no more threads than it should take."""
-    settings = repository.settings
+    settings = record.settings
     environment = dict(os.environ) | {"FOCUS_HOME": str(settings.home)}
     threads = settings.train_threads or default_threads(_cores(), gpu=devices()[0].kind != "cpu")
     return environment | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}

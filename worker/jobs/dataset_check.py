@@ -12,10 +12,10 @@ from typing import Any
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.data.folder import MAPS
 from focus_core.errors import UserError
-from focus_store.artifacts import StoredFile
 from focus_store.contracts import JobStatus
-from focus_store.dataset_identity import is_only_links, remove_links
-from focus_store.repository import Repository
+from focus_store.files.artifacts import StoredFile
+from focus_store.record.dataset_identity import is_only_links, remove_links
+from focus_store.record.record import Record
 from worker.jobs.child import Errand
 from worker.jobs.work import JobEnd, JobWork
 
@@ -27,7 +27,7 @@ class DatasetCheckWork(JobWork):
     """Check, measure and register, or say in one sentence why not."""
 
     def keep(self, folder: Path) -> JobEnd:
-        return JobStatus.SUCCEEDED, register(self.repository, folder)
+        return JobStatus.SUCCEEDED, register(self.record, folder)
 
 
 def survey(errand: Errand, source: Mapping[str, Any]) -> JobEnd | None:
@@ -35,7 +35,7 @@ def survey(errand: Errand, source: Mapping[str, Any]) -> JobEnd | None:
 
     None when the claim is no longer ours, and then nothing was written.
     """
-    job = errand.repository.job(errand.claim.id)
+    job = errand.record.jobs.get(errand.claim.id)
     part = replace(job, arguments=source)
     try:
         return DatasetCheckWork(errand, part, replace(DATASET_CHECK, progress=lambda folder, total: None)).run()
@@ -43,18 +43,18 @@ def survey(errand: Errand, source: Mapping[str, Any]) -> JobEnd | None:
         return JobStatus.FAILED, str(error)
 
 
-def register(repository: Repository, work: Path) -> str | None:
+def register(record: Record, work: Path) -> str | None:
     """Put a finished survey into the record: pictures and arrays first, the row that names them last.
 
     A sentence where it is a known dataset that lies elsewhere now; KnownDataset where that still lies where it lay.
     """
     plain = json.loads((work / RESULT).read_text(encoding="utf-8"))
     row, found = plain["row"], plain["survey"]
-    asked, row["name"] = row["name"], repository.name_for(row, found)
-    home = repository.settings.datasets / row["name"]
+    asked, row["name"] = row["name"], record.datasets.name_for(row, found)
+    home = record.settings.datasets / row["name"]
     was_there = os.path.lexists(home)
-    row["path"] = str(place(repository, row["name"], Path(row["path"]), work))
-    folder = repository.artifact_folder
+    row["path"] = str(place(record, row["name"], Path(row["path"]), work))
+    folder = record.artifacts
     arrays = folder.put((work / ARRAYS).read_bytes(), ".npz")
     sheets: list[list[Any]] = []
     files: list[tuple[StoredFile, str]] = [(arrays, "survey")]
@@ -63,7 +63,7 @@ def register(repository: Repository, work: Path) -> str | None:
         sheets.append([simulation, sheet.digest])
         files.append((sheet, "sheet"))
     try:
-        repository.register_survey(row, found | {"arrays": arrays.digest, "sheets": sheets}, files)
+        record.datasets.register_survey(row, found | {"arrays": arrays.digest, "sheets": sheets}, files)
     except UserError:
         if not was_there:
             remove_links(home)
@@ -71,12 +71,12 @@ def register(repository: Repository, work: Path) -> str | None:
     return None if asked == row["name"] else f"is the dataset '{row['name']}', which has moved; its path was updated."
 
 
-def place(repository: Repository, name: str, path: Path, work: Path) -> Path:
+def place(record: Record, name: str, path: Path, work: Path) -> Path:
     """Where a configuration finds the dataset by its name: in the laboratory's folder, or by a link there.
 
     A pair of files becomes a folder of links, made by the survey; a set that has no folder stays where it is.
     """
-    home = repository.settings.datasets / name
+    home = record.settings.datasets / name
     home.parent.mkdir(parents=True, exist_ok=True)
     if path == work / LINK:
         if os.path.lexists(home) and not _is_replaceable(home, path / MAPS):

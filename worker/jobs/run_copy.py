@@ -14,21 +14,21 @@ from sqlalchemy.exc import OperationalError
 from focus_core.errors import UserError
 from focus_core.run_files import LAST
 from focus_store.contracts import Claim
-from focus_store.remote import StoreAway
-from focus_store.repository import Repository
-from focus_store.run_copies import RunCopies
+from focus_store.files.remote import StoreAway
+from focus_store.files.run_uploads import RunCopies
+from focus_store.record.record import Record
 
 _TRIES, _PAUSE_SECONDS = 120, 5.0
 log = logging.getLogger(__name__)
 
 
-def while_renewing(repository: Repository, claim: Claim, action: Callable[[], None]) -> None:
+def while_renewing(record: Record, claim: Claim, action: Callable[[], None]) -> None:
     """Do what may take minutes in a thread, and keep the lease meanwhile. Its exception becomes ours."""
     with ThreadPoolExecutor(1, "run-copy") as threads:
         work = threads.submit(action)
-        while wait([work], repository.settings.heartbeat_seconds).not_done:
+        while wait([work], record.settings.heartbeat_seconds).not_done:
             try:
-                repository.renew(claim)
+                record.leases.renew(claim)
             except OperationalError as error:
                 log.warning("%s: the record cannot be reached (%s)", claim.id, error)
         work.result()
@@ -47,33 +47,33 @@ def patiently(action: Callable[[], object]) -> bool:
     return False
 
 
-def bring_here(repository: Repository, claim: Claim, folder: Path) -> None:
+def bring_here(record: Record, claim: Claim, folder: Path) -> None:
     """Before an attempt: take the run over from the host that had it, if the store's copy is newer than ours.
 
     UserError when the store stays away: to begin without it would be to forget a training.
     """
-    if (copies := repository.run_copies) is None:
+    if (copies := record.run_copies) is None:
         return
 
     def fetch() -> None:
         if copies.is_behind(claim.id, folder):
             log.info("%s: its newest checkpoint comes from another host", claim.id)
             copies.fetch(claim.id, folder)
-            repository.read_again(claim.id)
+            record.journal.read_again(claim.id)
 
     def insist() -> None:
         if not patiently(fetch):
-            raise UserError(f"the artifact store {repository.settings.artifact_url}: cannot be reached; resume later.")
+            raise UserError(f"the artifact store {record.settings.artifact_url}: cannot be reached; resume later.")
 
-    while_renewing(repository, claim, insist)
+    while_renewing(record, claim, insist)
 
 
-def settle(repository: Repository, claim: Claim, folder: Path) -> None:
+def settle(record: Record, claim: Claim, folder: Path) -> None:
     """After an attempt, before its end is told: the record has all of the journal, and the store all of the folder."""
 
     def ingest() -> None:
         try:
-            repository.ingest(claim.id, folder)
+            record.journal.ingest(claim.id, folder)
         except StoreAway:
             raise
         except UserError as error:  # a journal that somebody edited
@@ -81,10 +81,10 @@ def settle(repository: Repository, claim: Claim, folder: Path) -> None:
 
     def finish() -> None:
         patiently(ingest)
-        if (copies := repository.run_copies) is not None:
+        if (copies := record.run_copies) is not None:
             patiently(lambda: copies.upload(claim.id, folder))
 
-    while_renewing(repository, claim, finish)
+    while_renewing(record, claim, finish)
 
 
 class CopyKeeper:

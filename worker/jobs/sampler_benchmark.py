@@ -6,7 +6,7 @@ from pathlib import Path
 
 from focus_core.run_files import BENCHMARK_RESULT, BEST, SAMPLER_BENCHMARK, TRUTH
 from focus_store.contracts import JobStatus
-from focus_store.run_copies import fetched_folder
+from focus_store.files.run_uploads import fetched_folder
 from worker.jobs.run_copy import patiently, while_renewing
 from worker.jobs.work import JobEnd, JobWork
 
@@ -24,17 +24,17 @@ class SamplerBenchmarkWork(JobWork):
 
     def keep(self, folder: Path) -> JobEnd:
         self.keep_part(folder)
-        self.repository.set_job_progress(self.claim, self.job.total, self.job.total)
+        self.record.jobs.set_progress(self.claim, self.job.total, self.job.total)
         return JobStatus.SUCCEEDED, None
 
     def keep_part(self, folder: Path) -> None:
         if (folder / BENCHMARK_RESULT).exists():
-            while_renewing(self.repository, self.claim, lambda: self._register(folder / BENCHMARK_RESULT))
+            while_renewing(self.record, self.claim, lambda: self._register(folder / BENCHMARK_RESULT))
 
     def _register(self, result: Path) -> None:
         def put() -> None:
-            file = self.repository.artifact_folder.put(result.read_bytes(), ".json")
-            self.repository.note_benchmark(self._experiment, file, self.claim.owner)
+            file = self.record.artifacts.put(result.read_bytes(), ".json")
+            self.record.benchmarks.note(self._experiment, file, self.claim.owner)
 
         patiently(put)
 
@@ -44,10 +44,10 @@ class SamplerBenchmarkWork(JobWork):
 
     def _run_folder(self) -> Path:
         """The run's own folder, or, of a run on another host, copies of the files that are read."""
-        experiment, copies = self._experiment, self.repository.run_copies
+        experiment, copies = self._experiment, self.record.run_copies
         folder = self.settings.run_folder(experiment)
         if copies is None or not copies.is_behind(experiment, folder):
             return folder
         fetched = fetched_folder(self.settings.home, experiment)
-        while_renewing(self.repository, self.claim, lambda: copies.fetch(experiment, fetched, only=_NEEDED))
+        while_renewing(self.record, self.claim, lambda: copies.fetch(experiment, fetched, only=_NEEDED))
         return fetched

@@ -26,11 +26,11 @@ from focus_core.sampling import LoadedRun, Weights, load_run, sample_maps
 from focus_core.statistics.truth_at import truth_at
 from focus_core.training.checkpoint import path_of_role
 from focus_core.training.truth import field_power, power_unit
-from focus_store.artifacts import StoredFile
 from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
-from focus_store.remote import StoreAway
-from focus_store.repository import Repository
-from focus_store.run_copies import fetched_folder
+from focus_store.files.artifacts import StoredFile
+from focus_store.files.remote import StoreAway
+from focus_store.files.run_uploads import fetched_folder
+from focus_store.record.record import Record
 
 WARM_MODELS = 2
 _PROGRESS_SECONDS = 0.3
@@ -74,32 +74,32 @@ class WarmModels:
 _WARM = WarmModels()
 
 
-def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], bool]) -> None:
+def answer(record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> None:
     """Draw the maps of one request and write them to the record; a UserError becomes the request's message."""
-    spec = repository.specification(claim.id)
+    spec = record.samples.specification(claim.id)
     began = time.monotonic()
-    with _Lease(repository, claim, shutting_down) as lease:
+    with _Lease(record, claim, shutting_down) as lease:
         try:
-            folder = run_folder(repository, spec)
+            folder = run_folder(record, spec)
             run = _WARM.get(folder, cast(Weights, spec.weights), spec.checkpoint)
             maps = sample_maps(
                 run, spec.theta, spec.n, spec.seed, spec.sampler, spec.steps, spec.guidance, progress=lease.report
             )
         except UserError as error:
-            repository.release(claim, JobStatus.FAILED, "refused", str(error))
+            record.leases.release(claim, JobStatus.FAILED, "refused", str(error))
             return
         except StopRequested:
             log.info("%s goes back to the queue", claim.id)
-            repository.release(claim, JobStatus.QUEUED, "stopped")
+            record.leases.release(claim, JobStatus.QUEUED, "stopped")
             return
     value_range = stretch(maps)
-    put = repository.artifact_folder.put
+    put = record.artifacts.put
     try:
         result, tiles = put(result_file(run, spec, maps), ".npz"), _tiles(maps, value_range, put)
     except StoreAway as error:
-        repository.release(claim, JobStatus.FAILED, "refused", f"{error} Ask again when it is back.")
+        record.leases.release(claim, JobStatus.FAILED, "refused", f"{error} Ask again when it is back.")
         return
-    repository.finish_sample(
+    record.samples.finish(
         claim,
         checkpoint_sha256=run.checkpoint_sha256,
         result=result,
@@ -110,9 +110,9 @@ def answer(repository: Repository, claim: Claim, shutting_down: Callable[[], boo
     )
 
 
-def run_folder(repository: Repository, spec: SampleSpec) -> Path:
+def run_folder(record: Record, spec: SampleSpec) -> Path:
     """Where the checkpoint lies: in the run's folder, or, of a run on another host, in a copy of it and its truth."""
-    settings, copies = repository.settings, repository.run_copies
+    settings, copies = record.settings, record.run_copies
     folder = settings.run_folder(spec.experiment)
     if copies is None or not copies.is_behind(spec.experiment, folder):
         return folder
@@ -165,8 +165,8 @@ def _truth(folder: Path, run: LoadedRun, spec: SampleSpec) -> dict[str, Any]:
 class _Lease:
     """Keeps a claim alive from a thread, while the sampler computes, and reports progress from the sampler's own."""
 
-    def __init__(self, repository: Repository, claim: Claim, shutting_down: Callable[[], bool]) -> None:
-        self._repository, self._claim, self._shutting_down = repository, claim, shutting_down
+    def __init__(self, record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> None:
+        self._record, self._claim, self._shutting_down = record, claim, shutting_down
         self._done, self._lost = threading.Event(), False
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._reported = 0.0
@@ -184,12 +184,12 @@ class _Lease:
         if self._lost or self._shutting_down():
             raise StopRequested("the request goes back to the queue")
         if time.monotonic() - self._reported > _PROGRESS_SECONDS:
-            self._repository.set_sample_progress(self._claim, done / total)
+            self._record.samples.set_progress(self._claim, done / total)
             self._reported = time.monotonic()
 
     def _keep(self) -> None:
-        while not self._done.wait(self._repository.settings.heartbeat_seconds):
+        while not self._done.wait(self._record.settings.heartbeat_seconds):
             try:
-                self._lost = self._repository.renew(self._claim) is Wish.LOST
+                self._lost = self._record.leases.renew(self._claim) is Wish.LOST
             except OperationalError as error:
                 log.warning("%s: the record cannot be reached (%s)", self._claim.id, error)

@@ -13,8 +13,8 @@ import yaml
 from focus_core.catalogue.job_kinds.simulation import DESCRIPTION
 from focus_core.errors import UserError
 from focus_store.contracts import JobStatus
-from focus_store.datasets import ADD
-from focus_store.repository import Repository
+from focus_store.record.datasets import ADD
+from focus_store.record.record import Record
 from worker.jobs.dataset_check import survey
 from worker.jobs.work import JobEnd, JobWork
 
@@ -35,32 +35,32 @@ class SimulationWork(JobWork):
         ended = survey(self.errand, {"name": folder.name, "path": str(folder)})
         if ended is None or ended[0] is not JobStatus.FAILED:
             return ended
-        self.repository.register_dataset(row)
+        self.record.datasets.register(row)
         return JobStatus.SUCCEEDED, f"the dataset is there, but was not measured: {ended[1]}"
 
 
-def register_found(repository: Repository) -> list[str]:
+def register_found(record: Record) -> list[str]:
     """Register complete datasets in the laboratory's folder that the record never knew; their names."""
-    known = {dataset.name for dataset in repository.datasets()} | repository.removed_datasets()
-    found = sorted(repository.settings.datasets.glob(f"*/{DESCRIPTION}"))
+    known = {dataset.name for dataset in record.datasets.every()} | record.datasets.removed()
+    found = sorted(record.settings.datasets.glob(f"*/{DESCRIPTION}"))
     names = []
     for folder in (path.parent for path in found if path.parent.name not in known):
         try:
-            repository.register_dataset(describe(folder))
+            record.datasets.register(describe(folder))
             names.append(folder.name)
         except UserError as error:
             log.warning("%s", error)
-    _ask_for_surveys(repository)
+    _ask_for_surveys(record)
     return names
 
 
-def _ask_for_surveys(repository: Repository) -> None:
+def _ask_for_surveys(record: Record) -> None:
     """Every dataset that was never measured is measured once; one that could not be waits for a person."""
-    asked = {job.arguments["name"] for job in repository.dataset_jobs((ADD,))}
-    for dataset in repository.datasets():
+    asked = {job.arguments["name"] for job in record.datasets.jobs((ADD,))}
+    for dataset in record.datasets.every():
         if dataset.survey is None and dataset.name not in asked:
-            here = repository.settings.datasets / dataset.name  # the home may have been moved since
-            repository.request_dataset(dataset.name, str(here) if (here / DESCRIPTION).exists() else dataset.path)
+            here = record.settings.datasets / dataset.name  # the home may have been moved since
+            record.datasets.request(dataset.name, str(here) if (here / DESCRIPTION).exists() else dataset.path)
 
 
 def describe(folder: Path) -> Mapping[str, Any]:

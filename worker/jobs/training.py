@@ -14,7 +14,7 @@ from focus_core.errors import UserError
 from focus_core.run_files import CONFIG, TRAINER_LOG
 from focus_store.contracts import Claim, DesiredState, Status
 from focus_store.queue import TRAIN
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 from worker.jobs.child import Child, Ending, Errand, Why, run_child
 from worker.jobs.run_copy import CopyKeeper, bring_here, settle, while_renewing
 from worker.jobs.watch import Stop, patiently
@@ -26,22 +26,22 @@ _WISHED = {Stop.PAUSE: Status.PAUSED, Stop.CANCEL: Status.CANCELLED, Stop.SHUTDO
 
 def train(errand: Errand) -> None:
     """Run one attempt to its end and release the claim."""
-    repository, claim = errand.repository, errand.claim
-    folder = repository.settings.run_folder(claim.id)
-    follower = _Follower(repository, claim, folder)
+    record, claim = errand.record, errand.claim
+    folder = record.settings.run_folder(claim.id)
+    follower = _Follower(record, claim, folder)
     ended = run_child(
         errand,
         trainer(folder, claim.attempt),
         follower.look,
-        prepare=partial(_prepare, repository, claim, folder),
-        on_start=partial(_note, repository, claim),
+        prepare=partial(_prepare, record, claim, folder),
+        on_start=partial(_note, record, claim),
         on_stop=follower.show_stopping,
     )
     if ended is None:
         return
-    while_renewing(repository, claim, follower.copy.join)
-    settle(repository, claim, folder)
-    _release(repository, claim, ended)
+    while_renewing(record, claim, follower.copy.join)
+    settle(record, claim, folder)
+    _release(record, claim, ended)
 
 
 def trainer(folder: Path, attempt: int) -> Child:
@@ -51,15 +51,15 @@ def trainer(folder: Path, attempt: int) -> Child:
     return Child(command, folder, folder / TRAINER_LOG, "its trainer", "focus train: ", option="--exp-dir")
 
 
-def _prepare(repository: Repository, claim: Claim, folder: Path) -> None:
+def _prepare(record: Record, claim: Claim, folder: Path) -> None:
     """The newest of the run's folder, from whichever host, with its configuration in it."""
-    bring_here(repository, claim, folder)
-    write_config(folder, repository.configuration_file(claim.id))
+    bring_here(record, claim, folder)
+    write_config(folder, record.experiments.configuration_file(claim.id))
 
 
-def _note(repository: Repository, claim: Claim, pid: int) -> None:
+def _note(record: Record, claim: Claim, pid: int) -> None:
     log.info("%s: attempt %d is process %d", claim.id, claim.attempt, pid)
-    repository.note_trainer(claim, pid, None)
+    record.leases.note_trainer(claim, pid, None)
 
 
 def write_config(folder: Path, text: str) -> Path:
@@ -76,43 +76,43 @@ def write_config(folder: Path, text: str) -> Path:
 class _Follower:
     """What is done at every look at the trainer."""
 
-    def __init__(self, repository: Repository, claim: Claim, folder: Path) -> None:
-        self._repository, self._claim, self._folder = repository, claim, folder
-        self.copy = CopyKeeper(repository.run_copies, claim.id, folder)
+    def __init__(self, record: Record, claim: Claim, folder: Path) -> None:
+        self._record, self._claim, self._folder = record, claim, folder
+        self.copy = CopyKeeper(record.run_copies, claim.id, folder)
         self._broken = ""
 
     def look(self) -> None:
         self.copy.look()
         try:
-            if self._repository.run_copies is None:
+            if self._record.run_copies is None:
                 self._ingest()
             else:  # a picture takes many requests to the store: not at the cost of the lease
-                while_renewing(self._repository, self._claim, self._ingest)
+                while_renewing(self._record, self._claim, self._ingest)
         except UserError as error:  # an edited journal, or a store that is away: training goes on, the record waits
             if str(error) != self._broken:
                 log.error("%s: %s", self._claim.id, error)
                 self._broken = str(error)
 
     def _ingest(self) -> None:
-        self._repository.ingest(self._claim.id, self._folder)
+        self._record.journal.ingest(self._claim.id, self._folder)
 
     def show_stopping(self, stop: Stop) -> None:
         if stop in (Stop.PAUSE, Stop.CANCEL):
-            self._repository.move_claimed(self._claim, Status.PAUSING)
+            self._record.leases.move(self._claim, Status.PAUSING)
 
 
-def _release(repository: Repository, claim: Claim, ended: Ending) -> None:
+def _release(record: Record, claim: Claim, ended: Ending) -> None:
     status, reason, message = outcome(ended)
     if status is Status.PAUSED and ended.stop is Stop.PAUSE:
         # "Resume" while the checkpoint was being written: straight back to the queue.
-        if repository.experiment(claim.id).summary.desired_state is DesiredState.RUN:
+        if record.experiments.get(claim.id).summary.desired_state is DesiredState.RUN:
             status = Status.QUEUED
     elif status is Status.PAUSED:
-        repository.move_claimed(claim, Status.PAUSING)
-    released = patiently(lambda: repository.release(claim, status, reason, message))
+        record.leases.move(claim, Status.PAUSING)
+    released = patiently(lambda: record.leases.release(claim, status, reason, message))
     log.info("%s: attempt %d ended, %s (%s)", claim.id, claim.attempt, status, reason)
     if released and status is Status.QUEUED and ended.stop is Stop.PAUSE:
-        repository.publish(TRAIN, claim.id)
+        record.queue.publish(TRAIN, claim.id)
 
 
 def outcome(ended: Ending) -> tuple[Status, str, str | None]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import OperationalError
 
 from focus_store.contracts import Claim, Wish
-from focus_store.repository import Repository
+from focus_store.record.record import Record
 from worker.processes import end, family, kill
 
 log = logging.getLogger(__name__)
@@ -38,16 +38,16 @@ class Watch:
 
     def __init__(
         self,
-        repository: Repository,
+        record: Record,
         claim: Claim,
         process: subprocess.Popen[bytes],
         look: Callable[[], None],
         shutting_down: Callable[[], bool],
         on_stop: Callable[[Stop], None] = lambda stop: None,
     ) -> None:
-        self._repository, self._claim, self._process = repository, claim, process
+        self._record, self._claim, self._process = record, claim, process
         self._look, self._shutting_down, self._on_stop = look, shutting_down, on_stop
-        self._settings = repository.settings
+        self._settings = record.settings
         self._parent = os.getppid()
         self._renewed = time.monotonic()
         self._deadline: float | None = None
@@ -91,7 +91,7 @@ class Watch:
             self._renew_if_due()
 
     def _reason(self) -> Stop | None:
-        wish = self._renew_if_due() or self._repository.wish(self._claim)
+        wish = self._renew_if_due() or self._record.leases.wish(self._claim)
         if wish is Wish.GO_ON:
             return Stop.SHUTDOWN if self._shutting_down() else None
         return Stop(wish.value)
@@ -99,7 +99,7 @@ class Watch:
     def _renew_if_due(self) -> Wish | None:
         if time.monotonic() - self._renewed < self._settings.heartbeat_seconds:
             return None
-        wish = self._repository.renew(self._claim)
+        wish = self._record.leases.renew(self._claim)
         self._renewed = time.monotonic()
         return wish
 

@@ -23,8 +23,8 @@ JobEnd = tuple[JobStatus, str | None]
 
 def run_job(errand: Errand) -> None:
     """Do a claimed job to its end and release the claim; experiments that waited for it are told."""
-    repository, claim = errand.repository, errand.claim
-    job = repository.job(claim.id)
+    record, claim = errand.record, errand.claim
+    job = record.jobs.get(claim.id)
     kind = job_kind(job.kind)
     work: JobWork = load(kind.work)(errand, job, kind)
     try:
@@ -34,9 +34,9 @@ def run_job(errand: Errand) -> None:
     if ended is None:
         return
     status, message = ended
-    patiently(lambda: repository.release(claim, status, status.value, message))
-    for experiment in repository.waiting_behind(claim.id) if status is not JobStatus.QUEUED else ():
-        repository.publish(TRAIN, experiment)
+    patiently(lambda: record.leases.release(claim, status, status.value, message))
+    for experiment in record.jobs.waiting_behind(claim.id) if status is not JobStatus.QUEUED else ():
+        record.queue.publish(TRAIN, experiment)
 
 
 class JobWork:
@@ -46,7 +46,7 @@ class JobWork:
 
     def __init__(self, errand: Errand, job: JobRow, kind: JobKind) -> None:
         self.errand, self.job, self.kind = errand, job, kind
-        self.repository, self.claim, self.settings = errand.repository, errand.claim, errand.repository.settings
+        self.record, self.claim, self.settings = errand.record, errand.claim, errand.record.settings
 
     def folder(self) -> Path:
         """Where its process works."""
@@ -83,7 +83,7 @@ class JobWork:
             found = self.kind.progress(folder, self.job.total)
             if found is not None and found != seen:
                 seen = found
-                self.repository.set_job_progress(self.claim, *found)
+                self.record.jobs.set_progress(self.claim, *found)
 
         return look
 

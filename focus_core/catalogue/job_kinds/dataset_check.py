@@ -58,6 +58,6 @@ DATASET_CHECK = JobKind(
         unit="simulations",
         again="Check again",
     ),
-    admit="focus_store.datasets:admit_check",
+    admit="focus_store.record.datasets:admit_check",
     work="worker.jobs.dataset_check:DatasetCheckWork",
 )

@@ -44,6 +44,6 @@ SAMPLER_BENCHMARK = JobKind(
         failed="was not measured",
         stopped="what was measured stays, and the next benchmark goes on from there",
     ),
-    admit="focus_store.benchmarks:admit_benchmark",
+    admit="focus_store.record.benchmarks:admit_benchmark",
     work="worker.jobs.sampler_benchmark:SamplerBenchmarkWork",
 )

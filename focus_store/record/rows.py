@@ -1,0 +1,83 @@
+"""Rows of the tables as the plain objects that pages and workers exchange with the record."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from focus_store.contracts import (
+    DatasetRow,
+    JobRow,
+    JobStatus,
+    SampleRow,
+    SampleSpec,
+    WorkerRow,
+    life,
+)
+from focus_store.database.blobs import floats
+from focus_store.database.tables import Dataset, Job, SampleRequest, Spectrum, Worker
+from focus_store.settings import Settings
+
+
+def specification(row: SampleRequest) -> SampleSpec:
+    return SampleSpec(
+        experiment=row.experiment,
+        theta=tuple(row.theta),
+        n=row.n,
+        seed=row.seed,
+        sampler=row.sampler,
+        steps=row.steps,
+        guidance=row.guidance,
+        weights=row.weights,
+        checkpoint=row.checkpoint,
+    )
+
+
+def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
+    spectrum = session.scalar(select(Spectrum).where(Spectrum.sample == row.id))
+    power = None if spectrum is None else floats(spectrum.power)
+    known_range = row.value_low is not None and row.value_high is not None
+    return SampleRow(
+        id=row.id,
+        spec=specification(row),
+        status=JobStatus(row.status),
+        progress=row.progress,
+        message=row.message,
+        tiles=tuple(row.tiles),
+        value_range=(row.value_low, row.value_high) if known_range else None,  # type: ignore[arg-type]
+        result=row.result,
+        k=None if spectrum is None else floats(spectrum.k),
+        power=None if power is None or spectrum is None else power.reshape(spectrum.shape),
+        n_modes=None if spectrum is None else floats(spectrum.n_modes),
+        seconds=row.seconds,
+        created_at=row.created_at,
+        truth=None if spectrum is None else spectrum.truth,
+    )
+
+
+def worker_row(row: Worker, age: float, settings: Settings) -> WorkerRow:
+    names = ("id", "host", "lane", "pid", "device", "current", "slot", "message")
+    measured = ("memory_used", "memory_total", "utilisation")
+    found = life(age, settings.heartbeat_seconds, settings.lease_seconds)
+    return WorkerRow(heartbeat_age=age, life=found, **{name: getattr(row, name) for name in (*names, *measured)})
+
+
+def dataset_row(row: Dataset) -> DatasetRow:
+    plain = ("name", "path", "digest", "n_maps", "n_simulations", "grid", "box_size", "unit", "parameter_space")
+    return DatasetRow(**{name: getattr(row, name) for name in (*plain, "provenance", "survey", "checked_at")})
+
+
+def job_row(row: Job) -> JobRow:
+    return JobRow(
+        id=row.id,
+        kind=row.kind,
+        title=row.title,
+        arguments=row.arguments,
+        status=JobStatus(row.status),
+        done=row.done,
+        total=row.total,
+        message=row.message,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
