@@ -62,6 +62,20 @@ RUNS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
 }
 
 
+# One process does everything: it is a clone's own sources that are imported.
+CHILD = """
+import json, sys
+import numpy as np
+from focus_core.cli import main
+for kind, *words in json.loads(sys.stdin.read()):
+    if kind == "focus":
+        code = main(words)
+        assert code == 0, (code, words)
+    else:
+        np.save(words[1], np.load(words[0])["maps"])
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -70,17 +84,22 @@ def main() -> None:
     sources = parser.parse_args().sources.resolve()
     with tempfile.TemporaryDirectory() as folder:
         ground = Path(folder)
-        _focus(sources, "simulate", "--out", str(ground / "suite"), *SUITE)
+        steps = [["focus", "simulate", "--out", str(ground / "suite"), *SUITE]]
+        for name in RUNS:
+            steps += _steps(ground, name)
+        _do(sources, steps)
         _tell("suite", "maps", np.load(ground / "suite" / "maps.npy"))
-        for number, (name, (sections, drawings)) in enumerate(RUNS.items()):
-            run = ground / str(number)
-            _train(sources, ground, run, sections)
-            _tell(name, "losses", _losses(run))
+        for name, (_, drawings) in RUNS.items():
+            _tell(name, "losses", _losses(_folder(ground, name)))
             for drawing in ((), *drawings):
-                _draw(sources, run, name, drawing)
+                maps, power = _files(ground, name, drawing)
+                _tell(name, " ".join(drawing) or "its own sampler", np.load(maps))
+                _tell(name, "P(k)", np.frombuffer(power.read_bytes(), dtype=np.uint8))
 
 
-def _train(sources: Path, ground: Path, run: Path, sections: dict[str, Any]) -> None:
+def _steps(ground: Path, name: str) -> list[list[str]]:
+    """Train one run, draw from it in every way, and measure what was drawn."""
+    sections, drawings = RUNS[name]
     config = {
         **sections,
         "data": {"dataset": str(ground / "suite"), "train_split": 0.5},
@@ -88,9 +107,28 @@ def _train(sources: Path, ground: Path, run: Path, sections: dict[str, Any]) -> 
         "training": {**_TRAINING, **sections.get("training", {})},
         "device": "cpu",
     }
-    file = ground / "config.yaml"
+    run = _folder(ground, name)
+    file = run.with_suffix(".yaml")
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    _focus(sources, "train", "--config", str(file), "--exp-dir", str(run))
+    steps = [["focus", "train", "--config", str(file), "--exp-dir", str(run)]]
+    for drawing in ((), *drawings):
+        maps, power = _files(ground, name, drawing)
+        out = str(maps.with_suffix(".npz"))
+        way = [word for pair in zip(("--sampler", "--steps"), drawing, strict=False) for word in pair]
+        steps.append(["focus", "sample", "--run", str(run), "--params", THETA, "--n", "3", "--out", out, *way])
+        steps.append(["save", out, str(maps)])
+        steps.append(["focus", "spectrum", str(maps), "--box", "16", "--out", str(power)])
+    return steps
+
+
+def _folder(ground: Path, name: str) -> Path:
+    return ground / str(list(RUNS).index(name))
+
+
+def _files(ground: Path, name: str, drawing: tuple[str, ...]) -> tuple[Path, Path]:
+    """Maps and P(k) of one drawing."""
+    stem = ground / "_".join([_folder(ground, name).name, *drawing])
+    return stem.with_suffix(".npy"), stem.with_suffix(".csv")
 
 
 def _losses(run: Path) -> np.ndarray[Any, Any]:
@@ -100,31 +138,20 @@ def _losses(run: Path) -> np.ndarray[Any, Any]:
     return np.array([value for event in events for key, value in sorted(event.items()) if key.endswith("loss")])
 
 
-def _draw(sources: Path, run: Path, name: str, drawing: tuple[str, ...]) -> None:
-    out = run / "maps.npz"
-    way = [word for pair in zip(("--sampler", "--steps"), drawing, strict=False) for word in pair]
-    _focus(sources, "sample", "--run", str(run), "--params", THETA, "--n", "3", "--out", str(out), *way)
-    with np.load(out) as file:
-        maps = file["maps"]
-    _tell(name, " ".join(drawing) or "its own sampler", maps)
-    np.save(run / "maps.npy", maps)
-    _focus(sources, "spectrum", str(run / "maps.npy"), "--box", "16", "--out", str(run / "pk.csv"))
-    _tell(name, "P(k)", np.frombuffer((run / "pk.csv").read_bytes(), dtype=np.uint8))
-    out.unlink()
-
-
 def _tell(name: str, what: str, values: np.ndarray[Any, Any]) -> None:
     assert values.size, f"{name}: there are no {what}"
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
     print(f"{name:28}{what:18}{values.size:>8}  {digest[:32]}", flush=True)
 
 
-def _focus(sources: Path, *arguments: str) -> None:
+def _do(sources: Path, steps: list[list[str]]) -> None:
     environment = {**os.environ, "PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1"}
-    run = [sys.executable, "-c", "import sys; from focus_core.cli import main; sys.exit(main())", *arguments]
-    done = subprocess.run(run, cwd=sources, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        cwd=sources, env=environment, input=json.dumps(steps), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
-        sys.exit(f"focus {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        sys.exit(f"{sources}: {done.stdout[-2000:]}{done.stderr[-4000:]}")
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def test_only_one_training_writes_in_a_folder(tmp_path: Path, tiny_home: Path, t
         ({"model": {"channel_mults": [1, 1, 1, 1, 1]}}, r"multiple of 32, but the maps have 16 pixels"),
         ({"model": {"in_channels": 2, "out_channels": 2}}, r"model.in_channels: is 2"),
         ({"model": {"out_channels": 3}}, r"model.out_channels: is 3"),
-        ({"model": {"from": "FlowUNet"}}, r"model.from: FlowUNet does not learn method diffusion, only flow"),
+        ({"model": {"from": "FlowUNet"}}, r"model.from: FlowUNet is not available for method diffusion; use S"),
         ({"sampling": {"method": "euler"}}, r"sampling.method: euler is not available for method diffusion; use ddim"),
         ({"data": {"dataset": "tinny"}}, r"'tinny' is not there .*focus simulate --out"),
         ({"device": "cuda:77"}, r"device: cuda:77 is not there"),
