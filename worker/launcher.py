@@ -19,22 +19,22 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 import psutil
+from sqlalchemy.exc import DBAPIError
 
 from focus_core.config import parse_config
 from focus_core.errors import EXIT_DONE, EXIT_FAULT, StopRequested, UserError
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.recipes import recipe
-from focus_store.record.record import open_record
+from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from worker import services
 from worker.gpu import devices
 from worker.jobs.simulation import register_found
 from worker.processes import family, kill, spawn
-from worker.readiness import when_ready
+from worker.readiness import Waiting, first_line, when_ready
 from worker.reaper import Reaper
 
 HOST = "127.0.0.1"
@@ -123,11 +123,10 @@ class Launcher:
         record = open_record(self._settings)
         try:
             # The page is there before the record is: it says what everybody waits for.
-            when_ready(self._on_migrate, self._settings.database_url, say, self._stop, while_waiting=self._show_page)
-            record.queue.republish(all_waiting=True)
-            newcomer = self._first_experiment(record) if record.laboratory.is_empty() else None
-            for name in register_found(record):
-                say(f"found the dataset {name}")
+            newcomer = when_ready(
+                lambda: self._open(record), self._settings.database_url, say, self._stop,
+                while_waiting=self._show_page,
+            )  # fmt: skip
             for child in self._children:
                 self._start_first(child)
             reaper = Reaper(record, self._stop)
@@ -143,6 +142,15 @@ class Launcher:
         say("FOCUS has ended; interrupted trainings go on with the next focus-lab up")
         return EXIT_DONE
 
+    def _open(self, record: Record) -> str | None:
+        """The record of today, its queue, its datasets; of an empty one the first job, by its id."""
+        self._on_migrate()
+        record.queue.republish(all_waiting=True)
+        newcomer = self._first_experiment(record) if record.laboratory.is_empty() else None
+        for name in register_found(record):
+            say(f"found the dataset {name}")
+        return newcomer
+
     def _show_page(self) -> None:
         self._start_first(self._children[0])
         self._look_after(self._children[0])
@@ -155,11 +163,11 @@ class Launcher:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
 
-    def _first_experiment(self, record: Any) -> str:
+    def _first_experiment(self, record: Record) -> str:
         """The quick suite, and the quickstart behind it; the job's id."""
         first = recipe("quickstart")
         config = parse_config(first.yaml, source=str(first.path))
-        job = str(record.jobs.request_simulation(self._settings.quick_suite))
+        job = record.jobs.request_simulation(self._settings.quick_suite)
         record.experiments.create(config, recipe="quickstart", after_job=job)
         say("the record is empty: simulating the quick suite, and training the quickstart on it")
         return job
@@ -222,18 +230,25 @@ class Launcher:
 
 
 class _Report:
-    """Tells a person what they wait for: that the pages answer, and how far the first simulations are."""
+    """Tells a person what they wait for: that the pages answer, and how far the first simulations are.
 
-    def __init__(self, record: Any, port: int, job: str | None) -> None:
+    A database that goes meanwhile is one more thing to wait for: the workers and the page do the same.
+    """
+
+    def __init__(self, record: Record, port: int, job: str | None) -> None:
         self._record, self._port, self._job = record, port, job
         self._answered, self._shown = False, -1
+        self._waiting = Waiting(say)
 
     def look(self) -> None:
         if not self._answered and self._answers():
             self._answered = True
             say(f"FOCUS is at {address(self._port)}")
         if self._job is not None:
-            self._progress(self._record.jobs.get(self._job))
+            try:
+                self._progress(self._record.jobs.get(self._job))
+            except DBAPIError as error:
+                self._waiting.say(f"waiting for the database: {first_line(error)}")
 
     def _answers(self) -> bool:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from focus_core.errors import StopRequested, UserError
 from focus_store.database.session import RecordUnfit
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def first_line(error: BaseException) -> str:
     """The reason itself, of errors that go on with a statement and a link."""
-    cause = error.orig if isinstance(error, OperationalError) and error.orig is not None else error
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

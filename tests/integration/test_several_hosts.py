@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mortal import mortal
 from private_database import require_servers
 from running_laboratory import free_port
 from s3_server import S3Server
@@ -31,6 +31,7 @@ from worker.processes import family, kill
 from worker.servers import POSTGRESQL, REDIS, PrivateServers
 
 MakeConfig = Callable[..., ExperimentConfig]
+WAITS = "waiting for the database"
 
 
 @pytest.mark.parametrize("laboratory", ["servers"], indirect=True)
@@ -140,32 +141,40 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             "FOCUS_HEARTBEAT_SECONDS": "1",
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
+            "FOCUS_QUICK_SIMULATIONS": "4096",  # and is never done before that
             "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         output = tmp_path / "up.txt"
         with output.open("wb") as stream:
             command = [sys.executable, "-m", "worker.laboratory", "up"]
-            process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment, start_new_session=True)
+            process = mortal(command, stdout=stream, stderr=stream, env=environment, start_new_session=True)
         try:
             health = f"http://127.0.0.1:{port}/api/health"
-            await_condition(lambda: "waiting for the database" in output.read_text(), "the sentence in the log")
-            code, told = await_condition(lambda: _ask(health), "the page")
-            assert code == 503
-            assert "does not answer" in told["message"]
-            assert process.poll() is None
+
+            def answers(wanted: int) -> Any:
+                """What the page tells with this code; the laboratory lives, whatever it waits for."""
+                assert process.poll() is None, output.read_text()
+                code, told = _ask(health) or (None, None)
+                return told if code == wanted else None
+
+            await_condition(lambda: WAITS in output.read_text(), "the sentence in the log")
+            assert "does not answer" in await_condition(lambda: answers(503), "the page")["message"]
             servers.start_the_dead()
             settings = Settings.from_environment(environment)
-            await_condition(lambda: _ask(health) and _ask(health)[0] == 200, "the page to recover")
+            await_condition(lambda: answers(200), "the page to recover")
             record = open_record(settings)
             await_condition(lambda: len(record.laboratory.state().workers) == 2, "the workers")
             (job,) = record.jobs.every()
-            record.jobs.cancel(job.id)
-            # And in the middle of work: the page says so and comes back, and the workers with it.
+            await_condition(lambda: record.jobs.get(job.id).status is JobStatus.RUNNING, "the suite to be simulated")
+            # And in the middle of work: laboratory and page say so and come back, and the workers with them.
+            said = output.read_text().count(WAITS)
             _stop(servers, POSTGRESQL)
-            await_condition(lambda: _ask(health) and _ask(health)[0] == 503, "the page to say so")
+            await_condition(lambda: answers(503), "the page to say so")
+            await_condition(lambda: output.read_text().count(WAITS) > said, "the laboratory to say so")
             servers.start_the_dead()
-            await_condition(lambda: _ask(health) and _ask(health)[0] == 200, "the page to recover again")
+            await_condition(lambda: answers(200), "the page to recover again")
+            record.jobs.cancel(job.id)
             await_condition(lambda: record.jobs.get(job.id).status is JobStatus.CANCELLED, "the wish to be obeyed")
             record.close()
         finally:
