@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prepared_record import move
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 from dashboard.acts import AFTER_START_SECONDS, AFTER_UNDO_SECONDS, Done, Kind, is_hasty
 from focus_store.contracts import Status
@@ -19,7 +20,7 @@ from dashboard.views import experiment
 remember_pages({})
 experiment.page()
 """
-    app = AppTest.from_string(script, default_timeout=60)
+    app = AppTest.from_string(script, default_timeout=patience(60))
     app.query_params["id"] = experiment_id
     return app.run()
 

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from standing import standing
 from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 from dashboard.actions import quick_command
 from dashboard.timing import experiment_seconds_left
@@ -33,13 +34,13 @@ def charts(app: AppTest) -> list[Any]:
 
 
 def test_the_frame_opens_on_the_experiments(small_laboratory: Any) -> None:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=patience(60)).run()
     assert not app.exception
     assert app.title[0].value == "Experiments"
 
 
 def test_a_record_that_was_never_migrated_is_a_sentence_with_the_command(home: Path) -> None:
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=patience(60)).run()
     assert not app.exception
     assert "focus-lab migrate" in app.code[0].value
     assert len(app.error) == 1

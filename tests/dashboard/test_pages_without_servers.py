@@ -9,6 +9,7 @@ import pytest
 from private_database import require_servers
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 from focus_store.database.engine import make_engine
 from focus_store.database.session import UPDATE_COMMAND
@@ -30,7 +31,7 @@ def test_the_page_says_what_does_not_answer_and_comes_back_with_it(
         monkeypatch.setenv("FOCUS_DATABASE_URL", url)
         monkeypatch.setenv("FOCUS_BROKER_URL", servers.broker_url)
         monkeypatch.setattr("dashboard.record._BROKER_SECONDS", 0.0)
-        app = AppTest.from_file(str(APP), default_timeout=60).run()
+        app = AppTest.from_file(str(APP), default_timeout=patience(60)).run()
         assert app.title[0].value == "Experiments"
         assert not any("broker" in warning.value for warning in app.warning)
 
@@ -61,7 +62,7 @@ def test_a_record_of_a_newer_release_names_the_command_that_updates_focus(
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     monkeypatch.setenv("FOCUS_HOME", str(tmp_path))
     monkeypatch.setenv("FOCUS_DATABASE_URL", "")
-    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    app = AppTest.from_file(str(APP), default_timeout=patience(60)).run()
     assert app.code[0].value == UPDATE_COMMAND
     with make_engine(url, writes=True).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": REVISION})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 from dashboard.samples import changed_words, sample_label
 from focus_core.parameters import WCDM6
@@ -23,7 +24,7 @@ sample.page()
 
 
 def open_sample(**query: str) -> AppTest:
-    app = AppTest.from_string(PAGE, default_timeout=60)
+    app = AppTest.from_string(PAGE, default_timeout=patience(60))
     for key, value in query.items():
         app.query_params[key] = value
     app.run()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from benchmark_found import found
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
 from dashboard.views.experiment_samplers import samplers_table
@@ -59,7 +60,7 @@ def test_the_table_has_a_row_a_case_and_the_floor_at_the_end() -> None:
 
 def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small_laboratory: Any) -> None:
     record, run = small_laboratory.record, small_laboratory.finished
-    app = AppTest.from_string(PAGE, default_timeout=60)
+    app = AppTest.from_string(PAGE, default_timeout=patience(60))
     app.query_params["id"] = run
     app.run()
     assert not app.exception

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mortal import mortal
 from waiting import await_condition, patience
 
 from focus_core import sampling
@@ -122,7 +123,7 @@ def test_a_lock_that_its_last_holder_removed_is_no_lock(
 
 def interrupted(words: list[str], partial: Path, pieces: int, by: signal.Signals) -> subprocess.CompletedProcess[str]:
     """Run `focus` and send it a signal as soon as so many pieces are written."""
-    process = subprocess.Popen([sys.executable, "-m", "focus_core.cli", *words], stderr=subprocess.PIPE, text=True)
+    process = mortal([sys.executable, "-m", "focus_core.cli", *words], stderr=subprocess.PIPE, text=True)
     await_condition(lambda: process.poll() is not None or len(written(partial)) >= pieces, f"{pieces} pieces")
     process.send_signal(by)
     _, said = process.communicate(timeout=patience())

@@ -44,6 +44,7 @@ def test_a_draft_of_an_older_version_is_changed_like_any_other(record: Record, o
     record.drafts.change(older, config, before=before, tags=())
     found = record.experiments.get(older).config
     assert (found["training"]["seed"], found["data"]["split_seed"]) == (6, 5)
+    assert record.experiments.events(older)[0].message == "the draft was changed: training.seed"
 
 
 def test_its_dataset_tells_its_split(record: Record, older: str) -> None:

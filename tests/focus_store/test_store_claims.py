@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mortal import end_with_tests
 from sqlalchemy import update
 from waiting import await_condition, patience
 
@@ -55,6 +56,7 @@ def put_in(record: Record, experiment_id: str, status: str) -> None:
 
 
 def _claim_when_all_are_ready(settings: Settings, row_id: str, barrier: object, results: object, i: int) -> None:
+    end_with_tests()
     record = open_record(settings)
     record.experiments.change_token(row_id)  # connections are open before the race starts
     barrier.wait()  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
+from waiting import patience
 
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
@@ -130,7 +131,7 @@ class TestSqlite:
             with pytest.raises(TimeoutError):
                 second.result(timeout=0.5)
             first.execute("COMMIT")
-            assert second.result(timeout=30) == "wal"
+            assert second.result(timeout=patience(30)) == "wal"
 
     def test_a_reader_does_not_wait_for_a_writer(self, record: Record, config: ExperimentConfig) -> None:
         row_id = record.experiments.create(config)

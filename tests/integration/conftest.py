@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from mortal import mortal
 from private_database import ServerPool
 from waiting import await_condition, slowness
 
@@ -65,7 +66,7 @@ class RealLaboratory:
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**self.environment, **variables}
         with log.open("ab") as stream:
-            process = subprocess.Popen(
+            process = mortal(
                 services.worker(lane, number), stdout=stream, stderr=stream, env=environment, start_new_session=True
             )
         self._processes.append(process)

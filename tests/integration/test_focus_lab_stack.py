@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mortal import mortal
 from private_database import require_servers
 from running_laboratory import answers, free_port
 from waiting import await_condition, patience, slowness
@@ -61,7 +62,7 @@ class Stack:
     def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory", "stack")) -> Record:
         """In a process group of its own, as a shell starts it: Ctrl-C is sent to the whole group."""
         with self.output.open("ab") as stream:
-            self.process = subprocess.Popen(
+            self.process = mortal(
                 command, cwd=ROOT, stdout=stream, stderr=stream, env=self.environment, start_new_session=True
             )
         url = f"http://127.0.0.1:{self.port}/api/health"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mortal import mortal
 from waiting import await_condition, patience, slowness
 
 from focus_store.contracts import JobStatus, Status
@@ -71,7 +72,7 @@ class Up:
 
     def start(self) -> subprocess.Popen[bytes]:
         with self.output.open("ab") as stream:
-            self.process = subprocess.Popen(
+            self.process = mortal(
                 [*LAB, "up"], stdout=stream, stderr=stream, env=self.environment, start_new_session=True
             )
         return self.process

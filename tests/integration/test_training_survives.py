@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_alone import html, open_page
 from sqlalchemy import func, select
 from waiting import patience
 
+from dashboard.frame import state_markup
+from dashboard.record import laboratory as state_of_laboratory
 from focus_core.config import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
@@ -245,3 +248,23 @@ def _independent_power(image: np.ndarray[Any, Any], box: float, n_modes: np.ndar
             if 1 <= ring <= n // 2:
                 sums[ring] += transform[i, j]
     return np.asarray(sums[1:] / n_modes * box**2 / n**4)
+
+
+@pytest.mark.parametrize("laboratory", ["embedded"], indirect=True)
+def test_a_worker_that_was_killed_is_silent_on_the_page_and_the_header_green_no_more(
+    laboratory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in laboratory.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FOCUS_LEASE_SECONDS", "3600")  # the page's, so that the worker is not lost before it is silent
+    worker = laboratory.worker(TRAIN)
+    laboratory.await_condition(lambda: 'data-life="live"' in html(open_page("workers")), "the worker's card")
+    laboratory.await_condition(lambda: 'class="focus-dot"' in state_markup(state_of_laboratory()), "a green header")
+    laboratory.remember_family(worker)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    laboratory.await_condition(lambda: 'data-life="silent"' in html(open_page("workers")), "its silence to be shown")
+    assert 'data-life="live"' not in html(open_page("workers"))
+    header = state_markup(state_of_laboratory())
+    assert 'class="focus-dot off"' in header
+    assert "1 worker, silent for" in header

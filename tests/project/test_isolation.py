@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +43,7 @@ def import_with_blocked(modules: list[str], blocked: list[str], folder: Path) ->
     program = IMPORT_ALL.format(blocked=blocked, modules=modules)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, timeout=patience()
     )
 
 

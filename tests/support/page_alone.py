@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
+from waiting import patience
 
 
 def open_page(name: str, **query: str) -> AppTest:
@@ -14,7 +15,7 @@ from dashboard.views import {name}
 remember_pages({{}})
 {name}.page()
 """
-    app = AppTest.from_string(script, default_timeout=60)
+    app = AppTest.from_string(script, default_timeout=patience(60))
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()

@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
+from mortal import end_with_tests
 from waiting import patience
 
 from focus_store.record.record import Record, open_record
@@ -16,6 +17,7 @@ RACERS = 6
 
 
 def _run(action: Callable[[Record, int], Any], settings: Settings, barrier: Any, results: Any, i: int) -> None:
+    end_with_tests()
     record = open_record(settings)
     record.laboratory.state()  # connections are open before the race starts
     barrier.wait()

@@ -6,37 +6,32 @@ The seed fixes what is drawn; what comes of it also depends on how fast the mach
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from buttons_of_pages import PAGES, name_of, to_be_pressed
 from living_page import Watch
 from playwright.sync_api import Error, Locator, Page
-from waiting import await_condition
+from waiting import await_condition, patience
 
-PAGES = ("Experiments", "New", "Compare", "Sample", "Datasets", "Workers")
-# What a reader can press on the prepared record, by its key; of keys that go on with what they are about, the word.
-# Those of a question that only haste brings are not among them, nor those that need something typed first.
-BUTTONS = frozenset(
-    (
-        *("new-experiment", "status", "compare", "clone", "archive", "stop", "delete", "keep"),
-        *("pause", "resume", "queue", "edit", "sample", "play", "spectra-row", "maps-kind", "power-kind"),
-        *("samplers-start", "csv", "loss-axis", "compare-power-kind", "each-step", "compare-set"),
-        *("draft", "new-from", "f", "model", "sampler", "draw", "download-csv"),
-        *("check", "open-add", "add-dataset", "open-describe", "describe-dataset", "open-simulate", "simulate"),
-        *("remove-dataset", "keep-dataset"),
-        *("cancel", "entry", "disk"),
-    )
-)
 # Those that lead to another page, on which the next click then falls.
 LEADING = frozenset(("new-experiment", "compare", "clone", "edit", "sample", "queue", "draft", "entry"))
 # What would leave nothing to walk on.
 LEFT_ALONE = ("confirm-",)
-_WHOLE = frozenset(("keep-dataset", "disk-parts", "disk-rows"))
-_SEVERAL = ("csv", "cancel", "resume", "dismiss", "keep", "delete", "discard", "check", "draft", "entry", "disk", "f")
-_QUICK_MS = 1500
-_PRESSED = '[data-testid="stMain"] :is(button:not(:disabled), a[href^="/"]:not([download]):not([target="_blank"]))'
+# Into a field: what a number can be and a name can be, what none can be, and nothing.
+WRITTEN = ("50", "w{}", "<b>", "")
+# A switch is pressed by its label, in which its help has a button of its own.
+_PRESSED = (
+    '[data-testid="stMain"] :is(button:not(:disabled):not([aria-label^="Help for"]), '
+    '[data-testid="stCheckbox"] > label, a[href^="/"]:not([download]):not([target="_blank"]))'
+)
+_FIELD = (
+    '[data-testid="stMain"] :is([data-testid="stTextInput"], [data-testid="stTextArea"]) '
+    ":is(input, textarea):not(:disabled):visible"
+)
 _CANDIDATES = """(pressed) => [...document.querySelectorAll(pressed)].map((one, i) => {
     const named = one.closest('[class*="st-key-"]'), box = one.getBoundingClientRect();
     const key = named && [...named.classList].find(name => name.startsWith('st-key-')).slice(7);
@@ -58,12 +53,14 @@ _PRESS_QUICKLY = """async ([pressed, chosen, pause]) => {
 class RandomWalk:
     """One reader in one window. `hits` counts what was pressed, `acts` names all that was done in its order.
 
-    `experiments` says which there are by now: the walk makes new ones.
+    `experiments` says which there are by now: the walk makes new ones. It goes rather where there are buttons that it
+    has not pressed.
     """
 
     def __init__(self, page: Page, address: str, experiments: Callable[[], Sequence[str]], seed: int) -> None:
         self.page, self.address, self.experiments, self.seed = page, address, experiments, seed
         self.random = random.Random(seed)
+        self.at_first = list(experiments())
         self.watch = Watch(page)
         self.hits: Counter[str] = Counter()
         self.visits: Counter[str] = Counter()
@@ -86,7 +83,14 @@ class RandomWalk:
 
     def look(self) -> None:
         self.watch.assert_alive(self._story())
-        self.visits[self.page.url.removeprefix(self.address).partition("?")[0].strip("/") or "experiments"] += 1
+        self.visits[self._here()] += 1
+
+    def missing(self) -> list[str]:
+        """The known buttons that were never pressed."""
+        return sorted(to_be_pressed() - set(self.hits))
+
+    def _here(self) -> str:
+        return self.page.url.removeprefix(self.address).partition("?")[0].strip("/") or "experiments"
 
     def _rest(self) -> None:
         """Until all is drawn that was asked for, a chart's next tick perhaps excepted."""
@@ -102,8 +106,17 @@ class RandomWalk:
         return f"(seed {self.seed}: {' → '.join(self.acts[-30:])})"
 
     def _act(self) -> None:
-        kinds = (self._press, self._press_quickly, self._page, self._opened, self._mark, self._select, self._history)
-        doing = self.random.choices(kinds, (9, 9, 7, 3, 3, 1, 3))[0]
+        kinds = {
+            self._press: 9,
+            self._press_quickly: 9,
+            self._page: 7,
+            self._opened: 3,
+            self._mark: 6,
+            self._select: 1,
+            self._write: 3,
+            self._history: 3,
+        }
+        (doing,) = self.random.choices([*kinds], [*kinds.values()])
         try:
             self.acts.append(doing())
         except Error as error:  # what was chosen has gone meanwhile, as it may under a reader's pointer
@@ -129,49 +142,84 @@ class RandomWalk:
         """One of `rather` where it is there; else mostly what was pressed least, so that a walk comes to all."""
         found = self.page.evaluate(_CANDIDATES, _PRESSED)
         found = [one for one in found if not one["key"].startswith(LEFT_ALONE)]
-        found = [one for one in found if one["key"] in rather] or found
+        found = [one for one in found if one["key"].partition("-")[0] in rather or one["key"] in rather] or found
         if not found:
             return None
-        least = min(self.hits[name_of(one["key"])] for one in found)
-        rare = [one for one in found if self.hits[name_of(one["key"])] == least]
-        return dict(self.random.choice(rare if self.random.random() < 0.7 else found))
+        page = self._here()
+        hits = [self.hits[name_of(page, one["key"])] for one in found]
+        rare = [one for one, n in zip(found, hits, strict=True) if n == min(hits)]
+        return {"page": page, **self.random.choice(rare if self.random.random() < 0.7 else found)}
 
     def _pressed(self, chosen: dict[str, Any]) -> str:
-        self.hits[name_of(chosen["key"])] += 1
+        self.hits[name_of(chosen["page"], chosen["key"])] += 1
         return chosen["key"] or "what has no key"
 
     def _page(self) -> str:
-        name = self.random.choice(PAGES)
-        self._click(self.page.locator('[data-testid="stTopNavLink"]').filter(has_text=name).first)
-        return f"page {name}"
+        page = self._wanted({page: 1.0 for page in PAGES if page != "experiment"})
+        link = self.page.locator('[data-testid="stTopNavLink"]').filter(has_text=re.compile(page, re.IGNORECASE))
+        self._click(link.first)
+        return f"page {page}"
 
     def _opened(self) -> str:
-        """An address that someone else has sent."""
-        one, other = self.random.choice(self.experiments()), self.random.choice(self.experiments())
-        path = self.random.choice(
-            (f"experiment?id={one}",) * 3 + (f"compare?ids={one},{other}", f"sample?model={one}", f"new?parent={one}")
-        )
+        """An address that someone else has sent: of what there was at first, which has most to see, or of anything."""
+        one, other = (self.random.choice(self._some()) for _ in range(2))
+        paths = {
+            "experiments": "?status=Archived",
+            "experiment": f"experiment?id={one}",
+            "compare": f"compare?ids={one},{other}",
+            "sample": f"sample?model={one}",
+            "new": f"new?parent={one}",
+        }
+        path = paths[self._wanted({"experiment": 3.0, "experiments": 1.0, "compare": 1.0, "sample": 1.0, "new": 1.0})]
         self.page.goto(f"{self.address}/{path}", wait_until="commit")
         return f"open {path}"
 
+    def _some(self) -> Sequence[str]:
+        return self.at_first if self.random.random() < 0.5 else self.experiments()
+
+    def _wanted(self, pages: dict[str, float]) -> str:
+        """One of these, the more likely the more of its buttons are yet to be pressed."""
+        missing = Counter(name.partition("/")[0] for name in self.missing())
+        return self.random.choices([*pages], [weight * (1 + missing[page]) for page, weight in pages.items()])[0]
+
     def _mark(self) -> str:
-        """A row of the list, which is a canvas."""
+        """A row or two of the list, which is a canvas."""
         table = self.page.locator('[data-testid="stDataFrame"] canvas').first
-        box = table.bounding_box(timeout=_QUICK_MS) if table.count() else None
+        box = table.bounding_box(timeout=_quick_ms()) if table.count() else None
         if box is None:
             return "nothing to mark"
         rows = max(1, int((box["height"] - 35) // 44))
-        self.page.mouse.click(box["x"] + 20, box["y"] + 35 + 44 * self.random.randrange(rows) + 22)
-        return "mark a row"
+        marked = self.random.sample(range(rows), min(rows, self.random.choice((1, 2))))
+        for row in marked:
+            self.page.mouse.click(box["x"] + 20, box["y"] + 35 + 44 * row + 22)
+        return f"mark {len(marked)}"
+
+    def _write(self) -> str:
+        """Into one field or some, as a reader fills in a form."""
+        written = []
+        for _ in range(self.random.choice((1, 2, 3))):
+            field = self._one_of(_FIELD)
+            if field is not None:
+                text = self.random.choice(WRITTEN).format(len(self.acts))
+                field.fill(text, timeout=_quick_ms())
+                field.press("Tab", timeout=_quick_ms())
+                written.append(repr(text))
+        return f"write {', '.join(written) or 'nowhere'}"
+
+    def _one_of(self, selector: str) -> Locator | None:
+        found = self.page.locator(selector)
+        n = found.count()
+        return found.nth(self.random.randrange(n)) if n else None
 
     def _select(self) -> str:
-        boxes = self.page.locator('[data-testid="stSelectbox"] [data-baseweb="select"]:visible')
-        if not boxes.count():
+        box = self._one_of('[data-testid="stSelectbox"] [data-baseweb="select"]:visible')
+        if box is None:
             return "nothing to select"
-        self._click(boxes.nth(self.random.randrange(boxes.count())))
-        options = self.page.locator('[role="option"]')
-        options.first.wait_for(timeout=_QUICK_MS)
-        self._click(options.nth(self.random.randrange(options.count())))
+        self._click(box)
+        self.page.locator('[role="option"]').first.wait_for(timeout=_quick_ms())
+        option = self._one_of('[role="option"]')
+        if option is not None:
+            self._click(option)
         return "select an option"
 
     def _history(self) -> str:
@@ -186,10 +234,9 @@ class RandomWalk:
         return doing
 
     def _click(self, what: Locator) -> None:
-        what.click(timeout=_QUICK_MS, no_wait_after=True)
+        what.click(timeout=_quick_ms(), no_wait_after=True)
 
 
-def name_of(key: str) -> str:
-    """The key of a button without what it is about."""
-    word = key.partition("-")[0]
-    return word if word in _SEVERAL and key not in _WHOLE else key
+def _quick_ms() -> float:
+    """For what is there already."""
+    return patience(1.5) * 1000

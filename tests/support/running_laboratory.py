@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from mortal import mortal
 from waiting import await_condition, patience
 
 
@@ -57,7 +58,7 @@ def start_laboratory(
     environment = {**os.environ, **ours, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
     words = [sys.executable, "-m", "worker.laboratory", command, *options]
     with (home / "up.txt").open("wb") as output:
-        process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = mortal(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
     laboratory = Laboratory(home, port, process)
     try:
         await_condition(

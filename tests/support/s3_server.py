@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import s3fs
+from mortal import mortal
 from waiting import await_condition
 
 BUCKET = "laboratory"
@@ -39,7 +40,7 @@ class S3Server:
         """What an earlier start held is gone: moto keeps it in memory."""
         command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(self.port)]
         with self._log.open("ab") as stream:
-            self._process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+            self._process = mortal(command, stdout=stream, stderr=stream, start_new_session=True)
         await_condition(self._answers, "the S3 server to answer")
         # fsspec keeps one client a process and address; one made for an earlier server would ask at its port.
         s3fs.S3FileSystem.clear_instance_cache()

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mortal import mortal
 from prepared_record import SmallLaboratory, add_second, fill, write_recipes
 from running_laboratory import answers, free_port
-from waiting import await_condition
+from waiting import await_condition, patience
 
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
@@ -43,7 +44,7 @@ def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
     port = free_port()
     with (folder / "dashboard.txt").open("wb") as output:
         words = [sys.executable, "-m", "dashboard.serve", "--port", str(port)]
-        process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = mortal(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
         await_condition(lambda: process.poll() is not None or answers(f"{address}/api/health"), "the page to answer")
@@ -51,5 +52,5 @@ def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
         yield ServedDashboard(address, laboratory, second)
     finally:
         process.terminate()
-        process.wait(timeout=120)
+        process.wait(timeout=patience(120))
         record.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import patience
 
 from focus_store.queue import TRAIN
 from focus_store.settings import Settings
@@ -45,7 +46,7 @@ def test_a_heartbeat_that_is_under_way_when_its_worker_ends_does_not_bring_the_w
     monkeypatch.setattr(presence, "usage", measured_slowly)
     monkeypatch.setattr(worker.record.workers, "sign_off", sign_off_and_tell)
     presence.start_threads()
-    assert under_way.wait(60)
+    assert under_way.wait(patience(60))
     presence.end()
     for thread in threading.enumerate():
         if thread.name == "heartbeat":

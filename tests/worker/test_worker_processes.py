@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from mortal import mortal
 from waiting import await_condition
 
 from focus_core.config import validate_config
@@ -117,7 +118,7 @@ class TestEnding:
             f"p = spawn([sys.executable, '-c', {POLITE!r}], Path({str(tmp_path / 'log')!r}), os.environ);"
             "print(p.pid, flush=True); time.sleep(600)"
         )
-        parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        parent = mortal([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         await_condition(lambda: "up" in (tmp_path / "log").read_text(), "the child to be up")

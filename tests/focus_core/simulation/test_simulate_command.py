@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mortal import mortal
 from waiting import patience
 
 from focus_core.cli import main
@@ -30,7 +31,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_signal_stops_with_3_after_a_whole_simulation(tmp_path: Path, number: signal.Signals) -> None:
     options = ["--simulations", "60", "--grid", "32", "--box", "64"]
     command = [sys.executable, "-m", "focus_core.cli", "simulate", "--out", str(tmp_path / "s"), *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = mortal(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     first = tmp_path / "s" / ".suite" / "simulation_000000.npy"
     while not first.exists():
         assert process.poll() is None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mortal import mortal
 from waiting import await_condition
 
 from focus_core.config import ExperimentConfig, to_yaml
@@ -73,7 +74,7 @@ def test_a_training_that_is_killed_three_times_ends_with_the_same_bits(
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": str(torch.get_num_threads())}
     chance = random.Random(9)  # of the first half: a kill comes some steps after the one that it waited for
     for start, step in enumerate(sorted(chance.sample(range(2, STEPS // 2), 3))):
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        with mortal(command, env=environment, stdout=subprocess.DEVNULL) as process:
             await_condition(
                 lambda start=start, step=step: step_reached(killed, start) >= step or process.poll() is not None,
                 f"step {step}",

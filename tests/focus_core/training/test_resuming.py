@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from full_disk import files_no_larger_than
+from mortal import mortal
 from safetensors import SafetensorError, safe_open
 from waiting import await_condition, patience
 
@@ -177,7 +178,7 @@ def test_sigterm_ends_the_command_with_code_3_and_a_checkpoint(
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "focus_core.cli", "train", "--config", str(config), "--exp-dir", str(folder)]
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+    with mortal(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         await_condition(lambda: len(losses(folder)) > 3 or process.poll() is not None, "the first losses")
         process.send_signal(signal.SIGTERM)
         _, message = process.communicate(timeout=patience())
@@ -204,7 +205,7 @@ def test_a_training_notices_that_its_parent_died(tmp_path: Path) -> None:
         f"subprocess.Popen([sys.executable, '-c', {child!r}], env=env)\n"
         "time.sleep(600)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+    with mortal([sys.executable, "-c", parent]) as process:
         await_condition((tmp_path / "listening").exists, "the child to listen")
         process.kill()
     await_condition((tmp_path / "noticed").exists, "the child to notice")

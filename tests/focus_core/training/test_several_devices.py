@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 import torch.distributed as dist
+from mortal import mortal
 from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig, to_yaml
@@ -58,7 +59,7 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
     environment = {**os.environ, "FOCUS_HOME": str(tiny_home), "OMP_NUM_THREADS": "2"}
 
     # Asked through the first process alone, whose number the lock tells: all stop at one step, and the code survives.
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+    with mortal(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         await_condition(lambda: epochs(shared) >= 2 or process.poll() is not None, "two epochs")
         os.kill(int((shared / LOCK).read_text()), signal.SIGTERM)
         _, words = process.communicate(timeout=patience())
@@ -67,7 +68,7 @@ def test_two_processes_learn_what_one_learns_and_stop_together(
     stopped = epochs(shared)
 
     # Whoever started them is killed: nobody stays.
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with mortal(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         await_condition(lambda: epochs(shared) > stopped or process.poll() is not None, "another epoch")
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
