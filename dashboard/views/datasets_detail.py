@@ -23,6 +23,8 @@ from dashboard.texts import plain, sentence
 from dashboard.theme import STATUS_LOOK
 from dashboard.views.datasets_removal import removal
 from dashboard.words import DASH, Amount, date_and_time, number
+from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
+from focus_core.catalogue.jobs import DATASET, job_kinds
 from focus_core.data.answers import in_form
 from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
@@ -53,6 +55,7 @@ def detail(dataset: DatasetRow) -> None:
             _used_by(dataset, uses)
         with right:
             st.fragment(_maps_and_power)(dataset)
+    _offers(dataset)
     removal(dataset, len(uses))
 
 
@@ -145,8 +148,9 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
         st.warning(sentence(in_form(said)), icon=":material/warning:")
     if changed:
         st.button(
-            "Check again", icon=":material/refresh:", key=f"check-{dataset.name}", on_click=_check, args=(dataset,)
-        )
+            "Check again", icon=":material/refresh:", key=f"check-{dataset.name}", on_click=_ask,
+            args=(DATASET_CHECK.name, dataset),
+        )  # fmt: skip
 
 
 def _judged(survey: Mapping[str, Any]) -> None:
@@ -158,9 +162,19 @@ def _judged(survey: Mapping[str, Any]) -> None:
         st.html(f'<p class="focus-note" data-testid="judged">Judged: {escape("; ".join(said))}.</p>')
 
 
-def _check(dataset: DatasetRow) -> None:
+def _offers(dataset: DatasetRow) -> None:
+    """What a worker can do with a dataset, by every kind of job that offers itself."""
+    kinds = [kind for kind in job_kinds().values() if kind.offered and kind.subject == DATASET]
+    if not kinds:
+        return
+    with st.container(horizontal=True, key="dataset-jobs"):
+        for kind in kinds:
+            st.button(plain(kind.offered), key=f"ask-{kind.name}", on_click=_ask, args=(kind.name, dataset))
+
+
+def _ask(kind: str, dataset: DatasetRow) -> None:
     try:
-        record().datasets.request(dataset.name, dataset.path)
+        record().jobs.request(kind, {"name": dataset.name, "path": dataset.path})
     except UserError as error:
         show_user_error(error)
 
@@ -171,7 +185,10 @@ def _not_measured(dataset: DatasetRow) -> None:
         "seconds to minutes.</p></div>"
     )
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.button("Measure it", type="primary", key=f"check-{dataset.name}", on_click=_check, args=(dataset,))
+        st.button(
+            "Measure it", type="primary", key=f"check-{dataset.name}", on_click=_ask,
+            args=(DATASET_CHECK.name, dataset),
+        )  # fmt: skip
 
 
 def _split(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> tuple[Split | None, str]:

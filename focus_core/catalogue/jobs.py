@@ -21,6 +21,8 @@ TRAIN, SAMPLE = "train", "sample"
 
 # A file in a job's folder with two numbers, and how many thousandths are all of the work where nothing else counts.
 PROGRESS, PARTS = "progress", 1000
+# Another one: the sentence that its person is told at the end, if there is something to tell.
+MESSAGE = "message"
 
 # What a job may be about: the argument that names it.
 DATASET, EXPERIMENT = "name", "experiment"
@@ -75,6 +77,7 @@ class JobKind:
     check: Callable[[Arguments], dict[str, Any]] = as_they_are  # with every default; UserError names the argument
     total: Callable[[Arguments], int] = field(default=lambda arguments: PARTS)
     progress: Callable[[Path, int], tuple[int, int] | None] = read_progress
+    offered: str = ""  # the button on the page of what it is about; without, pages offer it in a way of their own
     makes_dataset: bool = False  # experiments may wait for the dataset of its name
     admit: str = (
         "focus_store.record.jobs:admit"  # looks into the record: what it refuses, and the job that answers already

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contributing import ROOT, apply, blocks, copy_sources
 
-SECTIONS = ("A network", "A sampler")
+SECTIONS = ("A network", "A sampler", "A kind of job", "A page")
 
 IN_THE_SHELL = """
 import sys
@@ -92,6 +92,70 @@ assert record().samples.latest(queued.id)[0].spec.sampler == "midpoint"
 """
 
 
+A_JOB = """
+from page_alone import html, open_page
+from prepared_record import register_quick
+
+from dashboard.record import record
+from focus_store.settings import Settings
+from focus_store.contracts import JobStatus
+from migrations.upgrade import migrate
+from worker.jobs.child import Errand
+from worker.jobs.work import run_job
+from worker.laboratory import main
+import numpy as np
+
+settings = Settings.from_environment()
+migrate(settings.database_url)
+register_quick(record())
+suite = settings.datasets / "quick"
+suite.mkdir(parents=True)
+np.save(suite / "maps.npy", np.array([[[2.0, 5.0], [3.0, 4.0]]]))
+
+
+def work(job):
+    claim = record().leases.claim("sample", "worker-1")
+    assert claim.id == job, claim
+    run_job(Errand(record(), claim, lambda: False))
+    return record().jobs.get(job)
+
+
+assert main(["ask", "extremes", "name=quick", f"path={suite}"]) == 0
+[job] = record().jobs.every(active_only=True)
+done = work(job.id)
+assert (done.status, done.message) == (JobStatus.SUCCEEDED, "its pixels go from 2 to 5"), done
+assert not (settings.home / "work" / job.id).exists()
+
+page = open_page("datasets", dataset="quick")
+assert "its pixels go from 2 to 5" in html(page)
+page.button(key="ask-extremes").click().run()
+assert not page.exception, page.exception
+[again] = record().jobs.every(active_only=True)
+assert "waits to be searched" in html(open_page("datasets"))
+(suite / "maps.npy").unlink()
+failed = work(again.id)
+assert failed.status is JobStatus.FAILED
+assert "No such file or directory; check the dataset." in failed.message, failed
+assert main(["ask", "extremes", "name=quick"]) == 2
+"""
+
+A_PAGE = """
+
+from dashboard.document import DOCUMENT_ROUTES
+from dashboard.pages import PAGES
+from page_alone import open_page
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+from pathlib import Path
+
+migrate(Settings.from_environment().database_url)
+assert "/room" in [route.path for route in DOCUMENT_ROUTES]
+page = open_page("room")
+assert not page.exception, page.exception
+assert page.metric[0].value == "0 B", page.metric[0].value
+"""
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources with everything added that CONTRIBUTING shows."""
@@ -134,3 +198,13 @@ def test_a_new_network_is_in_the_form_with_its_own_settings_and_a_new_sampler_dr
     extended: Path, tmp_path: Path
 ) -> None:
     run(ON_THE_PAGES, extended, tmp_path)
+
+
+def test_a_new_kind_of_job_is_asked_for_in_the_shell_and_on_a_dataset_and_its_end_is_told(
+    extended: Path, tmp_path: Path
+) -> None:
+    run(A_JOB, extended, tmp_path)
+
+
+def test_a_new_page_has_its_address_and_shows_the_record(extended: Path, tmp_path: Path) -> None:
+    run(A_PAGE, extended, tmp_path)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from focus_core.catalogue.by_path import load
-from focus_core.catalogue.jobs import JobKind, job_kind
+from focus_core.catalogue.jobs import MESSAGE, JobKind, job_kind
 from focus_core.errors import UserError
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import TRAIN
@@ -54,7 +54,8 @@ class JobWork:
 
     def keep(self, folder: Path) -> JobEnd | None:
         """Write down what a process that finished has made; None when the claim was lost over it."""
-        return JobStatus.SUCCEEDED, None
+        said = folder / MESSAGE
+        return JobStatus.SUCCEEDED, said.read_text(encoding="utf-8").strip() if said.exists() else None
 
     def keep_part(self, folder: Path) -> None:
         """Write down what one that was stopped has made so far."""
