@@ -22,6 +22,7 @@ from focus_core.data.containers import CONTAINERS
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import open_maps, sha256_of
 from focus_core.data.labels import check_columns, check_prior
+from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
 from focus_core.data.tables import read_table
 from focus_core.errors import UserError
@@ -160,7 +161,8 @@ def open_folder(folder: Path) -> MapDataset:
     check_columns(table, about.space, params_file)
     check_prior(table.values, about.space, params_file)
     found = maps_per_row(len(maps), len(table.values), maps_file, params_file)
-    if found != about.maps_per_simulation:
+    rows_each = about.maps_per_simulation // found
+    if found * rows_each != about.maps_per_simulation or not blocks_of_one(table.values, rows_each):
         raise UserError(
             f"{folder / DESCRIPTION}: maps_per_simulation is {about.maps_per_simulation}, but {maps_file.name} and "
             f"{PARAMS} hold {found} maps a row."
@@ -188,6 +190,8 @@ def open_folder(folder: Path) -> MapDataset:
         params_file=params_file,
         slab_depth=about.slab_depth,
         stored_as=about.stored_as,
+        # A table with a row for every map, of simulations that stand together: their place tells the boxes of one θ.
+        rows_per_simulation=rows_each if rows_each > 1 else None,
         independent_realisations=said or realisations_of_suite(about.provenance, len(table.values), DESCRIPTION),
     )
 

@@ -116,3 +116,15 @@ def test_numbers_as_people_write_them_and_empty_sections_are_read(folder: Path) 
     data = open_folder(folder)
     assert (data.name, data.periodic, data.provenance) == ("7", False, {})
     assert data.space.parameters[0].minimum == 0.1
+
+
+def test_a_table_with_a_row_for_every_map_may_say_how_many_belong_to_a_simulation(folder: Path) -> None:
+    lines = (folder / "params.csv").read_text().splitlines()
+    (folder / "params.csv").write_text("\n".join([lines[0], lines[1], lines[1], lines[2], lines[2]]) + "\n")
+    edited(folder, put("maps_per_simulation", 2))
+    edited(folder, put("sha256", None))
+    data = open_folder(folder)
+    assert (data.n_rows, data.n_simulations, data.maps_per_row) == (4, 2, 1)
+    (folder / "params.csv").write_text("\n".join([lines[0], lines[1], lines[2], lines[1], lines[2]]) + "\n")
+    with pytest.raises(UserError, match=r"maps_per_simulation is 2, but maps\.npy and params\.csv hold 1 maps a row"):
+        open_folder(folder)

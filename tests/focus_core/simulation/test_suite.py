@@ -134,6 +134,15 @@ def test_realisations_share_a_point_and_differ_in_phase(tmp_path: Path) -> None:
     assert not np.array_equal(data.theta[1], data.theta[2])
     assert not np.array_equal(data.maps[:12], data.maps[12:24])
     assert len({spec.phase_seed(row) for row in range(4)}) == 4
+    # They say that they may part in a split, and suites of earlier versions, whose provenance alone tells it, too.
+    assert (data.n_simulations, data.slab_depth) == (4, SMALL.box / SMALL.n_slabs)
+    description = tmp_path / "dataset.yaml"
+    plain = yaml.safe_load(description.read_text())
+    assert (plain.pop("independent_realisations"), plain.pop("slab_depth")) == (True, SMALL.box / SMALL.n_slabs)
+    description.write_text(yaml.safe_dump(plain))
+    older = open_folder(tmp_path)
+    assert (older.n_simulations, older.slab_depth) == (4, SMALL.box / SMALL.n_slabs)
+    assert "each θ was run with 2 initial phases" in older.independent_realisations
     # The first realisation of a point is what it would be alone.
     assert spec.phase_seed(2) == SMALL.phase_seed(1)
 
