@@ -23,7 +23,7 @@ from focus_store.settings import Settings
 
 def describe_form(rows: list[DatasetRow]) -> None:
     st.html(section("Describe your own", "any number of parameters, with any names; the maps stay where they are"))
-    maps, name, button = st.columns([6, 2.5, 1.5], vertical_alignment="bottom")
+    maps, name = st.columns([6, 4], vertical_alignment="bottom")
     given = maps.text_input(
         "Maps file", key="describe-maps", placeholder="/data/mine/maps.npy, .npz, .h5 or .fits", help="(n, N, N)"
     )
@@ -42,8 +42,8 @@ def describe_form(rows: list[DatasetRow]) -> None:
     unit.text_input("Unit", key="describe-unit", placeholder="that of the field")
     redshift.number_input("Redshift", value=0.0, key="describe-redshift")
     box.number_input("Box side [Mpc/h]", 0.0, value=None, key="describe-box", placeholder="unknown")
-    left_open("describe")
-    ranges, fixed = st.columns(2)
+    left_open("describe", "unknown")
+    ranges, fixed, button = st.columns([4.25, 4.25, 1.5], vertical_alignment="bottom")
     ranges.text_area(
         "Ranges", key="describe-ranges", height=80, placeholder="Omega_m = 0.1:0.5\nA_SN = 0.25:4:log",
         help="A line a parameter; the span of the data where none is given.",

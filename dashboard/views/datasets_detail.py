@@ -155,11 +155,12 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
 
 def _judged(survey: Mapping[str, Any]) -> None:
     """What the check could judge and what not, and how rows of one θ were taken."""
-    said = [f"rows: {survey['rows']}"] if survey.get("rows") else []
-    said += [f"stored as {survey['stored_as']}"] if survey.get("stored_as") else []
-    said += [in_form(str(remark)) for remark in survey.get("remarks", [])]
-    if said:
-        st.html(f'<p class="focus-note" data-testid="judged">Judged: {escape("; ".join(said))}.</p>')
+    rows = f"Rows: {survey['rows']}. " if survey.get("rows") else ""
+    stored = f"Stored as {survey['stored_as']}. " if survey.get("stored_as") else ""
+    remarks = "; ".join(in_form(str(remark)) for remark in survey.get("remarks", []))
+    words = f"{rows}{stored}{f'Judged: {remarks}.' if remarks else ''}"
+    if words:
+        st.html(f'<p class="focus-note" data-testid="judged">{escape(words)}</p>')
 
 
 def _offers(dataset: DatasetRow) -> None:

@@ -69,11 +69,11 @@ def _add() -> None:
     note_start()
 
 
-def left_open(form: str) -> None:
+def left_open(form: str, unsaid: str = "as the files say") -> None:
     """Fields for what files may leave open; their keys begin with the form's name."""
     depth, stored, independent = st.columns([2.5, 2.5, 5], vertical_alignment="bottom")
     depth.number_input(
-        "Slab depth [Mpc/h]", 0.0, value=None, key=f"{form}-depth", placeholder="as the files say",
+        "Slab depth [Mpc/h]", 0.0, value=None, key=f"{form}-depth", placeholder=unsaid,
         help="What a map is summed over. CAMELS in 25 Mpc/h: 5.",
     )  # fmt: skip
     stored.selectbox(
