@@ -194,8 +194,9 @@ class SinusoidalEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        frequencies = torch.exp(-math.log(10_000.0) * torch.arange(half) / max(1, half - 1))
-        self.register_buffer("frequencies", frequencies, persistent=False)
+        # With numbers even where only shapes are wanted: for arithmetic of shapes torch imports its compiler.
+        frequencies = torch.exp(-math.log(10_000.0) * torch.arange(half, device="cpu") / max(1, half - 1))
+        self.register_buffer("frequencies", frequencies.to(torch.get_default_device()), persistent=False)
 
     def forward(self, t: Tensor) -> Tensor:
         phase = t.to(self.frequencies.dtype)[:, None] * self.frequencies

@@ -123,8 +123,7 @@ class ModernUNet(nn.Module):
         for weights in (self.outward.weight, self.outward.bias, self.carry.weight):
             nn.init.zeros_(weights)  # type: ignore[arg-type]
         if start == "input":
-            with torch.no_grad():
-                self.carry.weight += torch.eye(channels)[:, :, None, None]
+            nn.init.dirac_(self.carry.weight)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
         """See `focus_core.networks.registry`. The null condition is a zeroed embedding of θ, which no θ makes."""

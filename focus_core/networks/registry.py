@@ -8,8 +8,11 @@ t (B,) whole or real times of some hundreds, condition (B, d) θ scaled to [−1
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
@@ -32,6 +35,22 @@ def build_network(model: ModelSection, periodic: bool, start: Start = "input") -
         )
     build: Builder = load(NETWORKS[model.network].build)
     return build(model, periodic, start)
+
+
+def build_shapes(model: ModelSection, periodic: bool) -> nn.Module:
+    """The same network with the shapes of its tensors and no numbers: whether it can be built is known at once."""
+    with torch.device("meta"), _Uninitialised():
+        return build_network(model, periodic)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves tensors as they are made: to draw numbers for shapes alone, torch imports its compiler, for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -15,6 +15,7 @@ from focus_core.errors import UserError
 from focus_core.networks.layers import laid_out, recompute_blocks
 from focus_core.training.checkpoint import load_weights
 from focus_core.training.ema import MovingAverage
+from focus_core.training.optimizers import make_optimizer
 from focus_core.training.precision import Precision, choose_precision
 from focus_core.training.ranks import ALONE, Ranks
 from focus_core.training.run_folder import log
@@ -174,10 +175,3 @@ def _laid_out_where_it_gains(network: nn.Module, config: ExperimentConfig) -> nn
     kind = next(network.parameters()).device.type
     narrow = config.model.base_channels <= _NARROW
     return laid_out(network) if kind == "cuda" or (kind == "cpu" and narrow) else network
-
-
-def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:
-    training = config.training
-    if training.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), lr=training.lr, fused=True)
-    return torch.optim.AdamW(network.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True)

@@ -19,8 +19,6 @@ from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
-from focus_core.figures.power import draw_power
-from focus_core.figures.samples import draw_samples
 from focus_core.power_error import band_edges, power_error
 from focus_core.run_files import FIGURES, epoch_files
 from focus_core.sampling import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
@@ -87,6 +85,10 @@ class EpochFigures:
         self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
     ) -> list[EpochFigure]:
         """Sample with these weights, write both .npz and both .png."""
+        # matplotlib, which the first step need not wait for
+        from focus_core.figures.power import draw_power
+        from focus_core.figures.samples import draw_samples
+
         (run_folder / FIGURES).mkdir(exist_ok=True)
         theta = self._dataset.theta[list(self.simulations)]
         maps = self._draw(network, theta, progress)

@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from focus_core.config import ExperimentConfig, ends_in, recorded_config
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
-from focus_core.networks.registry import build_network
+from focus_core.networks.registry import build_shapes
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import expanded, runs_folder
 from focus_core.run_files import BEST
@@ -82,8 +81,7 @@ def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> P
             f"{KEY}: {path} is no checkpoint of a run, for it lacks {', '.join(missing)}; choose another parent."
         )
     _check_space(ParameterSpace.from_dict(state["parameter_space"]), dataset.space, path)
-    with torch.device("meta"):
-        network = build_network(config.model, dataset.periodic)
+    network = build_shapes(config.model, dataset.periodic)
     try:
         check_tensors(network, state["ema"], path)
     except UserError as error:

@@ -11,19 +11,18 @@ from typing import Any
 import torch
 
 from focus_core.config import ExperimentConfig
-from focus_core.data.atomic import replacing
 from focus_core.diffusion.methods import make_method, measure
 from focus_core.errors import StopRequested, UserError
 from focus_core.estimate import estimate
-from focus_core.figures.history import draw_history
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal, find_events
-from focus_core.run_files import HISTORY, LAST
+from focus_core.run_files import LAST
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
 from focus_core.training.epoch_figures import NAMES, EpochFigures
+from focus_core.training.history_figure import HistoryFigure
 from focus_core.training.initial_weights import take_weights
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.ranks import ALONE, Ranks
@@ -127,7 +126,7 @@ def train(
             log.info("the first step compiles the network, which takes a minute or more")
         log.info("training maps are %s", maps.storage)
         started, elapsed_before = time.monotonic(), position.elapsed
-        checkpoints = CheckpointWriter(run_folder, journal, training)
+        checkpoints, curves = CheckpointWriter(run_folder, journal, training), HistoryFigure(run_folder)
 
         def save(best: bool = False, epoch_done: bool = False) -> None:
             steps.flush()  # a loss that is not finite ends the run here, with the checkpoint from before it
@@ -136,10 +135,6 @@ def train(
                 contents = checkpoint_state(config, data, method, engine, rate, position, steps)
                 checkpoints.save(contents, best=best, epoch_done=epoch_done)
             steps.saved_step = position.step
-
-        def draw_curves() -> None:
-            with replacing(run_folder / HISTORY) as file:
-                draw_history(file, position.history)
 
         def draw() -> None:
             """By the first rank, for whom the others wait."""
@@ -182,8 +177,7 @@ def train(
         # --- what an earlier start was killed before
         if state is not None and ranks.first:
             checkpoints.settle(state)
-            if position.history:
-                draw_curves()
+            curves.draw(position.history)
         state = None
 
         try:
@@ -254,11 +248,15 @@ def train(
                     entry["lr"],
                     entry["seconds"],
                 )
-                if ranks.first:
-                    draw_curves()
+                if ranks.first and position.epoch < training.num_epochs:
+                    curves.draw_in_time(position.history)
+                elif ranks.first:
+                    curves.draw(position.history)
                 draw()
         except StopRequested as request:
             save()
+            if ranks.first:
+                curves.draw(position.history)
             journal.write("run_ended", epoch=position.epoch, step=position.step, reason="stopped", message=str(request))
             message = f"{request} at epoch {position.epoch}, step {position.step}; start it again to resume."
             log.info("%s", message)

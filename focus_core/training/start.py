@@ -31,7 +31,7 @@ from focus_core.data.split import Split, parted_simulations, read_split, rows_of
 from focus_core.data.transform import Transform, fit_transform
 from focus_core.data.words import rows_in_words
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
-from focus_core.networks.registry import build_network
+from focus_core.networks.registry import build_shapes
 from focus_core.parameters import CAMELS_NBODY2, SPACES
 from focus_core.progress import Journal, Unwritten, read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH
@@ -330,8 +330,7 @@ def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_
 
 def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
     """The network must fit the data: parameters, channels and a side that it can take; θ must have a scale."""
-    with torch.device("meta"):
-        build_network(config.model, dataset.periodic)
+    build_shapes(config.model, dataset.periodic)
     if config.model.cond_dim != len(dataset.space):
         raise UserError(
             f"model.cond_dim: is {config.model.cond_dim}, but {dataset.name} has {len(dataset.space)} parameters "

@@ -17,10 +17,11 @@ from waiting import await_condition, patience
 
 from focus_core.config import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
+from focus_core.figures import history
 from focus_core.networks.simple_unet import SimpleUNet
 from focus_core.progress import Journal, find_events, read_events
 from focus_core.run_files import BEST, HISTORY, JOURNAL, LAST
-from focus_core.training import checkpoint, loop
+from focus_core.training import checkpoint
 from focus_core.training.checkpoint import load_checkpoint, load_weights, path_of_role, save_checkpoint, sha256_of
 from focus_core.training.epoch_figures import NAMES, EpochFigures
 from focus_core.training.learning_rate import LearningRate
@@ -236,7 +237,7 @@ KILLS: dict[str, tuple[object, str, Callable[..., bool]]] = {
     "the best": (checkpoint, "_become_best", lambda folder, state: state["epoch"] == 2),
     "the weights": (checkpoint, "_save_weights", lambda folder, state: state["epoch"] == 2),
     "the checkpoint's lines": (Journal, "write", second_epochs("checkpoint")),
-    "the curves": (loop, "draw_history", lambda file, history: len(history) == 2),
+    "the curves": (history, "draw_history", lambda file, history: len(history) == 2),
     "the figures' lines": (Journal, "write", second_epochs("figure")),
 }
 
