@@ -17,6 +17,7 @@ from dashboard.routes import ROUTES
 
 SCRIPT = Path(__file__).with_name("app.py")
 DEFAULT_PORT = 8501
+NEVER = 1e15  # bytes
 
 
 def make_app() -> st.App:
@@ -46,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             # A full collection after every run of a fragment took 50 to 150 ms, more than all the rest of a live tick.
             # Python collects by itself when there is something to collect.
             "runner.postScriptGC": False,
+            # Every element is sent whole. Streamlit would send the hash of one that the browser said it had, which a
+            # browser that was quickly led on has let go by then: it stops with "Cached ForwardMsg MISS".
+            "global.minCachedMessageSize": NEVER,
         }
     )
 
