@@ -119,6 +119,8 @@ OURS = {
     ("new_notices", "word or 'already ran as'"),
     ("new_notices", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
     ("new_notices", "more"),
+    ("new_notices", "config.model.cond_dim"),  # a number
+    ("new_notices", "dataset_link(dataset.name)"),  # an address, encoded
     ("frame", "silent_words(workers)"),
     ("new", "settings.quick_simulations"),
 }
