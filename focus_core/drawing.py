@@ -28,7 +28,8 @@ from focus_core.data.folder import write_maps as write_npy
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import StopRequested, UserError
-from focus_core.sampling import LoadedRun, draw_maps, maps_at_once
+from focus_core.map_model import draw_maps, maps_at_once
+from focus_core.sampling import LoadedRun
 
 PARTIAL = ".partial"
 _PLAN, _LOCK = "plan.json", "lock"

@@ -21,12 +21,12 @@ from focus_core.catalogue.samplers import SAMPLERS, noisy_title, samplers_of
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
+from focus_core.map_model import MapModel, draw_maps, maps_at_once
 from focus_core.run_files import BENCHMARK_CASES
-from focus_core.sampling import LoadedRun, MapModel, draw_maps, maps_at_once
+from focus_core.sampling import LoadedRun
 from focus_core.statistics.held_out import HeldOut, RingMoments
-from focus_core.training.truth import field_power
+from focus_core.statistics.truth import field_power
 
-EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)
 # The adaptive solver is asked for an accuracy, not for a number of evaluations.
 TOLERANCES = (1e-2, 1e-4)
 

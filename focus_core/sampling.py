@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,20 +10,21 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from focus_core.catalogue.samplers import sampler_refusal
 from focus_core.config import ExperimentConfig, recorded_config
 from focus_core.data.transform import Transform
-from focus_core.diffusion.method import Method, Sampler
+from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.methods import make_method
-from focus_core.diffusion.noise import MapNoise, map_seed
+from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
+from focus_core.map_model import MapModel, Preview, SampleProgress, draw_maps
 from focus_core.networks.registry import build_network
 from focus_core.parameters import ParameterSpace, TrainingRange
+from focus_core.statistics.truth import read_truth
 from focus_core.training.checkpoint import kept_epochs, load_checkpoint, load_weights, path_of_role, sha256_of
 from focus_core.training.device import choose_device
-from focus_core.training.truth import read_truth
 
 Weights = Literal["ema", "raw"]
 
@@ -32,33 +33,11 @@ class IncompleteCheckpoint(UserError):
     """A file that can be read but lacks what drawing maps needs, its transform say."""
 
 
-# (evaluations done, in all, the maps of this batch as they are expected to become, (n, N, N) physical)
-Preview = Callable[[int, int, NDArray[np.float32]], None]
-SampleProgress = Callable[[int, int], None]
-
 # What of a checkpoint is needed to draw from it.
 _NEEDED = ("config", "model", "ema", "epoch", "step", "val_loss", "parameter_space", "transform", "data")
 
 # As many of a run's checkpoints as a sentence holds.
 _LISTED = 12
-
-# Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
-BATCH_PIXELS = 2**19
-# 32 maps of 64² stay in a processor's cache: a map took half as long as in batches of 128.
-_CPU_PIXELS = 2**17
-
-
-@dataclass(frozen=True)
-class MapModel:
-    """A network and what turns its numbers into maps at θ."""
-
-    network: nn.Module
-    method: Method
-    transform: Transform
-    space: ParameterSpace
-    grid: int
-    channels: int
-    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -210,50 +189,3 @@ def chosen_sampler(run: LoadedRun, sampler: str | None = None, steps: int | None
     if refusal is not None and not chosen.spec.every_time:
         raise UserError(f"steps: {refusal}.")
     return chosen
-
-
-def maps_at_once(model: MapModel) -> int:
-    """The batch where nobody asks for another."""
-    pixels = _CPU_PIXELS if model.device.type == "cpu" else BATCH_PIXELS
-    return max(1, pixels // model.grid**2)
-
-
-def draw_maps(
-    model: MapModel,
-    theta: NDArray[np.float64],
-    seeds: Sequence[int],
-    sampler: Sampler,
-    guidance: float = 1.0,
-    progress: SampleProgress | None = None,
-    preview: Preview | None = None,
-    batch_size: int | None = None,
-) -> NDArray[np.float32]:
-    """One physical map for each row of θ (n, d) and its seed, (n, N, N), in batches of bounded memory."""
-    size = batch_size or maps_at_once(model)
-    if sampler.spec.chooses_steps:
-        size = 1
-    condition = torch.from_numpy(model.space.to_unit(theta).astype(np.float32)).to(model.device)
-    per_batch = model.method.evaluations(sampler)
-    firsts = range(0, len(seeds), size)
-    total = per_batch * len(firsts)
-    maps = []
-    for number, first in enumerate(firsts):
-        done_before = number * per_batch
-
-        def report(step: int, steps: int, x0: Tensor, done_before: int = done_before) -> None:
-            if progress is not None:
-                progress(done_before + step, total)
-            if preview is not None:
-                preview(done_before + step, total, _physical(model, x0))
-
-        noise = MapNoise(seeds[first : first + size], (model.channels, model.grid, model.grid), model.device)
-        rows = condition[first : first + size]
-        clamp = model.transform.clamp_range
-        x = model.method.sample(model.network, rows, guidance, sampler, noise, clamp, report)
-        maps.append(_physical(model, x))
-    return np.concatenate(maps)
-
-
-def _physical(model: MapModel, x: Tensor) -> NDArray[np.float32]:
-    """x (B, c, N, N) → maps (B, N, N) of the first field."""
-    return model.transform.inverse(x[:, 0].cpu().numpy())

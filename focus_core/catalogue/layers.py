@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from focus_core.catalogue.network_spec import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -24,12 +20,11 @@ class Layer:
     entering: int = 0
 
 
-def embeddings(model: ModelSettings) -> Iterator[Layer]:
-    """Those of t and θ: two layers each."""
-    embedding = model.time_dim
+def embeddings(embedding: int, parameters: int) -> Iterator[Layer]:
+    """Those of t and of this many θ: two layers each."""
     yield linear(embedding, embedding, on_data=True)
     yield linear(embedding, embedding)
-    yield linear(model.cond_dim, embedding, on_data=True)
+    yield linear(parameters, embedding, on_data=True)
     yield linear(embedding, embedding)
 
 

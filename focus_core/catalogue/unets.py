@@ -34,7 +34,7 @@ def simple_unet(model: ModelSettings, grid: int) -> Iterator[Layer]:
     """Every layer of the baseline network, in its order."""
     embedding, base = model.time_dim, model.base_channels
     widths = [base * mult for mult in model.channel_mults]
-    yield from embeddings(model)
+    yield from embeddings(model.time_dim, model.cond_dim)
     yield convolution(model.in_channels, base, 3, grid, on_data=True)
 
     width, side = base, grid
@@ -60,7 +60,7 @@ def modern_unet(model: ModelSettings, grid: int) -> Iterator[Layer]:
     """Every layer of the modern network, in its order."""
     embedding, base, last = model.time_dim, model.base_channels, len(model.channel_mults) - 1
     widths = [base * mult for mult in model.channel_mults]
-    yield from embeddings(model)
+    yield from embeddings(model.time_dim, model.cond_dim)
     yield convolution(model.in_channels, base, 3, grid, on_data=True)
 
     width, side = base, grid

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue.jobs import PROGRESS
-from focus_core.catalogue.samplers import MOST_STEPS, SAMPLERS
+from focus_core.catalogue.samplers import BENCHMARK_EVALUATIONS, MOST_STEPS, SAMPLERS
 from focus_core.data.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.run_files import (
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     samplers.add_argument(
         "--evaluations",
         type=_numbers,
-        default=(5, 10, 20, 50, 100, 250, 1000),
+        default=BENCHMARK_EVALUATIONS,
         metavar="N,N,…",
         help="network evaluations a map, at most (default 5,10,20,50,100,250,1000); DDPM takes its whole schedule",
     )

@@ -27,8 +27,9 @@ from focus_core.evaluation.inputs import (
 )
 from focus_core.evaluation.mapsets import by_theta
 from focus_core.evaluation.report import Subject
+from focus_core.map_model import maps_at_once
 from focus_core.run_files import CONFIG
-from focus_core.sampling import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run, maps_at_once
+from focus_core.sampling import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run
 from focus_core.statistics.fields import FloatArray
 
 MAPS, PLAN = "maps.npz", "maps.json"

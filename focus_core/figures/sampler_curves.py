@@ -10,9 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from focus_core.catalogue.samplers import sampler_lines
+from focus_core.catalogue.samplers import BENCHMARK_EVALUATIONS, sampler_lines
 from focus_core.figures.style import BAND, INK, new_figure, plain_axes, save_png
-from focus_core.sampler_benchmark import EVALUATIONS
 
 # One for each line, the same in every figure.
 _COLOURS = ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519", "#83956b")
@@ -63,7 +62,7 @@ def _draw_panel(panel: Axes, found: Mapping[str, Any], key: str, column: int) ->
     low, high = panel.get_xlim()
     panel.set_yscale("log")
     panel.set_ylim(bottom=smallest)
-    panel.set_xticks([asked for asked in EVALUATIONS if low <= asked <= high])
+    panel.set_xticks([asked for asked in BENCHMARK_EVALUATIONS if low <= asked <= high])
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())

@@ -18,7 +18,7 @@ from focus_core.run_files import TRUTH
 from focus_core.statistics.power import Band, bands
 from focus_core.statistics.smoothed_truth import fit_smoothed_truth, polynomial_terms
 from focus_core.statistics.spread import ratio_of_means, resampled
-from focus_core.training.truth import read_truth
+from focus_core.statistics.truth import read_truth
 
 FloatArray = NDArray[np.float64]
 SMOOTHED, SIMULATIONS = "smoothed", "simulations"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from focus_core.data.checks import check_pixels
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_mass
-from focus_core.training.truth import by_simulation, field_power, power_unit
+from focus_core.statistics.truth import by_simulation, field_power, power_unit
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_core.statistics.smoothed_truth import fit_smoothed_truth
-from focus_core.training.truth import read_truth
+from focus_core.statistics.truth import read_truth
 
 FloatArray = NDArray[np.float64]
 

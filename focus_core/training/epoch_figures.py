@@ -19,11 +19,11 @@ from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
+from focus_core.map_model import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
 from focus_core.power_error import band_edges, power_error
 from focus_core.run_files import FIGURES, epoch_files
-from focus_core.sampling import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
 from focus_core.statistics.power import PowerSpectrum
-from focus_core.training.truth import field_power, power_unit
+from focus_core.statistics.truth import field_power, power_unit
 
 NAMES = ("samples", "power_spectrum")
 ROWS, GENERATED = 4, 3

@@ -35,6 +35,7 @@ from focus_core.networks.registry import build_shapes
 from focus_core.parameters import CAMELS_NBODY2, SPACES
 from focus_core.progress import Journal, Unwritten, read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH
+from focus_core.statistics.truth import findings_of, write_truth
 from focus_core.training.checkpoint import (
     FoundCheckpoint,
     last_good,
@@ -59,7 +60,6 @@ from focus_core.training.run_folder import (
     write_environment,
 )
 from focus_core.training.stopping import StopSwitch
-from focus_core.training.truth import findings_of, write_truth
 
 
 class _AnotherRun(UserError):

@@ -14,7 +14,7 @@ import pytest
 from mortal import mortal
 from waiting import await_condition, patience
 
-from focus_core import sampling
+from focus_core import map_model
 from focus_core.cli import main
 from focus_core.drawing import PARTIAL
 from focus_core.sampling import load_run, sample_maps
@@ -27,7 +27,7 @@ PARAMS = ",".join(f"{name}={value}" for name, value in zip(NAMES, THETA, strict=
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four maps of 16² a piece, so that a few maps are several pieces."""
-    monkeypatch.setattr(sampling, "_CPU_PIXELS", 4 * 16**2)
+    monkeypatch.setattr(map_model, "_CPU_PIXELS", 4 * 16**2)
 
 
 def command(run: Path, out: Path, *extra: str) -> list[str]:
@@ -198,7 +198,7 @@ def test_pieces_of_another_command_are_refused_in_a_sentence_or_thrown_away_when
 ) -> None:
     out = tmp_path / "maps.npz"
     partial = Path(f"{out}{PARTIAL}")
-    monkeypatch.setattr(sampling, "_CPU_PIXELS", 2 * 16**2)
+    monkeypatch.setattr(map_model, "_CPU_PIXELS", 2 * 16**2)
     with monkeypatch.context() as patched:
         patched.setattr("focus_core.drawing.write_maps", _full_disk)
         assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 2

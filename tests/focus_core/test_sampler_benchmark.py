@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from focus_core import sampling
+from focus_core import map_model
 from focus_core.cli import main
 from focus_core.config import ExperimentConfig
 from focus_core.diffusion.methods import make_method
@@ -46,7 +46,7 @@ def test_every_sampler_takes_the_steps_that_cost_so_many_evaluations(
 def test_the_command_scores_every_case_writes_three_files_and_says_what_it_took(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "_CPU_PIXELS", 4 * 16**2)  # several batches, which cut through simulations
+    monkeypatch.setattr(map_model, "_CPU_PIXELS", 4 * 16**2)  # several batches, which cut through simulations
     asked = ",".join(map(str, EVALUATIONS))
     words = ["benchmark", "samplers", "--run", str(finished_run), "--evaluations", asked, "--maps", "3"]
     assert main([*words, "--out", str(tmp_path), "--device", "cpu", "--seed", "4"]) == 0

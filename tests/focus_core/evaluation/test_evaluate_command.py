@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from focus_core import sampling
+from focus_core import map_model
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.cli import main
 from focus_core.errors import StopRequested
@@ -309,7 +309,7 @@ def test_an_evaluation_that_was_stopped_while_maps_were_drawn_or_measured_contin
     finished_run: Path, tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOCUS_HOME", str(tiny_home))
-    monkeypatch.setattr(sampling, "_CPU_PIXELS", 2 * 16**2)
+    monkeypatch.setattr(map_model, "_CPU_PIXELS", 2 * 16**2)
     words = ["evaluate", "--run", str(finished_run), "--steps", "2", "--split", "all", "--device", "cpu"]
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     looks, stop_at = 0, 5

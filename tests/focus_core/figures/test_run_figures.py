@@ -15,8 +15,8 @@ from focus_core.figures.tiles import DIVIDE, NIGHT, render_tile, stretch
 from focus_core.parameters import CAMELS_LH6
 from focus_core.sampling import load_run
 from focus_core.statistics.power import power_spectrum
+from focus_core.statistics.truth import field_power
 from focus_core.training.epoch_figures import choose_simulations
-from focus_core.training.truth import field_power
 
 ConfigMaker = Callable[..., ExperimentConfig]
 
@@ -48,7 +48,7 @@ def test_frames_of_two_epochs_differ_in_the_weights_alone(finished_run: Path) ->
 
 def test_the_generated_maps_are_those_of_the_averaged_weights_at_their_seeds(finished_run: Path) -> None:
     from focus_core.diffusion.samplers import Sampler
-    from focus_core.sampling import draw_maps
+    from focus_core.map_model import draw_maps
 
     run = load_run(finished_run, checkpoint="last", device="cpu")
     with np.load(finished_run / "figs" / "samples_epoch_0002.npz") as file:
