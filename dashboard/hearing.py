@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import count
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -70,8 +70,8 @@ def tell_where_asked() -> None:
     if run is None or run.context_info is None or not run.context_info.url:
         return
     where = urlsplit(run.context_info.url)
+    with run.session_state.query_params() as query:  # without what belongs to widgets of the page that is being left
+        own = urlencode(query._query_params, doseq=True)
     message = ForwardMsg()
-    message.page_info_changed.query_string = (
-        f"{run.query_string}&{ASKED_FROM}={quote(f'{where.path}#{where.fragment}', safe='')}"
-    )
+    message.page_info_changed.query_string = f"{own}&{ASKED_FROM}={quote(f'{where.path}#{where.fragment}', safe='')}"
     run.enqueue(message)

@@ -18,9 +18,13 @@ from dashboard import hearing
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The queries that a run on /sample?model=a tells its browser."""
     queries: list[str] = []
-    where = ContextInfo(url="http://127.0.0.1:8501/sample#7")
+    state: Any = SessionState()
+    state.query_params.populate_from_query_string("model=a")
     run = SimpleNamespace(
-        context_info=where, query_string="model=a", enqueue=lambda m: queries.append(m.page_info_changed.query_string)
+        context_info=ContextInfo(url="http://127.0.0.1:8501/sample#7"),
+        query_string="model=a&status=Done",  # as the browser asked, which a filter of the page before belonged to
+        session_state=SafeSessionState(state, lambda: None),
+        enqueue=lambda m: queries.append(m.page_info_changed.query_string),
     )
     monkeypatch.setattr(hearing, "get_script_run_ctx", lambda: run)
     return queries
