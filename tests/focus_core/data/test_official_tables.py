@@ -11,7 +11,7 @@ import pytest
 from focus_core.data.cmd import check_labels, open_cmd, parse_name
 from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
-from focus_core.parameters import CAMELS_LH6
+from focus_core.parameters import CAMELS_LH6, CAMELS_LH6_AGN4
 
 TABLES = Path(os.environ.get("FOCUS_CAMELS_TABLES") or Path(__file__).parents[3].parent / "shared" / "data" / "camels")
 pytestmark = pytest.mark.skipif(
@@ -28,6 +28,26 @@ def checked(file: str, maps_name: str, table: Table | None = None) -> list[str]:
 @pytest.mark.parametrize("suite", ["IllustrisTNG", "SIMBA"])
 def test_the_latin_hypercubes_pass_every_check(suite: str) -> None:
     assert checked(f"CosmoAstroSeed_{suite}_L25n256_LH.txt", f"Maps_Mcdm_{suite}_LH_z=0.00.npy") == []
+
+
+@pytest.mark.parametrize(("suite", "narrow"), [("Astrid", []), ("Magneticum", ["A_AGN2"]), ("SwiftEAGLE", ["A_AGN2"])])
+def test_the_hypercubes_of_suites_whose_agn_reach_four_pass_and_what_they_leave_empty_is_a_warning(
+    suite: str, narrow: list[str]
+) -> None:
+    name = parse_name(Path(f"Maps_Mcdm_{suite}_LH_z=0.00.npy"))
+    assert name is not None
+    space = name.about.space
+    assert space == CAMELS_LH6_AGN4
+    warnings = check_labels(read_table(TABLES / f"CosmoAstroSeed_{suite}_L25n256_LH.txt"), name, space, Path("LH.txt"))
+    assert [column for column in space.names if any(f"column {column} spans" in said for said in warnings)] == narrow
+    info = read_info(suite.removeprefix("Swift"))
+    assert info["AAGN2"] == (0.25, 4.0)
+
+
+def read_info(suite: str) -> dict[str, tuple[float, float]]:
+    """Parameter → its range, as the suite's own table states it."""
+    rows = [line.split(",") for line in (TABLES / f"Info_{suite}_L25n256_6params.csv").read_text().splitlines()[1:]]
+    return {row[0]: (float(row[4]), float(row[5])) for row in rows}
 
 
 def test_every_swap_of_real_columns_with_different_priors_is_caught() -> None:
