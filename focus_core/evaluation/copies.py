@@ -24,7 +24,7 @@ from focus_core.statistics.memorisation import nearest_training_map
 from focus_core.statistics.power import ring_modes
 
 # Candidates for each map, and maps that are compared with every training map.
-_CANDIDATES, _FULL = 16, 24
+_CANDIDATES, _FULL = 8, 8
 # Pairs of maps in pixels that a complete comparison may take: a minute on one core.
 _MOST_PIXELS = 2**27
 _MOST_MAPS = 1024
