@@ -100,8 +100,8 @@ _ALL = (
         f"{_CODE}.responses:response", 0.10, 0.0, "curves",
     ),
     Statistic(
-        "closure", "Parameters read off the maps", "relative to the prior", "parameter", f"{_MEASURES}:power",
-        "", 0.10, 0.0, "entries",
+        "closure", "Parameters read off the maps", "bias in σ; relative scatter", "parameter", f"{_MEASURES}:power",
+        f"{_CODE}.closures:closure", 0.25, 0.0, "entries",
     ),
     Statistic(
         "calibration", "Calibration of posteriors", "mean |z|, coverage", "parameter", f"{_MEASURES}:power",

@@ -20,6 +20,7 @@ from focus_core.statistics.fields import FloatArray
 
 if TYPE_CHECKING:
     from focus_core.evaluation.copies import Training
+    from focus_core.evaluation.pairs import Pairs
 
 Tell = Callable[[str], None]
 
@@ -39,6 +40,7 @@ class Ground:
     tell: Tell = lambda what: None
     training: Training | None = None  # what a model has seen; None: every simulation
     without_unit: str = ""  # why maps are no physical Σ; empty where they are
+    pairs: Pairs | None = None  # what draws and simulates at any θ, for responses
     other_grid: str = ""  # why maps cannot be laid beside the simulations; empty where they can
     simulated: dict[str, Parts] = field(default_factory=dict)
     found: dict[str, Parts] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class Ground:
     def with_maps(self, maps: FloatArray) -> Ground:
         rival = Ground(
             self.generated.with_maps(maps), self.reference, self.box_size, self.space, self.seed, self.tell,
-            self.training, self.without_unit, self.other_grid, self.simulated,
+            self.training, self.without_unit, None, self.other_grid, self.simulated,
         )  # fmt: skip
         # A property that was computed once is kept in the object's own namespace.
         rival.__dict__["_expectation"] = self._expectation

@@ -17,6 +17,7 @@ from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.inputs import digest_of, reference_of
 from focus_core.evaluation.mapsets import MapSet
 from focus_core.evaluation.page import page
+from focus_core.evaluation.pairs import Pairs
 from focus_core.evaluation.summary import (
     PAGE,
     SUMMARY,
@@ -50,6 +51,7 @@ class Subject:
     reason: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    pairs: Pairs | None = None
 
 
 def make_report(subject: Subject, dataset: MapDataset, folder: Path, tell: Tell) -> list[Result]:
@@ -72,7 +74,7 @@ def make_ground(subject: Subject, maps: MapSet, dataset: MapDataset, reference: 
         f"{dataset.name} holds normalised values without a unit; this needs maps of Σ." if dataset.normalised else ""
     )
     return Ground(
-        maps, reference, box, dataset.space, subject.seed, tell, subject.training, without_unit,
+        maps, reference, box, dataset.space, subject.seed, tell, subject.training, without_unit, subject.pairs,
         _other_grid(subject, maps, dataset),
     )  # fmt: skip
 

@@ -6,25 +6,39 @@ theirs by regression (`smoothed_truth`), the linear terms of ln E[P | θ] at the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 
 from focus_core.errors import UserError
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.mapsets import MapSet
 from focus_core.evaluation.means import POWER, band_weights
-from focus_core.evaluation.measures import nyquist_bands
-from focus_core.evaluation.scoring import Curve, Numbers, Outcome, entries_of
+from focus_core.evaluation.measures import nyquist_bands, power
+from focus_core.evaluation.pairs import STEP, Pairs, Side
+from focus_core.evaluation.scoring import Curve, Numbers, Outcome, draws, entries_of, spread_of
 from focus_core.statistics.fields import FloatArray
+from focus_core.statistics.power import Band
 from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression, polynomial_terms
 
 _REFITS = 200
+# Boxes of other initial phases at each θ of a pair.
+_BOXES = 4
+_SIDES: tuple[Side, Side] = (-1, 1)
 
 
 def response(ground: Ground, level: float) -> Outcome:
-    """Difference of the response to each parameter by band, both regressed on θ."""
-    found, true = (parts["P(k)"] for parts in ground.measured(POWER))
+    """Difference of the response to each parameter by band: by pairs where a run and its simulator can make them, else
+    both regressed on θ."""
     bands = [b for b in nyquist_bands(ground.generated.grid) if 4 * b.high <= ground.generated.grid]
     bands = bands or list(nyquist_bands(ground.generated.grid))
+    return _regressed(ground, bands, level) if ground.pairs is None else _paired(ground, ground.pairs, bands, level)
+
+
+def _regressed(ground: Ground, bands: Sequence[Band], level: float) -> Outcome:
+    found, true = (parts["P(k)"] for parts in ground.measured(POWER))
     weights = band_weights(found, bands)
     moving = _moving(ground)
     terms = _terms(ground, moving)
@@ -33,20 +47,69 @@ def response(ground: Ground, level: float) -> Outcome:
         for maps, part in ((ground.generated, found), (ground.reference, true))
     ]
     (g, g_error), (t, t_error) = (side.slopes(moving, ground.rng(f"response {i}")) for i, side in enumerate(sides))
-    value = (g - t).ravel()
-    error = np.hypot(g_error, t_error).ravel()
     # A perfect emulator's slopes have the simulations' error, for as many θ as were generated.
-    floor = np.hypot(t_error * np.sqrt(ground.reference.n / ground.generated.n), t_error).ravel()
+    floor = np.hypot(t_error * np.sqrt(ground.reference.n / ground.generated.n), t_error)
+    return _outcome(ground, moving, bands, level, _Slopes(g, g_error, t, t_error, floor), "Both regressed on θ.")
+
+
+def _paired(ground: Ground, pairs: Pairs, bands: Sequence[Band], level: float) -> Outcome:
+    """Errors over the noise of maps and the initial phases of boxes, which are the same at every θ."""
+    tell = partial(ground.tell, "response")
+    d, n_maps = len(ground.space), 3 * pairs.slabs
+    drawn, simulated = (np.empty((2, d, n, len(bands))) for n in (n_maps, _BOXES))
+    weights = band_weights(ground.measured(POWER)[0]["P(k)"], bands)
+    for i in range(d):
+        for place, side in enumerate(_SIDES):
+            theta = pairs.theta(i, side)
+            drawn[place, i] = power(pairs.draw(theta, n_maps, tell), ground.box_size)["P(k)"].values @ weights
+            for box in range(_BOXES):
+                tell()
+                found = power(pairs.simulate(theta, box), ground.box_size)["P(k)"].values
+                simulated[place, i, box] = (found @ weights).mean(axis=0)
+    (g, g_error), (t, t_error) = (_slopes(each, ground.rng(name)) for each, name in ((drawn, "g"), (simulated, "t")))
+    note = f"Pairs at the prior's centre: {n_maps} maps of the same noise, {_BOXES} simulations of the same phases."
+    return _outcome(ground, list(range(d)), bands, level, _Slopes(g, g_error, t, t_error, t_error), note)
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """(d, n_bands) each: generated, simulated, their errors, and the floor."""
+
+    generated: FloatArray
+    generated_error: FloatArray
+    simulated: FloatArray
+    simulated_error: FloatArray
+    floor: FloatArray
+
+
+def _slopes(power_at: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """∂ ln ⟨P⟩/∂θ (d, n_bands) of powers (2, d, n, n_bands) below and above the centre, and its error."""
+    n = power_at.shape[2]
+
+    def slope(share: FloatArray) -> FloatArray:
+        below, above = (np.einsum("...n,dnb->...db", share, each) for each in power_at)
+        return np.asarray(np.log(above / below) / (2 * STEP))
+
+    return slope(np.full(n, 1 / n)), spread_of(slope(draws(n, rng) / n), n)
+
+
+def _outcome(
+    ground: Ground, moving: list[int], bands: Sequence[Band], level: float, slopes: _Slopes, note: str
+) -> Outcome:
+    value = (slopes.generated - slopes.simulated).ravel()
+    error = np.hypot(slopes.generated_error, slopes.simulated_error).ravel()
     symbols = [ground.space.parameters[i].symbol for i in moving]
     labels = [f"{symbol}, {band.label} k_f" for symbol in symbols for band in bands]
-    entries = entries_of(labels, Numbers(value, error, floor), level, 0.0, ground.generated.n)
+    numbers = Numbers(value, error, slopes.floor.ravel())
+    entries = entries_of(labels, numbers, level, 0.0, ground.generated.n)
     last = len(bands) - 1
     curve = Curve(
         f"∂ ln P/∂θ, {bands[last].label} k_f", np.arange(len(moving), dtype=float),
         "   ".join(f"{i}: {s}" for i, s in enumerate(symbols)), "per half of the prior",
-        g[:, last], g_error[:, last], t[:, last], t_error[:, last],
+        slopes.generated[:, last], slopes.generated_error[:, last],
+        slopes.simulated[:, last], slopes.simulated_error[:, last],
     )  # fmt: skip
-    return Outcome(entries, (curve,), "Both regressed on θ.")
+    return Outcome(entries, (curve,), note)
 
 
 class _Side:

@@ -26,6 +26,7 @@ from focus_core.evaluation.inputs import (
     training_of,
 )
 from focus_core.evaluation.mapsets import by_theta
+from focus_core.evaluation.pairs import make_pairs
 from focus_core.evaluation.report import Subject
 from focus_core.map_model import maps_at_once
 from focus_core.run_files import CONFIG
@@ -108,7 +109,17 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
     in_words = f"at {len(chosen)} of {len(simulations)} θ of the part {request.split}"
     training = training_of(dataset, _trained_on(request, dataset))
     return Subject(
-        maps, run.config.experiment.name, run.box_size, request.split, in_words, request.seed, training, "", about
+        maps,
+        run.config.experiment.name,
+        run.box_size,
+        request.split,
+        in_words,
+        request.seed,
+        training,
+        "",
+        about,
+        (),
+        make_pairs(run, sampler, dataset, request.seed),
     ), dataset
 
 
