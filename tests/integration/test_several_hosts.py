@@ -152,13 +152,18 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
         try:
             health = f"http://127.0.0.1:{port}/api/health"
 
+            def times_said() -> int:
+                """How often the laboratory has said so; it lives, whatever it waits for."""
+                assert process.poll() is None, output.read_text()
+                return output.read_text().count(WAITS)
+
             def answers(wanted: int) -> Any:
-                """What the page tells with this code; the laboratory lives, whatever it waits for."""
+                """What the page tells with this code."""
                 assert process.poll() is None, output.read_text()
                 code, told = _ask(health) or (None, None)
                 return told if code == wanted else None
 
-            await_condition(lambda: WAITS in output.read_text(), "the sentence in the log")
+            await_condition(times_said, "the sentence in the log")
             assert "does not answer" in await_condition(lambda: answers(503), "the page")["message"]
             servers.start_the_dead()
             settings = Settings.from_environment(environment)
@@ -168,10 +173,10 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             (job,) = record.jobs.every()
             await_condition(lambda: record.jobs.get(job.id).status is JobStatus.RUNNING, "the suite to be simulated")
             # And in the middle of work: laboratory and page say so and come back, and the workers with them.
-            said = output.read_text().count(WAITS)
+            said = times_said()
             _stop(servers, POSTGRESQL)
             await_condition(lambda: answers(503), "the page to say so")
-            await_condition(lambda: output.read_text().count(WAITS) > said, "the laboratory to say so")
+            await_condition(lambda: times_said() > said, "the laboratory to say so")
             servers.start_the_dead()
             await_condition(lambda: answers(200), "the page to recover again")
             record.jobs.cancel(job.id)
