@@ -15,7 +15,6 @@ from dashboard.theme import FAVICON, LOGO
 from focus_core.catalogue.by_path import load
 from focus_core.errors import UserError
 
-tell_where_asked()
 st.set_page_config(page_title="FOCUS", page_icon=str(FAVICON), layout="wide")
 st.logo(str(LOGO), size="medium", link=None)
 
@@ -35,6 +34,7 @@ def _page(spec: PageSpec) -> st.Page:
 
 pages = {spec.name: _page(spec) for spec in PAGES}
 remember_pages(pages)
+tell_where_asked([*pages.values()])
 chosen = st.navigation(list(pages.values()), position="top")
 
 try:

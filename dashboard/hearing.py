@@ -9,11 +9,14 @@ leaves out the addresses of a run that was asked from somewhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from urllib.parse import quote, urlencode, urlsplit
 
+from streamlit.navigation.page import StreamlitPage
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
@@ -64,14 +67,22 @@ def without_mark(query: str) -> str:
     return _MARK.sub("", query)
 
 
-def tell_where_asked() -> None:
-    """First of all in a run, before its page and its address are told."""
+def tell_where_asked(pages: Sequence[StreamlitPage]) -> None:
+    """First of all in a run, before its page and its address are told. A browser takes in the page later than these."""
     run = get_script_run_ctx()
     if run is None or run.context_info is None or not run.context_info.url:
         return
     where = urlsplit(run.context_info.url)
     with run.session_state.query_params() as query:  # without what belongs to widgets of the page that is being left
         own = urlencode(query._query_params, doseq=True)
+    mark = f"{where.path}#{where.fragment}#{_drawn(run.pages_manager, pages)}"
     message = ForwardMsg()
-    message.page_info_changed.query_string = f"{own}&{ASKED_FROM}={quote(f'{where.path}#{where.fragment}', safe='')}"
+    message.page_info_changed.query_string = f"{own}&{ASKED_FROM}={quote(mark, safe='')}"
     run.enqueue(message)
+
+
+def _drawn(manager: PagesManager, pages: Sequence[StreamlitPage]) -> str:
+    """The last part of the address of the page that `st.navigation` will choose; "" of the default one."""
+    asked, name = manager.intended_page_script_hash, manager.intended_page_name
+    found = (page for page in pages if (page._script_hash == asked if asked else page.url_path == name))
+    return next((page.url_path for page in found), "")

@@ -13,11 +13,12 @@
   // a run that was asked from somewhere else, the reader has overtaken, and the address stays where they have gone.
   const MARK = /[?&]asked-from=([^&]*)$/;
   let been = new Set([location.pathname]); // where the reader has been since Back or Forward
-  let wish = null, overtaken = false, here = location.pathname + location.search;
+  let wish = null, drawn = null, overtaken = false, here = location.pathname + location.search;
   const heard = (from) => {
-    const [path, number] = decodeURIComponent(from).split("#");
+    const [path, number, page] = decodeURIComponent(from).split("#");
     if (number !== wish) overtaken = !been.has(path);
     wish = number;
+    drawn = page; // Streamlit may come to the page of an earlier run only now
   };
   const settle = (change, state, title, url) => {
     change(state, title, url);
@@ -37,7 +38,7 @@
       changeQuery(state, title, String(url));
       return;
     }
-    if (overtaken) return;
+    if (overtaken || (drawn !== null && next.pathname.split("/").pop() !== drawn)) return;
     if (announced && announced.query === next.search) replace(history.state, "", announced.before);
     announced = null;
     settle(push, state, title, next.href);

@@ -13,6 +13,11 @@ from streamlit.runtime.state import SafeSessionState, SessionState
 
 from dashboard import hearing
 
+PAGES: Any = [
+    SimpleNamespace(_script_hash="of the list", url_path=""),
+    SimpleNamespace(_script_hash="of sample", url_path="sample"),
+]
+
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -22,6 +27,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     state.query_params.populate_from_query_string("model=a")
     run = SimpleNamespace(
         context_info=ContextInfo(url="http://127.0.0.1:8501/sample#7"),
+        pages_manager=SimpleNamespace(intended_page_script_hash="of sample", intended_page_name=""),
         query_string="model=a&status=Done",  # as the browser asked, which a filter of the page before belonged to
         session_state=SafeSessionState(state, lambda: None),
         enqueue=lambda m: queries.append(m.page_info_changed.query_string),
@@ -31,12 +37,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_run_tells_where_it_was_asked_from_and_keeps_its_query(told: list[str]) -> None:
-    hearing.tell_where_asked()
-    assert [unquote(query) for query in told] == ["model=a&asked-from=/sample#7"]
+    hearing.tell_where_asked(PAGES)
+    assert [unquote(query) for query in told] == ["model=a&asked-from=/sample#7#sample"]
 
 
 def test_what_a_browser_says_back_of_it_is_no_part_of_the_query(told: list[str]) -> None:
-    hearing.tell_where_asked()
+    hearing.tell_where_asked(PAGES)
     assert hearing.without_mark(told[0]) == "model=a"
     assert hearing.without_mark("") == ""
 
