@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.data.atomic import check_writable, write_text
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from focus_core.evaluation.evaluating import Result
 
 SUMMARY = "judge generated maps by sixteen statistics, as a report"
-# For whoever follows from outside: "done total" in thousandths, as `focus benchmark` writes it.
-PROGRESS = "progress"
 _PARTS = ("train", "validation", "test", "all")
 _SIMULATIONS = 16
 # Thousandths of the work that drawing maps counts for.

@@ -88,6 +88,8 @@ ANOTHER_THING = {
     ("focus_core/catalogue/jobs.py", "progress"),  # of any job, in the folder that it works in
     ("benchmarks/loops.py", "config.yaml"),  # recipes and drafts of the scripts' own
     ("benchmarks/sampling.py", "config.yaml"),
+    ("benchmarks/same_bits.py", "logs"),  # of whichever version it measures, older ones too
+    ("benchmarks/same_bits.py", "events.jsonl"),
     ("benchmarks/quickstart_study.py", "config.yaml"),
 }
 
