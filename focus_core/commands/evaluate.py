@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
+from focus_core.commands.whole_numbers import check_least, check_seed
 from focus_core.data.atomic import check_writable, write_text
 from focus_core.errors import UserError
 from focus_core.training.stopping import StopSwitch
@@ -26,6 +27,7 @@ _PARTS = ("train", "validation", "test", "all")
 _SIMULATIONS = 16
 # Thousandths of the work that drawing maps counts for.
 _DRAWING = 600
+_SOON = 0.01  # seconds; any delay keeps the bar back until the first of the work is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,7 +117,8 @@ def _following(folder: Path, stop: StopSwitch) -> Iterator[_Follower]:
 
     file = folder / PROGRESS
     bar_format = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}{postfix}"
-    with tqdm(total=1000, file=sys.stderr, desc="evaluating", leave=False, bar_format=bar_format) as bar:
+    # Not before there is something to tell: a refusal is one line and nothing else.
+    with tqdm(total=1000, file=sys.stderr, desc="evaluating", leave=False, bar_format=bar_format, delay=_SOON) as bar:
         try:
             yield _Follower(bar, file, stop)
         finally:
@@ -147,12 +150,8 @@ def _folder(path: Path) -> Path:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name, least in (("n", 1), ("steps", 1), ("seed", 0)):
-        value = getattr(arguments, name)
-        if value is not None and value < least:
-            raise UserError(f"--{name}: {value} is too small; give {least} or more.")
-    if arguments.seed >= 2**63:
-        raise UserError(f"--seed: {arguments.seed} is too large; give less than 2⁶³.")
+    check_least(arguments, {"n": 1, "steps": 1, "seed": 0})
+    check_seed(arguments.seed)
     if arguments.maps is not None:
         for name in ("checkpoint", "sampler", "steps"):
             if getattr(arguments, name) is not None:

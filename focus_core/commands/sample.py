@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
+from focus_core.commands.whole_numbers import check_least, check_seed
 from focus_core.data.labels import own_name
 from focus_core.data.tables import read_table
 from focus_core.errors import DISK_FULL, UserError
@@ -134,12 +135,8 @@ def _theta(arguments: argparse.Namespace, space: ParameterSpace) -> NDArray[np.f
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name, least in (("n", 1), ("steps", 1), ("seed", 0)):
-        value = getattr(arguments, name)
-        if value is not None and value < least:
-            raise UserError(f"--{name}: {value} is too small; give {least} or more.")
-    if arguments.seed >= 2**63:
-        raise UserError(f"--seed: {arguments.seed} is too large; give less than 2⁶³.")
+    check_least(arguments, {"n": 1, "steps": 1, "seed": 0})
+    check_seed(arguments.seed)
     if arguments.guidance is not None and not 0.0 <= arguments.guidance <= 100.0:
         raise UserError(f"--guidance: {arguments.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
     if arguments.out.suffix != ".npz":

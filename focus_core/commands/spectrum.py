@@ -58,11 +58,13 @@ def _box(path: Path, given: float | None) -> float:
     from focus_core.data.containers import CONTAINERS, read_number
 
     own = read_number(path, "box_size") if path.suffix.lower() in CONTAINERS else None
-    if own is None and given is None:
-        raise UserError(f"--box: {path} does not say the side of its box; give it in Mpc/h.")
-    if own is not None and given is not None and not math.isclose(own, given, rel_tol=1e-9):
+    if own is None:
+        if given is None:
+            raise UserError(f"--box: {path} does not say the side of its box; give it in Mpc/h.")
+        return given
+    if given is not None and not math.isclose(own, given, rel_tol=1e-9):
         raise UserError(f"--box: is {given:g}, but {path} was made in {own:g} Mpc/h; leave it out.")
-    return own if given is None or own is not None else given  # type: ignore[return-value]
+    return own
 
 
 def _lines(spectrum: PowerSpectrum) -> list[str]:

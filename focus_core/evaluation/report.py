@@ -136,10 +136,10 @@ def _other_grid(subject: Subject, maps: MapSet, dataset: MapDataset) -> str:
             f"the maps have {maps.grid} × {maps.grid} pixels and the simulations {dataset.grid} × {dataset.grid}; they "
             "can be compared on the same grid only."
         )
-    boxes = (subject.box_size, dataset.box_size)
-    if None not in boxes and not math.isclose(*boxes, rel_tol=1e-6):  # type: ignore[arg-type]
+    mine, theirs = subject.box_size, dataset.box_size
+    if mine is not None and theirs is not None and not math.isclose(mine, theirs, rel_tol=1e-6):
         return (
-            f"the maps are of a box of {boxes[0]:g} Mpc/h and the simulations of {boxes[1]:g}; they can be compared in "
-            "the same box only."
+            f"the maps are of a box of {mine:g} Mpc/h and the simulations of {theirs:g}; they can be compared in the "
+            "same box only."
         )
     return ""

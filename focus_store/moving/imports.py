@@ -27,7 +27,7 @@ from focus_store.database.transitions import move
 from focus_store.files.run_copying import copy_run, reason, remove
 from focus_store.journal.points import points_digest
 from focus_store.journal.run_story import RunStory, check_ended, fingerprint, first_line, read_story
-from focus_store.record.experiments import dataset_name, model_digest, parameter_rows
+from focus_store.record.experiments import config_columns, dataset_name, parameter_rows
 from focus_store.record.record import Record
 
 IMPORT = "import"
@@ -143,18 +143,13 @@ def _add_row(record: Record, experiment_id: str, story: RunStory, manifest: Mapp
         session.add(
             Experiment(
                 id=experiment_id,
-                name=config.experiment.name,
-                config=config.to_dict(),
-                config_digest=config.digest(),
-                model_digest=model_digest(config),
-                dataset=dataset_name(config),
+                **config_columns(config),
                 recipe=manifest.get("recipe"),
                 tags=list(manifest.get("tags") or []),
                 notes=str(manifest.get("notes") or ""),
                 status=story.status,
                 desired_state=DesiredState.RUN,
                 message=story.message,
-                num_epochs=config.training.num_epochs,
                 created_at=database_now(session),
             )
         )

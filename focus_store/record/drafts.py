@@ -14,7 +14,7 @@ from focus_store.database.session import Database, Gateway, add_event, database_
 from focus_store.database.tables import Experiment, ExperimentParam
 from focus_store.database.transitions import Conflict, move, unknown_experiment
 from focus_store.queue import TRAIN
-from focus_store.record.experiments import dataset_name, model_digest, parameter_rows
+from focus_store.record.experiments import config_columns, parameter_rows
 from focus_store.record.notes import PERSON, merged_tags
 from focus_store.record.queue import Queue
 
@@ -80,16 +80,7 @@ def _check_unchanged(row: Experiment, config: ExperimentConfig, before: Mapping[
 
 def _write(session: Session, row: Experiment, config: ExperimentConfig, tags: list[str], after_job: str | None) -> None:
     """The row is locked since it was compared, so nobody else's change is written over."""
-    values: dict[str, Any] = {
-        "name": config.experiment.name,
-        "config": config.to_dict(),
-        "config_digest": config.digest(),
-        "model_digest": model_digest(config),
-        "dataset": dataset_name(config),
-        "num_epochs": config.training.num_epochs,
-        "tags": tags,
-        "after_job": after_job,
-    }
+    values = config_columns(config) | {"tags": tags, "after_job": after_job}
     session.execute(
         update(Experiment).where(Experiment.id == row.id).values(change=Experiment.change + 1, **values),
         execution_options={"synchronize_session": False},

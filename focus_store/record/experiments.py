@@ -185,18 +185,13 @@ class Experiments(Gateway):
             session.add(
                 Experiment(
                     id=experiment_id,
-                    name=config.experiment.name,
-                    config=config.to_dict(),
-                    config_digest=config.digest(),
-                    model_digest=model_digest(config),
-                    dataset=dataset_name(config),
+                    **config_columns(config),
                     recipe=recipe,
                     parent=parent,
                     after_job=after_job,
                     tags=clean_tags(tags),
                     status=status,
                     desired_state=DesiredState.RUN,
-                    num_epochs=config.training.num_epochs,
                     created_at=now,
                     queued_at=None if draft else now,
                 )
@@ -312,6 +307,18 @@ def _checkpoints(session: Session, experiment_id: str) -> tuple[CheckpointRow, .
         CheckpointRow(c.role, c.epoch, c.step, c.val_loss, c.path, c.bytes, c.sha256, c.written_at)
         for _, c in sorted(latest.items())
     )
+
+
+def config_columns(config: ExperimentConfig) -> dict[str, Any]:
+    """The columns of an experiment that follow from its configuration."""
+    return {
+        "name": config.experiment.name,
+        "config": config.to_dict(),
+        "config_digest": config.digest(),
+        "model_digest": model_digest(config),
+        "dataset": dataset_name(config),
+        "num_epochs": config.training.num_epochs,
+    }
 
 
 def parameter_rows(experiment_id: str, config: ExperimentConfig) -> list[ExperimentParam]:
