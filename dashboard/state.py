@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+Key = TypeVar("Key", bound=str)
 _PAGES: dict[str, st.Page] = {}
 
 
@@ -42,12 +43,29 @@ def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
 def keep(name: str, value: object, default: object) -> None:
     """The address names what was chosen, so that Back, a reload and a second tab find it; a default is not named.
 
-    For what no widget holds; a widget binds itself to the address by `bind="query-params"`.
+    For what no widget holds; a widget binds itself to the address by `bind="query-params"`, or is a `choice`.
     """
     if value == default:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != str(value):
         st.query_params[name] = str(value)
+
+
+def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> dict[str, Any]:
+    """The arguments of a widget for one of a few things: the address has their short keys, the page their words.
+
+    A widget that binds itself would put its words into the address, Markdown and all. Addresses with them still open.
+    """
+    chosen = st.session_state.get(name)
+    if name not in st.session_state or came_by_history():
+        asked = st.query_params.get(name)
+        chosen = next((key for key, word in words.items() if asked in (key, word)), None)
+    if chosen not in words:  # nothing asked for, or what there is to choose from has changed
+        chosen = default
+    if name not in st.session_state or st.session_state[name] != chosen:
+        st.session_state[name] = chosen
+    keep(name, chosen, default)
+    return {"key": name, "options": list(words), "format_func": words.__getitem__}
 
 
 def asked_number(name: str, default: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +17,8 @@ from dashboard.texts import plotly_text
 from dashboard.theme import INK
 
 FloatArray = NDArray[np.float64]
-Axis = Literal["epoch", "step", "wall time"]
-AXES: tuple[Axis, ...] = ("epoch", "step", "wall time")
+Axis = Literal["epoch", "step", "time"]
+AXES: Mapping[Axis, str] = {"epoch": "epoch", "step": "step", "time": "wall time"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RunLosses:
 def compare_losses(runs: Sequence[RunLosses], axis: Axis = "epoch", *, height: int = 470) -> go.Figure:
     """Validation solid, training dotted, one colour an experiment; log y."""
     figure = go.Figure()
-    unit, divisor = _time_unit(runs) if axis == "wall time" else ("", 1.0)
+    unit, divisor = _time_unit(runs) if axis == "time" else ("", 1.0)
     for run in runs:
         _line(figure, run, run.steps, axis, divisor, "each step", {"color": run.colour, "width": 0.7}, opacity=0.35)
         _line(figure, run, run.train, axis, divisor, "train", {"color": run.colour, "width": 1.2, "dash": "dot"})
@@ -69,7 +69,7 @@ def compare_losses(runs: Sequence[RunLosses], axis: Axis = "epoch", *, height: i
         {**log_ticks(low, high, powers=low < 1e-3).axis(), "range": [math.log10(low), math.log10(high)]},
         title_text=f"loss  ({of_what})",
     )
-    title = {"epoch": "epoch", "step": "optimiser step", "wall time": f"time trained [{unit}]"}[axis]
+    title = {"epoch": "epoch", "step": "optimiser step", "time": f"time trained [{unit}]"}[axis]
     figure.update_xaxes(title_text=title, rangemode="tozero")
     figure.update_layout(
         template=template(),

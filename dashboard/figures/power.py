@@ -15,6 +15,8 @@ from dashboard.figures.template import log_ticks
 from dashboard.theme import AXIS, GENERATED, GENERATED_BAND, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
 FloatArray = NDArray[np.float64]
+PLAIN, SCALED = "pk", "k2pk"
+SPECTRA = {PLAIN: "*P*(*k*)", SCALED: "*k*²*P*(*k*)/2π"}
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from dashboard.comparison_files import losses_csv, powers_csv
 from dashboard.components.chart import chart, figure_json
 from dashboard.figures.compare_loss import AXES, Axis, Points, RunLosses, compare_losses
 from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.figures.power import PLAIN, SCALED, SPECTRA
 from dashboard.loss_words import loss_words
 from dashboard.record import record
+from dashboard.state import choice
 from dashboard.views.compare_head import download, section_head
 from dashboard.views.compare_runs import compared
 from dashboard.words import with_error
 
 HEIGHT = 470
-PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 
 
 def charts(slots: Slots) -> None:
@@ -36,8 +37,7 @@ def charts(slots: Slots) -> None:
 def _losses(runs: Sequence[Compared]) -> None:
     with section_head("Loss", "loss"):
         axis = st.segmented_control(
-            "Over", AXES, default="epoch", required=True, key="loss-axis", label_visibility="collapsed",
-            bind="query-params",
+            "Over", **choice("loss-axis", AXES, "epoch"), required=True, label_visibility="collapsed"
         )  # fmt: skip
         steps = st.toggle(
             "Each step", key="each-step", bind="query-params",
@@ -91,8 +91,8 @@ def _powers(runs: Sequence[Compared]) -> None:
     where = f"best checkpoint of each, epoch {', '.join(map(str, epochs))}" if epochs else ""
     with section_head("Power spectrum", "power", where):
         kind = st.segmented_control(
-            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="compare-power-kind", bind="query-params",
-            label_visibility="collapsed", help="P(k), or the variance per ln k of the two-dimensional field",
+            "Spectrum", **choice("compare-power-kind", SPECTRA, PLAIN), required=True, label_visibility="collapsed",
+            help="P(k), or the variance per ln k of the two-dimensional field",
         )  # fmt: skip
         download("power", partial(powers_csv, runs))
     if not groups:

@@ -1,4 +1,7 @@
-"""Forms of the Datasets page: add what is there by its path, or simulate a new suite."""
+"""Forms of the Datasets page: add what is there by its path, or simulate a new suite.
+
+What is typed is in the address until the form is sent, so that a reload shows it again.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,31 @@ from focus_store.record.dataset_identity import KnownDataset
 from focus_store.settings import Settings
 
 GRIDS = (32, 64, 128, 256, 512)
+_ADDING = {"add-path": "", "add-name": "", "add-params": "", "add-space": None, "add-box": None}
 
 
 def add_form(rows: list[DatasetRow]) -> None:
     st.html(section("Add by path", "read in place: nothing is copied or moved"))
     path, name, button = st.columns([6, 2.5, 1.5], vertical_alignment="bottom")
-    given = path.text_input("Path", key="add-path", placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy")
-    name.text_input("Name", key="add-name", placeholder=default_name(given) or "as the folder is called")
+    given = path.text_input(
+        "Path", key="add-path", bind="query-params", placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy"
+    )
+    name.text_input(
+        "Name", key="add-name", bind="query-params", placeholder=default_name(given) or "as the folder is called"
+    )
     params, space, box = st.columns([5, 2.5, 2.5], vertical_alignment="bottom")
     params.text_input(
-        "Parameters file", key="add-params", placeholder="found by name beside CAMELS files; for other maps, its path"
+        "Parameters file",
+        key="add-params",
+        bind="query-params",
+        placeholder="found by name beside CAMELS files; for other maps, its path",
     )
-    space.selectbox("Parameter space", [*SPACES], index=None, key="add-space", placeholder="as the files say")
-    box.number_input("Box side [Mpc/h]", 0.0, value=None, key="add-box", placeholder="as the files say")
+    space.selectbox(
+        "Parameter space", [*SPACES], index=None, key="add-space", bind="query-params", placeholder="as the files say"
+    )
+    box.number_input(
+        "Box side [Mpc/h]", 0.0, value=None, key="add-box", bind="query-params", placeholder="as the files say"
+    )
     left_open("add")
     button.button(
         "Check and add",
@@ -65,6 +80,7 @@ def _add() -> None:
         state["add-known"] = error.name if isinstance(error, KnownDataset) else ""
         return
     state["add-error"] = ""
+    state.update(_ADDING)
     keep("form", "", "")
     note_start()
 
@@ -115,16 +131,27 @@ def request(name: str, path: str, params: str | None, answers: Answers) -> None:
 def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    name.text_input("Name", key="suite-name", placeholder="pm-128")
-    n = simulations.number_input("Simulations", value=64, step=1, key="suite-simulations", help="Points in θ.")
-    each = realisations.number_input(
-        "Realisations", value=1, step=1, key="suite-realisations", help="Initial phases at each point."
+    name.text_input("Name", key="suite-name", bind="query-params", placeholder="pm-128")
+    n = simulations.number_input(
+        "Simulations", value=64, step=1, key="suite-simulations", bind="query-params", help="Points in θ."
     )
-    seed.number_input("Seed", value=0, step=1, key="suite-seed", help="Of the design and of the phases.")
+    each = realisations.number_input(
+        "Realisations",
+        value=1,
+        step=1,
+        key="suite-realisations",
+        bind="query-params",
+        help="Initial phases at each point.",
+    )
+    seed.number_input(
+        "Seed", value=0, step=1, key="suite-seed", bind="query-params", help="Of the design and of the phases."
+    )
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    cells = grid.segmented_control("Cells a side", GRIDS, default=64, required=True, key="suite-grid")
-    side = box.number_input("Box side [Mpc/h]", value=64.0, key="suite-box")
-    space.selectbox("Parameter space", [*SPACES], key="suite-space")
+    cells = grid.segmented_control(
+        "Cells a side", GRIDS, default=64, required=True, key="suite-grid", bind="query-params"
+    )
+    side = box.number_input("Box side [Mpc/h]", value=64.0, key="suite-box", bind="query-params")
+    space.selectbox("Parameter space", [*SPACES], key="suite-space", bind="query-params")
     button.button(
         "Simulate",
         type="primary",
@@ -154,6 +181,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
         state["simulate-error"] = str(error)
         return
     state["simulate-error"] = ""
+    state["suite-name"] = ""
     keep("form", "", "")
     note_start()
 

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.record import record
+from dashboard.state import keep
 from dashboard.texts import code, sentence
 from focus_core.errors import UserError
 from focus_store.contracts import DatasetRow
@@ -62,7 +63,7 @@ def _remove(dataset: DatasetRow) -> None:
     except UserError as error:
         _refuse(dataset, error)
         return
-    st.query_params.clear()
+    keep("dataset", "", "")
     _say(f"{dataset.name} was removed from the record. Its files stay at {dataset.path}.")
 
 

@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components.chart import chart, figure_json
-from dashboard.figures.power import power_panels
+from dashboard.figures.power import PLAIN, SCALED, SPECTRA, power_panels
 from dashboard.problems import while_there
 from dashboard.record import record
 from dashboard.spectra import epoch_spectra
-from dashboard.state import epoch_to_show, keep_epoch
+from dashboard.state import choice, epoch_to_show, keep_epoch
 from dashboard.tables import power_table, table_asked_for
 from dashboard.texts import sentence
 from dashboard.views.experiment_maps import epoch_maps
@@ -21,7 +21,6 @@ from focus_store.contracts import EpochFigures, ExperimentDetail
 PLAY_SECONDS = 0.8
 ALL_ROWS = "Mean"
 MAPS, DIFFERENCE = "Maps", "Difference"
-PLAIN, SCALED = "*P*(*k*)", "*k*²*P*(*k*)/2π"
 
 
 def epochs_fragment(experiment_id: str, live: bool) -> None:
@@ -39,7 +38,7 @@ def _epochs(experiment_id: str) -> None:
         )
         return
     epoch, row = _controls(experiment_id, epochs, rows=4)
-    difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state.get("power-kind") == SCALED
+    difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state["power-kind"] == SCALED
     try:
         drawn = queries.figures(experiment_id, epoch)
     except UserError as error:
@@ -77,8 +76,7 @@ def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, in
             "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
         )  # fmt: skip
         st.segmented_control(
-            "Spectrum", [PLAIN, SCALED], default=PLAIN, required=True, key="power-kind", label_visibility="collapsed",
-            bind="query-params",
+            "Spectrum", **choice("power-kind", SPECTRA, PLAIN), required=True, label_visibility="collapsed",
             help="The power spectrum, or the variance per ln k of the two-dimensional field",
         )  # fmt: skip
     return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1

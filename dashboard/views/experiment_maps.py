@@ -9,6 +9,7 @@ from dashboard.components.chart import chart, figure_json
 from dashboard.figures.heatmap import enlarged_map
 from dashboard.markup import MapRow, map_grid, unit_html
 from dashboard.routes import artifact_url
+from dashboard.state import choice
 from dashboard.tiles import difference_limits, difference_url, map_values
 from focus_core.parameters import ParameterSpace
 from focus_store.contracts import EpochFigures, ExperimentDetail
@@ -49,18 +50,17 @@ def _enlarged(detail: ExperimentDetail, drawn: EpochFigures, unit: str, limits: 
     if drawn.samples_arrays is None:
         return
     names = {
-        (row, column): f"Row {row + 1}, {'simulation' if column == 0 else f'generated {column}'}"
+        f"{row + 1}-{column}": f"Row {row + 1}, {'simulation' if column == 0 else f'generated {column}'}"
         for row in range(len(drawn.real_tiles))
         for column in range(len(drawn.generated_tiles[row]) + 1)
     }
     chosen = st.selectbox(
-        "Enlarge a map", list(names), index=None, format_func=names.__getitem__, key="enlarged",
-        bind="query-params",
+        "Enlarge a map", **choice("enlarged", names), index=None,
         placeholder="Enlarge a map, with its values", label_visibility="collapsed",
     )  # fmt: skip
     if chosen is None:
         return
-    row, column = chosen
+    row, column = int(chosen.partition("-")[0]) - 1, int(chosen.partition("-")[2])
     limit = limits[row] if column else None
     shown = drawn.ranges[row] if limit is None else (-limit, limit)
     chart(

@@ -15,11 +15,12 @@ from dashboard.components.chart import chart
 from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
 from dashboard.markup import progress, section
 from dashboard.record import record
+from dashboard.state import choice
 from dashboard.words import DASH, decimals, duration
 from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
 from focus_store.record.jobs import UNDER_WAY
 
-QUANTITIES = {"Mean *P*(*k*)": MEAN, "Scatter of *P*(*k*)": SCATTER}
+QUANTITIES = {MEAN: "Mean *P*(*k*)", SCATTER: "Scatter of *P*(*k*)"}
 WHAT = (
     "Maps are drawn with every sampler that fits this run, at the θ of simulations it was not trained on, and their "
     "<i>P</i>(<i>k</i>) is compared with the truth there. It takes minutes on a GPU and an hour on two cores; what is "
@@ -82,20 +83,18 @@ def _cancel(job: JobRow) -> Act:
 
 
 def _result(found: Mapping[str, Any]) -> None:
-    labels = [band["label"].replace("k_f", "*k*f") for band in found["bands"]]
+    bands = {str(i): band["label"].replace("k_f", "*k*f") for i, band in enumerate(found["bands"], start=1)}
     with st.container(horizontal=True, vertical_alignment="center", key="samplers-controls"):
         chosen = st.segmented_control(
-            "Band", labels, default=labels[0], required=True, key="samplers-band", label_visibility="collapsed",
-            bind="query-params",
+            "Band", **choice("samplers-band", bands, "1"), required=True, label_visibility="collapsed",
             help="Wavenumbers in units of the box's fundamental mode",
         )  # fmt: skip
         kind = st.segmented_control(
-            "Quantity", list(QUANTITIES), default=next(iter(QUANTITIES)), required=True, key="samplers-quantity",
-            bind="query-params",
+            "Quantity", **choice("samplers-quantity", QUANTITIES, MEAN), required=True,
             label_visibility="collapsed",
             help="Of all maps at all held-out θ: the mean of P(k), or its standard deviation from map to map",
         )  # fmt: skip
-    band, quantity = labels.index(chosen or labels[0]), QUANTITIES[kind or next(iter(QUANTITIES))]
+    band, quantity = int(chosen or "1") - 1, kind or MEAN
     left, right = st.columns([52, 48], gap="medium")
     with left:
         words = "the mean of P(k)" if quantity == MEAN else "the scatter of P(k)"

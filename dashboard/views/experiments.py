@@ -12,11 +12,12 @@ from dashboard import queries
 from dashboard.actions import queue_recipe
 from dashboard.acts import note_start
 from dashboard.frame import page_head, warn_without_workers
+from dashboard.list_order import DIRECTIONS, NEWEST, ORDERS, ordered
 from dashboard.markup import Readout, progress, readouts
 from dashboard.problems import show_user_error
 from dashboard.record import record
 from dashboard.routes import artifact_url
-from dashboard.state import follow, keep
+from dashboard.state import choice, follow, keep
 from dashboard.texts import plain, sentence, told_apart_when_cut
 from dashboard.theme import STATUS_LOOK
 from dashboard.timing import experiment_seconds_left, job_words
@@ -100,7 +101,7 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
 
 
 def _filters() -> None:
-    search, status, tags, data = st.columns([2.2, 4.2, 1.6, 1.9], vertical_alignment="bottom")
+    search, status, tags, data, order = st.columns([1.7, 4.2, 1.3, 1.5, 2.4], vertical_alignment="bottom")
     search.text_input(
         "Search",
         key="text",
@@ -139,6 +140,26 @@ def _filters() -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
+    with order:
+        _order()
+
+
+def _order() -> None:
+    """The table's own headings sort what a browser shows of it, and tell nobody."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="order-controls"):
+        titles = {key: order.title for key, order in ORDERS.items()}
+        st.selectbox(
+            "Sort by", **choice("sort", titles, NEWEST), required=True, label_visibility="collapsed",
+            on_change=_first_direction, width="stretch",
+        )  # fmt: skip
+        first = ORDERS[st.session_state["sort"]].first
+        st.segmented_control(
+            "Direction", **choice("order", DIRECTIONS, first), required=True, label_visibility="collapsed",
+        )  # fmt: skip
+
+
+def _first_direction() -> None:
+    st.session_state["order"] = ORDERS[st.session_state["sort"] or NEWEST].first
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -149,6 +170,7 @@ def _live_table() -> None:
     filters = (wanted.get("text"), wanted.get("tag"), wanted.get("dataset"))
     try:
         rows = queries.summaries(GROUPS.get(word), *filters, archived=archived)
+        rows = ordered(rows, wanted["sort"], wanted["order"])
     except UserError as error:
         show_user_error(error)
         return

@@ -18,7 +18,7 @@ from dashboard.record import record
 from dashboard.sheet import EDIT, Sheet, goes_on, held, hold, kept, opened
 from dashboard.state import experiment_link, follow
 from dashboard.texts import sentence
-from dashboard.views.new_form import differences, form, name_and_tags, seen, yaml_text
+from dashboard.views.new_form import PANEL, differences, form, name_and_tags, seen, yaml_text
 from dashboard.views.new_notices import costs, identical, notices
 from dashboard.views.new_origin import Origin, start_from
 from focus_core.config import flatten, parse_config
@@ -102,6 +102,8 @@ def _go_on_with(origin: Origin, sheet: Sheet) -> Sheet:
         sheet = kept(sheet)
         hold(sheet)
     query = origin.query | ({EDIT: sheet.kept.token} if sheet.kept else {})
+    if PANEL in st.query_params:
+        query[PANEL] = st.query_params[PANEL]
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
     return sheet

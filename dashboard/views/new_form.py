@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -16,13 +16,14 @@ from dashboard.estimates import dataset_of
 from dashboard.form import SECTION_TITLES, Field, changed_keys, choices, fields, visible
 from dashboard.markup import section
 from dashboard.record import record
-from dashboard.state import experiment_link
+from dashboard.state import experiment_link, keep
 from dashboard.texts import plain, sentence
 from dashboard.views.new_origin import Origin
 from focus_core.config import ExperimentConfig
 from focus_store.settings import QUICK
 
 COLUMNS = 4
+PANEL, CHANGES = "panel", "changes"  # in the address, where the YAML does not stand open
 _BOXES = ' :is([data-testid="stTextInputRootElement"], [data-baseweb="select"] > div, textarea)'
 
 
@@ -149,7 +150,7 @@ def _dataset_widget(label: str, current: str, common: dict[str, Any]) -> None:
 def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]:
     """The YAML, and setting by setting what differs; as `form`."""
     changed = changed_keys(draft.config, start)
-    text, changes = st.tabs(["YAML", f"Changes to {origin.whose} ({len(changed)})"], key="yaml-tabs")
+    text, changes = _tabs(f"Changes to {origin.whose} ({len(changed)})")
     given_back: set[str] = set()
     with text, st.container(key="yaml"):
         if YAML in draft.refused:
@@ -166,6 +167,16 @@ def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]
             parent = queries.experiment(origin.parent).summary
             st.html(f'<p>Cloned from <a href="{experiment_link(parent.id)}">{escape(parent.name)}</a>.</p>')
     return given_back
+
+
+def _tabs(changes: str) -> Sequence[DeltaGenerator]:
+    """Which of them is open is in the address; a tab that binds itself would put its words there, with the number."""
+    st.session_state["yaml-tabs"] = changes if st.query_params.get(PANEL) == CHANGES else "YAML"
+
+    def keep_open() -> None:
+        keep(PANEL, "" if st.session_state["yaml-tabs"] == "YAML" else CHANGES, "")
+
+    return st.tabs(["YAML", changes], key="yaml-tabs", on_change=keep_open)
 
 
 def differences(there: Mapping[str, object], here: Mapping[str, object], title: str, title_here: str) -> str:

@@ -74,9 +74,9 @@ def losses(name: str, colour: str, seconds: float) -> RunLosses:
 
 def test_losses_are_drawn_over_epochs_steps_and_time_in_one_colour_an_experiment() -> None:
     runs = [losses("one", "#2959f2", 60.0), losses("two", "#de701f", 1200.0)]
-    titles = [compare_losses(runs, axis).layout.xaxis.title.text for axis in ("epoch", "step", "wall time")]
+    titles = [compare_losses(runs, axis).layout.xaxis.title.text for axis in ("epoch", "step", "time")]
     assert titles == ["epoch", "optimiser step", "time trained [h]"]
-    figure = compare_losses(runs, "wall time")
+    figure = compare_losses(runs, "time")
     mine = [t for t in figure.data if t.name == "one"]
     assert {t.line.color for t in mine} == {"#2959f2"}
     validation = next(t for t in mine if t.meta == "validation")
@@ -88,7 +88,7 @@ def test_losses_are_drawn_over_epochs_steps_and_time_in_one_colour_an_experiment
 
 def test_a_step_between_two_epochs_lies_between_their_times_and_beyond_the_last_nowhere() -> None:
     run = losses("one", "#2959f2", 60.0)
-    x = run.along(run.steps, "wall time")
+    x = run.along(run.steps, "time")
     assert x[4] == pytest.approx(30.0)
     assert np.isnan(x[55])
 

@@ -314,8 +314,8 @@ def test_difference_scaled_spectrum_enlarged_map_and_tables_are_one_choice_away(
     app = open_page("experiment", id=small_laboratory.finished)
     choices = {group.key: group for group in app.get("button_group")}
     choices["maps-kind"].set_value("Difference")
-    choices["power-kind"].set_value("*k*²*P*(*k*)/2π")
-    app.selectbox(key="enlarged").set_value((0, 2))
+    choices["power-kind"].set_value("k2pk")
+    app.selectbox(key="enlarged").set_value("1-2")
     app.toggle(key="power-table").set_value(True)
     app.toggle(key="loss-table").set_value(True)
     app.run()

@@ -90,7 +90,7 @@ def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small
     assert 'data-testid="samplers-table"' in html(app)
     assert "epoch 3, an older checkpoint, 4 maps at each of 16 held-out θ" in html(app)
     assert len(app.get("bidi_component")) == 3
-    app.segmented_control(key="samplers-quantity").set_value("Scatter of *P*(*k*)").run()
+    app.segmented_control(key="samplers-quantity").set_value("scatter").run()
     assert "1.50 ± 0.10" in html(app)
     freed = record.disk.would_free(run)
     record.disk.delete(run)
