@@ -112,9 +112,11 @@ VISITS = {
         [
             (segment("status", 3), "status=Done"),
             (fill("text", "Second"), "text=Second"),
+            (option("sort", "Best loss"), "sort=loss"),
+            (segment("order", 1), "order=down"),
             (mark_first("1 of 14"), "marked="),
         ],
-        ["Status: Done", "Search: Second", "1 selected", "1 of 14"],
+        ["Status: Done", "Search: Second", "Sort by: Best loss", "Direction: ↓", "1 selected", "1 of 14"],
     ),
     "Archive": Visit(
         "/", [(segment("status", 6), "status=Archived"), (mark_first("1 of 1"), "marked=")], ["1 selected", "1 of 1"]
@@ -125,13 +127,13 @@ VISITS = {
             (tab("Notes"), "tab=Notes"),
             (segment("spectra-row", 2), "spectra-row=2"),
             (segment("maps-kind", 1), "maps-kind=Difference"),
-            (segment("power-kind", 1), "power-kind="),
+            (segment("power-kind", 1), "power-kind=k2pk"),
             (earlier("epoch"), "epoch=2"),
-            (option("enlarged", "Row 1, generated 2"), "enlarged="),
+            (option("enlarged", "Row 1, generated 2"), "enlarged=1-2"),
             (switch("power-table"), "power-table=true"),
             (switch("loss-table"), "loss-table=true"),
-            (segment("samplers-band", 1), "samplers-band="),
-            (segment("samplers-quantity", 1), "samplers-quantity="),
+            (segment("samplers-band", 1), "samplers-band=2"),
+            (segment("samplers-quantity", 1), "samplers-quantity=scatter"),
         ],
         ["tab: Notes", "Spectra of: 2", "Maps: Difference", "Epoch: epoch 2", "maps of epoch 2"],
     ),
@@ -139,7 +141,7 @@ VISITS = {
         "/compare?ids={finished},{second}",
         [
             (option("baseline", "Second one"), "baseline={second}"),
-            (segment("loss-axis", 1), "loss-axis="),
+            (segment("loss-axis", 1), "loss-axis=step"),
             (switch("each-step"), "each-step=true"),
             (segment("compare-power-kind", 1), "compare-power-kind="),
             (earlier("compare-epoch"), "epoch=2"),
@@ -153,11 +155,31 @@ VISITS = {
     ),
     "Datasets": Visit(
         "/datasets",
-        [(segment("dataset-choice", 1), "dataset=quick"), (press("open-simulate"), "form=simulate")],
-        ["quick", "Simulations: 64", "Parameter space: wcdm6"],
+        [
+            (segment("dataset-choice", 1), "dataset=quick"),
+            (press("open-simulate"), "form=simulate"),
+            (fill("suite-name", "of my own"), "suite-name=of+my+own"),
+            (fill("suite-simulations", "32"), "suite-simulations=32"),
+            (segment("suite-grid", 0), "suite-grid=32"),
+        ],
+        ["quick", "Name: of my own", "Simulations: 32", "Cells a side: 32", "Parameter space: wcdm6"],
+    ),
+    "A path": Visit(
+        "/datasets",
+        [
+            (press("open-add"), "form=add"),
+            (fill("add-path", "/data/a suite"), "add-path="),
+            (fill("add-name", "theirs"), "add-name=theirs"),
+            (fill("add-box", "25"), "add-box=25"),
+        ],
+        ["Path: /data/a suite", "Name: theirs", "Box side [Mpc/h]: 25.00"],
     ),
     "Workers": Visit("/workers", [(press("disk-smaller"), "part=2")], ["13 to 15 of 15 experiments, largest first"]),
-    "New experiment": Visit("/new?recipe=experiment_02", [(name_it("Of my own"), "edit=")], ["Name: Of my own"]),
+    "New experiment": Visit(
+        "/new?recipe=experiment_02",
+        [(name_it("Of my own"), "edit="), (tab("Changes"), "panel=changes")],
+        ["Name: Of my own", "tab: Changes to recipe (1)"],
+    ),
 }
 
 

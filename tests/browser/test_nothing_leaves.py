@@ -74,6 +74,7 @@ def test_no_page_and_no_button_of_a_chart_asks_anything_of_another_machine(
         page.wait_for_load_state("networkidle")
         assert outgoing.outside == []
         assert outgoing.violations == []
+        assert outgoing.refused == [], "asked for what there is not"
         assert outgoing.seen > 100, "the recorder saw hardly anything"
 
 

@@ -1,10 +1,10 @@
-"""Everything that a browser's window tries to send, and what of it goes anywhere but to the page's own server."""
+"""What a browser's window sends: what goes anywhere but to the page's own server, and what is refused there."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 
 _STAYS = ("data", "blob", "about")  # never leave the browser
 _REPORT_VIOLATIONS = """
@@ -25,9 +25,11 @@ class Outgoing:
         self.seen = 0
         self.outside: list[str] = []
         self.violations: list[str] = []
+        self.refused: list[str] = []  # answers of 400 and more
         context.expose_function("reportViolation", lambda what: self.violations.append(what))
         context.add_init_script(_REPORT_VIOLATIONS)
         context.on("request", lambda request: self._note(request.url, request.method))
+        context.on("response", self._look_at)
         context.on("console", self._listen)
         context.on("page", self._watch)
 
@@ -45,6 +47,10 @@ class Outgoing:
         self.seen += 1
         if parts.scheme not in _STAYS and parts.netloc != self._own:
             self.outside.append(f"{how} {url}")
+
+    def _look_at(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.refused.append(f"{answer.status} {answer.url}")
 
     def _listen(self, message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:

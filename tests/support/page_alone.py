@@ -21,5 +21,11 @@ remember_pages({{}})
     return app.run()
 
 
+def address(app: AppTest, name: str) -> str | None:
+    """What the address names under this name, if it names it."""
+    value = app.query_params.get(name)
+    return value[-1] if isinstance(value, list) else value
+
+
 def html(app: AppTest) -> str:
     return "\n".join(element.proto.body for element in app.get("html"))

@@ -1,0 +1,37 @@
+"""Choices that the address names by short keys, whatever their words are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from page_alone import address, open_page
+
+CHOICES = {
+    "power-kind": ("experiment", "*k*²*P*(*k*)/2π", "k2pk"),
+    "compare-power-kind": ("compare", "*k*²*P*(*k*)/2π", "k2pk"),
+    "loss-axis": ("compare", "wall time", "time"),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_an_address_with_the_words_of_a_choice_still_opens_and_is_told_shorter(
+    name: str, small_laboratory: Any
+) -> None:
+    page, words, key = CHOICES[name]
+    query = {"id": small_laboratory.finished} if page == "experiment" else {"ids": small_laboratory.finished}
+    app = open_page(page, **query, **{name: words})
+    assert app.segmented_control(key=name).value == key
+    assert address(app, name) == key
+
+
+def test_a_map_that_is_enlarged_is_found_by_its_words_too(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished, enlarged="Row 1, generated 2")
+    assert app.selectbox(key="enlarged").value == "1-2"
+    assert address(app, "enlarged") == "1-2"
+
+
+def test_a_choice_that_there_is_not_is_the_default_and_leaves_the_address(small_laboratory: Any) -> None:
+    app = open_page("experiment", id=small_laboratory.finished, **{"power-kind": "neither"})
+    assert app.segmented_control(key="power-kind").value == "pk"
+    assert address(app, "power-kind") is None
