@@ -10,7 +10,7 @@ from dashboard.acts import note_start
 from dashboard.datasets import default_name
 from dashboard.markup import section
 from dashboard.state import keep
-from dashboard.views.datasets_forms import answers_given, form_error, left_open, request
+from dashboard.views.datasets_forms import answers_given, forget_typed, form_error, left_open, request, typed
 from focus_core.data.answers import Answers, in_form
 from focus_core.data.cmd import UNITS
 from focus_core.data.describing import Facts, describe, fixed_of, range_of
@@ -25,30 +25,32 @@ def describe_form(rows: list[DatasetRow]) -> None:
     st.html(section("Describe your own", "any number of parameters, with any names; the maps stay where they are"))
     maps, name = st.columns([6, 4], vertical_alignment="bottom")
     given = maps.text_input(
-        "Maps file", key="describe-maps", placeholder="/data/mine/maps.npy, .npz, .h5 or .fits", help="(n, N, N)"
+        "Maps file", **typed("describe-maps"), placeholder="/data/mine/maps.npy, .npz, .h5 or .fits", help="(n, N, N)"
     )
-    name.text_input("Name", key="describe-name", placeholder=default_name(given) or "what it is called here")
+    name.text_input("Name", **typed("describe-name"), placeholder=default_name(given) or "what it is called here")
     table, columns = st.columns([6, 4], vertical_alignment="bottom")
     table.text_input(
-        "Table of parameters", key="describe-table", placeholder="/data/mine/params.csv, a row a simulation or a map"
+        "Table of parameters",
+        **typed("describe-table"),
+        placeholder="/data/mine/params.csv, a row a simulation or a map",
     )
     columns.text_input(
-        "Names of columns", key="describe-columns", placeholder="as its header says; else Omega_m, sigma_8, …"
+        "Names of columns", **typed("describe-columns"), placeholder="as its header says; else Omega_m, sigma_8, …"
     )
     field, unit, redshift, box = st.columns(4, vertical_alignment="bottom")
     field.selectbox(
-        "Field", [*UNITS], index=None, key="describe-field", placeholder="surface density", accept_new_options=True
+        "Field", [*UNITS], index=None, **typed("describe-field"), placeholder="surface density", accept_new_options=True
     )
-    unit.text_input("Unit", key="describe-unit", placeholder="that of the field")
-    redshift.number_input("Redshift", value=0.0, key="describe-redshift")
-    box.number_input("Box side [Mpc/h]", 0.0, value=None, key="describe-box", placeholder="unknown")
+    unit.text_input("Unit", **typed("describe-unit"), placeholder="that of the field")
+    redshift.number_input("Redshift", value=0.0, **typed("describe-redshift"))
+    box.number_input("Box side [Mpc/h]", 0.0, value=None, **typed("describe-box"), placeholder="unknown")
     left_open("describe", "unknown")
     ranges, fixed, button = st.columns([4.25, 4.25, 1.5], vertical_alignment="bottom")
     ranges.text_area(
-        "Ranges", key="describe-ranges", height=80, placeholder="Omega_m = 0.1:0.5\nA_SN = 0.25:4:log",
+        "Ranges", **typed("describe-ranges"), height=80, placeholder="Omega_m = 0.1:0.5\nA_SN = 0.25:4:log",
         help="A line a parameter; the span of the data where none is given.",
     )  # fmt: skip
-    fixed.text_area("Fixed", key="describe-fixed", height=80, placeholder="Omega_b = 0.049")
+    fixed.text_area("Fixed", **typed("describe-fixed"), height=80, placeholder="Omega_b = 0.049")
     button.button(
         "Describe and add",
         type="primary",
@@ -80,6 +82,7 @@ def _describe() -> None:
         state["describe-error"] = f"{where}: {error.strerror}; mend this, or choose another place."
         return
     state["describe-error"] = ""
+    forget_typed("describe")
     keep("form", "", "")
     note_start()
 

@@ -6,7 +6,7 @@ What is typed is in the address until the form is sent, so that a reload shows i
 from __future__ import annotations
 
 from html import escape
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -25,31 +25,33 @@ from focus_store.record.dataset_identity import KnownDataset
 from focus_store.settings import Settings
 
 GRIDS = (32, 64, 128, 256, 512)
-_ADDING = {"add-path": "", "add-name": "", "add-params": "", "add-space": None, "add-box": None}
+
+
+def typed(key: str) -> dict[str, Any]:
+    """The arguments of a field whose value is in the address."""
+    return {"key": key, "bind": "query-params"}
+
+
+def forget_typed(form: str) -> None:
+    """The form begins empty the next time; for a callback."""
+    for key in st.query_params:
+        if key.startswith(f"{form}-") and key in st.session_state:
+            del st.session_state[key]
 
 
 def add_form(rows: list[DatasetRow]) -> None:
     st.html(section("Add by path", "read in place: nothing is copied or moved"))
     path, name, button = st.columns([6, 2.5, 1.5], vertical_alignment="bottom")
-    given = path.text_input(
-        "Path", key="add-path", bind="query-params", placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy"
-    )
-    name.text_input(
-        "Name", key="add-name", bind="query-params", placeholder=default_name(given) or "as the folder is called"
-    )
+    given = path.text_input("Path", **typed("add-path"), placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy")
+    name.text_input("Name", **typed("add-name"), placeholder=default_name(given) or "as the folder is called")
     params, space, box = st.columns([5, 2.5, 2.5], vertical_alignment="bottom")
     params.text_input(
         "Parameters file",
-        key="add-params",
-        bind="query-params",
+        **typed("add-params"),
         placeholder="found by name beside CAMELS files; for other maps, its path",
     )
-    space.selectbox(
-        "Parameter space", [*SPACES], index=None, key="add-space", bind="query-params", placeholder="as the files say"
-    )
-    box.number_input(
-        "Box side [Mpc/h]", 0.0, value=None, key="add-box", bind="query-params", placeholder="as the files say"
-    )
+    space.selectbox("Parameter space", [*SPACES], index=None, **typed("add-space"), placeholder="as the files say")
+    box.number_input("Box side [Mpc/h]", 0.0, value=None, **typed("add-box"), placeholder="as the files say")
     left_open("add")
     button.button(
         "Check and add",
@@ -80,7 +82,7 @@ def _add() -> None:
         state["add-known"] = error.name if isinstance(error, KnownDataset) else ""
         return
     state["add-error"] = ""
-    state.update(_ADDING)
+    forget_typed("add")
     keep("form", "", "")
     note_start()
 
@@ -89,15 +91,15 @@ def left_open(form: str, unsaid: str = "as the files say") -> None:
     """Fields for what files may leave open; their keys begin with the form's name."""
     depth, stored, independent = st.columns([2.5, 2.5, 5], vertical_alignment="bottom")
     depth.number_input(
-        "Slab depth [Mpc/h]", 0.0, value=None, key=f"{form}-depth", placeholder=unsaid,
+        "Slab depth [Mpc/h]", 0.0, value=None, **typed(f"{form}-depth"), placeholder=unsaid,
         help="What a map is summed over. CAMELS in 25 Mpc/h: 5.",
     )  # fmt: skip
     stored.selectbox(
-        "Stored as", get_args(StoredAs), index=None, key=f"{form}-stored-as", placeholder="the field itself",
+        "Stored as", get_args(StoredAs), index=None, **typed(f"{form}-stored-as"), placeholder="the field itself",
         help="The file holds log10 of the field, or its overdensity δ or 1 + δ.",
     )  # fmt: skip
     independent.toggle(
-        "Independent realisations", key=f"{form}-independent",
+        "Independent realisations", **typed(f"{form}-independent"),
         help="Rows of one θ are boxes of other initial phases, which a split may part. Else they are taken as maps of "
         "one simulation, which stay together.",
     )  # fmt: skip
@@ -131,27 +133,20 @@ def request(name: str, path: str, params: str | None, answers: Answers) -> None:
 def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    name.text_input("Name", key="suite-name", bind="query-params", placeholder="pm-128")
-    n = simulations.number_input(
-        "Simulations", value=64, step=1, key="suite-simulations", bind="query-params", help="Points in θ."
-    )
+    name.text_input("Name", **typed("suite-name"), placeholder="pm-128")
+    n = simulations.number_input("Simulations", value=64, step=1, **typed("suite-simulations"), help="Points in θ.")
     each = realisations.number_input(
         "Realisations",
         value=1,
         step=1,
-        key="suite-realisations",
-        bind="query-params",
+        **typed("suite-realisations"),
         help="Initial phases at each point.",
     )
-    seed.number_input(
-        "Seed", value=0, step=1, key="suite-seed", bind="query-params", help="Of the design and of the phases."
-    )
+    seed.number_input("Seed", value=0, step=1, **typed("suite-seed"), help="Of the design and of the phases.")
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    cells = grid.segmented_control(
-        "Cells a side", GRIDS, default=64, required=True, key="suite-grid", bind="query-params"
-    )
-    side = box.number_input("Box side [Mpc/h]", value=64.0, key="suite-box", bind="query-params")
-    space.selectbox("Parameter space", [*SPACES], key="suite-space", bind="query-params")
+    cells = grid.segmented_control("Cells a side", GRIDS, default=64, required=True, **typed("suite-grid"))
+    side = box.number_input("Box side [Mpc/h]", value=64.0, **typed("suite-box"))
+    space.selectbox("Parameter space", [*SPACES], **typed("suite-space"))
     button.button(
         "Simulate",
         type="primary",
@@ -181,7 +176,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
         state["simulate-error"] = str(error)
         return
     state["simulate-error"] = ""
-    state["suite-name"] = ""
+    forget_typed("suite")
     keep("form", "", "")
     note_start()
 

@@ -174,6 +174,15 @@ VISITS = {
         ],
         ["Path: /data/a suite", "Name: theirs", "Box side [Mpc/h]: 25.00"],
     ),
+    "Data of their own": Visit(
+        "/datasets",
+        [
+            (press("open-describe"), "form=describe"),
+            (fill("describe-maps", "/data/maps.npy"), "describe-maps="),
+            (fill("describe-depth", "5"), "describe-depth=5"),
+        ],
+        ["Maps file: /data/maps.npy", "Slab depth [Mpc/h]: 5.00"],
+    ),
     "Workers": Visit("/workers", [(press("disk-smaller"), "part=2")], ["13 to 15 of 15 experiments, largest first"]),
     "New experiment": Visit(
         "/new?recipe=experiment_02",
@@ -253,3 +262,13 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
     expect(page.get_by_role("heading", name=other, level=1)).to_be_visible()
     page.go_back()
     await_same(page, watch, left, "Back again")
+
+
+def test_a_form_that_was_sent_begins_empty_and_leaves_the_address(page: Page, full: ServedDashboard) -> None:
+    page.goto(f"{full.address}/datasets?form=simulate")
+    fill("suite-name", "sent")(page)
+    page.wait_for_url(re.compile("suite-name=sent"))
+    press("simulate")(page)
+    page.wait_for_url(re.compile("/datasets$"))
+    press("open-simulate")(page)
+    expect(page.locator(".st-key-suite-name input")).to_have_value("")
