@@ -2,6 +2,10 @@
 (() => {
   "use strict";
 
+  // The server is where this script comes from. Untold, Streamlit asks for it below the page's own address first
+  // (/new/_stcore/health), where there is none.
+  window.__streamlit = { BACKEND_BASE_URL: new URL("../../", document.currentScript.src).href };
+
   // An entry of the browser's history is a page; what is chosen on that page changes its entry. Streamlit makes an
   // entry of every change of the address, and two of a change of the page: st.switch_page announces the next page's
   // query while the address still has the path of the one before, and Back would lead to that mixture.
