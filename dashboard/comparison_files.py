@@ -34,7 +34,7 @@ def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
 
 
 def losses_csv(record: Record, runs: Sequence[Compared]) -> str:
-    """Every recorded loss (mean squared error of ε): of validation, of training by epoch and by step.
+    """Every recorded loss, of whatever each method learns: of validation, of training by epoch and by step.
 
     `seconds_trained` is measured at the end of an epoch and empty in between.
     """
