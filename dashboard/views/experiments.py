@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
-from urllib.parse import quote
 
 import streamlit as st
 
 from dashboard import queries
 from dashboard.actions import queue_recipe
 from dashboard.acts import note_start
+from dashboard.column import DIRECTIONS
+from dashboard.columns import FILTERS, NEWEST, ORDERS, filter_words, filtered, list_row, looks, ordered, to_csv
 from dashboard.frame import page_head, warn_without_workers
-from dashboard.list_order import DIRECTIONS, NEWEST, ORDERS, ordered
 from dashboard.markup import Readout, progress, readouts
 from dashboard.problems import show_user_error
 from dashboard.record import record
-from dashboard.routes import artifact_url
 from dashboard.state import choice, follow, keep
 from dashboard.texts import plain, sentence, told_apart_when_cut
-from dashboard.theme import STATUS_LOOK
-from dashboard.timing import experiment_seconds_left, job_words
+from dashboard.timing import job_words
 from dashboard.views.deletion import LIST, deletion_said
 from dashboard.views.experiments_selection import MARKED, selection_bar
-from dashboard.words import DASH, NOTHING, Amount, duration, number, of_maps, short_count, with_error
+from dashboard.words import DASH, NOTHING, Amount, duration, of_maps, with_error
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, ExperimentSummary, JobStatus, Status
 
@@ -101,7 +98,8 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
 
 
 def _filters() -> None:
-    search, status, tags, data, order = st.columns([1.7, 4.2, 1.3, 1.5, 2.4], vertical_alignment="bottom")
+    widths = [1.7, 4.2, *(1.4 for _ in FILTERS), 2.4]
+    search, status, *chosen, order = st.columns(widths, vertical_alignment="bottom")
     search.text_input(
         "Search",
         key="text",
@@ -120,26 +118,16 @@ def _filters() -> None:
         bind="query-params",
     )
     rows = queries.summaries(None, None, None, None)
-    known_tags = sorted({tag for row in rows for tag in row.tags})
-    known_data = sorted({row.dataset for row in rows})
-    tags.selectbox(
-        "Tag",
-        known_tags,
-        index=None,
-        key="tag",
-        placeholder="All tags",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
-    data.selectbox(
-        "Dataset",
-        known_data,
-        index=None,
-        key="dataset",
-        placeholder="All datasets",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    for column, place in zip(FILTERS, chosen, strict=True):
+        place.selectbox(
+            column.title,
+            filter_words(column, rows),
+            index=None,
+            key=column.key,
+            placeholder=f"All: {column.title.lower()}",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
     with order:
         _order()
 
@@ -167,20 +155,25 @@ def _live_table() -> None:
     wanted = st.session_state
     word = wanted.get("status") or "All"
     archived = word == ARCHIVED
-    filters = (wanted.get("text"), wanted.get("tag"), wanted.get("dataset"))
+    text, filters = wanted.get("text"), {column.key: wanted.get(column.key) for column in FILTERS}
     try:
-        rows = queries.summaries(GROUPS.get(word), *filters, archived=archived)
-        rows = ordered(rows, wanted["sort"], wanted["order"])
+        rows = queries.summaries(GROUPS.get(word), text, filters["tag"], filters["dataset"], archived=archived)
+        rows = ordered(filtered(rows, filters), wanted["sort"], wanted["order"])
     except UserError as error:
         show_user_error(error)
         return
     if not rows:
-        said = "Nothing is archived." if archived and not any(filters) else "No experiment matches these filters."
+        anything = not any((text, *filters.values()))
+        said = "Nothing is archived." if archived and anything else "No experiment matches these filters."
         st.html(f'<div class="focus-empty"><p>{said}</p></div>')
         return
     chosen = _table(rows)
     everything = len(queries.summaries(None, None, None, None, archived=archived))
     selection_bar(chosen, f"{len(rows)} of {everything}", archived=archived)
+    st.download_button(
+        "CSV", lambda: to_csv(rows).encode(), "experiments.csv", "text/csv", icon=":material/download:", key="list-csv",
+        help="These experiments in this order, every column with its unit", on_click="ignore",
+    )  # fmt: skip
 
 
 def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
@@ -196,7 +189,7 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     shown = [list_row(row, label) for row, label in zip(rows, labels, strict=True)]
     st.dataframe(
         {name: [row[name] for row in shown] for name in shown[0]},
-        column_config=_columns(),
+        column_config=looks(),
         hide_index=True,
         row_height=44,
         height="content",
@@ -213,52 +206,6 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
 def _mark(key: str, ids: list[str]) -> None:
     rows = st.session_state[key]["selection"]["rows"]
     keep(MARKED, ",".join(ids[i] for i in rows if i < len(ids)), "")
-
-
-def list_row(row: ExperimentSummary, label: str) -> dict[str, Any]:
-    look = STATUS_LOOK[row.status]
-    left = experiment_seconds_left(row)
-    # The map moves on with every epoch and its name is its hash: the address is all the table carries.
-    return {
-        "map": artifact_url(row.thumbnail) if row.thumbnail else None,
-        "name": f"/experiment?id={row.id}#{quote(label)}",
-        "status": [f"{look.glyph} {look.word}"],
-        "progress": row.progress or None,
-        "left": str(duration(left)) if left is not None else None,
-        "loss": list(row.loss_sparkline) if len(row.loss_sparkline) > 1 else None,
-        "best": number(row.best_val_loss) if row.best_val_loss is not None else None,
-        "error": str(with_error(row.power_error, row.power_uncertainty)) if row.power_error is not None else None,
-        "parameters": short_count(row.parameters) if row.parameters else None,
-        "dataset": row.dataset,
-        "time": str(duration(row.seconds_trained)) if row.seconds_trained else None,
-        "tags": list(row.tags),
-    }
-
-
-def _columns() -> dict[str, Any]:
-    config = st.column_config
-    words = {f"{look.glyph} {look.word}": look.family for look in STATUS_LOOK.values()}
-    return {
-        "map": config.ImageColumn("", width=54, help="Latest generated map"),
-        "name": config.LinkColumn("Name", display_text=r"#(.*)$", width=230),
-        "status": config.MultiselectColumn("Status", options=list(words), color=list(words.values()), width=100),
-        "progress": config.ProgressColumn(
-            "Progress", min_value=0, max_value=1, format="percent", color="primary", width=120
-        ),
-        "left": config.TextColumn("Left", width=80),
-        "loss": config.LineChartColumn("Validation loss", color="primary", width=120),
-        "best": config.TextColumn("Best loss", width=80, alignment="right"),
-        "error": config.TextColumn(
-            "P(k) error",
-            width=104,
-            alignment="right",
-            help="Latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard error over simulations",
-        ),
-        "parameters": config.TextColumn("Parameters", width=88, alignment="right"),
-        "dataset": config.TextColumn("Dataset", width=120),
-        "time": config.TextColumn("Time", width=84, alignment="right"),
-        "tags": config.ListColumn("Tags", width=110),
-    }
 
 
 def _empty() -> None:

@@ -97,7 +97,7 @@ class Leased:
 
 
 class Job(Leased, Base):
-    """Work on the training lane that is not a training: today `simulate`."""
+    """Work besides training and sampling; `focus_core.catalogue.jobs` says which kinds there are."""
 
     __tablename__ = "job"
     __table_args__ = (Index(None, "status", "queued_at"),)

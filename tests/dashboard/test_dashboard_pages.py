@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 from waiting import patience
 
 from dashboard.actions import quick_command
+from dashboard.columns import list_row
 from dashboard.timing import experiment_seconds_left
-from dashboard.views.experiments import list_row
 from focus_core.config import validate_config
 from focus_store.contracts import JobStatus, WorkerRow
 from focus_store.database.tables import Experiment

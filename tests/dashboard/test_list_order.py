@@ -1,7 +1,8 @@
-"""The order of the list of experiments: of any column, in either direction, what has no value last."""
+"""Columns of the list of experiments: each shows, sorts with what has no value last, filters, and is exported."""
 
 from __future__ import annotations
 
+import csv
 import datetime
 from dataclasses import replace
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import pytest
 from page_alone import address, open_page
 
-from dashboard.list_order import ASCENDING, DESCENDING, ORDERS, ordered
+from dashboard.column import ASCENDING, DESCENDING
+from dashboard.columns import COLUMNS, ORDERS, SHOWN, filter_words, filtered, list_row, looks, ordered, to_csv
 from focus_store.contracts import ExperimentSummary, Status
 
 
 @pytest.fixture
 def rows(small_laboratory: Any) -> list[ExperimentSummary]:
     """Three runs of one day, "b", "A" and "c", of which the last has measured nothing."""
-    one = small_laboratory.repository.experiment(small_laboratory.finished).summary
+    one = small_laboratory.record.experiments.get(small_laboratory.finished).summary
     nothing = {"best_val_loss": None, "power_error": None, "parameters": None}
     empty: dict[str, Any] = {**nothing, "seconds_trained": 0.0, "epoch": 0, "step": 0}
     return [
@@ -79,3 +81,33 @@ def test_another_column_begins_at_its_own_end(small_laboratory: Any) -> None:
     assert address(app, "order") is None
     app.selectbox(key="sort").set_value("parameters").run()
     assert app.segmented_control(key="order").value == "down"
+
+
+def test_every_shown_column_has_its_cells_and_its_look(rows: list[ExperimentSummary]) -> None:
+    keys = [column.key for column in SHOWN]
+    assert list(list_row(rows[0], "b")) == keys
+    assert list(looks()) == keys
+    assert len({column.key for column in COLUMNS}) == len(COLUMNS)
+
+
+def test_a_filter_keeps_the_rows_that_have_the_word(rows: list[ExperimentSummary]) -> None:
+    tagged = [replace(rows[0], tags=("paper", "night")), replace(rows[1], tags=("night",)), rows[2]]
+    by_tag = next(column for column in COLUMNS if column.key == "tag")
+    assert filter_words(by_tag, tagged) == ["night", "paper"]
+    assert [row.id for row in filtered(tagged, {"tag": "night", "dataset": None})] == ["1", "2"]
+    assert filtered(tagged, {"tag": "paper", "dataset": "another"}) == []
+
+
+def test_the_csv_has_the_rows_in_their_order_and_every_number_with_its_unit(rows: list[ExperimentSummary]) -> None:
+    head, first, *_ = csv.reader(to_csv(ordered(rows, "name", ASCENDING)).splitlines())
+    line = dict(zip(head, first, strict=True))
+    assert (line["id"], line["Name"]) == ("2", "A")
+    assert float(line["Best loss"]) == 0.1
+    assert line["P(k) error"] == "", "a number that is none is an empty field"
+    assert float(line["Time [s]"]) == pytest.approx(rows[1].seconds_trained)
+    assert datetime.datetime.fromisoformat(line["Created"]) == rows[1].created_at.replace(microsecond=0)
+
+
+def test_the_list_offers_what_it_shows_as_a_file(small_laboratory: Any) -> None:
+    app = open_page("experiments", sort="name")
+    assert [button.proto.label for button in app.get("download_button")] == ["CSV"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contributing import ROOT, apply, blocks, copy_sources
 
-SECTIONS = ("A network", "A sampler", "A kind of job", "A page")
+SECTIONS = ("A network", "A sampler", "A kind of job", "A column of the list", "A page")
 
 IN_THE_SHELL = """
 import sys
@@ -139,6 +139,31 @@ assert "No such file or directory; check the dataset." in failed.message, failed
 assert main(["ask", "extremes", "name=quick"]) == 2
 """
 
+A_COLUMN = """
+from pathlib import Path
+
+from dashboard.columns import to_csv
+from dashboard.record import record
+from focus_store.settings import Settings
+from migrations.upgrade import migrate
+from page_alone import open_page
+from prepared_record import fill, write_recipes
+
+write_recipes(Path("tasks_of_a_test"))
+migrate(Settings.from_environment().database_url)
+fill(record())
+assert "Epoch [s]" in to_csv(record().experiments.find()).splitlines()[0]
+
+page = open_page("experiments", sort="epoch-time", order="down")
+assert not page.exception, page.exception
+cells = list(page.dataframe[0].value["epoch-time"])
+assert cells[0] is not None, cells
+assert page.selectbox(key="sort").value == "epoch-time"
+measured = [row.name for row in record().experiments.find() if row.seconds_per_epoch]
+chosen = open_page("experiments", **{"epoch-time": "under a minute"})
+assert len(chosen.dataframe[0].value) == len(measured), chosen.dataframe[0].value
+"""
+
 A_PAGE = """
 
 from dashboard.document import DOCUMENT_ROUTES
@@ -208,3 +233,7 @@ def test_a_new_kind_of_job_is_asked_for_in_the_shell_and_on_a_dataset_and_its_en
 
 def test_a_new_page_has_its_address_and_shows_the_record(extended: Path, tmp_path: Path) -> None:
     run(A_PAGE, extended, tmp_path)
+
+
+def test_a_new_column_of_the_list_shows_sorts_filters_and_is_exported(extended: Path, tmp_path: Path) -> None:
+    run(A_COLUMN, extended, tmp_path)
