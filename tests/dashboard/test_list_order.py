@@ -91,7 +91,7 @@ def test_every_shown_column_has_its_cells_and_its_look(rows: list[ExperimentSumm
 
 
 def test_a_filter_keeps_the_rows_that_have_the_word(rows: list[ExperimentSummary]) -> None:
-    tagged = [replace(rows[0], tags=("paper", "night")), replace(rows[1], tags=("night",)), rows[2]]
+    tagged = [replace(rows[0], tags=("paper", "night")), replace(rows[1], tags=("night",)), replace(rows[2], tags=())]
     by_tag = next(column for column in COLUMNS if column.key == "tag")
     assert filter_words(by_tag, tagged) == ["night", "paper"]
     assert [row.id for row in filtered(tagged, {"tag": "night", "dataset": None})] == ["1", "2"]
