@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from benchmark_found import found
-from living_page import Watch
+from living_page import AT_REST, Watch
 from playwright.sync_api import Page, expect
 from prepared_record import configuration, register_quick
 from served_dashboard import ServedDashboard
@@ -20,23 +20,23 @@ pytestmark = pytest.mark.browser
 Step = Callable[[Page], None]
 
 # What every control of the page stands at, and the words that tell of a choice which no control shows.
-_CHOSEN = """() => {
+_CHOSEN = f"""() => {{
+  if (!({AT_REST})()) return null;
   const main = document.querySelector('[data-testid="stMain"]');
-  if (!main || document.querySelector('.stApp').dataset.testScriptState !== 'notRunning') return null;
   const all = (what, say) => [...main.querySelectorAll(what)].map(say);
   return [
     ...all('h1', e => e.innerText),
-    ...all('[role=radio][aria-checked=true]', e => `${e.parentElement.getAttribute('aria-label')}: ${e.innerText}`),
-    ...all('[role=tab][aria-selected=true]', e => `tab: ${e.innerText}`),
-    ...all('input[type=range]', e => `${e.getAttribute('aria-label')}: ${e.getAttribute('aria-valuetext')}`),
-    ...all('input[role=switch]', e => `${e.getAttribute('aria-label')}: ${e.checked}`),
+    ...all('[role=radio][aria-checked=true]', e => `${{e.parentElement.getAttribute('aria-label')}}: ${{e.innerText}}`),
+    ...all('[role=tab][aria-selected=true]', e => `tab: ${{e.innerText}}`),
+    ...all('input[type=range]', e => `${{e.getAttribute('aria-label')}}: ${{e.getAttribute('aria-valuetext')}}`),
+    ...all('input[role=switch]', e => `${{e.getAttribute('aria-label')}}: ${{e.checked}}`),
     ...all('input[role=combobox], input[type=text], input[type=number]',
-      e => `${e.getAttribute('aria-label')}: ${e.value}`),
+      e => `${{e.getAttribute('aria-label')}}: ${{e.value}}`),
     ...all('[data-testid=selected], [data-testid=count], [data-testid=disk-part], [data-testid=epoch]',
       e => e.innerText),
-    ...all('[data-epoch]', e => `maps of epoch ${e.dataset.epoch}`),
+    ...all('[data-epoch]', e => `maps of epoch ${{e.dataset.epoch}}`),
   ];
-}"""
+}}"""
 
 
 def segment(key: str, i: int) -> Step:
@@ -187,7 +187,7 @@ VISITS = {
     "New experiment": Visit(
         "/new?recipe=experiment_02",
         [(name_it("Of my own"), "edit="), (tab("Changes"), "panel=changes")],
-        ["Name: Of my own", "tab: Changes to recipe (1)"],
+        ["Name: Of my own", "tab: Changes to recipe (0)"],
     ),
 }
 
@@ -246,7 +246,10 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
         left[:] = chosen(page) or []  # nothing while a run redraws the page, which may begin after this look
         return set(visit.seen) <= set(left)
 
-    await_condition(all_seen, f"{visit.seen} on {page.url}", 15.0)
+    try:
+        await_condition(all_seen, f"{visit.seen} on {page.url}", 15.0)
+    except AssertionError as late:
+        raise AssertionError(f"{page.url} shows {left} and not all of {visit.seen}") from late
     page.reload()
     await_same(page, watch, left, "a reload")
     second = page.context.new_page()

@@ -5,6 +5,14 @@ from __future__ import annotations
 from playwright.sync_api import ConsoleMessage, Error, Page
 from waiting import await_condition
 
+# Whether all of a run's page is there: a control stands as a grey bar while the browser fetches the code that draws it,
+# and what the run has not come to yet is the page before.
+AT_REST = """() => {
+  const app = document.querySelector('.stApp');
+  return app?.dataset.testScriptState === 'notRunning' && !!document.querySelector('[data-testid=stMain]')
+    && !document.querySelector('[data-testid=stSkeleton], [data-testid=stAppSkeleton], [data-stale=true]');
+}"""
+
 # The sheet's own rule for the whole page; without the sheet the numbers have the browser's figures.
 _STATE = """() => {
   const app = document.querySelector('.stApp'), main = document.querySelector('[data-testid="stMain"]');
