@@ -61,7 +61,7 @@ def test_the_experiments_page_lists_name_status_and_best_loss(small_laboratory: 
     assert set(table["name"].str.rpartition("#")[2]) == {"Finished%20one", "Failed%20one", "A%20draft", "Queued%20one"}
     row = table[table["name"].str.endswith("Finished%20one")].iloc[0]
     assert row["status"] == ["✓ done"]
-    assert row["best"] == "0.167"
+    assert row["loss"] == "0.167"
     assert row["error"] == "10 ± 0.0 %"
     assert row["map"].startswith("/artifacts/")
 

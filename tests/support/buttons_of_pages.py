@@ -16,6 +16,8 @@ PAGES = ("experiments", "new", "compare", "sample", "datasets", "workers", "expe
 # By their place: a script in benchmarks/ has a module dashboard of its own beside it.
 SOURCES = Path(__file__).parents[2] / "dashboard"
 _WIDGETS = frozenset(("button", "download_button", "segmented_control", "toggle"))
+# What gives a widget its options, of its key: dashboard/state.py.
+_OPTIONS_OF_A_KEY = frozenset(("choice", "typed"))
 # Keys that stand elsewhere than in the call, by (module, expression): what they are.
 NAMED_ELSEWHERE = {
     ("acts", "act.key"): (),  # where the acts are made
@@ -104,7 +106,7 @@ def name_of(page: str, key: str) -> str:
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[int, ast.expr]]:
-    """Line and key of each call that makes a button; a key among `**options` is those."""
+    """Line and key of each call that makes a button; what gives it all its options has the key first."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="Act"), args=[key, *_]):
@@ -113,6 +115,8 @@ def _calls(tree: ast.AST) -> Iterator[tuple[int, ast.expr]]:
                 named = {word.arg: word.value for word in node.keywords}
                 if "key" in named:
                     yield node.lineno, named["key"]
+                elif isinstance(chosen := named.get(None), ast.Call) and ast.unparse(chosen.func) in _OPTIONS_OF_A_KEY:
+                    yield node.lineno, chosen.args[0]
                 else:
                     yield node.lineno, ast.Name("**" + ast.unparse(named[None]) if None in named else "no key at all")
 
