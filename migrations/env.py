@@ -7,7 +7,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from focus_store.database.engine import make_engine
+from focus_store.database.engine import check_references, make_engine
 from focus_store.database.tables import Base
 
 
@@ -25,5 +25,6 @@ else:
     address = context.get_x_argument(as_dictionary=True).get("url") or os.environ.get("FOCUS_DATABASE_URL")
     if not address:
         raise SystemExit("alembic: set FOCUS_DATABASE_URL, or use: focus-lab migrate")
-    with make_engine(str(address), writes=True).begin() as opened:
+    with make_engine(str(address), writes=True, migrates=True).begin() as opened:
         run(opened)
+        check_references(opened)

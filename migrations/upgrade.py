@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
-from focus_store.database.engine import make_engine
+from focus_store.database.engine import check_references, make_engine
 
 _LOCK = 0x464F435553  # "FOCUS": any number that no other program locks
 
@@ -59,7 +59,7 @@ def _run(database_url: str, revision: str, *, up: bool) -> tuple[str | None, str
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = make_engine(database_url, writes=True)
+    engine = make_engine(database_url, writes=True, migrates=True)
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
@@ -70,6 +70,7 @@ def _run(database_url: str, revision: str, *, up: bool) -> tuple[str | None, str
                 raise UnknownRevisionError(before)
             run = command.upgrade if up else command.downgrade
             run(configuration(connection), revision)
+            check_references(connection)
             return before, MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()

@@ -20,6 +20,7 @@ from focus_core.cli import OneLineParser
 from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_USER_MISTAKE, MENDABLE, UserError
 from focus_store.database.engine import network_file_system
 from focus_store.database.session import unfit
+from focus_store.moving.backups import migrate_safely
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import UnknownRevisionError, migrate
@@ -111,11 +112,12 @@ def bring_up_to_date(settings: Settings) -> None:
             "slower and for one machine only; set FOCUS_HOME to a local disk, or FOCUS_DATABASE_URL to PostgreSQL."
         )
     try:
-        before, after = migrate(settings.database_url)
+        done = migrate_safely(settings.database_url, settings.home / "backups", migrate)
     except UnknownRevisionError as error:
         raise unfit(settings.database_url, error.revision) from None
-    was = "" if before == after else f", was {before}" if before else ", new"
-    say(f"record: revision {after}{was}")
+    was = "" if done.before == done.after else f", was {done.before}" if done.before else ", new"
+    kept = "" if done.backup is None else f"; as it was before: {done.backup}"
+    say(f"record: revision {done.after}{was}{kept}")
 
 
 def down(settings: Settings) -> int:

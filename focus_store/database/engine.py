@@ -64,8 +64,12 @@ def _set_journal_mode(connection: sqlite3.Connection, journal: str) -> None:
         time.sleep(_BETWEEN_TRIES)
 
 
-def make_engine(database_url: str, *, writes: bool) -> Engine:
-    """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers."""
+def make_engine(database_url: str, *, writes: bool, migrates: bool = False) -> Engine:
+    """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers.
+
+    One that `migrates` leaves SQLite's foreign keys alone: a table is changed there by a copy that takes its place, and
+    with the old table all rows would go that refer to it. `check_references` is for the end.
+    """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
         return _make_postgresql(url, writes=writes)
@@ -81,7 +85,7 @@ def make_engine(database_url: str, *, writes: bool) -> Engine:
         _set_journal_mode(connection, journal)
         for pragma in (
             "synchronous = NORMAL" if journal == "WAL" else "synchronous = FULL",
-            "foreign_keys = ON",
+            f"foreign_keys = {'OFF' if migrates else 'ON'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -90,3 +94,12 @@ def make_engine(database_url: str, *, writes: bool) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def check_references(connection: Connection) -> None:
+    """After a migration: RuntimeError if a row refers to one that is not there. PostgreSQL never lets that happen."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if broken:
+            table, _, other, _ = broken[0]
+            raise RuntimeError(f"{len(broken)} rows refer to rows that are not there, of {table} to {other} for one")

@@ -157,15 +157,20 @@ UPDATE_COMMAND = "git pull && make install"
 
 def check_revision(engine: Engine, settings: Settings) -> None:
     """RecordUnfit unless the database holds exactly the tables that this code knows."""
-    found = None
-    url = make_url(settings.database_url)
-    missing_file = url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
-    if not missing_file:
-        with engine.connect() as connection:
-            if inspect(connection).has_table("alembic_version"):
-                found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found = revision_of(engine)
     if found != REVISION:
         raise unfit(settings.database_url, found)
+
+
+def revision_of(engine: Engine) -> str | None:
+    """The revision of the tables in the database, None where there are none. A missing file is not made."""
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+        return None
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return None if found is None else str(found)
 
 
 def unfit(database_url: str, found: str | None) -> RecordUnfit:

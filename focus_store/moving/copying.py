@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, update
+from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -45,7 +45,7 @@ def copy_record(settings: Settings, target_url: str, migrate: Callable[[str], ob
             check_revision(target, target_settings)
         except DBAPIError as error:
             raise UserError(f"--to {_shown(target_url)}: cannot be used ({_first_line(error)}).") from error
-        return _copy(source, target, target_url)
+        return _copy(source, target, target_url, Base.metadata.sorted_tables)
     finally:
         source.dispose()
         target.dispose()
@@ -76,8 +76,30 @@ def _check_idle(settings: Settings) -> None:
         )
 
 
-def _copy(source: Engine, target: Engine, target_url: str) -> Copied:
-    tables = Base.metadata.sorted_tables  # those that are referred to come first
+def copy_as_it_is(database_url: str, target_url: str) -> Copied:
+    """Every row of a record of whatever revision into one of the same revision that has no rows yet."""
+    source, target = make_engine(database_url, writes=False), make_engine(target_url, writes=True)
+    try:
+        return _copy(source, target, target_url, _tables_of(source))
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def _tables_of(engine: Engine) -> list[Table]:
+    """The tables as they are; of columns that there still are, the types are those that the code uses."""
+    found = MetaData()
+    found.reflect(engine)
+    known = Base.metadata.tables
+    for table in found.sorted_tables:
+        for column in table.columns:
+            if table.name in known and column.name in known[table.name].columns:
+                column.type = known[table.name].columns[column.name].type
+    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+
+
+def _copy(source: Engine, target: Engine, target_url: str, tables: Sequence[Table]) -> Copied:
+    """`tables` name those first that others refer to."""
     with source.connect() as reader, target.begin() as writer:
         if reader.dialect.name == "postgresql":
             reader.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

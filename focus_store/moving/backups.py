@@ -1,0 +1,91 @@
+"""A record is kept as it was before its tables are changed, and put back if that fails."""
+
+from __future__ import annotations
+
+import datetime
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, inspect
+from sqlalchemy.engine import make_url
+
+from focus_store.database.engine import make_engine
+from focus_store.database.session import revision_of
+from focus_store.database.tables import REVISION
+from focus_store.moving.copying import copy_as_it_is
+
+Migrate = Callable[[str, str], tuple[str | None, str | None]]  # address and revision to the revisions before and after
+
+
+@dataclass(frozen=True)
+class Migrated:
+    before: str | None
+    after: str | None
+    backup: Path | None  # of a record that has been changed
+
+
+def migrate_safely(database_url: str, folder: Path, migrate: Migrate) -> Migrated:
+    """Bring a record to today's revision; what it held stands in a file of `folder` before anything is changed.
+
+    A migration is one transaction, which a database takes back when it fails. One that failed to stay within it is
+    put back from the file, whose path the exception tells.
+    """
+    engine = make_engine(database_url, writes=False)
+    try:
+        found = revision_of(engine)
+        if found is None or found >= REVISION:
+            return Migrated(*migrate(database_url, "head"), None)
+        before, backup = _shape(engine), _back_up(database_url, found, folder, migrate)
+        try:
+            return Migrated(*migrate(database_url, "head"), backup)
+        except BaseException as error:
+            if _shape(engine) == before:
+                error.add_note(f"The record is as it was, of revision {found}; a copy of it is {backup}.")
+            else:
+                _restore(engine, backup, found, error)
+            raise
+    finally:
+        engine.dispose()
+
+
+def _back_up(database_url: str, revision: str, folder: Path, migrate: Migrate) -> Path:
+    """The record as a SQLite file of the same revision, whichever database holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = datetime.datetime.now(datetime.UTC)
+    path = folder / f"record-{revision}-{moment:%Y%m%dT%H%M%S%f}.db"
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        if make_url(database_url).get_backend_name() == "sqlite":
+            _copy_file(Path(make_url(database_url).database or ""), unfinished)
+        else:
+            migrate(f"sqlite:///{unfinished}", revision)
+            copy_as_it_is(database_url, f"sqlite:///{unfinished}")
+        return unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _restore(engine: Engine, backup: Path, revision: str, error: BaseException) -> None:
+    if engine.dialect.name == "sqlite":
+        _copy_file(backup, Path(engine.url.database or ""))
+        error.add_note(f"The record was put back from {backup}.")
+    else:
+        # Which tables are left is not known, and a server's database may hold more than a record.
+        address = engine.url.render_as_string(hide_password=True)
+        error.add_note(f"{address} is not as it was; the record of revision {revision} is {backup}.")
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """SQLite's own copy: with what stands in the write-ahead log, and all of it or nothing."""
+    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
+        reader.backup(writer)
+
+
+def _shape(engine: Engine) -> tuple[object, ...]:
+    """Revision, tables and columns: equal before and after a change that was taken back."""
+    revision, tables = revision_of(engine), inspect(engine)
+    columns = {name: sorted(column["name"] for column in tables.get_columns(name)) for name in tables.get_table_names()}
+    return revision, sorted(columns.items())
