@@ -36,8 +36,8 @@ from sqlalchemy.exc import OperationalError
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, DesiredState, JobStatus, SampleSpec, Status
 from focus_store.queue import SAMPLE, TRAIN
+from worker.laboratory.servers import POSTGRESQL, REDIS, PrivateServers
 from worker.processes import family, is_gone
-from worker.servers import POSTGRESQL, REDIS, PrivateServers
 
 THETA = (0.3, 0.05, 0.7, 1.0, 0.8, -1.0)
 PATIENCE_SECONDS = 900.0

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from chaos_training import EPOCHS, make_dataset, read_journal, tiny_config
 
-from focus_core.config import to_yaml, validate_config
+from focus_core.config.experiment import to_yaml, validate_config
 from focus_core.run_files import JOURNAL, LAST
 
 METHODS: dict[str, dict[str, Any]] = {

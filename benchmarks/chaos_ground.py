@@ -13,16 +13,16 @@ import psutil
 import redis
 from chaos_training import make_dataset, tiny_config
 
-from focus_core.config import to_yaml
+from focus_core.config.experiment import to_yaml
 from focus_core.run_files import CONFIG
 from focus_store.queue import SAMPLE, TRAIN, make_folders, message_folder
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker import services
+from worker.consumer.reaper import Reaper
+from worker.laboratory import services
+from worker.laboratory.servers import PrivateServers
 from worker.processes import family, is_gone, kill, running_in, wait_until_gone
-from worker.reaper import Reaper
-from worker.servers import PrivateServers
 
 WORKERS = ((TRAIN, "1"), (TRAIN, "2"), (SAMPLE, ""))
 IMPATIENT = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
 from focus_core.run_files import JOURNAL

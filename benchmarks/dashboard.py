@@ -29,7 +29,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from focus_core.config import parse_config
+from focus_core.config.experiment import parse_config
 from focus_core.progress import Journal
 from focus_store.contracts import Status
 from focus_store.database.tables import Attempt, Experiment, MetricPoint, MetricSeries

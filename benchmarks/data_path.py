@@ -28,7 +28,7 @@ import torch
 from loops import FocusLoop, recipe
 from measuring import machine, table
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.data.dataset import MapDataset
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import split_simulations

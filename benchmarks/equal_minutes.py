@@ -38,13 +38,13 @@ from measuring import machine
 from numpy.typing import NDArray
 from quickstart_study import Score, Study, parse_case, write_scores
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.data.atomic import replacing
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.errors import UserError
 from focus_core.networks.registry import parameter_count
 from focus_core.run_files import BEST, LAST
-from focus_core.sampling import chosen_sampler, load_run, sample_maps
+from focus_core.sampling.from_run import chosen_sampler, load_run, sample_maps
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training

@@ -22,7 +22,7 @@ import torch
 from loops import FocusLoop, lesson, recipe
 from measuring import Times, alternate, machine, ratio_text, table
 
-from focus_core.estimate import Estimate, estimate
+from focus_core.costs.estimate import Estimate, estimate
 from focus_core.training.device import PeakMemory
 
 # Batches at which a step takes seconds on two cores.

@@ -35,8 +35,8 @@ from loops import FocusLoop, Lesson, opened_lesson, recipe, write_lesson
 from measuring import machine, table
 from plain_loop import PlainUNet, train
 
-from focus_core.config import ExperimentConfig
-from focus_core.estimate import estimate
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.costs.estimate import estimate
 from focus_core.networks.registry import build_network
 
 # What each way of training asks of FOCUS's configuration; None is the plain loop. In the order of their worth.

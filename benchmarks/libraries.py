@@ -20,7 +20,7 @@ import torch
 from loops import UNetOfTheta
 from torch import Tensor, nn
 
-from focus_core.config_training import TrainingSection
+from focus_core.config.training import TrainingSection
 from focus_core.errors import UserError
 from focus_core.training.batches import Batch, TrainingMaps
 from focus_core.training.ema import MovingAverage

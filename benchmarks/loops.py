@@ -17,7 +17,7 @@ from plain_loop import MapsDataset
 from torch import nn
 from torch.utils.data import DataLoader
 
-from focus_core.config import ExperimentConfig, load_config, validate_config
+from focus_core.config.experiment import ExperimentConfig, load_config, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import split_simulations

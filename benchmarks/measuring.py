@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from focus_core.processor import processor_name
+from focus_core.costs.processor import processor_name
 
 ROOT = Path(__file__).resolve().parents[1]
 MINIMUM = 5

@@ -31,7 +31,7 @@ from focus_core.errors import UserError
 from focus_core.figures.style import ACCENT, BAND, GENERATED, INK, new_figure, plain_axes, save_png
 from focus_core.paths import focus_home
 from focus_core.run_files import SPLIT
-from focus_core.sampling import LoadedRun, load_run, sample_maps
+from focus_core.sampling.from_run import LoadedRun, load_run, sample_maps
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import density, evolve
 from focus_core.simulation.slabs import slab_maps

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from focus_core.catalogue.samplers import SAMPLERS
-from focus_core.config import ExperimentConfig, load_config, validate_config
+from focus_core.config.experiment import ExperimentConfig, load_config, validate_config
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import split_simulations
 from focus_core.data.transform import fit_transform
@@ -41,7 +41,7 @@ from focus_core.diffusion.prior import fit_spectrum
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.paths import focus_home
-from focus_core.sampling import load_run, sample_maps
+from focus_core.sampling.from_run import load_run, sample_maps
 from focus_core.statistics.power import band_average, bands, power_spectrum
 from focus_core.statistics.smoothed_truth import design_matrix, fit_smoothed_truth, polynomial_terms
 from focus_core.statistics.spread import ratio_of_means

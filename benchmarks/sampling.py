@@ -36,8 +36,8 @@ from measuring import machine, table
 from torch import Tensor, nn
 
 from focus_core.catalogue.samplers import SAMPLERS, samplers_of
-from focus_core.config import DiffusionSection
-from focus_core.config_methods import EDMSection
+from focus_core.config.experiment import DiffusionSection
+from focus_core.config.methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion
 from focus_core.diffusion.edm import EDM
 from focus_core.diffusion.flow import FlowMatching, StraightPath
@@ -48,7 +48,7 @@ from focus_core.diffusion.prior import WhitePrior
 from focus_core.diffusion.schedule import make_schedule
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
-from focus_core.sampling import LoadedRun, load_run, sample_maps
+from focus_core.sampling.from_run import LoadedRun, load_run, sample_maps
 from worker.jobs.child import default_threads
 from worker.processes import end, family, spawn
 

@@ -28,8 +28,8 @@ from plain_loop import PlainUNet, train
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from focus_core.config import ExperimentConfig
-from focus_core.estimate import estimate
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.costs.estimate import estimate
 from focus_core.networks.registry import build_network, parameter_count
 
 FOCUS, PLAIN = "FOCUS", "plain loop"

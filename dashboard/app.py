@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy.exc import OperationalError
 
-from dashboard.frame import status_line
-from dashboard.hearing import tell_where_asked
+from dashboard.look.theme import FAVICON, LOGO
 from dashboard.pages import PAGES, PageSpec
-from dashboard.problems import show_record_missing
-from dashboard.record import laboratory, record_away
-from dashboard.state import remember_pages
-from dashboard.theme import FAVICON, LOGO
+from dashboard.parts.frame import status_line
+from dashboard.parts.problems import show_record_missing
+from dashboard.parts.state import remember_pages
+from dashboard.record.connection import laboratory, record_away
+from dashboard.server.hearing import tell_where_asked
 from focus_core.catalogue.by_path import load
 from focus_core.errors import UserError
 

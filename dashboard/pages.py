@@ -24,11 +24,11 @@ class PageSpec:
 
 
 PAGES = (
-    PageSpec("experiments", "Experiments", "dashboard.views.experiments:page", "stacked_line_chart", default=True),
-    PageSpec("new", "New", "dashboard.views.new:page", "add_circle"),
-    PageSpec("compare", "Compare", "dashboard.views.compare:page", "compare_arrows"),
-    PageSpec("sample", "Sample", "dashboard.views.sample:page", "blur_on"),
-    PageSpec("datasets", "Datasets", "dashboard.views.datasets:page", "database"),
-    PageSpec("workers", "Workers", "dashboard.views.workers:page", "memory"),
-    PageSpec("experiment", "Experiment", "dashboard.views.experiment:page"),
+    PageSpec("experiments", "Experiments", "dashboard.views.experiments.page:page", "stacked_line_chart", default=True),
+    PageSpec("new", "New", "dashboard.views.new.page:page", "add_circle"),
+    PageSpec("compare", "Compare", "dashboard.views.compare.page:page", "compare_arrows"),
+    PageSpec("sample", "Sample", "dashboard.views.sample.page:page", "blur_on"),
+    PageSpec("datasets", "Datasets", "dashboard.views.datasets.page:page", "database"),
+    PageSpec("workers", "Workers", "dashboard.views.workers.page:page", "memory"),
+    PageSpec("experiment", "Experiment", "dashboard.views.experiment.page:page"),
 )

@@ -9,11 +9,11 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.document import DOCUMENT_ROUTES
-from dashboard.doors import DoorsShut, ask_nobody_for_our_address
-from dashboard.hearing import hear_what_is_meant
-from dashboard.problems import show_script_error
-from dashboard.routes import ROUTES
+from dashboard.parts.problems import show_script_error
+from dashboard.server.document import DOCUMENT_ROUTES
+from dashboard.server.doors import DoorsShut, ask_nobody_for_our_address
+from dashboard.server.hearing import hear_what_is_meant
+from dashboard.server.routes import ROUTES
 
 SCRIPT = Path(__file__).with_name("app.py")
 DEFAULT_PORT = 8501

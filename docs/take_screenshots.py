@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from dashboard.theme import EXPERIMENT_COLOURS
+from dashboard.look.theme import EXPERIMENT_COLOURS
 
 FOLDER = Path(__file__).parent / "screens"
 WIDTHS = {1440: "", 420: "-420"}

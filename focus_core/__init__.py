@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from focus_core.library import open_dataset, sample, simulate
-    from focus_core.sampling import load_run
+    from focus_core.sampling.from_run import load_run
     from focus_core.statistics.power import power_spectrum
     from focus_core.versions import __version__
 
@@ -24,7 +24,7 @@ __all__ = ["__version__", "load_run", "open_dataset", "power_spectrum", "sample"
 
 _HOMES = {
     "__version__": "focus_core.versions",
-    "load_run": "focus_core.sampling",
+    "load_run": "focus_core.sampling.from_run",
     "open_dataset": "focus_core.library",
     "power_spectrum": "focus_core.statistics.power",
     "sample": "focus_core.library",

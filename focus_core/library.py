@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from focus_core.config_fields import StoredAs
 from focus_core.data.answers import Answers
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import open_folder
 from focus_core.data.opening import open_pair, with_answers
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
 from focus_core.parameters import WCDM6, ParameterSpace, check_reach
 from focus_core.paths import expanded
-from focus_core.sampling import LoadedRun, sample_maps
+from focus_core.sampling.from_run import LoadedRun, sample_maps
+from focus_core.schema.fields import StoredAs
+from focus_core.schema.messages import check_box
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.suite import check_grid, check_slabs, simulate_box
 from focus_core.suites import default_slabs

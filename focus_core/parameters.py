@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from focus_core.config_fields import Number, Text
 from focus_core.errors import UserError
-from focus_core.mistakes import first_mistake
+from focus_core.schema.fields import Number, Text
+from focus_core.schema.messages import first_mistake
 
 Scaling = Literal["linear", "log"]
 FloatArray = NDArray[np.float64]

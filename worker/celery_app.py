@@ -1,67 +1,7 @@
-"""The Celery app: `celery -A worker.celery_app worker`, with `-Q train --pool prefork -c 1` or `-Q sample --pool solo`.
-
-Imports no torch: CUDA does not survive the fork of a training worker. SIGTERM is a warm shutdown. A
-shared byte tells the running task, which ends within seconds: its trainer writes a checkpoint and the row goes back to
-the queue. (Celery's own soft shutdown sleeps through all of its timeout before it tells anybody.)
-"""
+"""`celery -A worker.celery_app worker`, with `-Q train --pool prefork -c 1` or `-Q sample --pool solo`."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-from typing import Any
+from worker.consumer.app import app
 
-from celery import Celery, signals
-
-from focus_store.queue import SAMPLE, TRAIN, make_folders
-from focus_store.settings import Settings
-from worker import presence
-from worker.gpu import gpu_environment
-from worker.processes import die_with_parent
-from worker.settings import celery_configuration
-
-app = Celery("focus", include=["worker.tasks"])
-app.conf.update(celery_configuration(Settings.from_environment()))
-
-
-@signals.worker_init.connect
-def _start(sender: Any, **_: Any) -> None:
-    """In the worker's own process, before it forks."""
-    settings = Settings.from_environment()
-    make_folders(settings)
-    lane = SAMPLE if SAMPLE in sender.app.amqp.queues.consume_from else TRAIN
-    os.environ.update(gpu_environment(settings.gpu))
-    presence.begin(settings, lane)
-    presence.wait_until_ready()
-
-
-@signals.worker_ready.connect
-def _ready(**_: Any) -> None:
-    presence.start_threads()
-
-
-@signals.worker_process_init.connect
-def _forked(**_: Any) -> None:
-    """In the forked process that runs the tasks: it must not outlive its worker, nor share its connections."""
-    if presence.forked():  # the solo pool sends this signal too, from the worker itself
-        die_with_parent()
-        presence.after_fork()
-
-
-@signals.worker_shutting_down.connect
-def _stop(**_: Any) -> None:
-    presence.shut_down()
-
-
-@signals.worker_shutdown.connect
-def _gone(**_: Any) -> None:
-    presence.end()
-
-
-@signals.setup_logging.connect
-def _log_plainly(**_: Any) -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(processName)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+__all__ = ["app"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from focus_core.catalogue.layers import Layer
-from focus_core.config_fields import Section
+from focus_core.schema.fields import Section
 
 OwnSettings = TypeVar("OwnSettings", bound=Section)
 

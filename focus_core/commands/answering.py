@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
-from focus_core.config_fields import StoredAs
-from focus_core.mistakes import check_box
+from focus_core.schema.fields import StoredAs
+from focus_core.schema.messages import check_box
 
 if TYPE_CHECKING:
     from focus_core.data.answers import Answers

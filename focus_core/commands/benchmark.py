@@ -22,8 +22,8 @@ from focus_core.run_files import (
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
-    from focus_core.sampler_benchmark import BenchmarkProgress, Case
-    from focus_core.sampling import LoadedRun
+    from focus_core.sampling.from_run import LoadedRun
+    from focus_core.sampling.sampler_benchmark import BenchmarkProgress, Case
     from focus_core.statistics.held_out import HeldOut
 
 SUMMARY = "measure samplers of a trained run against held-out simulations"
@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     stop = StopSwitch()
     stop.listen()
 
-    from focus_core.sampler_benchmark import make_cases
-    from focus_core.sampling import load_run
+    from focus_core.sampling.from_run import load_run
+    from focus_core.sampling.sampler_benchmark import make_cases
     from focus_core.statistics.held_out import read_held_out
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.out or arguments.run / SAMPLER_BENCHMARK
     _check_folder(folder)
     found = _measure(loaded, truth, cases, folder, arguments, stop)
-    from focus_core.sampler_report import to_text
+    from focus_core.sampling.sampler_report import to_text
 
     print(to_text(found))
     print(f"\n{folder}")
@@ -94,8 +94,8 @@ def _measure(
     run: LoadedRun, truth: HeldOut, cases: Sequence[Case], folder: Path, arguments: argparse.Namespace, stop: StopSwitch
 ) -> dict[str, Any]:
     """Draw every case and write what is finished after each."""
-    from focus_core.sampler_benchmark import run_benchmark
-    from focus_core.sampler_report import report
+    from focus_core.sampling.sampler_benchmark import run_benchmark
+    from focus_core.sampling.sampler_report import report
 
     found: dict[str, Any] = {}
     with _progress(folder, stop) as progress:
@@ -112,7 +112,7 @@ def _measure(
 
 
 def _write(folder: Path, found: dict[str, Any]) -> None:
-    from focus_core.sampler_report import to_csv, to_json
+    from focus_core.sampling.sampler_report import to_csv, to_json
 
     if found["cases"]:
         write_text(folder / BENCHMARK_TABLE, to_csv(found))
@@ -166,7 +166,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _chosen(text: str | None, run: LoadedRun) -> tuple[str, ...] | None:
-    from focus_core.sampling import chosen_sampler
+    from focus_core.sampling.from_run import chosen_sampler
 
     if text is None:
         return None

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from focus_core.config import ExperimentConfig, load_config
+from focus_core.config.experiment import ExperimentConfig, load_config
+from focus_core.costs.estimate import Estimate, estimate
 from focus_core.errors import UserError
-from focus_core.estimate import Estimate, estimate
 
 SUMMARY = "parameters, memory and operations of a configuration, before it is trained"
 

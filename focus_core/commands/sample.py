@@ -20,8 +20,8 @@ from focus_core.parameters import ParameterSpace, TrainingRange, check_reach
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
-    from focus_core.drawing import Drawing
-    from focus_core.sampling import LoadedRun
+    from focus_core.sampling.drawing import Drawing
+    from focus_core.sampling.from_run import LoadedRun
 
 SUMMARY = "draw maps from a trained run at chosen parameters"
 _MAPS, _MAPS_A_ROW = 16, 1
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     stop = StopSwitch()
     stop.listen()
 
-    from focus_core.drawing import Drawing
-    from focus_core.sampling import chosen_sampler, load_run
+    from focus_core.sampling.drawing import Drawing
+    from focus_core.sampling.from_run import chosen_sampler, load_run
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
     theta = _theta(arguments, loaded.space)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _draw(run: LoadedRun, drawing: Drawing, out: Path, fresh: bool, stop: StopSwitch) -> None:
     from tqdm import tqdm
 
-    from focus_core.drawing import draw_to_file
+    from focus_core.sampling.drawing import draw_to_file
 
     with contextlib.ExitStack() as stack:
         bars: list[tqdm] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from focus_core.config import load_config
+from focus_core.config.experiment import load_config
 from focus_core.errors import UserError
 from focus_core.paths import focus_home
 from focus_core.training.launch import is_rank, train_on

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from focus_core.config_fields import StoredAs
+from focus_core.schema.fields import StoredAs
 
 # As a configuration, the command line and the form of the Datasets page call each: sentences are written with the keys.
 OPTIONS = {

@@ -36,7 +36,7 @@ from focus_core.data.stored import MEAN_DENSITY, read_as
 from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, CAMELS_NBODY2, ParameterSpace, parameter_space
-from focus_core.yaml_text import parse_yaml, read_text
+from focus_core.schema.yaml_text import parse_yaml, read_text
 
 PROVENANCE = "provenance.yaml"  # beside the pairs of the built-in simulator
 

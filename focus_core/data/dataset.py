@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.config_fields import StoredAs
 from focus_core.data.simulations import repeated_rows, simulations_of_rows
 from focus_core.data.stored import Maps, let_go
 from focus_core.parameters import ParameterSpace
+from focus_core.schema.fields import StoredAs
 
 SURFACE_DENSITY = "(M☉/h)/(Mpc/h)²"
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.config_fields import StoredAs
 from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import UNITS, CmdName, parse_name
 from focus_core.data.containers import CONTAINERS
@@ -35,6 +34,7 @@ from focus_core.data.labels import own_name
 from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, Scaling
+from focus_core.schema.fields import StoredAs
 from focus_core.suites import check_dataset_name
 
 # A column of one value is none to condition on; a range ends at so many significant digits beyond the data.

@@ -14,7 +14,6 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from focus_core.config_fields import Integer, Number, StoredAs, Text
 from focus_core.data.atomic import replacing, write_text
 from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import realisations_of_suite
@@ -26,9 +25,10 @@ from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
 from focus_core.data.tables import read_table
 from focus_core.errors import UserError
-from focus_core.mistakes import LARGEST_BOX, first_mistake
 from focus_core.parameters import ParameterSpace
-from focus_core.yaml_text import parse_yaml, read_text
+from focus_core.schema.fields import Integer, Number, StoredAs, Text
+from focus_core.schema.messages import LARGEST_BOX, first_mistake
+from focus_core.schema.yaml_text import parse_yaml, read_text
 
 MAPS, PARAMS, DESCRIPTION = "maps.npy", "params.csv", "dataset.yaml"
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.config import PROCESSED, DataSection
+from focus_core.config.experiment import PROCESSED, DataSection
 from focus_core.data.answers import DESCRIBE, NOTHING_SAID, Answers
 from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import open_cmd, parse_name

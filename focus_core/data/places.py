@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from focus_core.config import PATH_KEYS, PROCESSED, DataSection, ends_in
+from focus_core.config.experiment import PATH_KEYS, PROCESSED, DataSection, ends_in
 from focus_core.data.folder import is_folder
 from focus_core.errors import UserError
 from focus_core.paths import datasets_folder, expanded

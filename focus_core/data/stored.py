@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.config_fields import StoredAs
 from focus_core.errors import UserError
+from focus_core.schema.fields import StoredAs
 
 # Of maps that are read as 1 + δ: Σ over its mean has no unit.
 MEAN_DENSITY = "mean density"

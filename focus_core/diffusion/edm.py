@@ -20,7 +20,7 @@ from scipy.special import ndtri
 from torch import Tensor, nn
 
 from focus_core.catalogue.methods import METHODS
-from focus_core.config_methods import EDMSection
+from focus_core.config.methods import EDMSection
 from focus_core.diffusion.guidance import guided
 from focus_core.diffusion.method import Interval, Progress, Sampler, Start
 from focus_core.diffusion.noise import MapNoise

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.methods import METHODS
 from focus_core.catalogue.samplers import SAMPLERS, SamplerSpec, sampler_refusal
-from focus_core.config_methods import SamplingSection
+from focus_core.config.methods import SamplingSection
 from focus_core.diffusion.noise import MapNoise
 from focus_core.errors import UserError
 

@@ -10,7 +10,7 @@ import torch
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.methods import METHODS
 from focus_core.catalogue.noising import WEIGHTINGS
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
 from focus_core.diffusion.denoising import DenoisingDiffusion

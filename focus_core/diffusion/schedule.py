@@ -11,7 +11,7 @@ from torch import Tensor
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.noising import NOISE_SCHEDULES
-from focus_core.config import DiffusionSection
+from focus_core.config.experiment import DiffusionSection
 
 
 @dataclass(frozen=True)

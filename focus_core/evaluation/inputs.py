@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from focus_core.config import DataSection
+from focus_core.config.experiment import DataSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import sha256_of
 from focus_core.data.labels import own_name

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from focus_core.evaluation.evaluating import Result
+from focus_core.evaluation.figures import DARK, LIGHT, Palette, draw_result
 from focus_core.evaluation.scoring import Entry
 from focus_core.evaluation.summary import (
     beside_rivals,
@@ -19,7 +20,6 @@ from focus_core.evaluation.summary import (
     reason_of,
     worst_entry,
 )  # fmt: skip
-from focus_core.figures.evaluation import DARK, LIGHT, Palette, draw_result
 from focus_core.statistics.verdict import Judgement, Verdict
 
 _MARK = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗", Verdict.NOT_MEASURED: "–"}

@@ -16,7 +16,7 @@ import torch
 from focus_core.data.dataset import MapDataset
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
-from focus_core.sampling import LoadedRun, draw_maps
+from focus_core.sampling.from_run import LoadedRun, draw_maps
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.suite import simulate_box
 from focus_core.statistics.fields import FloatArray

@@ -13,6 +13,7 @@ from focus_core.data.atomic import replacing, write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.evaluation.copies import Training
 from focus_core.evaluation.evaluating import Result, evaluate, nothing
+from focus_core.evaluation.figures import draw_result
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.inputs import digest_of, reference_of
 from focus_core.evaluation.mapsets import MapSet
@@ -28,7 +29,6 @@ from focus_core.evaluation.summary import (
     to_csv,
     to_json,
 )
-from focus_core.figures.evaluation import draw_result
 from focus_core.versions import FOCUS, source_commit, versions_of
 
 _PACKAGES = (FOCUS, "torch", "numpy", "scipy", "matplotlib")

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLERS
-from focus_core.config import ExperimentConfig, load_config
+from focus_core.config.experiment import ExperimentConfig, load_config
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
-from focus_core.drawing import Drawing, draw_to_file
 from focus_core.errors import UserError
 from focus_core.evaluation.inputs import (
     at_theta,
@@ -30,7 +29,8 @@ from focus_core.evaluation.pairs import make_pairs
 from focus_core.evaluation.report import Subject
 from focus_core.map_model import maps_at_once
 from focus_core.run_files import CONFIG
-from focus_core.sampling import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run
+from focus_core.sampling.drawing import Drawing, draw_to_file
+from focus_core.sampling.from_run import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run
 from focus_core.statistics.fields import FloatArray
 
 MAPS, PLAN = "maps.npz", "maps.json"

@@ -20,7 +20,7 @@ _QUANTITIES = {"mean": "error of mean P(k)  [%]", "scatter": "error of the scatt
 
 
 def draw_sampler_curves(file: BinaryIO, found: Mapping[str, Any]) -> None:
-    """`found` is what `focus_core.sampler_report.report` gives, with one case at least."""
+    """`found` is what `focus_core.sampling.sampler_report.report` gives, with one case at least."""
     bands = found["bands"]
     figure = new_figure(1.2 + 3.0 * len(bands), 6.4)
     layout = {"left": 0.75 / (1.2 + 3.0 * len(bands)), "right": 0.985, "bottom": 0.14, "top": 0.94, "wspace": 0.12}

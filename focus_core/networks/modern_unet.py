@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from focus_core.config import ModelSection
+from focus_core.config.experiment import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.networks.group_norm import GroupNorm
 from focus_core.networks.layers import Block, Convolution, SinusoidalEmbedding, join, keep_layout, normalised

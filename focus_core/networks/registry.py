@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
-from focus_core.config import ModelSection
+from focus_core.config.experiment import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
 

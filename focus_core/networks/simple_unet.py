@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from focus_core.catalogue.unets import stages_refusal
-from focus_core.config import ModelSection
+from focus_core.config.experiment import ModelSection
 from focus_core.diffusion.method import Start
 from focus_core.errors import UserError
 from focus_core.networks.group_norm import GroupNorm

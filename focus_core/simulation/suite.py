@@ -37,8 +37,8 @@ from focus_core.data.folder import (
     write_maps,
 )
 from focus_core.errors import MENDABLE, StopRequested, UserError
-from focus_core.mistakes import check_box
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
+from focus_core.schema.messages import check_box
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
 from focus_core.simulation.slabs import slab_maps

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 
 FloatArray = NDArray[np.float64]
 Maps = np.ndarray | torch.Tensor

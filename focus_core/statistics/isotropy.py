@@ -22,7 +22,7 @@ from scipy import fft
 from scipy.sparse import csr_array
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, Maps, finite_fields, overdensity
 from focus_core.statistics.power import Band, ring_modes
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, heights
 
 

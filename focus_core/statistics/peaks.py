@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, heights
 
 _NEIGHBOURS = tuple(step for step in itertools.product((-1, 0, 1), repeat=2) if step != (0, 0))

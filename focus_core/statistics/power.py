@@ -23,7 +23,7 @@ from scipy import fft
 from scipy.sparse import csr_array
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, Maps, as_batch, check_contrast, check_means, pieces
 
 # Pixels transformed at once. 2¹⁸ doubles and their transform stay in a processor's cache: with sixteen times as many, a

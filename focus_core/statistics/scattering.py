@@ -25,7 +25,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
+from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, finite_fields
 
 # Pixels of one first-order field and of what is made of it at once, 64 MB of complex numbers.

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from focus_core.config import ExperimentConfig
-from focus_core.config_training import AugmentationSection
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.config.training import AugmentationSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.transform import Transform
 from focus_core.training.feed import Storage, WaitingMaps

@@ -14,8 +14,8 @@ from types import TracebackType
 import psutil
 import torch
 
+from focus_core.costs.processor import processor_name
 from focus_core.errors import UserError
-from focus_core.processor import processor_name
 
 
 def choose_device(name: str) -> torch.device:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.diffusion.method import Method
 from focus_core.errors import UserError
 from focus_core.networks.layers import laid_out, recompute_blocks

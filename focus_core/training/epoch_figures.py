@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.costs.estimate import estimate
 from focus_core.errors import UserError
-from focus_core.estimate import estimate
 from focus_core.run_files import ENVIRONMENT, LAST
 from focus_core.training.device import choose_device, resident_memory
 from focus_core.training.precision import Number, choose_precision

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import nn
 
-from focus_core.config import ExperimentConfig, ends_in, recorded_config
+from focus_core.config.experiment import ExperimentConfig, ends_in, recorded_config
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
 from focus_core.networks.registry import build_shapes

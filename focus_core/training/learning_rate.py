@@ -8,7 +8,7 @@ from typing import Any
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.learning_rates import LEARNING_RATES
-from focus_core.config_training import SchedulerSection
+from focus_core.config.training import SchedulerSection
 
 # (section, base rate, epochs since the warm-up, their share of the decay) → rate.
 Rate = Callable[[SchedulerSection, float, float, float], float]

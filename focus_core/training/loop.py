@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.costs.estimate import estimate
 from focus_core.diffusion.methods import make_method, measure
 from focus_core.errors import StopRequested, UserError
-from focus_core.estimate import estimate
 from focus_core.networks.registry import build_network, parameter_count
 from focus_core.progress import Journal, find_events
 from focus_core.run_files import LAST

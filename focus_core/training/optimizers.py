@@ -7,7 +7,7 @@ import inspect
 import torch
 from torch import nn
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 
 
 def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.Optimizer:

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.training.device import choose_device
 from focus_core.training.stopping import StopSwitch

@@ -29,7 +29,7 @@ import torch
 from focus_core.catalogue.methods import METHODS
 from focus_core.catalogue.networks import NETWORKS
 from focus_core.catalogue.samplers import SAMPLERS
-from focus_core.config import ExperimentConfig, recorded_config, to_yaml
+from focus_core.config.experiment import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import read_split

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from focus_core.config_training import TrainingSection
+from focus_core.config.training import TrainingSection
 from focus_core.progress import Journal, find_events
 from focus_core.training.checkpoint import (
     SavedCheckpoint,

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from focus_core.catalogue.networks import check_grid
-from focus_core.config import (
+from focus_core.config.experiment import (
     RESUMABLE_CHANGES,
     DataSection,
     ExperimentConfig,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform

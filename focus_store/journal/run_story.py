@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from focus_core.config import (
+from focus_core.config.experiment import (
     RESUMABLE_CHANGES,
     ExperimentConfig,
     differing_keys,

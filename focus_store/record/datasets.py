@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import DATASET, JobKind, job_kinds
-from focus_core.config import with_split_seed_of_its_time
+from focus_core.config.experiment import with_split_seed_of_its_time
 from focus_core.errors import UserError
 from focus_store.contracts import ACTIVE, DatasetRow, JobRow, Status
 from focus_store.database.session import Database, Gateway, add_event, database_now, hold, insert_replacing

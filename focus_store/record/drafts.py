@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from focus_core.config import ExperimentConfig, flatten, with_split_seed_of_its_time
+from focus_core.config.experiment import ExperimentConfig, flatten, with_split_seed_of_its_time
 from focus_store.contracts import Status
 from focus_store.database.session import Database, Gateway, add_event, database_now
 from focus_store.database.tables import Experiment, ExperimentParam

@@ -12,7 +12,13 @@ from sqlalchemy import Row, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.jobs import TRAIN
-from focus_core.config import ExperimentConfig, ModelSection, recorded_config, to_yaml, with_split_seed_of_its_time
+from focus_core.config.experiment import (
+    ExperimentConfig,
+    ModelSection,
+    recorded_config,
+    to_yaml,
+    with_split_seed_of_its_time,
+)
 from focus_core.errors import UserError
 from focus_store.contracts import (
     ACTIVE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prepared_record import SmallLaboratory, add_second, add_stranger, fill, write_recipes
 
-from dashboard.record import record
+from dashboard.record.connection import record
 from focus_store.record.record import Record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate

@@ -9,14 +9,14 @@ from prepared_record import move
 from streamlit.testing.v1 import AppTest
 from waiting import patience
 
-from dashboard.acts import AFTER_START_SECONDS, AFTER_UNDO_SECONDS, Done, Kind, is_hasty
+from dashboard.parts.acts import AFTER_START_SECONDS, AFTER_UNDO_SECONDS, Done, Kind, is_hasty
 from focus_store.contracts import Status
 
 
 def open_experiment(experiment_id: str) -> AppTest:
     script = """
-from dashboard.state import remember_pages
-from dashboard.views import experiment
+from dashboard.parts.state import remember_pages
+from dashboard.views.experiment import page as experiment
 remember_pages({})
 experiment.page()
 """

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from buttons_of_pages import LEFT_OUT, NAMED_ELSEWHERE, SOURCES, buttons_of, known_buttons, name_of, to_be_pressed
+from buttons_of_pages import (
+    LEFT_OUT,
+    NAMED_ELSEWHERE,
+    SOURCES,
+    buttons_of,
+    known_buttons,
+    module_of,
+    name_of,
+    to_be_pressed,
+)
 
 
 def test_every_button_of_the_pages_has_a_key_that_can_be_read() -> None:
@@ -15,13 +24,13 @@ def test_every_button_of_the_pages_has_a_key_that_can_be_read() -> None:
 
 def test_what_is_left_out_or_named_elsewhere_is_there() -> None:
     assert set(LEFT_OUT) - {button.name for button in known_buttons()} == set()
-    modules = {file.stem for file in SOURCES.rglob("*.py")}
+    modules = {module_of(file) for file in SOURCES.rglob("*.py")}
     assert {module for module, _ in NAMED_ELSEWHERE} - modules == set()
 
 
 def test_a_new_button_is_to_be_pressed_and_one_without_a_key_is_told(tmp_path: Path) -> None:
-    (tmp_path / "views").mkdir()
-    (tmp_path / "views" / "compare_new.py").write_text(
+    (tmp_path / "views" / "compare").mkdir(parents=True)
+    (tmp_path / "views" / "compare" / "new.py").write_text(
         'st.button("A", key="a")\n'
         'beside.toggle("B", key=f"b-{what}")\n'
         'draw([Act(f"c-{job.id}", "C", Kind.OTHER, does, icon="x")])\n'
@@ -31,8 +40,8 @@ def test_a_new_button_is_to_be_pressed_and_one_without_a_key_is_told(tmp_path: P
     buttons, unread = buttons_of(tmp_path)
     assert [button.name for button in buttons] == ["compare/a", "compare/b-…", "compare/c-…"]
     assert unread == [
-        "compare_new.py:4 has the key no key at all",
-        "compare_new.py:5 has the key spelt(what)",
+        "new.py:4 has the key no key at all",
+        "new.py:5 has the key spelt(what)",
     ]
 
 

@@ -10,7 +10,7 @@ from prepared_record import write_run
 from standing import standing
 from streamlit.testing.v1 import AppTest
 
-from focus_core.config import parse_config
+from focus_core.config.experiment import parse_config
 from focus_store.contracts import Status
 
 

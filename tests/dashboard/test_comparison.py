@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.bands import band_errors
-from dashboard.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
-from dashboard.figures.compare_cost import Column, cost_quality
-from dashboard.figures.compare_loss import Points, RunLosses, compare_losses
-from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
-from dashboard.figures.power import Spectra
-from dashboard.loss_words import loss_words
-from dashboard.theme import AXIS, EXPERIMENT_COLOURS, INK
+from dashboard.charts.compare_cost import Column, cost_quality
+from dashboard.charts.compare_loss import Points, RunLosses, compare_losses
+from dashboard.charts.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.charts.loss_words import loss_words
+from dashboard.charts.power import Spectra
+from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, INK
+from dashboard.measured.bands import band_errors
+from dashboard.views.compare.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
 from focus_core.power_error import band_edges
 
 
@@ -175,8 +175,8 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
-    from dashboard.comparison_files import losses_csv
-    from dashboard.record import record
+    from dashboard.record.connection import record
+    from dashboard.views.compare.comparison_files import losses_csv
 
     runs = [Compared(i, record().experiments.get(one)) for i, one in enumerate(pair)]
     rows = rows_of(losses_csv(record(), runs))
@@ -189,9 +189,9 @@ def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
 
 
 def test_the_file_of_costs_has_a_line_an_experiment_in_plain_numbers(pair: tuple[str, str]) -> None:
-    from dashboard.comparison_files import cost_csv
-    from dashboard.measures import measures
-    from dashboard.record import record
+    from dashboard.record.connection import record
+    from dashboard.views.compare.comparison_files import cost_csv
+    from dashboard.views.compare.measures import measures
 
     runs = [Compared(i, record().experiments.get(one)) for i, one in enumerate(pair)]
     rows = rows_of(cost_csv(runs, [row for row in measures(runs, 0) if row.plain in ("Parameters", "Peak memory")]))

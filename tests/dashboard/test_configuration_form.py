@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.form import changed_keys, choices, edit, field, fields, scientific, setting, visible, widget_value
-from focus_core.config import ExperimentConfig, known_keys, parse_config, to_yaml
+from dashboard.views.new.form import (
+    changed_keys,
+    choices,
+    edit,
+    field,
+    fields,
+    scientific,
+    setting,
+    visible,
+    widget_value,
+)
+from focus_core.config.experiment import ExperimentConfig, known_keys, parse_config, to_yaml
 from focus_core.errors import UserError
 
 TEXT = """\

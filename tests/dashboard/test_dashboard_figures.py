@@ -9,11 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.components.chart import figure_json, script
-from dashboard.figures.loss import Curve, TrainingCurves, loss_curves
-from dashboard.figures.power import Spectra, power_overlay
-from dashboard.figures.template import log_ticks, plain_number, power_text, template
-from dashboard.theme import ACCENT, CSS_VARIABLES, GENERATED, INK
+from dashboard.charts.chart import figure_json, script
+from dashboard.charts.loss import Curve, TrainingCurves, loss_curves
+from dashboard.charts.power import Spectra, power_overlay
+from dashboard.look.template import log_ticks, plain_number, power_text, template
+from dashboard.look.theme import ACCENT, CSS_VARIABLES, GENERATED, INK
 
 K = 2 * np.pi / 64.0 * np.arange(1, 33)
 

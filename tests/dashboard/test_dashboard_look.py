@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import theme
-from dashboard.markup import (
+from dashboard.look import theme
+from dashboard.look.markup import (
     MapRow,
     Readout,
     bar_ticks,
@@ -24,12 +24,12 @@ from dashboard.markup import (
     section,
     unit_html,
 )
-from dashboard.words import Amount, age, duration, number, per_cent, short_count, size, work
+from dashboard.look.words import Amount, age, duration, number, per_cent, short_count, size, work
 from focus_core.figures import tiles
 from focus_core.parameters import WCDM6
 from focus_store.contracts import JobStatus, Status
 
-FOLDER = Path(theme.__file__).parent
+FOLDER = Path(theme.__file__).parents[1]
 CONFIG = tomllib.loads((FOLDER / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 SHEET = theme.STYLE_SHEET.read_text(encoding="utf-8")
 

@@ -16,17 +16,16 @@ from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.testing.v1 import AppTest
 from waiting import patience
 
-from dashboard.actions import quick_command
-from dashboard.columns import list_row
-from dashboard.timing import experiment_seconds_left
-from focus_core.config import validate_config
+from dashboard.measured.timing import experiment_seconds_left
+from dashboard.record.actions import quick_command
+from dashboard.views.experiments.columns import list_row
+from focus_core.config.experiment import validate_config
 from focus_store.contracts import JobStatus, WorkerRow
 from focus_store.database.tables import Experiment
 from focus_store.record.notes import Notes
 from focus_store.record.record import Record
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PAGES = APP.parent / "views"
 
 
 def charts(app: AppTest) -> list[Any]:

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from dashboard import queries
-from dashboard.actions import queue_recipe
-from dashboard.estimates import Reference, dataset_of, outlook
-from dashboard.figures.template import colour_with_alpha
-from dashboard.routes import ROUTES, artifact_url
+from dashboard.look.template import colour_with_alpha
+from dashboard.measured.spectra import epoch_spectra, nearest_simulations, sample_spectra
+from dashboard.measured.tiles import tile_url
+from dashboard.measured.timing import job_words
+from dashboard.record import queries
+from dashboard.record.actions import queue_recipe
 from dashboard.serve import make_app
-from dashboard.spectra import epoch_spectra, nearest_simulations, sample_spectra
-from dashboard.tiles import tile_url
-from dashboard.timing import job_words
-from dashboard.views.sample_controls import slider_range
-from dashboard.views.sample_result import power_csv
-from focus_core.config import parse_config
+from dashboard.server.routes import ROUTES, artifact_url
+from dashboard.views.new.estimates import Reference, dataset_of, outlook
+from dashboard.views.sample.controls import slider_range
+from dashboard.views.sample.result import power_csv
+from focus_core.config.experiment import parse_config
 from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile
 from focus_core.parameters import CAMELS_LH6, WCDM6

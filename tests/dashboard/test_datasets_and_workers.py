@@ -16,10 +16,17 @@ from page_alone import html, open_page
 from PIL import Image
 from sqlalchemy import update
 
-from dashboard.datasets import changed_files, check_at_once, default_name, other_digest, seconds_a_cell, suite_readouts
-from dashboard.failures import by_cause
-from dashboard.figures.datasets import DatasetPower, coverage, dataset_power
-from dashboard.frame import state_markup
+from dashboard.charts.dataset_figures import DatasetPower, coverage, dataset_power
+from dashboard.parts.frame import state_markup
+from dashboard.views.datasets.outlook import (
+    changed_files,
+    check_at_once,
+    default_name,
+    other_digest,
+    seconds_a_cell,
+    suite_readouts,
+)
+from dashboard.views.workers.causes import by_cause
 from focus_core.data.answers import NOTHING_SAID
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.split import split_simulations

@@ -8,8 +8,8 @@ import pytest
 from page_alone import html, open_page
 from prepared_record import configuration, move
 
-from dashboard.views.deletion import BUSY
-from dashboard.words import size
+from dashboard.look.words import size
+from dashboard.parts.deletion import BUSY
 from focus_core.errors import UserError
 from focus_store.contracts import Status
 
@@ -26,7 +26,7 @@ class TestOnItsOwnPage:
         assert f"frees {size(record.disk.would_free(one).total)}:" in app.warning[-1].value
         assert record.experiments.get(one), "nothing goes before the answer"
         left: list[str] = []
-        monkeypatch.setattr("dashboard.views.experiment.follow", lambda page, **_: left.append(page))
+        monkeypatch.setattr("dashboard.views.experiment.page.follow", lambda page, **_: left.append(page))
         app.button(key=f"confirm-delete-{one}").click().run()
         assert left == ["experiments"]
         with pytest.raises(UserError, match="Finished one was deleted"):

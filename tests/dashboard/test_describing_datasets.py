@@ -12,7 +12,7 @@ from page_alone import html, open_page
 from standing import standing
 
 from focus_core.data.folder import open_folder
-from worker import survey as survey_module
+from worker.jobs import survey as survey_module
 from worker.jobs.dataset_check import register
 
 THETA = hypercube(6)

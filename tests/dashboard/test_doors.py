@@ -11,10 +11,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message
 from streamlit import net_util
 
-from dashboard.document import DOCUMENT_ROUTES
-from dashboard.doors import DoorsShut, content_security_policy, inline_script_hashes
-from dashboard.routes import ROUTES
 from dashboard.serve import make_app
+from dashboard.server.document import DOCUMENT_ROUTES
+from dashboard.server.doors import DoorsShut, content_security_policy, inline_script_hashes
+from dashboard.server.routes import ROUTES
 
 
 def answer(app: ASGIApp, path: str) -> tuple[dict[str, str], str]:

@@ -9,9 +9,9 @@ import json
 import numpy as np
 from PIL import Image
 
-from dashboard.components.chart import figure_json
-from dashboard.figures.heatmap import enlarged_map
-from dashboard.figures.power import Spectra, power_panels
+from dashboard.charts.chart import figure_json
+from dashboard.charts.heatmap import enlarged_map
+from dashboard.charts.power import Spectra, power_panels
 from focus_core.figures.tiles import log_ratio, render_ratio_tile
 
 VALUES = np.arange(16.0).reshape(4, 4)

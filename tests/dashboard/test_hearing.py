@@ -11,7 +11,7 @@ from streamlit.proto.ClientState_pb2 import ContextInfo
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.runtime.state import SafeSessionState, SessionState
 
-from dashboard import hearing
+from dashboard.server import hearing
 
 PAGES: Any = [
     SimpleNamespace(_script_hash="of the list", url_path=""),

@@ -9,7 +9,7 @@ import pytest
 from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
-from dashboard.late_clicks import in_time
+from dashboard.parts.late_clicks import in_time
 
 
 @pytest.fixture

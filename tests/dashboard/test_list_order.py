@@ -10,8 +10,18 @@ from typing import Any
 import pytest
 from page_alone import address, open_page
 
-from dashboard.column import ASCENDING, DESCENDING
-from dashboard.columns import COLUMNS, ORDERS, SHOWN, filter_words, filtered, list_row, looks, ordered, to_csv
+from dashboard.views.experiments.column import ASCENDING, DESCENDING
+from dashboard.views.experiments.columns import (
+    COLUMNS,
+    ORDERS,
+    SHOWN,
+    filter_words,
+    filtered,
+    list_row,
+    looks,
+    ordered,
+    to_csv,
+)
 from focus_store.contracts import ExperimentSummary, Status
 
 

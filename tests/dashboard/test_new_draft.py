@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from dashboard.draft import NAME, TAGS, WAITS, YAML, Draft, begun, content, discarded, restored, taken_in
-from focus_core.config import parse_config
+from dashboard.views.new.draft import NAME, TAGS, WAITS, YAML, Draft, begun, content, discarded, restored, taken_in
+from focus_core.config.experiment import parse_config
 
 TEXT = """experiment: {name: first}
 data: {dataset: quick}

@@ -12,8 +12,8 @@ from prepared_record import configuration
 from standing import standing
 from streamlit.testing.v1 import AppTest
 
-from dashboard.form import fields
-from focus_core.config import parse_config
+from dashboard.views.new.form import fields
+from focus_core.config.experiment import parse_config
 from focus_store.contracts import DesiredState
 
 
@@ -159,7 +159,7 @@ class TestDate:
         self, small_laboratory: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         app = open_page("new", recipe="quickstart")
-        monkeypatch.setattr("dashboard.views.new.today", lambda: "2100-01-01")
+        monkeypatch.setattr("dashboard.views.new.page.today", lambda: "2100-01-01")
         assert "edit" not in app.run().query_params
 
     def test_an_unfinished_form_that_is_opened_on_a_later_day_shows_that_day(
@@ -167,7 +167,7 @@ class TestDate:
     ) -> None:
         app = typed(open_page("new", recipe="experiment_02"), "training.gradient_clip", "2")
         token = app.query_params["edit"]
-        monkeypatch.setattr("dashboard.views.new.today", lambda: "2100-01-01")
+        monkeypatch.setattr("dashboard.views.new.page.today", lambda: "2100-01-01")
         later = open_page("new", recipe="experiment_02", edit=token[0] if isinstance(token, list) else token)
         config = parse_config(standing(later.text_area, "yaml-text").value)
         assert (config.experiment.created, config.training.gradient_clip) == ("2100-01-01", 2.0)

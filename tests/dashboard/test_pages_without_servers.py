@@ -15,7 +15,7 @@ from focus_store.database.engine import make_engine
 from focus_store.database.session import UPDATE_COMMAND
 from focus_store.database.tables import REVISION
 from migrations.upgrade import migrate
-from worker.servers import POSTGRESQL, REDIS, PrivateServers
+from worker.laboratory.servers import POSTGRESQL, REDIS, PrivateServers
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
@@ -30,7 +30,7 @@ def test_the_page_says_what_does_not_answer_and_comes_back_with_it(
         monkeypatch.setenv("FOCUS_HOME", str(tmp_path))
         monkeypatch.setenv("FOCUS_DATABASE_URL", url)
         monkeypatch.setenv("FOCUS_BROKER_URL", servers.broker_url)
-        monkeypatch.setattr("dashboard.record._BROKER_SECONDS", 0.0)
+        monkeypatch.setattr("dashboard.record.connection._BROKER_SECONDS", 0.0)
         app = AppTest.from_file(str(APP), default_timeout=patience(60)).run()
         assert app.title[0].value == "Experiments"
         assert not any("broker" in warning.value for warning in app.warning)

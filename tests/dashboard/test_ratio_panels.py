@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from prepared_record import BOX, GRID, K
 
-from dashboard.figures.compare_power import RunPower, TruthGroup, compare_powers
-from dashboard.figures.power import Spectra, power_panels
-from dashboard.queries import Truth
-from dashboard.spectra import sample_spectra
+from dashboard.charts.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.charts.power import Spectra, power_panels
+from dashboard.measured.spectra import sample_spectra
+from dashboard.record.queries import Truth
 
 
 def of_excess(excess: float) -> Spectra:

@@ -10,14 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from waiting import patience
 
-from dashboard.samples import changed_words, sample_label
+from dashboard.views.sample.requests import changed_words, sample_label
 from focus_core.parameters import WCDM6
 from focus_store.contracts import SampleSpec
 
 SPEC = SampleSpec("run", (0.36, 0.05, 0.7, 0.96, 0.9, -1.0), n=2, seed=5, sampler="ddim", steps=20, guidance=1.5)
 PAGE = """
-from dashboard.state import remember_pages
-from dashboard.views import sample
+from dashboard.parts.state import remember_pages
+from dashboard.views.sample import page as sample
 remember_pages({})
 sample.page()
 """

@@ -11,14 +11,14 @@ from benchmark_found import found
 from streamlit.testing.v1 import AppTest
 from waiting import patience
 
-from dashboard.figures.samplers import MEAN, SCATTER, sampler_panels
-from dashboard.views.experiment_samplers import samplers_table
+from dashboard.charts.samplers import MEAN, SCATTER, sampler_panels
+from dashboard.views.experiment.samplers import samplers_table
 from focus_core.errors import UserError
 from focus_store.contracts import JobStatus
 
 PAGE = """
-from dashboard.state import remember_pages
-from dashboard.views import experiment
+from dashboard.parts.state import remember_pages
+from dashboard.views.experiment import page as experiment
 remember_pages({})
 experiment.page()
 """

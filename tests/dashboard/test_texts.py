@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard.texts import code, plain, plotly_text, sentence, shortened, told_apart, told_apart_when_cut
+from dashboard.look.texts import code, plain, plotly_text, sentence, shortened, told_apart, told_apart_when_cut
 
 JOINER = "\u2060"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.paths import datasets_folder
 from focus_core.training.start import run_training

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from focus_core.cli import main
-from focus_core.config import (
+from focus_core.config.experiment import (
     ExperimentConfig,
     differing_keys,
     known_keys,

@@ -16,8 +16,8 @@ from waiting import await_condition, patience
 
 from focus_core import map_model
 from focus_core.cli import main
-from focus_core.drawing import PARTIAL
-from focus_core.sampling import load_run, sample_maps
+from focus_core.sampling.drawing import PARTIAL
+from focus_core.sampling.from_run import load_run, sample_maps
 
 NAMES = ("Omega_m", "Omega_b", "h", "n_s", "sigma_8", "w0")
 THETA = np.array([0.3, 0.05, 0.7, 1.0, 0.8, -1.0])
@@ -57,7 +57,8 @@ def test_a_drawing_that_was_killed_goes_on_where_it_was_and_ends_in_the_same_fil
 # `focus` in a process that dies where it would call a function of `drawing`: its name, and the words, follow.
 DIES = """
 import os, signal, sys
-from focus_core import cli, drawing
+from focus_core import cli
+from focus_core.sampling import drawing
 
 def die(file, *rest):
     if sys.argv[1] == "write_maps":
@@ -153,8 +154,8 @@ def test_pieces_hold_the_maps_that_a_single_drawing_gives_and_the_file_is_numpy_
 def test_the_adaptive_sampler_counts_every_map_of_every_piece(
     finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from focus_core import drawing
     from focus_core.diffusion.method import Sampler
+    from focus_core.sampling import drawing
 
     run = load_run(finished_run, device="cpu")
     monkeypatch.setattr(drawing, "draw_maps", lambda model, theta, *rest: np.ones((len(theta), 16, 16), np.float32))
@@ -200,7 +201,7 @@ def test_pieces_of_another_command_are_refused_in_a_sentence_or_thrown_away_when
     partial = Path(f"{out}{PARTIAL}")
     monkeypatch.setattr(map_model, "_CPU_PIXELS", 2 * 16**2)
     with monkeypatch.context() as patched:
-        patched.setattr("focus_core.drawing.write_maps", _full_disk)
+        patched.setattr("focus_core.sampling.drawing.write_maps", _full_disk)
         assert main(command(finished_run, out, "--n", "3", "--seed", "5")) == 2
     said = capsys.readouterr().err
     assert "could not be written (No space left on device) (what is drawn is kept); make room" in said

@@ -14,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from focus_core.catalogue.networks import NETWORKS
 from focus_core.catalogue.registry import Registry
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig, load_config, validate_config
+from focus_core.config.experiment import ExperimentConfig, load_config, validate_config
+from focus_core.costs.estimate import estimate, seconds_per_epoch
 from focus_core.errors import UserError
-from focus_core.estimate import estimate, seconds_per_epoch
 from focus_core.networks.layers import Block
 from focus_core.networks.registry import build_network, parameter_count
 
@@ -179,7 +179,7 @@ def test_the_baseline_keeps_the_measured_memory_for_each_map_of_256_pixels() -> 
 
 MEASURE = """
 import torch
-from focus_core.config import load_config
+from focus_core.config.experiment import load_config
 from focus_core.diffusion.methods import make_method
 from focus_core.networks.registry import build_network
 from focus_core.training.device import PeakMemory
@@ -261,7 +261,7 @@ def test_describe_prints_json_alone_and_imports_no_torch() -> None:
     assert told["memory_bytes"] > 32 * 0.6e9
     assert told["flops_per_image"] > 0
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "focus_core.estimate" in imported
+    assert "focus_core.costs.estimate" in imported
     assert "torch" not in imported
 
 
@@ -277,7 +277,7 @@ def test_a_network_without_arithmetic_of_its_own_is_estimated_as_the_baseline_an
     config = configuration(16, (1, 2))
     known = estimate(config, 16)
     unknown = replace(NETWORKS["ModernUNet"], layers=None)
-    monkeypatch.setattr("focus_core.estimate.NETWORKS", Registry(NETWORKS.first, unknown))
+    monkeypatch.setattr("focus_core.costs.estimate.NETWORKS", Registry(NETWORKS.first, unknown))
     other = estimate(configuration(16, (1, 2), **{"from": "ModernUNet"}), 16)
     assert known.exact
     assert not other.exact

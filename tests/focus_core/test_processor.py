@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from focus_core import processor
+from focus_core.costs import processor
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ import pytest
 
 from focus_core import map_model
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import StopRequested, UserError
-from focus_core.sampler_benchmark import make_cases, reference_of, run_benchmark
-from focus_core.sampling import load_run, sample_maps
+from focus_core.sampling.from_run import load_run, sample_maps
+from focus_core.sampling.sampler_benchmark import make_cases, reference_of, run_benchmark
 from focus_core.statistics.held_out import read_held_out
 from focus_core.statistics.power import band_average, power_spectrum
 from focus_core.training.stopping import StopSwitch

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import StopRequested, UserError
 from focus_core.run_files import BEST, LAST
-from focus_core.sampling import load_run, sample_maps
+from focus_core.sampling.from_run import load_run, sample_maps
 from focus_core.training.checkpoint import epoch_role, path_of_role
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from focus_core.config import ExperimentConfig, validate_config
-from focus_core.config_methods import DiffusionSection, EDMSection, SamplingSection
+from focus_core.config.experiment import ExperimentConfig, validate_config
+from focus_core.config.methods import DiffusionSection, EDMSection, SamplingSection
 from focus_core.diffusion.schedule import make_schedule
 from focus_core.diffusion.spacing import sigma_steps
 from focus_core.errors import UserError

@@ -1,6 +1,6 @@
 """`data.split_seed` chooses the simulations, `training.seed` the rest; what older versions wrote keeps its split."""
 
-from focus_core.config import parse_config, recorded_config, to_yaml, with_split_seed_of_run
+from focus_core.config.experiment import parse_config, recorded_config, to_yaml, with_split_seed_of_run
 from focus_core.data.split import split_simulations
 
 FILE = "data: {dataset: quick, train_split: 0.75}\ntraining: {seed: 5}\n"

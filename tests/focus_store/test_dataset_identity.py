@@ -10,7 +10,7 @@ import pytest
 from racing import RACERS, race
 from sqlalchemy import update
 
-from focus_core.config import validate_config
+from focus_core.config.experiment import validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
 from focus_store.contracts import Status

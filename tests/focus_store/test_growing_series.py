@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, insert
 
-from focus_core.config import parse_config
+from focus_core.config.experiment import parse_config
 from focus_store.database.tables import Attempt, MetricPoint, MetricSeries
 from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings

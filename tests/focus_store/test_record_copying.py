@@ -12,7 +12,7 @@ import pytest
 from private_database import ServerPool
 from sqlalchemy import select, text
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import SampleSpec, Status, WorkerRow
 from focus_store.database.engine import make_engine

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import UserError
 from focus_core.run_files import RUN_FILES
 from focus_store.contracts import DesiredState, Status
@@ -30,7 +30,7 @@ from focus_store.queue import TRAIN
 from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker.laboratory import main
+from worker.laboratory.command import main
 
 Event = tuple[int, str, dict[str, Any]]
 Folder = Callable[..., Path]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from focus_core.config import ExperimentConfig, parse_config, to_yaml, validate_config
+from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_store.contracts import DatasetRow
 from focus_store.database.tables import Experiment
 from focus_store.moving.imports import import_run

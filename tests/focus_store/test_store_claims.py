@@ -17,7 +17,7 @@ from mortal import end_with_tests
 from sqlalchemy import update
 from waiting import await_condition, patience
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import JOB_TRANSITIONS, TRANSITIONS, Claim, DesiredState, JobStatus, Status, Wish
 from focus_store.database.session import database_now

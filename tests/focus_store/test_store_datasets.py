@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status, WorkerRow

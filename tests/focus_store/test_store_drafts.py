@@ -7,7 +7,7 @@ import datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_store.contracts import DesiredState
 from focus_store.database.tables import ExperimentParam, UnfinishedForm
 from focus_store.database.transitions import Conflict

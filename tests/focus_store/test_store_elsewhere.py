@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from s3_server import S3Server
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
 from focus_store.files.artifacts import ArtifactFolder

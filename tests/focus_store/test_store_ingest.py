@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import Status
 from focus_store.database.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint, MetricSeries, MetricSummary

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from waiting import patience
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import WorkerRow
 from focus_store.database.engine import NETWORK_FILE_SYSTEMS, make_engine
@@ -98,7 +98,7 @@ class TestMigrations:
 
     def test_migrating_works_from_any_folder(self, tmp_path: Path) -> None:
         environment = {**os.environ, "FOCUS_HOME": str(tmp_path / "a home"), "FOCUS_DATABASE_URL": ""}
-        command = [sys.executable, "-m", "worker.laboratory", "migrate"]
+        command = [sys.executable, "-m", "worker.laboratory.command", "migrate"]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         assert f"revision {REVISION}, new" in " ".join(done.stdout.split())
         assert (tmp_path / "a home" / "focus.db").exists()

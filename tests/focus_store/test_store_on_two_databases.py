@@ -11,7 +11,7 @@ from racing import RACERS, race
 from sqlalchemy import text
 from waiting import await_condition
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_store.database.engine import make_engine
 from focus_store.database.session import UPDATE_COMMAND, RecordUnfit
 from focus_store.database.tables import REVISION

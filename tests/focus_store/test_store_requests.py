@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from focus_core.config import ExperimentConfig, parse_config, validate_config
+from focus_core.config.experiment import ExperimentConfig, parse_config, validate_config
 from focus_core.errors import UserError
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status, WorkerRow
 from focus_store.database.tables import Checkpoint, Experiment, ExperimentParam, UtcDateTime

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from racing import RACERS, race
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_store.database.transitions import Conflict
 from focus_store.record.record import Record, open_record
 

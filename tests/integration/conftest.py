@@ -19,16 +19,16 @@ from mortal import mortal
 from private_database import ServerPool
 from waiting import await_condition, slowness
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
 from focus_store.queue import SAMPLE, TRAIN, make_folders
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker import services
+from worker.consumer.reaper import Reaper
+from worker.laboratory import services
 from worker.processes import family, kill, running_in
-from worker.reaper import Reaper
 
 IMPATIENT = {
     "FOCUS_HEARTBEAT_SECONDS": "0.5",

@@ -18,11 +18,11 @@ from private_database import require_servers
 from running_laboratory import answers, free_port
 from waiting import await_condition, patience, slowness
 
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_store.contracts import JobStatus, Status
 from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
-from worker.home_lock import as_it_runs, lock_holder
+from worker.laboratory.home_lock import as_it_runs, lock_holder
 from worker.processes import family, is_gone, kill
 
 CONFIG = {
@@ -59,7 +59,7 @@ class Stack:
         self.process: subprocess.Popen[bytes] | None = None
         self.seen: dict[int, psutil.Process] = {}
 
-    def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory", "stack")) -> Record:
+    def start(self, command: Sequence[str] = (sys.executable, "-m", "worker.laboratory.command", "stack")) -> Record:
         """In a process group of its own, as a shell starts it: Ctrl-C is sent to the whole group."""
         with self.output.open("ab") as stream:
             self.process = mortal(
@@ -107,7 +107,7 @@ def test_a_stack_trains_ends_with_everything_and_goes_on_after_a_crash(stack: St
     await_condition(lambda: record.experiments.get(run).summary.ended_at, "the end of the run")
     summary = record.experiments.get(run).summary
     assert (summary.status, summary.message) == (Status.SUCCEEDED, None)
-    status = [sys.executable, "-m", "worker.laboratory", "status", "--json"]
+    status = [sys.executable, "-m", "worker.laboratory.command", "status", "--json"]
     told = json.loads(subprocess.run(status, env=stack.environment, capture_output=True, check=True).stdout)
     assert told["address"] == f"http://127.0.0.1:{stack.port}"
     assert {worker["lane"] for worker in told["workers"]} == {"train", "sample"}

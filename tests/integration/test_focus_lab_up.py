@@ -21,7 +21,7 @@ from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from worker.processes import family, kill
 
-LAB = [sys.executable, "-m", "worker.laboratory"]
+LAB = [sys.executable, "-m", "worker.laboratory.command"]
 
 RECIPE = """
 experiment: {name: quickstart}

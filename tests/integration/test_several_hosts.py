@@ -21,14 +21,14 @@ from running_laboratory import free_port
 from s3_server import S3Server
 from waiting import await_condition, patience, slowness
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
+from worker.laboratory.servers import POSTGRESQL, REDIS, PrivateServers
 from worker.processes import family, kill
-from worker.servers import POSTGRESQL, REDIS, PrivateServers
 
 MakeConfig = Callable[..., ExperimentConfig]
 WAITS = "waiting for the database"
@@ -147,7 +147,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
         }
         output = tmp_path / "up.txt"
         with output.open("wb") as stream:
-            command = [sys.executable, "-m", "worker.laboratory", "up"]
+            command = [sys.executable, "-m", "worker.laboratory.command", "up"]
             process = mortal(command, stdout=stream, stderr=stream, env=environment, start_new_session=True)
         try:
             health = f"http://127.0.0.1:{port}/api/health"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from focus_core.config import DataSection
+from focus_core.config.experiment import DataSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import open_folder
 from focus_core.data.opening import open_dataset

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.training.checkpoint import load_checkpoint
 from focus_store.contracts import JobStatus, SampleSpec, Status
 from focus_store.journal.points import Point, points, points_digest

@@ -14,9 +14,9 @@ from page_alone import html, open_page
 from sqlalchemy import func, select
 from waiting import patience
 
-from dashboard.frame import state_markup
-from dashboard.record import laboratory as state_of_laboratory
-from focus_core.config import ExperimentConfig
+from dashboard.parts.frame import state_markup
+from dashboard.record.connection import laboratory as state_of_laboratory
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status

@@ -13,7 +13,7 @@ import yaml
 
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.settings import Settings
-from worker import services
+from worker.laboratory import services
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"

@@ -17,8 +17,8 @@ import sys
 import numpy as np
 
 from focus_core.cli import main
-from focus_core.config import load_config
-from focus_core.estimate import estimate
+from focus_core.config.experiment import load_config
+from focus_core.costs.estimate import estimate
 from focus_core.networks.registry import build_network, parameter_count
 
 run = ["--run", "run", "--params", "Omega_m=0.3,Omega_b=0.05,h=0.7,n_s=0.96,sigma_8=0.8,w0=-1", "--device", "cpu"]
@@ -55,8 +55,8 @@ from prepared_record import move, register_quick, write_recipes, write_run
 from standing import standing
 from pathlib import Path
 
-from dashboard.record import record
-from focus_core.config import parse_config
+from dashboard.record.connection import record
+from focus_core.config.experiment import parse_config
 from focus_store.contracts import Status
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
@@ -96,13 +96,13 @@ A_JOB = """
 from page_alone import html, open_page
 from prepared_record import register_quick
 
-from dashboard.record import record
+from dashboard.record.connection import record
 from focus_store.settings import Settings
 from focus_store.contracts import JobStatus
 from migrations.upgrade import migrate
 from worker.jobs.child import Errand
 from worker.jobs.work import run_job
-from worker.laboratory import main
+from worker.laboratory.command import main
 import numpy as np
 
 settings = Settings.from_environment()
@@ -142,8 +142,8 @@ assert main(["ask", "extremes", "name=quick"]) == 2
 A_COLUMN = """
 from pathlib import Path
 
-from dashboard.columns import to_csv
-from dashboard.record import record
+from dashboard.views.experiments.columns import to_csv
+from dashboard.record.connection import record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 from page_alone import open_page
@@ -166,7 +166,7 @@ assert len(chosen.dataframe[0].value) == len(measured), chosen.dataframe[0].valu
 
 A_PAGE = """
 
-from dashboard.document import DOCUMENT_ROUTES
+from dashboard.server.document import DOCUMENT_ROUTES
 from dashboard.pages import PAGES
 from page_alone import open_page
 from focus_store.settings import Settings

@@ -50,12 +50,18 @@ def import_with_blocked(modules: list[str], blocked: list[str], folder: Path) ->
 @pytest.mark.parametrize(
     ("modules", "blocked"),
     [
-        # app.py and views/ are scripts that Streamlit runs, not modules that anything imports.
-        (modules_of("dashboard", without=("dashboard.app", "dashboard.views")), [*SCIENCE, "worker"]),
+        # app.py is a script that Streamlit runs, not a module that anything imports.
+        (modules_of("dashboard", without=("dashboard.app",)), [*SCIENCE, "worker"]),
         (modules_of("focus_store"), [*SCIENCE, "streamlit", "plotly"]),
-        (["worker.celery_app", "worker.jobs.training", "worker.reaper", "worker.laboratory"], [*SCIENCE, "streamlit"]),
+        (
+            ["worker.celery_app", "worker.jobs.training", "worker.consumer.reaper", "worker.laboratory.command"],
+            [*SCIENCE, "streamlit"],
+        ),
         (modules_of("focus_core"), WEB),
-        (["focus_core.config", "focus_core.parameters", "focus_core.estimate", "focus_core.cli"], [*SCIENCE, *WEB]),
+        (
+            ["focus_core.config.experiment", "focus_core.parameters", "focus_core.costs.estimate", "focus_core.cli"],
+            [*SCIENCE, *WEB],
+        ),
     ],
     ids=[
         "the dashboard without torch",

@@ -16,19 +16,19 @@ PAGES = ("experiments", "new", "compare", "sample", "datasets", "workers", "expe
 # By their place: a script in benchmarks/ has a module dashboard of its own beside it.
 SOURCES = Path(__file__).parents[2] / "dashboard"
 _WIDGETS = frozenset(("button", "download_button", "segmented_control", "toggle"))
-# What gives a widget its options, of its key: dashboard/state.py.
+# What gives a widget its options, of its key: dashboard/parts/state.py.
 _OPTIONS_OF_A_KEY = frozenset(("choice", "typed"))
-# Keys that stand elsewhere than in the call, by (module, expression): what they are.
+# Keys that stand elsewhere than in the call, by (module, expression), a page's module with its folder: what they are.
 NAMED_ELSEWHERE = {
     ("acts", "act.key"): (),  # where the acts are made
-    ("compare_head", "f'csv-{what}'"): ("csv-loss", "csv-power", "csv-maps", "csv-table", "csv-cost"),
-    ("datasets", "**common"): ("dataset-choice",),
-    ("datasets", "f'open-{form}'"): ("open-add", "open-describe", "open-simulate"),
-    ("experiment_head", "key"): ("pause", "stop", "resume", "queue"),
-    ("experiment_notes", "key"): ("keep-theirs", "keep-mine-…"),
+    ("compare/head", "f'csv-{what}'"): ("csv-loss", "csv-power", "csv-maps", "csv-table", "csv-cost"),
+    ("datasets/page", "**common"): ("dataset-choice",),
+    ("datasets/page", "f'open-{form}'"): ("open-add", "open-describe", "open-simulate"),
+    ("experiment/head", "key"): ("pause", "stop", "resume", "queue"),
+    ("experiment/notes", "key"): ("keep-theirs", "keep-mine-…"),
     ("tables", "f'{chart}-table'"): ("loss-table", "power-table"),
-    ("new_form", "**common"): ("f-…",),
-    ("workers_disk", "f'disk-{label.lower()}'"): ("disk-larger", "disk-smaller"),
+    ("new/fields", "**common"): ("f-…",),
+    ("workers/disk", "f'disk-{label.lower()}'"): ("disk-larger", "disk-smaller"),
 }
 # Links of rows, by the key of the row.
 LINKS = ("workers/entry-…", "workers/disk-…")
@@ -78,7 +78,7 @@ def buttons_of(folder: Path) -> tuple[list[Button], list[str]]:
     buttons, unread = [], []
     for file in sorted(folder.rglob("*.py")):
         for line, expression in _calls(ast.parse(file.read_text(encoding="utf-8"))):
-            keys = NAMED_ELSEWHERE.get((file.stem, ast.unparse(expression)), _written(expression))
+            keys = NAMED_ELSEWHERE.get((module_of(file), ast.unparse(expression)), _written(expression))
             where = f"{file.name}:{line}"
             if keys is None:
                 unread.append(f"{where} has the key {ast.unparse(expression)}")
@@ -131,6 +131,10 @@ def _written(expression: ast.expr) -> tuple[str, ...] | None:
 
 
 def _page_of(file: Path) -> str:
-    """A page's modules begin with its name; others serve several."""
-    page = file.stem.partition("_")[0]
-    return page if file.parent.name == "views" and page in PAGES else ""
+    """A page's modules lie in a folder of its name; others serve several."""
+    page = file.parent.name
+    return page if file.parents[1].name == "views" and page in PAGES else ""
+
+
+def module_of(file: Path) -> str:
+    return f"{page}/{file.stem}" if (page := _page_of(file)) else file.stem

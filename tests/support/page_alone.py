@@ -9,11 +9,10 @@ from waiting import patience
 def open_page(name: str, **query: str) -> AppTest:
     """The page by itself, as the frame would run it."""
     script = f"""
-import streamlit as st
-from dashboard.state import remember_pages
-from dashboard.views import {name}
+from dashboard.parts.state import remember_pages
+from dashboard.views.{name} import page
 remember_pages({{}})
-{name}.page()
+page.page()
 """
     app = AppTest.from_string(script, default_timeout=patience(60))
     for key, value in query.items():

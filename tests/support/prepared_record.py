@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from focus_core.config import ExperimentConfig, parse_config
+from focus_core.config.experiment import ExperimentConfig, parse_config
 from focus_core.parameters import WCDM6
 from focus_core.progress import Journal
 from focus_store.contracts import SampleSpec, Status, WorkerRow

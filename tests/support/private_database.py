@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from migrations.upgrade import migrate
-from worker.servers import PrivateServers, missing_programs
+from worker.laboratory.servers import PrivateServers, missing_programs
 
 REASON = "no PostgreSQL or Redis"
 _TEMPLATE = "migrated"

@@ -56,7 +56,7 @@ def start_laboratory(
     # Beside busy programs a training that gives way would hardly move.
     ours = {"FOCUS_TRAIN_NICENESS": "0", **(variables or {})}
     environment = {**os.environ, **ours, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
-    words = [sys.executable, "-m", "worker.laboratory", command, *options]
+    words = [sys.executable, "-m", "worker.laboratory.command", command, *options]
     with (home / "up.txt").open("wb") as output:
         process = mortal(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
     laboratory = Laboratory(home, port, process)

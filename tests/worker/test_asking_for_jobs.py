@@ -10,7 +10,7 @@ from focus_store.contracts import JobStatus
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker.laboratory import main
+from worker.laboratory.command import main
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from focus_core.config import validate_config
+from focus_core.config.experiment import validate_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.parameters import WCDM6
 from focus_core.training.start import run_training

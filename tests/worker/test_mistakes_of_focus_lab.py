@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.laboratory import main
+from worker.laboratory.command import main
 
 
 @pytest.mark.parametrize(

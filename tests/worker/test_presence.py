@@ -13,7 +13,7 @@ from waiting import patience
 from focus_store.queue import TRAIN
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker import presence
+from worker.consumer import presence
 
 
 @pytest.fixture

@@ -15,18 +15,18 @@ import pytest
 from mortal import mortal
 from waiting import await_condition
 
-from focus_core.config import validate_config
+from focus_core.config.experiment import validate_config
 from focus_store.contracts import Claim, DesiredState, Status
 from focus_store.queue import TRAIN
 from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
-from worker.gpu import devices, parse_nvidia_smi
+from worker.consumer.celery_settings import celery_configuration
+from worker.devices.gpu import devices, parse_nvidia_smi
 from worker.jobs.child import default_threads, ending
 from worker.jobs.training import outcome, trainer, write_config
 from worker.jobs.watch import Stop, Watch
 from worker.processes import end, family, is_gone, last_line, last_sentence, running_in, spawn
-from worker.settings import celery_configuration
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"

@@ -17,7 +17,7 @@ from pathlib import Path
 from focus_core.errors import EXIT_DONE, EXIT_STOPPED, EXIT_USER_MISTAKE
 from focus_store.contracts import Claim
 from focus_store.record.record import Record
-from worker.gpu import devices
+from worker.devices.gpu import devices
 from worker.jobs.watch import Stop, Watch
 from worker.processes import end, last_line, last_sentence, running_in, spawn
 

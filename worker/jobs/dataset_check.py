@@ -1,4 +1,4 @@
-"""Checking and measuring a dataset: `worker.survey` as a child process, its findings in the record."""
+"""Checking and measuring a dataset: `worker.jobs.survey` as a child process, its findings in the record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from focus_store.record.record import Record
 from worker.jobs.child import Errand
 from worker.jobs.work import JobEnd, JobWork
 
-# What `worker.survey` leaves in its work folder; the result is written last.
+# What `worker.jobs.survey` leaves in its work folder; the result is written last.
 ARRAYS, SHEETS, LINK, RESULT = "survey.npz", "sheets", "link", "survey.json"
 
 

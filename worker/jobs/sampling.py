@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures.tiles import render_tile, stretch
 from focus_core.run_files import TRUTH
-from focus_core.sampling import LoadedRun, Weights, load_run, sample_maps
+from focus_core.sampling.from_run import LoadedRun, Weights, load_run, sample_maps
 from focus_core.statistics.truth import field_power, power_unit
 from focus_core.statistics.truth_at import truth_at
 from focus_core.training.checkpoint import path_of_role

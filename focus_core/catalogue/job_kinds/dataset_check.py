@@ -32,7 +32,7 @@ def _check(arguments: Arguments) -> dict[str, Any]:
 
 
 def _command(arguments: Arguments, folder: Path) -> list[str]:
-    words = [sys.executable, "-m", "worker.survey", "--out", str(folder)]
+    words = [sys.executable, "-m", "worker.jobs.survey", "--out", str(folder)]
     for option in (*_OPTIONS, "depth", "stored_as"):
         if arguments.get(option) is not None:
             words += [f"--{option.replace('_', '-')}", str(arguments[option])]

@@ -10,8 +10,8 @@ from typing import Any
 
 from focus_core.catalogue.jobs import DATASET, TRAIN, Arguments, JobKind, JobWords, refuse_unknown
 from focus_core.errors import UserError
-from focus_core.mistakes import check_box
 from focus_core.parameters import parameter_space
+from focus_core.schema.messages import check_box
 from focus_core.suites import LARGEST_SUITE, check_dataset_name
 
 STATE, DESCRIPTION = ".suite", "dataset.yaml"  # as focus_core.simulation.suite writes them

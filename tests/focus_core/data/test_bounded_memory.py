@@ -19,7 +19,7 @@ from focus_core.parameters import WCDM6
 MEASURE = """
 import sys
 from pathlib import Path
-from focus_core.config import DataSection
+from focus_core.config.experiment import DataSection
 from focus_core.data.opening import open_dataset
 def anonymous():
     line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("RssAnon"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from focus_core.config import DataSection
+from focus_core.config.experiment import DataSection
 from focus_core.data.dataset import SURFACE_DENSITY
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset

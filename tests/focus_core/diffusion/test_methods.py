@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from focus_core.catalogue.samplers import samplers_of
-from focus_core.config import DiffusionSection
-from focus_core.config_methods import EDMSection
+from focus_core.config.experiment import DiffusionSection
+from focus_core.config.methods import EDMSection
 from focus_core.diffusion.denoising import DenoisingDiffusion
 from focus_core.diffusion.edm import EDM
 from focus_core.diffusion.flow import FlowMatching, StraightPath

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from focus_core.config import DiffusionSection, ModelSection
+from focus_core.config.experiment import DiffusionSection, ModelSection
 from focus_core.diffusion.gaussian import ForwardProcess, eps_from_x0, x0_from_eps
 from focus_core.diffusion.guidance import Denoiser, guided
 from focus_core.diffusion.noise import MapNoise, map_seed

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from focus_core.config_methods import EDMSection
+from focus_core.config.methods import EDMSection
 from focus_core.data.dataset import MapDataset
 from focus_core.data.folder import Description, open_folder, write_folder
 from focus_core.data.transform import Transform

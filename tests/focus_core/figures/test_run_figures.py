@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.opening import open_dataset
 from focus_core.figures import power as power_figure
 from focus_core.figures.tiles import DIVIDE, NIGHT, render_tile, stretch
 from focus_core.parameters import CAMELS_LH6
-from focus_core.sampling import load_run
+from focus_core.sampling.from_run import load_run
 from focus_core.statistics.power import power_spectrum
 from focus_core.statistics.truth import field_power
 from focus_core.training.epoch_figures import choose_simulations

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
-from focus_core.config import ModelSection, load_config
+from focus_core.config.experiment import ModelSection, load_config
 from focus_core.errors import UserError
 from focus_core.networks.modern_unet import AdaptiveBlock, Attention, ModernUNet, attention_heads
 from focus_core.networks.registry import build_network, parameter_count

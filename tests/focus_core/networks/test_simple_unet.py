@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from focus_core.config import ModelSection, load_config
+from focus_core.config.experiment import ModelSection, load_config
 from focus_core.errors import UserError
 from focus_core.networks.group_norm import group_count
 from focus_core.networks.layers import Doubling, SinusoidalEmbedding, wrap

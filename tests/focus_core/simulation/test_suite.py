@@ -11,7 +11,7 @@ import pytest
 import yaml
 from full_disk import files_no_larger_than
 
-from focus_core.config import DataSection
+from focus_core.config.experiment import DataSection
 from focus_core.data.cmd import open_cmd, parse_name
 from focus_core.data.folder import open_folder
 from focus_core.data.opening import open_dataset

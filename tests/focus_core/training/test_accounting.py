@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.diffusion.methods import make_method
 from focus_core.networks.registry import build_network
 from focus_core.progress import find_events, read_events

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_core.progress import read_events
 from focus_core.run_files import BEST, DAMAGED, JOURNAL, LAST, PREVIOUS
-from focus_core.sampling import load_run
+from focus_core.sampling.from_run import load_run
 from focus_core.training.checkpoint import (
     NEEDED_TO_RESUME,
     last_good,

@@ -10,7 +10,7 @@ import torch
 import torch._inductor.config
 from torch import Tensor, nn
 
-from focus_core.config import ExperimentConfig, parse_config, to_yaml
+from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
 from focus_core.networks.group_norm import GroupNorm

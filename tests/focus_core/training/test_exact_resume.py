@@ -14,7 +14,7 @@ import torch
 from mortal import mortal
 from waiting import await_condition
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.progress import read_events
 from focus_core.run_files import JOURNAL, LAST
 from focus_core.training.checkpoint import load_checkpoint

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from waiting import patience
 
-from focus_core.config import ExperimentConfig
-from focus_core.config_training import AugmentationSection
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.config.training import AugmentationSection
 from focus_core.data.opening import open_dataset
 from focus_core.data.transform import fit_transform
 from focus_core.training import feed

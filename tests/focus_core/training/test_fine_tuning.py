@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from focus_core.config import ExperimentConfig, load_config
+from focus_core.config.experiment import ExperimentConfig, load_config
 from focus_core.data.folder import Description, write_folder
 from focus_core.errors import StopRequested, UserError
 from focus_core.parameters import WCDM6, ParameterSpace

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.costs.estimate import estimate
 from focus_core.errors import UserError
-from focus_core.estimate import estimate
 from focus_core.progress import read_events
 from focus_core.run_files import JOURNAL
 from focus_core.training import fitting

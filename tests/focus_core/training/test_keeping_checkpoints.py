@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from focus_core.config import ExperimentConfig
+from focus_core.config.experiment import ExperimentConfig
 from focus_core.progress import read_events
 from focus_core.run_files import CHECKPOINTS, JOURNAL
-from focus_core.sampling import load_run
+from focus_core.sampling.from_run import load_run
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

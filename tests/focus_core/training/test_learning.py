@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from focus_core.config import ExperimentConfig
-from focus_core.config_training import SchedulerSection
+from focus_core.config.experiment import ExperimentConfig
+from focus_core.config.training import SchedulerSection
 from focus_core.data.opening import open_dataset
 from focus_core.data.transform import fit_transform
 from focus_core.diffusion.methods import make_method

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig, validate_config
+from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.diffusion.denoising import DenoisingDiffusion
 from focus_core.errors import StopRequested, UserError
-from focus_core.sampling import load_run, sample_maps
+from focus_core.sampling.from_run import load_run, sample_maps
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 

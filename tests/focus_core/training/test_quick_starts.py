@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested
 from focus_core.figures import history
 from focus_core.networks.registry import build_network, build_shapes

@@ -15,7 +15,7 @@ from mortal import mortal
 from safetensors import SafetensorError, safe_open
 from waiting import await_condition, patience
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures import history
 from focus_core.networks.simple_unet import SimpleUNet

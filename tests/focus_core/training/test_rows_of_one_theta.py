@@ -11,7 +11,7 @@ import torch
 from mass_maps import hypercube, maps_of, write_pair
 
 from focus_core.cli import main
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.data.atomic import replacing
 from focus_core.data.cmd import open_cmd
 from focus_core.data.split import Split, split_rows, split_simulations

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from focus_core.config import ExperimentConfig, load_config
+from focus_core.config.experiment import ExperimentConfig, load_config
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform

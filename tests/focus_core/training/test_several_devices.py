@@ -17,7 +17,7 @@ import torch.distributed as dist
 from mortal import mortal
 from waiting import await_condition, patience
 
-from focus_core.config import ExperimentConfig, to_yaml
+from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
 from focus_core.progress import read_events
 from focus_core.run_files import JOURNAL, LAST

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from focus_core.config import ExperimentConfig, load_config, to_yaml
+from focus_core.config.experiment import ExperimentConfig, load_config, to_yaml
 from focus_core.data.atomic import replacing
 from focus_core.data.split import read_split
 from focus_core.errors import UserError
 from focus_core.progress import read_events
 from focus_core.run_files import BEST, JOURNAL, LAST
-from focus_core.sampling import load_run
+from focus_core.sampling.from_run import load_run
 from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch

@@ -14,7 +14,7 @@ import torch
 from full_disk import files_no_larger_than
 
 from focus_core.cli import main
-from focus_core.config import DataSection, ExperimentConfig, differing_keys, load_config, to_yaml
+from focus_core.config.experiment import DataSection, ExperimentConfig, differing_keys, load_config, to_yaml
 from focus_core.data.folder import PARAMS
 from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths

@@ -1,0 +1,56 @@
+"""What a chart shows, as a table: for those who hear the page, and for those who want the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from dashboard.charts.loss import TrainingCurves
+from dashboard.charts.power import Spectra
+from dashboard.look.words import DASH, number
+
+NEWEST = 200  # epochs; an export has them all
+
+
+def table_asked_for(chart: str) -> bool:
+    """A switch under the chart; the table is made only while it is on."""
+    return st.toggle("Values as a table", key=f"{chart}-table", bind="query-params")
+
+
+def power_table(spectra: Spectra) -> str:
+    unit = " [(Mpc/<i>h</i>)²]" if spectra.physical else ""
+    k_unit = " [<i>h</i>/Mpc]" if spectra.box_size is not None else " [2π / box side]"
+    head = [f"<i>k</i>{k_unit}", f"<i>P</i> of simulations{unit}", f"<i>P</i> generated{unit}", "ratio", "± generated"]
+    errors = np.full(len(spectra.k), np.nan) if spectra.generated_error is None else spectra.generated_error
+    columns = [spectra.k, spectra.truth, spectra.generated, spectra.ratio(), errors / spectra.truth]
+    rows = [[number(float(v), 4) for v in row] for row in zip(*columns, strict=True)]
+    return _table("Power spectra and their ratio", head, rows)
+
+
+def loss_table(curves: TrainingCurves) -> str:
+    """By epoch, the newest first."""
+    validation = dict(zip(curves.validation.epoch.tolist(), curves.validation.value.tolist(), strict=True))
+    train = dict(zip(curves.train.epoch.tolist(), curves.train.value.tolist(), strict=True))
+    epochs = sorted({*validation, *train}, reverse=True)[:NEWEST]
+    rows = [[f"{e:g}", number(train.get(e), 4), number(validation.get(e), 4), _rate(curves, e)] for e in epochs]
+    return _table("Loss and learning rate by epoch", ["epoch", "train", "validation", "learning rate"], rows)
+
+
+def _rate(curves: TrainingCurves, epoch: float) -> str:
+    """The last rate that was used by the end of an epoch."""
+    at = int(np.searchsorted(curves.lr.epoch, epoch, side="right")) - 1
+    return number(float(curves.lr.value[at])) if at >= 0 else DASH
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """`head` may hold markup of ours; cells are escaped."""
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        '<div class="focus-scroll focus-tall"><table class="focus-table">'
+        f'<caption class="focus-hidden">{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

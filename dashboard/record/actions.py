@@ -1,0 +1,106 @@
+"""What pages ask of the laboratory, in whole steps: each leaves the record consistent whatever happens next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dashboard.record import queries
+from dashboard.record.connection import record
+from focus_core.config.experiment import ExperimentConfig, parse_config, recorded_config
+from focus_core.errors import UserError
+from focus_store.contracts import DesiredState, ExperimentSummary, Status
+from focus_store.recipes import recipe
+from focus_store.settings import QUICK, Settings
+
+
+def quick_command(folder: Path) -> str:
+    """What makes the quick suite by hand, as a shell reads it: a folder may have spaces in its name."""
+    suite = Settings.from_environment().quick_suite
+    size = f"--simulations {suite['simulations']} --grid {suite['grid']} --box {suite['box']:g} --seed {suite['seed']}"
+    return f"focus simulate --out {shlex.quote(str(folder))} {size}"
+
+
+def queue_recipe(key: str) -> str:
+    """Queue a recipe as it stands; its suite first, when that is `quick` and not there. Returns the experiment's id."""
+    chosen = recipe(key)
+    config = parse_config(chosen.yaml, str(chosen.path))
+    return queue(config, recipe_key=key)
+
+
+def queue(
+    config: ExperimentConfig,
+    *,
+    recipe_key: str | None = None,
+    parent: str | None = None,
+    tags: tuple[str, ...] = (),
+    draft: bool = False,
+) -> str:
+    job = None if draft else suite_job(config)
+    return record().experiments.create(config, recipe=recipe_key, parent=parent, tags=tags, draft=draft, after_job=job)
+
+
+def change_draft(
+    experiment_id: str,
+    config: ExperimentConfig,
+    *,
+    before: Mapping[str, Any],
+    tags: tuple[str, ...],
+    expected_tags: tuple[str, ...],
+    draft: bool,
+) -> str:
+    """As `queue`, with a draft that is there: it stays one, or is queued."""
+    job = None if draft else suite_job(config)
+    record().drafts.change(
+        experiment_id, config, before=before, tags=tags, expected_tags=expected_tags, queue=not draft, after_job=job
+    )
+    return experiment_id
+
+
+def start(experiment: ExperimentSummary) -> None:
+    """Queue a draft, its suite first when that is `quick` and not there; resume what rests."""
+    if experiment.status is not Status.DRAFT:
+        record().experiments.request(experiment.id, DesiredState.RUN)
+        return
+    config = recorded_config(record().experiments.get(experiment.id).config, f"experiment {experiment.id}")
+    tags = tuple(experiment.tags)
+    change_draft(experiment.id, config, before=config.to_dict(), tags=tags, expected_tags=tags, draft=False)
+
+
+def suite_job(config: ExperimentConfig) -> str | None:
+    """The job that makes the `quick` suite for a configuration that needs it; None when the suite is there."""
+    if config.data.dataset != QUICK or any(d.name == QUICK for d in queries.datasets()):
+        return None
+    running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
+    return running[0].id if running else record().jobs.request_simulation(record().settings.quick_suite)
+
+
+def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int, list[str]]:
+    """Ask the same of several experiments: how many took it, and the sentences of those that refused."""
+    done, refused = 0, []
+    for experiment_id in experiment_ids:
+        try:
+            ask(experiment_id)
+            done += 1
+        except UserError as error:
+            refused.append(str(error))
+    return done, refused
+
+
+def stop(experiment_id: str) -> None:
+    record().experiments.request(experiment_id, DesiredState.CANCEL)
+
+
+def add_tags(experiment_id: str, tags: Collection[str]) -> None:
+    """Beside those that it has."""
+    record().notes.set_tags(experiment_id, tags)
+
+
+def missing_dataset(config: ExperimentConfig) -> str | None:
+    """The name of a dataset that the laboratory does not have; None when it is there, or is a path."""
+    name = config.data.dataset
+    if name is None or "/" in name or any(d.name == name for d in queries.datasets()):
+        return None
+    return None if any(d.path == name for d in queries.datasets()) else name

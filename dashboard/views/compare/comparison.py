@@ -1,0 +1,236 @@
+"""Experiments side by side: who has which colour, what each measured, and which share their truth. No Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.charts.power import Spectra
+from dashboard.look.texts import told_apart
+from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS
+from dashboard.measured.bands import BandError, band_errors
+from dashboard.measured.spectra import epoch_spectra
+from dashboard.record.queries import Frame
+from dashboard.views.datasets.outlook import learnt_other_content
+from focus_core.parameters import ParameterSpace
+from focus_core.power_error import PowerError, band_edges, power_error_of_arrays
+from focus_store.contracts import DatasetRow, EpochFigures, ExperimentDetail
+
+Slots = tuple[str | None, ...]
+
+
+def read_slots(text: str) -> Slots:
+    """The chosen set as it stands in an address: short ids by comma. An empty place keeps the others' colours."""
+    places = [part.strip() or None for part in text.split(",")]
+    seen: set[str] = set()
+    kept: list[str | None] = []
+    for place in places:
+        kept.append(None if place in seen else place)
+        if place:
+            seen.add(place)
+    return _trimmed(kept)
+
+
+def write_slots(slots: Slots) -> str:
+    return ",".join(place or "" for place in slots)
+
+
+def choose(slots: Slots, wanted: Sequence[str]) -> Slots:
+    """The set changed to `wanted`: whoever stays keeps its place and so its colour, newcomers fill the first gaps."""
+    kept: list[str | None] = [place if place in wanted else None for place in slots]
+    for newcomer in (one for one in wanted if one not in kept):
+        if None in kept:
+            kept[kept.index(None)] = newcomer
+        else:
+            kept.append(newcomer)
+    return _trimmed(kept)
+
+
+def _trimmed(places: Sequence[str | None]) -> Slots:
+    last = max((i for i, place in enumerate(places) if place), default=-1)
+    return tuple(places[: last + 1])
+
+
+def colour_of(slot: int) -> str:
+    """Eight colours, then grey: a ninth would be mistaken for one of them."""
+    return EXPERIMENT_COLOURS[slot] if slot < len(EXPERIMENT_COLOURS) else AXIS
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None where nothing was drawn yet."""
+
+    slot: int
+    detail: ExperimentDetail
+    drawn: EpochFigures | None = None
+    spectra: Spectra | None = None
+    bands: tuple[BandError, ...] = ()
+    measured: PowerError | None = None  # from the arrays of the quoted epoch
+    validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None where not yet known
+    label: str = ""  # its name, short enough for heads and legends and unlike those beside it
+
+    @property
+    def short(self) -> str:
+        return self.label or self.name
+
+    @property
+    def id(self) -> str:
+        return self.detail.summary.id
+
+    @property
+    def name(self) -> str:
+        return self.detail.summary.name
+
+    @property
+    def uncertainty(self) -> float | None:
+        """Standard error of the quoted P(k) error: as recorded, or from the arrays of records that do not hold it."""
+        recorded = None if self.drawn is None else self.drawn.power_uncertainty
+        return recorded if recorded is not None or self.measured is None else self.measured.uncertainty
+
+    @property
+    def colour(self) -> str:
+        return colour_of(self.slot)
+
+    @property
+    def data(self) -> tuple[object, ...]:
+        """What must be equal for losses and P(k) errors of two runs to be about the same thing."""
+        dataset = self.detail.environment.get("dataset") or {}
+        name = dataset.get("digest") or self.detail.summary.dataset
+        return name, self.detail.box_size, self.detail.grid, self.detail.unit
+
+    @property
+    def data_words(self) -> str:
+        """ "quick, 64² maps of 64 Mpc/h"."""
+        grid = f", {self.detail.grid}² maps" if self.detail.grid else ""
+        box = f" of {self.detail.box_size:g} Mpc/h" if self.detail.box_size and grid else ""
+        return f"{self.detail.summary.dataset}{grid}{box}"
+
+
+@dataclass(frozen=True)
+class DrawnMaps:
+    """What a run drew at an epoch: the hash of its arrays, what they were drawn at, their parameter space and unit."""
+
+    run: Compared
+    epoch: int
+    samples: str
+    frame: Frame
+    space: ParameterSpace
+    unit: str
+
+    @property
+    def truth(self) -> tuple[object, ...]:
+        """Equal for runs that drew the same θ with the same seeds beside the same true maps."""
+        return self.frame.truth, self.frame.theta, self.frame.seeds
+
+
+def with_power(
+    slot: int,
+    detail: ExperimentDetail,
+    drawn: EpochFigures | None,
+    arrays: Mapping[str, NDArray[Any]] | None,
+    validation: tuple[int, ...] | None = None,
+) -> Compared:
+    if drawn is None or arrays is None:
+        return Compared(slot, detail, drawn, validation=validation)
+    grid = detail.grid or 2 * len(arrays["k"])
+    bands = tuple(band_errors(arrays, grid)) if "n_modes" in arrays else ()
+    measured = power_error_of_arrays(arrays, band_edges(grid))
+    return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands, measured, validation)
+
+
+def labelled(runs: Sequence[Compared]) -> list[Compared]:
+    """With short names by which they can be told apart."""
+    labels = told_apart([run.name for run in runs])
+    return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
+
+
+def quoted_epoch(detail: ExperimentDetail, epochs: Sequence[int]) -> int | None:
+    """The epoch of the best checkpoint, or the last drawn before it: what is sampled is what is quoted."""
+    best = next((c.epoch for c in detail.checkpoints if c.role == "best"), None)
+    if best is None:
+        return max(epochs, default=None)
+    return at_or_before(epochs, best) or min(epochs, default=None)
+
+
+def at_or_before(epochs: Sequence[int], epoch: int) -> int | None:
+    return max((e for e in epochs if e <= epoch), default=None)
+
+
+def same_data(runs: Sequence[Compared]) -> bool:
+    known = [run.data for run in runs if run.detail.grid is not None]
+    return len(set(known)) <= 1
+
+
+def same_validation(one: Compared, other: Compared) -> bool:
+    """Whether two runs of one dataset are measured on the same simulations: as they wrote down, or as they will."""
+    if one.validation is not None and other.validation is not None:
+        return one.validation == other.validation
+    return _chosen_by(one) == _chosen_by(other)
+
+
+def _chosen_by(run: Compared) -> tuple[object, object]:
+    data = run.detail.config.get("data", {})
+    return data.get("split_seed"), data.get("train_split")
+
+
+def comparable(one: Compared, other: Compared) -> bool:
+    """Whether losses and P(k) errors of the two are about the same thing: the same data, the same simulations of it."""
+    return one.data == other.data and same_validation(one, other)
+
+
+def all_comparable(runs: Sequence[Compared]) -> bool:
+    known = [run for run in runs if run.detail.grid is not None]
+    return all(comparable(known[0], run) for run in known[1:])
+
+
+def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
+    """Runs with a P(k), by the truth that it is held against: equal up to rounding, in the order of the set."""
+    groups: list[list[Compared]] = []
+    for run in runs:
+        if run.spectra is not None:
+            mine = next((group for group in groups if _same_truth(group[0], run)), None)
+            if mine is None:
+                groups.append([run])
+            else:
+                mine.append(run)
+    return groups
+
+
+def _same_truth(one: Compared, other: Compared) -> bool:
+    """Another machine or version sums P(k) in another order, which moves its last digits."""
+    a, b = one.spectra, other.spectra
+    if a is None or b is None or a.k.shape != b.k.shape:
+        return False
+    return np.allclose(a.k, b.k, rtol=1e-6, atol=0) and np.allclose(a.truth, b.truth, rtol=1e-5, atol=0)
+
+
+def changed_sentence(runs: Sequence[Compared], datasets: Sequence[DatasetRow]) -> str | None:
+    """Said when a run learnt other content than the record now has under the name of its dataset."""
+    names = [run.name for run in runs if learnt_other_content(run.detail, datasets)]
+    if not names:
+        return None
+    whose = "its curves, maps and P(k) belong" if len(names) == 1 else "their curves, maps and P(k) belong"
+    return f"Since {' and '.join(names)} trained, the files of the dataset changed: {whose} to the files as they were."
+
+
+def difference_sentence(runs: Sequence[Compared]) -> str | None:
+    """Said on the page when the runs have different truths; None when they share one."""
+    if not same_data(runs):
+        kinds = list(dict.fromkeys(run.data_words for run in runs if run.detail.grid is not None))
+        which = " and ".join(kinds) if len(kinds) > 1 else f"{kinds[0]}, in two versions of its files"
+        return (
+            f"These runs were trained on different data ({which}): each P(k) and each map is held against its own "
+            "simulations, bands are in units of each run’s own fundamental mode, and losses and P(k) errors of "
+            "different data have no ratio."
+        )
+    if not all_comparable(runs) or len(truth_groups(runs)) > 1:
+        return (
+            "These runs were trained on the same data but keep other simulations for validation (data.train_split or "
+            "data.split_seed differ): each P(k) and each map is held against its own simulations, so losses and P(k) "
+            "errors have no ratio and none of them is the best."
+        )
+    return None

@@ -1,0 +1,108 @@
+"""What a comparison shows, as CSV: every point that was recorded, never the thinned curves of the screen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.views.compare.comparison import Compared, DrawnMaps
+from dashboard.views.compare.measures import Measure, Setting
+from focus_store.record.record import Record
+
+_CURVES = (("validation", "loss", "validation"), ("train", "epoch_loss", "train"), ("step", "loss", "train"))
+
+
+def table_csv(runs: Sequence[Compared], rows: Sequence[Measure], settings: Sequence[Setting]) -> str:
+    """A line a row of the table: its unit, each run's value in that unit, each ratio to the baseline."""
+    names = [f"{run.name} ({run.id})" for run in runs]
+    head = ["row", "unit", *names, *(f"ratio, {name}" for name in names)]
+    body = [[row.plain, row.unit, *map(_text, row.values), *map(_text, row.ratios)] for row in rows]
+    blank = [""] * len(runs)
+    return _csv([head, *body, *([s.key, "setting", *s.texts, *blank] for s in settings)])
+
+
+def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
+    """A line an experiment, with the values that the chart of cost against quality draws."""
+    head = ["experiment", "name", *(f"{row.plain} [{row.unit}]" if row.unit else row.plain for row in measured)]
+    lines = [[run.id, run.name, *(_text(row.values[i]) for row in measured)] for i, run in enumerate(runs)]
+    return _csv([head, *lines])
+
+
+def losses_csv(record: Record, runs: Sequence[Compared]) -> str:
+    """Every recorded loss, of whatever each method learns: of validation, of training by epoch and by step.
+
+    `seconds_trained` is measured at the end of an epoch and empty in between.
+    """
+    lines: list[list[str]] = [
+        ["experiment", "name", "curve", "step", "epoch", "seconds_trained", "attempt", "loss"],
+    ]
+    for run in runs:
+        elapsed = record.curves.series(run.id, "elapsed", "train")
+        seconds = dict(zip(elapsed.step.tolist(), elapsed.value.tolist(), strict=True))
+        per_epoch = run.detail.steps_per_epoch or 1
+        for curve, key, split in _CURVES:
+            series = record.curves.series(run.id, key, split)
+            for step, value, attempt in zip(series.step.tolist(), series.value, series.attempt.tolist(), strict=True):
+                at = _text(seconds.get(step))
+                lines.append(
+                    [run.id, run.name, curve, str(step), f"{step / per_epoch:.6g}", at, str(attempt), _text(value)]
+                )
+    return _csv(lines)
+
+
+def powers_csv(runs: Sequence[Compared]) -> str:
+    """P(k) of each run at its quoted epoch with its own truth: means over maps, scatter of single maps, errors."""
+    head = ["experiment", "name", "epoch", "dataset", "k", "k_unit", "power_unit", "generated", "generated_error"]
+    lines = [[*head, "simulated", "simulated_error", "scatter", "ratio"]]
+    for run in runs:
+        s = run.spectra
+        if s is None or run.drawn is None:
+            continue
+        units = ["h/Mpc" if s.box_size else "k_f", "(Mpc/h)²" if s.physical else "normalised"]
+        columns = [s.generated, s.generated_error, s.truth, s.truth_error, s.scatter, s.ratio()]
+        for i, k in enumerate(s.k):
+            values = ["" if column is None else _text(column[i]) for column in columns]
+            about = [run.id, run.name, str(run.drawn.epoch), run.detail.summary.dataset]
+            lines.append([*about, _text(k), *units, *values])
+    return _csv(lines)
+
+
+def matrix_csv(record: Record, drawn: Sequence[DrawnMaps]) -> str:
+    """A line a map of the matrix: θ, seed, its mean, scatter and range, and the hash of the arrays that hold it.
+
+    The seed is empty for a true map.
+    """
+    names = list(dict.fromkeys(p.name for maps in drawn for p in maps.space.parameters))
+    head = ["experiment", "name", "epoch", "row", "kind", "seed", *names, "unit", "mean", "std", "min", "max", "arrays"]
+    lines: list[list[str]] = [head]
+    for maps in drawn:
+        arrays = record.artifacts.arrays(maps.samples)
+        for row, theta in enumerate(maps.frame.theta):
+            values = dict(zip(maps.space.names, theta, strict=False))
+            about = [maps.run.id, maps.run.name, str(maps.epoch), str(row + 1)]
+            at = [_text(values.get(name)) for name in names]
+            lines.append([*about, "simulated", "", *at, maps.unit, *_moments(arrays["real"][row]), maps.samples])
+            for seed, map2d in zip(maps.frame.seeds[row], arrays["generated"][row], strict=True):
+                lines.append([*about, "generated", str(seed), *at, maps.unit, *_moments(map2d), maps.samples])
+    return _csv(lines)
+
+
+def _moments(map2d: NDArray[Any]) -> list[str]:
+    pixels = np.asarray(map2d, dtype=np.float64)
+    return [_text(value) for value in (pixels.mean(), pixels.std(), pixels.min(), pixels.max())]
+
+
+def _text(value: float | None) -> str:
+    """As many digits as the value has: a file is not a picture."""
+    return "" if value is None else repr(float(value))
+
+
+def _csv(lines: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()

@@ -1,0 +1,205 @@
+"""The seed's table from measured values: rows of the comparison, with ratios to a baseline and the best marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.charts.loss_words import loss_words
+from dashboard.look.words import count, duration, number, of_maps, per_cent, size, with_error
+from dashboard.views.compare.comparison import Compared, all_comparable, comparable
+from focus_core.config.experiment import recorded_config
+
+POWER_ERROR = "P(k) error, mean of bands"  # in files and as a name; the table adds what it is of
+NOT_MEASURED = "not measured"
+_REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row. `values` are plain numbers in `unit`, None where nothing was measured; `texts` as people read them.
+
+    `ratios` are to the baseline's value (of magnitudes, for errors with a sign), None where they have no meaning.
+    """
+
+    label: str  # HTML of ours
+    plain: str  # the same in plain text, for files
+    unit: str
+    values: tuple[float | None, ...]
+    texts: tuple[str, ...]
+    ratios: tuple[float | None, ...]
+    best: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the configuration whose values are not all equal; `differs` marks those unlike the baseline's."""
+
+    key: str
+    texts: tuple[str, ...]
+    differs: tuple[bool, ...]
+
+
+def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
+    """Every row, in the order of the seed's table. `baseline` is the index of the run that ratios are taken to."""
+    of_data = [comparable(run, runs[baseline]) for run in runs]
+    rankable = all_comparable(runs)
+    kinds = [loss_words(run.detail.config) for run in runs]
+    of_loss = [mine and kind == kinds[baseline] for mine, kind in zip(of_data, kinds, strict=True)]
+
+    def row(
+        label: str,
+        unit: str,
+        value: Callable[[Compared], float | None],
+        text: Callable[[float], str],
+        prefer: int = 0,
+        plain: str | None = None,
+        quality: bool = False,
+        loss: bool = False,
+        error: Callable[[Compared], float | None] = lambda run: None,
+    ) -> Measure:
+        values, errors = tuple(value(run) for run in runs), tuple(error(run) for run in runs)
+        ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [True] * len(runs))
+        ranked = (rankable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
+        best = _best(values, prefer, errors) if ranked else frozenset()
+        texts = tuple(
+            NOT_MEASURED if v is None else text(v) if e is None else _with_error(v, e, signed=text is _signed)
+            for v, e in zip(values, errors, strict=True)
+        )
+        return Measure(label, plain or label, unit, values, texts, ratios, best)
+
+    rows = [
+        row("Base channels", "", _setting("model.base_channels"), _whole),
+        row("Parameters", "", lambda run: run.detail.summary.parameters, _whole),
+        row("Batch size", "maps", _setting("training.batch_size"), _whole),
+        row("Peak memory", "B", lambda run: run.detail.peak_memory_bytes, lambda v: str(size(v)), -1),
+        row("Speed [images/s]", "images/s", lambda run: run.detail.summary.images_per_second, number, 1, "Speed"),
+        row("Best validation loss", "", lambda run: run.detail.summary.best_val_loss, _loss, -1, loss=True),
+        row(
+            f"<i>P</i>(<i>k</i>) error, mean of bands, {_error_is_of(runs)}", "",
+            lambda run: run.drawn.power_error if run.drawn else None,
+            lambda v: str(per_cent(v)), -1, POWER_ERROR, quality=True, error=lambda run: run.uncertainty,
+        ),
+    ]  # fmt: skip
+    rows += [
+        row(
+            _band_label(low, high, runs, html=True), "", _band(low, high), _signed, -1,
+            _band_label(low, high, runs, html=False), quality=True, error=_band_error(low, high),
+        )
+        for low, high in dict.fromkeys((band.low, band.high) for run in runs for band in run.bands)
+    ]  # fmt: skip
+    rows.append(
+        row("Training time", "s", lambda run: run.detail.summary.seconds_trained or None, lambda v: str(duration(v)))
+    )
+    rows.append(row("Epochs done", "", lambda run: float(run.detail.summary.epoch), _whole))
+    return rows
+
+
+def differing_settings(runs: Sequence[Compared], baseline: int) -> tuple[list[Setting], int]:
+    """Settings that are not equal in all runs, and how many settings there are altogether."""
+    flats: list[Mapping[str, Any]] = [recorded_config(run.detail.config).flat() for run in runs]
+    keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if not key.startswith(_REMARKS)]
+    rows = []
+    for key in keys:
+        texts = tuple(_setting_text(flat.get(key)) for flat in flats)
+        if len(set(texts)) > 1:
+            rows.append(Setting(key, texts, tuple(text != texts[baseline] for text in texts)))
+    return rows, len(keys)
+
+
+def _setting_text(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _setting(key: str) -> Callable[[Compared], float | None]:
+    section, name = key.split(".")
+
+    def value(run: Compared) -> float | None:
+        found = run.detail.config.get(section, {}).get(name)
+        return None if found is None else float(found)
+
+    return value
+
+
+def _band(low: int, high: int) -> Callable[[Compared], float | None]:
+    return lambda run: next((b.error for b in run.bands if (b.low, b.high) == (low, high)), None)
+
+
+def _band_error(low: int, high: int) -> Callable[[Compared], float | None]:
+    return lambda run: next((b.uncertainty for b in run.bands if (b.low, b.high) == (low, high)), None)
+
+
+def _error_is_of(runs: Sequence[Compared]) -> str:
+    """ "± of 12 maps of 4 simulations", where all are of as many."""
+    counts = {(run.measured.n_maps, run.measured.n_simulations) for run in runs if run.measured}
+    return f"± of {of_maps(*counts.pop())}" if len(counts) == 1 else "± of the maps of one epoch each"
+
+
+def _with_error(value: float, error: float, *, signed: bool) -> str:
+    """ "+35 ± 4.1 %", "12 ± 3.0 %"."""
+    text = str(with_error(abs(value), error))
+    return f"{'+' if value >= 0 else '−'}{text}" if signed and not text.startswith("×") else text
+
+
+def _band_label(low: int, high: int, runs: Sequence[Compared], *, html: bool) -> str:
+    """In h/Mpc where all boxes are of one size, in units of each run's own k_f otherwise."""
+    boxes = {run.detail.box_size for run in runs if run.bands}
+    box = next(iter(boxes)) if len(boxes) == 1 else None
+    p, k_f, unit = ("<i>P</i>(<i>k</i>)", "<i>k</i><sub>f</sub>", "<i>h</i>/Mpc") if html else ("P(k)", "k_f", "h/Mpc")
+    if box is None:
+        return f"{p} error, {low}–{high} {k_f}"
+    return f"{p} error, {2 * math.pi * low / box:.2f}–{2 * math.pi * high / box:.2f} {unit}"
+
+
+def _ratios(values: Sequence[float | None], baseline: int, allowed: Sequence[bool]) -> tuple[float | None, ...]:
+    reference = values[baseline]
+    if not reference:
+        return (None,) * len(values)
+    return tuple(
+        abs(value / reference) if value is not None and ok and i != baseline else None
+        for i, (value, ok) in enumerate(zip(values, allowed, strict=True))
+    )
+
+
+def _best(values: Sequence[float | None], prefer: int, errors: Sequence[float | None] | None = None) -> frozenset[int]:
+    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone.
+
+    Nobody is best who is not ahead of every other by more than the standard error of their difference.
+    """
+    known = {i: prefer * abs(value) for i, value in enumerate(values) if value is not None}
+    if prefer == 0 or len(known) < 2 or len(set(known.values())) == 1:
+        return frozenset()
+    top = max(known.values())
+    winners = frozenset(i for i, value in known.items() if value == top)
+    if errors is not None and any(_cannot_be_told(known, errors, i, winners) for i in known.keys() - winners):
+        return frozenset()
+    return winners
+
+
+def _cannot_be_told(
+    known: Mapping[int, float], errors: Sequence[float | None], other: int, winners: frozenset[int]
+) -> bool:
+    spread = max(math.hypot(errors[other] or 0.0, errors[i] or 0.0) for i in winners)
+    return max(known[i] for i in winners) - known[other] <= spread
+
+
+def _whole(value: float) -> str:
+    return count(int(value))
+
+
+def _loss(value: float) -> str:
+    return number(value, 4)
+
+
+def _signed(value: float) -> str:
+    """ "+35 %", "−4.0 %"; a power ten times too high and more as its ratio, "×13.9"."""
+    text = str(per_cent(abs(value)))
+    return text if text.startswith("×") else f"{'+' if value >= 0 else '−'}{text}"

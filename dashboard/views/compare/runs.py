@@ -1,0 +1,33 @@
+"""The chosen set read from the record: what each run measured, and what it drew at an epoch."""
+
+from __future__ import annotations
+
+from dashboard.record import queries
+from dashboard.record.connection import record
+from dashboard.views.compare.comparison import Compared, DrawnMaps, Slots, labelled, quoted_epoch, with_power
+
+
+def compared(slots: Slots) -> list[Compared]:
+    """Every run of the set with the P(k) that is quoted of it: at its best checkpoint."""
+    runs = []
+    for slot, place in enumerate(slots):
+        if place is None:
+            continue
+        detail = queries.experiment(place)
+        epoch = quoted_epoch(detail, queries.epochs_with_figures(place, record().experiments.change_token(place)))
+        drawn = None if epoch is None else queries.figures(place, epoch)
+        arrays = queries.arrays(drawn.power_arrays) if drawn and drawn.power_arrays else None
+        truth = queries.truth(detail)
+        runs.append(with_power(slot, detail, drawn, arrays, None if truth is None else truth.validation()))
+    return labelled(runs)
+
+
+def maps_of(run: Compared, epoch: int | None) -> DrawnMaps | None:
+    space = queries.space(run.detail)
+    if epoch is None or space is None:
+        return None
+    drawn = queries.figures(run.id, epoch)
+    if drawn.samples_arrays is None:
+        return None
+    unit = drawn.unit or run.detail.unit or "normalised"
+    return DrawnMaps(run, epoch, drawn.samples_arrays, queries.frame(drawn.samples_arrays), space, unit)

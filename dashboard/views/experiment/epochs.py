@@ -1,0 +1,151 @@
+"""Maps and P(k) of one epoch, under one slider: both always show the same epoch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.charts.chart import chart, figure_json
+from dashboard.charts.power import PLAIN, SCALED, SPECTRA, power_panels
+from dashboard.look.texts import sentence
+from dashboard.look.words import of_maps, with_error
+from dashboard.measured.spectra import epoch_spectra
+from dashboard.measured.tables import power_table, table_asked_for
+from dashboard.parts.problems import while_there
+from dashboard.parts.state import choice, epoch_to_show, keep_epoch
+from dashboard.record import queries
+from dashboard.record.connection import record
+from dashboard.views.experiment.maps import epoch_maps
+from focus_core.errors import UserError
+from focus_store.contracts import EpochFigures, ExperimentDetail
+
+PLAY_SECONDS = 0.8
+ALL_ROWS = "Mean"
+MAPS, DIFFERENCE = "Maps", "Difference"
+
+
+def epochs_fragment(experiment_id: str, live: bool) -> None:
+    playing = st.session_state.get("playing") == experiment_id
+    every = PLAY_SECONDS if playing else (3.0 if live else 5.0)
+    st.fragment(while_there(_epochs), run_every=every)(experiment_id)
+
+
+def _epochs(experiment_id: str) -> None:
+    detail = queries.experiment(experiment_id)
+    epochs = queries.epochs_with_figures(experiment_id, record().experiments.change_token(experiment_id))
+    if not epochs:
+        st.html(
+            '<p class="focus-note" data-testid="no-maps">Maps and P(<i>k</i>) appear here after the first epoch.</p>'
+        )
+        return
+    epoch, row = _controls(experiment_id, epochs, rows=4)
+    difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state["power-kind"] == SCALED
+    try:
+        drawn = queries.figures(experiment_id, epoch)
+    except UserError as error:
+        st.warning(sentence(error))
+        return
+    maps, powers = st.columns([46, 54], gap="medium")
+    with maps:
+        epoch_maps(detail, drawn, difference=difference)
+    with powers:
+        _powers(detail, drawn, row, scaled)
+
+
+def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, int | None]:
+    """Play, the epoch slider, and which simulation the spectra are of."""
+    with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
+        playing = st.session_state.get("playing") == experiment_id
+        icon = ":material/pause:" if playing else ":material/play_arrow:"
+        if st.button("Stop playing" if playing else "Play the epochs", icon=icon, key="play", disabled=len(epochs) < 2):
+            _toggle_play(experiment_id, epochs)
+        epoch = _epoch_slider(experiment_id, epochs)
+        chosen = st.segmented_control(
+            "Spectra of",
+            [ALL_ROWS, *(str(i + 1) for i in range(rows))],
+            default=ALL_ROWS,
+            required=True,
+            key="spectra-row",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="P(k) of all four simulations together, or of one row of maps",
+        )
+        st.segmented_control(
+            "Maps", [MAPS, DIFFERENCE], default=MAPS, required=True, key="maps-kind", label_visibility="collapsed",
+            bind="query-params",
+            help="Maps as they are, or the logarithm of each generated one over its simulation, pixel by pixel. The "
+            "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
+        )  # fmt: skip
+        st.segmented_control(
+            "Spectrum", **choice("power-kind", SPECTRA, PLAIN), required=True, label_visibility="collapsed",
+            help="The power spectrum, or the variance per ln k of the two-dimensional field",
+        )  # fmt: skip
+    return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1
+
+
+def _toggle_play(experiment_id: str, epochs: list[int]) -> None:
+    starting = st.session_state.get("playing") != experiment_id
+    st.session_state.playing = experiment_id if starting else None
+    st.query_params.pop("epoch", None)
+    if starting and st.session_state.get("epoch") == epochs[-1]:
+        st.session_state.epoch = epochs[0]
+    st.rerun()
+
+
+def _epoch_slider(experiment_id: str, epochs: list[int]) -> int:
+    """Stays where the reader put it; follows the newest epoch while it stands at the newest."""
+    if len(epochs) == 1:
+        st.html(f'<span class="focus-note" data-testid="epoch">epoch {epochs[0]}</span>')
+        return epochs[0]
+    current = epoch_to_show("epoch", experiment_id, epochs[-1])
+    if st.session_state.get("playing") == experiment_id:
+        current = _next_epoch(epochs, current)
+    st.session_state.epoch = current if current in epochs else epochs[-1]
+    epoch = st.select_slider(
+        "Epoch",
+        epochs,
+        key="epoch",
+        format_func=lambda e: f"epoch {e}",
+        label_visibility="collapsed",
+        on_change=_keep_epoch,
+    )
+    return int(epoch)
+
+
+def _keep_epoch() -> None:
+    """The reader moved the slider: the address follows, and playing ends."""
+    st.session_state.playing = None
+    keep_epoch("epoch")
+
+
+def _next_epoch(epochs: list[int], current: int) -> int:
+    later = [epoch for epoch in epochs if epoch > current]
+    if len(later) <= 1:
+        st.session_state.playing = None
+    return later[0] if later else epochs[-1]
+
+
+def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None, scaled: bool) -> None:
+    if drawn.power_arrays is None:
+        st.html('<p class="focus-note">This epoch drew no spectra.</p>')
+        return
+    error = ""
+    if drawn.power_error is not None:
+        amount = with_error(drawn.power_error, drawn.power_uncertainty)
+        error = f", mean error of the bands {amount}, {of_maps(drawn.power_maps, drawn.power_simulations)}"
+    chart(
+        _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row, scaled),
+        name="power",
+        label=f"Power spectrum of generated maps and of simulations, with their ratio, epoch {drawn.epoch}{error}",
+        height=540,
+        key="power",
+    )
+    if table_asked_for("power"):
+        st.html(power_table(epoch_spectra(queries.arrays(drawn.power_arrays), drawn.epoch, detail.grid, row)))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _power_figure(
+    home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None, scaled: bool
+) -> str:
+    spectra = epoch_spectra(queries.arrays(digest), epoch, grid, row)
+    return figure_json(power_panels(spectra, revision=experiment_id, height=540, scaled=scaled))
