@@ -64,6 +64,7 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 
 ACTIVE = frozenset({Status.STARTING, Status.RUNNING, Status.PAUSING, Status.STALLED})
+UNDER_WAY = ACTIVE | {Status.QUEUED}  # may change without a person's doing
 RESUMABLE = frozenset({Status.PAUSED, Status.CANCELLED, Status.FAILED, Status.CRASHED})
 
 
@@ -76,6 +77,8 @@ class JobStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+JOB_UNDER_WAY = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 
 JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED}),

@@ -13,10 +13,8 @@ from dashboard.look.words import size
 from dashboard.record.actions import each
 from dashboard.record.connection import record
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, Status
 from focus_store.record.disk import Freed
 
-BUSY = ACTIVE | {Status.QUEUED}
 STOP_FIRST = "Stop it first"
 LIST = "list"
 _NAMED, _SAID_SECONDS = 6, 60.0

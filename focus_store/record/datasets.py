@@ -16,7 +16,7 @@ from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import DATASET, JobKind, job_kinds
 from focus_core.config.experiment import with_split_seed_of_its_time
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, DatasetRow, JobRow, Status
+from focus_store.contracts import JOB_UNDER_WAY, UNDER_WAY, DatasetRow, JobRow, Status
 from focus_store.database.session import Database, Gateway, add_event, database_now, hold, insert_replacing
 from focus_store.database.tables import Artifact, Dataset, Event, Experiment, Job
 from focus_store.database.transitions import unknown
@@ -32,7 +32,7 @@ from focus_store.record.dataset_identity import (
     same_place,
 )
 from focus_store.record.disk import Disk, survey_digests, unreferred, write_note
-from focus_store.record.jobs import UNDER_WAY, Admitted, Jobs
+from focus_store.record.jobs import Admitted, Jobs
 from focus_store.record.notes import PERSON
 from focus_store.record.rows import dataset_row, job_row
 from focus_store.settings import Settings
@@ -170,9 +170,9 @@ class Datasets(Gateway):
 
     def refuse_in_use(self, dataset: DatasetRow) -> None:
         """UserError with the names of what waits or runs on it."""
-        users = [f"{use.name} ({use.id})" for use in self.uses(dataset) if use.status in ACTIVE | {Status.QUEUED}]
+        users = [f"{use.name} ({use.id})" for use in self.uses(dataset) if use.status in UNDER_WAY]
         with self.reading() as session:
-            for job in session.scalars(select(Job).where(Job.status.in_(UNDER_WAY))):
+            for job in session.scalars(select(Job).where(Job.status.in_(JOB_UNDER_WAY))):
                 if job.arguments.get("name") == dataset.name:
                     users.append(job.title)
         if users:
@@ -212,7 +212,7 @@ def admit_check(session: Session, settings: Settings, kind: JobKind, arguments: 
     hold(session, DATASETS)
     _check_free(session, settings, name, path)
     refuse_known_path(session, name, path, params)
-    for job in session.scalars(select(Job).where(Job.kind == kind.name, Job.status.in_(UNDER_WAY))):
+    for job in session.scalars(select(Job).where(Job.kind == kind.name, Job.status.in_(JOB_UNDER_WAY))):
         if job.arguments["name"] == name:
             return Admitted(arguments, job.id)
         if same_place(path, job.arguments["path"]) and params == job.arguments.get("params"):

@@ -23,13 +23,12 @@ from sqlalchemy.orm import Session
 from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
 from focus_core.errors import UserError
 from focus_core.run_files import Part, part_of
-from focus_store.contracts import ACTIVE, JobStatus, Status
+from focus_store.contracts import JOB_UNDER_WAY, UNDER_WAY, JobStatus, Status
 from focus_store.database.session import Database, Gateway, add_event
 from focus_store.database.tables import Artifact, Dataset, Event, Experiment, Figure, Job, SampleRequest, Spectrum
 from focus_store.database.transitions import DELETED, unknown_experiment
 from focus_store.files.artifacts import ArtifactFolder
 from focus_store.files.run_uploads import RunCopies
-from focus_store.record.jobs import UNDER_WAY
 from focus_store.record.notes import PERSON
 
 log = logging.getLogger(__name__)
@@ -194,7 +193,7 @@ def _use(folder: Path, experiment_id: str, name: str, status: Status) -> DiskUse
 
 
 def _refuse_busy(session: Session, row: Experiment) -> None:
-    if Status(row.status) in ACTIVE or row.status == Status.QUEUED or row.lease_token is not None:
+    if row.status in UNDER_WAY or row.lease_token is not None:
         raise UserError(f"experiment {row.id}: is {row.status}; stop it before it is deleted.")
     if (use := _use_of(session, row)) is not None:
         raise UserError(f"experiment {row.id}: {use}, before it is deleted.")
@@ -203,13 +202,13 @@ def _refuse_busy(session: Session, row: Experiment) -> None:
 def _use_of(session: Session, row: Experiment) -> str | None:
     """What reads the experiment's files now or will soon, and what to do about it; None when nothing does."""
     samples = select(SampleRequest).where(
-        SampleRequest.experiment == row.id, SampleRequest.status.in_(UNDER_WAY)
+        SampleRequest.experiment == row.id, SampleRequest.status.in_(JOB_UNDER_WAY)
     )  # fmt: skip
     if (sample := session.scalars(samples.order_by(SampleRequest.status.desc())).first()) is not None:
         if sample.status == JobStatus.QUEUED:
             return f"{sample.n} maps wait to be drawn from it (request {sample.id}); cancel them on the page Workers"
         return f"{sample.n} maps are being drawn from it (request {sample.id}); wait until they are done"
-    for job in session.scalars(select(Job).where(Job.status.in_(UNDER_WAY)).order_by(Job.created_at)):
+    for job in session.scalars(select(Job).where(Job.status.in_(JOB_UNDER_WAY)).order_by(Job.created_at)):
         if job.arguments.get("experiment") == row.id:
             doing = "waits" if job.status == JobStatus.QUEUED else "runs"
             return f"the job {job.title!r} ({job.id}), which reads it, {doing}; cancel it on the page Workers"

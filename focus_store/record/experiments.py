@@ -23,6 +23,7 @@ from focus_core.errors import UserError
 from focus_store.contracts import (
     ACTIVE,
     RESUMABLE,
+    UNDER_WAY,
     AttemptRow,
     CheckpointRow,
     DesiredState,
@@ -242,7 +243,7 @@ class Experiments(Gateway):
         resting = [Status.DRAFT, Status.SUCCEEDED, *sorted(RESUMABLE)]
         with self.writing() as session:
             row = experiment_row(session, experiment_id)
-            if Status(row.status) in ACTIVE or row.status == Status.QUEUED:
+            if row.status in UNDER_WAY:
                 # A pause that is under way ends as usual, and its worker hands the row straight back to the queue.
                 touch(session, experiment_id, desired_state=DesiredState.RUN)
                 return
@@ -259,7 +260,7 @@ class Experiments(Gateway):
             row = session.get(Experiment, experiment_id, with_for_update=True)  # nobody claims it meanwhile
             if row is None:
                 raise unknown_experiment(session, experiment_id)
-            if Status(row.status) in ACTIVE or row.status == Status.QUEUED:
+            if row.status in UNDER_WAY:
                 raise UserError(f"experiment {experiment_id}: is {row.status}; stop it before it is archived.")
             touch(session, experiment_id, archived_at=database_now(session))
 

@@ -16,7 +16,7 @@ from focus_core.catalogue.by_path import load
 from focus_core.catalogue.job_kinds.simulation import SIMULATION
 from focus_core.catalogue.jobs import JobKind, job_kind
 from focus_core.errors import UserError
-from focus_store.contracts import Claim, JobRow, JobStatus, Status
+from focus_store.contracts import JOB_UNDER_WAY, Claim, JobRow, JobStatus, Status
 from focus_store.database.session import Database, Gateway, add_event, database_now, free_id, hold
 from focus_store.database.tables import Experiment, Job
 from focus_store.database.transitions import move, unknown
@@ -24,8 +24,6 @@ from focus_store.record.notes import PERSON
 from focus_store.record.queue import Queue
 from focus_store.record.rows import job_row
 from focus_store.settings import Settings
-
-UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Jobs(Gateway):
     def every(self, active_only: bool = False) -> list[JobRow]:
         query = select(Job).order_by(Job.created_at.desc(), Job.id)
         if active_only:
-            query = query.where(Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+            query = query.where(Job.status.in_(JOB_UNDER_WAY))
         with self.reading() as session:
             return [job_row(row) for row in session.scalars(query)]
 
@@ -138,7 +136,7 @@ def admit(session: Session, settings: Settings, kind: JobKind, arguments: Mappin
 
 def under_way(session: Session, kind: JobKind, subject: str) -> Job | None:
     """The job of a kind about `subject` that waits or runs."""
-    query = select(Job).where(Job.kind == kind.name, Job.status.in_(UNDER_WAY)).order_by(Job.created_at)
+    query = select(Job).where(Job.kind == kind.name, Job.status.in_(JOB_UNDER_WAY)).order_by(Job.created_at)
     return next((job for job in session.scalars(query) if job.arguments.get(kind.subject) == subject), None)
 
 

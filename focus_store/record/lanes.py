@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.jobs import job_kind, kinds_in
-from focus_store.contracts import ACTIVE, JobStatus, Life, Status, WorkerRow
+from focus_store.contracts import ACTIVE, JOB_UNDER_WAY, JobStatus, Life, Status, WorkerRow
 from focus_store.database.session import Database, Gateway, database_now
 from focus_store.database.tables import Dataset, Event, Experiment, Job, SampleRequest
 from focus_store.queue import SAMPLE, TRAIN
@@ -158,7 +158,7 @@ def _held_back(session: Session, run: Experiment) -> str | None:
     job = session.get(Job, run.after_job) if run.after_job else None
     if job is None or job.status == JobStatus.SUCCEEDED:
         return None
-    if job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
+    if job.status in JOB_UNDER_WAY:
         kind = job_kind(job.kind)
         return f"after {kind.noun} {job.arguments.get(kind.subject)}" if kind.makes_dataset else f"after {job.title}"
     if session.get(Dataset, run.dataset) is not None:

@@ -15,7 +15,7 @@ from sqlalchemy import CursorResult, Select, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.jobs import SAMPLE, kinds_in
-from focus_store.contracts import ACTIVE, Claim, DesiredState, JobStatus, Status, Wish
+from focus_store.contracts import ACTIVE, JOB_UNDER_WAY, Claim, DesiredState, JobStatus, Status, Wish
 from focus_store.database.session import Gateway, add_event, database_now
 from focus_store.database.tables import Attempt, Dataset, Experiment, Job, SampleRequest
 from focus_store.database.transitions import NO_LEASE, LeasedInstance, LeasedRow, find, move
@@ -253,7 +253,7 @@ def _held_back() -> Select[str]:
     return select(Job.id).where(
         Job.id == Experiment.after_job,
         or_(
-            Job.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]),
+            Job.status.in_(JOB_UNDER_WAY),
             and_(Job.status.in_([JobStatus.CANCELLED, JobStatus.FAILED]), missing),
         ),
     )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from focus_core.catalogue.methods import method_of
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.errors import UserError
-from focus_store.contracts import Claim, JobStatus, SampleRow, SampleSpec
+from focus_store.contracts import JOB_UNDER_WAY, Claim, JobStatus, SampleRow, SampleSpec
 from focus_store.database.blobs import blob
 from focus_store.database.session import Database, Gateway, add_event, database_now, free_id, hold, insert_replacing
 from focus_store.database.tables import Checkpoint, Experiment, SampleRequest, Spectrum
@@ -48,7 +48,7 @@ class Samples(Gateway):
             twin = session.scalar(
                 select(SampleRequest.id)
                 .where(SampleRequest.request_digest == digest)
-                .where(SampleRequest.status.in_([JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED]))
+                .where(SampleRequest.status.in_(JOB_UNDER_WAY | {JobStatus.SUCCEEDED}))
                 .order_by(SampleRequest.created_at)
             )
             if twin is not None:

@@ -9,13 +9,12 @@ from page_alone import html, open_page
 from prepared_record import configuration, move
 
 from dashboard.look.words import size
-from dashboard.parts.deletion import BUSY
 from focus_core.errors import UserError
-from focus_store.contracts import Status
+from focus_store.contracts import UNDER_WAY, Status
 
 
 class TestOnItsOwnPage:
-    @pytest.mark.parametrize("status", sorted(set(Status) - BUSY))
+    @pytest.mark.parametrize("status", sorted(set(Status) - UNDER_WAY))
     def test_whatever_rests_is_deleted_after_a_question_with_its_bytes(
         self, small_laboratory: Any, status: Status, monkeypatch: pytest.MonkeyPatch
     ) -> None:

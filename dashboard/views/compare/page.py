@@ -24,7 +24,7 @@ from dashboard.views.compare.matrix import matrix
 from dashboard.views.compare.runs import compared
 from dashboard.views.compare.table import table
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, ExperimentSummary, Status
+from focus_store.contracts import UNDER_WAY, ExperimentSummary
 
 SUGGESTED = 4
 LIVE_SECONDS, RESTING_SECONDS = 4.0, 15.0
@@ -52,7 +52,7 @@ def page() -> None:
     if len(chosen) == 1:
         st.info("One experiment is chosen; add a second one to compare it with.", icon=":material/compare_arrows:")
     baseline = _baseline(chosen, names)
-    live = any(rows[i].status in ACTIVE | {Status.QUEUED} for i in chosen if i in rows)
+    live = any(rows[i].status in UNDER_WAY for i in chosen if i in rows)
     every = LIVE_SECONDS if live else RESTING_SECONDS
     st.fragment(_top, run_every=every)(slots, baseline)
     st.fragment(charts, run_every=every)(slots)

@@ -15,8 +15,7 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from focus_core.catalogue.jobs import job_kind
 from focus_core.data.answers import in_form
-from focus_store.contracts import DatasetRow, JobRow, JobStatus
-from focus_store.record.jobs import UNDER_WAY
+from focus_store.contracts import JOB_UNDER_WAY, DatasetRow, JobRow, JobStatus
 
 REFRESH_SECONDS = 2.0
 SHOWN_DAYS = 7
@@ -41,7 +40,7 @@ def _jobs() -> None:
 
 def is_shown(job: JobRow, rows: list[DatasetRow], now: datetime.datetime | None = None) -> bool:
     """Under way; or ended lately, badly or with a remark, and neither put aside nor overtaken by a later check."""
-    if job.status in UNDER_WAY:
+    if job.status in JOB_UNDER_WAY:
         return True
     if (job.status is JobStatus.SUCCEEDED and not job.message) or job.id in st.session_state.get(
         "datasets-dismissed", ()
@@ -63,7 +62,7 @@ def _job(job: JobRow) -> None:
 
 
 def _acts(job: JobRow) -> list[Act]:
-    name, under_way = escape(_name(job)), job.status in UNDER_WAY
+    name, under_way = escape(_name(job)), job.status in JOB_UNDER_WAY
     return [
         Act(
             f"dismiss-{job.id}", "Dismiss", Kind.OTHER, partial(_dismiss, job.id), icon="visibility_off",
@@ -81,7 +80,7 @@ def _acts(job: JobRow) -> list[Act]:
 
 
 def _bar(job: JobRow, done: float) -> str:
-    return progress(done, f"Progress of {job.title}") if job.status in UNDER_WAY or 0 < done < 1 else ""
+    return progress(done, f"Progress of {job.title}") if job.status in JOB_UNDER_WAY or 0 < done < 1 else ""
 
 
 def words(job: JobRow) -> str:

@@ -21,7 +21,7 @@ from dashboard.views.datasets.outlook import provenance_words
 from dashboard.views.datasets.removal import removal_said
 from focus_core.errors import UserError
 from focus_core.suites import suite_maps
-from focus_store.contracts import DatasetRow, JobStatus
+from focus_store.contracts import JOB_UNDER_WAY, DatasetRow
 
 FORMS = {"add": add_form, "describe": describe_form, "simulate": simulate_form}
 
@@ -96,7 +96,7 @@ def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
 
 def _empty() -> None:
     """The first action, unless it is under way."""
-    if any(job.status in (JobStatus.QUEUED, JobStatus.RUNNING) for job in record().datasets.jobs()):
+    if any(job.status in JOB_UNDER_WAY for job in record().datasets.jobs()):
         return
     suite = record().settings.quick_suite
     simulations, grid = suite["simulations"], suite["grid"]

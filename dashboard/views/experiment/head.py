@@ -24,6 +24,7 @@ from focus_core.errors import UserError
 from focus_store.contracts import (
     ACTIVE,
     RESUMABLE,
+    UNDER_WAY,
     DesiredState,
     ExperimentDetail,
     ExperimentSummary,
@@ -56,7 +57,7 @@ def _wishes_possible(row: ExperimentSummary) -> list[Act]:
     """Pause, Stop, and Resume or Queue, each in its place whether possible or not; a run that is done has none."""
     if row.status is Status.SUCCEEDED:
         return []
-    moving, starts = row.status in ACTIVE | {Status.QUEUED}, "Queue" if row.status is Status.DRAFT else "Resume"
+    moving, starts = row.status in UNDER_WAY, "Queue" if row.status is Status.DRAFT else "Resume"
     pausing, stopping = _wishes(row, DesiredState.PAUSE), _wishes(row, DesiredState.CANCEL)
     can_start = row.status is Status.DRAFT or row.status in RESUMABLE
     return [

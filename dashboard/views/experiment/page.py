@@ -10,7 +10,7 @@ from dashboard.look.markup import pill, progress, readouts, section
 from dashboard.look.words import DASH
 from dashboard.measured.curves import training_curves
 from dashboard.measured.tables import loss_table, table_asked_for
-from dashboard.parts.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question, leave_for_list
+from dashboard.parts.deletion import STOP_FIRST, ask_to_delete, deletion_question, leave_for_list
 from dashboard.parts.frame import page_head
 from dashboard.parts.problems import show_user_error, while_there
 from dashboard.parts.state import follow
@@ -22,9 +22,7 @@ from dashboard.views.experiment.head import actions, numbers, state_message, sta
 from dashboard.views.experiment.samplers import samplers
 from dashboard.views.experiment.tabs import tabs
 from focus_core.errors import UserError
-from focus_store.contracts import ACTIVE, ExperimentSummary, Status
-
-MOVING = ACTIVE | {Status.QUEUED}
+from focus_store.contracts import UNDER_WAY, ExperimentSummary, Status
 
 
 def page() -> None:
@@ -36,7 +34,7 @@ def page() -> None:
             follow("experiments")
         _no_such(error if experiment_id else UserError("id: the address names no experiment; choose one in the list."))
         return
-    live = detail.summary.status in MOVING
+    live = detail.summary.status in UNDER_WAY
     # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
     # stays as it was when the page was opened: changing it reruns the page, and a click in that moment would be lost.
     st.fragment(while_there(_head), run_every=1.0 if live else 2.0)(experiment_id)
@@ -73,7 +71,7 @@ def _head(experiment_id: str) -> None:
 
 def _delete_act(row: ExperimentSummary) -> None:
     """In every state, and far from where work starts: what is busy says what to do first."""
-    busy = row.status in BUSY
+    busy = row.status in UNDER_WAY
     st.button(
         "Delete",
         icon=":material/delete:",

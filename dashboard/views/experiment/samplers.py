@@ -17,8 +17,7 @@ from dashboard.parts.acts import Act, Kind, draw, question
 from dashboard.parts.state import choice
 from dashboard.record import queries
 from dashboard.record.connection import record
-from focus_store.contracts import ExperimentDetail, JobRow, JobStatus
-from focus_store.record.jobs import UNDER_WAY
+from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, JobRow, JobStatus
 
 QUANTITIES = {MEAN: "Mean *P*(*k*)", SCATTER: "Scatter of *P*(*k*)"}
 WHAT = (
@@ -54,7 +53,7 @@ def _job(detail: ExperimentDetail, job: JobRow | None, found: Mapping[str, Any] 
     """The button, or the bar of a benchmark that is under way."""
     experiment_id = detail.summary.id
     status = job.status.value if job is not None else "none"
-    if job is not None and job.status in UNDER_WAY:
+    if job is not None and job.status in JOB_UNDER_WAY:
         done = job.done / job.total if job.total else 0.0
         words = "waits in the training lane" if job.status is JobStatus.QUEUED else f"{100 * done:.0f} %"
         bar = progress(done, "Progress of the benchmark of samplers")

@@ -14,10 +14,9 @@ from dashboard.parts.deletion import ask_to_delete, deletion_question
 from dashboard.parts.state import compare_query, follow, keep
 from dashboard.record.actions import add_tags, each, stop
 from dashboard.record.connection import record
-from focus_store.contracts import ACTIVE, ExperimentSummary, Status
+from focus_store.contracts import UNDER_WAY, ExperimentSummary
 
 SLOT_WIDTH = 110  # px: Archive and Restore share a place
-STOPPABLE = ACTIVE | {Status.QUEUED}
 MARKED = "marked"
 
 
@@ -36,7 +35,7 @@ def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: 
         if st.button("Clone", icon=":material/content_copy:", key="clone", disabled=len(ids) != 1):
             follow("new", parent=ids[0])
         _tag([] if archived else ids)
-        resting = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
+        resting = {row.id: row.name for row in chosen if row.status not in UNDER_WAY}
         draw(_acts(chosen, archived=archived))
         st.space("stretch")
         st.html(f'<div class="focus-note" data-testid="count">{count}</div>', width="content")
@@ -50,8 +49,8 @@ def _unmark() -> None:
 
 def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:
     """Of the marked ones that each can be asked of."""
-    resting = {row.id: row.name for row in chosen if row.status not in STOPPABLE}
-    moving = [row for row in chosen if row.status in STOPPABLE and not archived]
+    resting = {row.id: row.name for row in chosen if row.status not in UNDER_WAY}
+    moving = [row for row in chosen if row.status in UNDER_WAY and not archived]
     ids = [row.id for row in moving]
     restore = partial(_ask, [row.id for row in chosen], record().experiments.restore, "Back in the list")
     archive = partial(_ask, list(resting), record().experiments.archive, "Archived")

@@ -23,7 +23,7 @@ from focus_core.catalogue.methods import method_of
 from focus_core.catalogue.samplers import SAMPLERS, own_sampler, sampler_title, samplers_of
 from focus_core.errors import UserError
 from focus_core.parameters import OutOfRange, Parameter, ParameterSpace, TrainingRange
-from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow, SampleSpec
+from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, SampleRow, SampleSpec
 
 BEYOND = 0.12  # of the range, at both ends
 MAPS, SEED, STEPS = 16, 0, 50
@@ -280,7 +280,7 @@ def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
             show_user_error(error)
         else:
             st.rerun(scope="app")
-    waiting = [row for row in record().samples.latest(limit=10) if row.status in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    waiting = [row for row in record().samples.latest(limit=10) if row.status in JOB_UNDER_WAY]
     plural = "requests wait or run" if len(waiting) > 1 else "request waits or runs"
     words = f"{len(waiting)} {plural} already." if waiting else _expected(detail, n)
     st.html(f'<div class="focus-note">{words}</div>')

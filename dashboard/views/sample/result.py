@@ -22,9 +22,8 @@ from dashboard.server.routes import artifact_url
 from focus_core.catalogue.samplers import sampler_title
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
-from focus_store.contracts import ExperimentDetail, JobStatus, SampleRow
+from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, JobStatus, SampleRow
 
-UNDER_WAY = (JobStatus.QUEUED, JobStatus.RUNNING)
 POLL_SECONDS = 0.7
 
 
@@ -35,9 +34,9 @@ def result(detail: ExperimentDetail, row: SampleRow | None) -> None:
             "Sample. The maps appear here, with their power spectrum against the nearest simulations.</p></div>"
         )
         return
-    every = POLL_SECONDS if row.status in UNDER_WAY else None
+    every = POLL_SECONDS if row.status in JOB_UNDER_WAY else None
     with st.container(key="sample-result"):
-        st.fragment(_live, run_every=every)(row.id, detail, row.status in UNDER_WAY)
+        st.fragment(_live, run_every=every)(row.id, detail, row.status in JOB_UNDER_WAY)
 
 
 def shown_request(detail: ExperimentDetail) -> SampleRow | None:
@@ -56,9 +55,9 @@ def shown_request(detail: ExperimentDetail) -> SampleRow | None:
 
 def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None:
     row = record().samples.get(sample_id)
-    if was_under_way and row.status not in UNDER_WAY:
+    if was_under_way and row.status not in JOB_UNDER_WAY:
         st.rerun()  # stop polling, and let the controls tell the new time
-    if row.status in UNDER_WAY:
+    if row.status in JOB_UNDER_WAY:
         _waiting(row)
     elif row.status is JobStatus.SUCCEEDED:
         _finished(row, detail)

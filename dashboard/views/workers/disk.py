@@ -11,10 +11,11 @@ import streamlit as st
 from dashboard.look.markup import pill, section
 from dashboard.look.theme import EXPERIMENT_COLOURS, STATUS_LOOK
 from dashboard.look.words import size
-from dashboard.parts.deletion import BUSY, STOP_FIRST, ask_to_delete, deletion_question
+from dashboard.parts.deletion import STOP_FIRST, ask_to_delete, deletion_question
 from dashboard.parts.state import asked_number, experiment_link, keep
 from dashboard.record.connection import record
 from focus_core.run_files import Part
+from focus_store.contracts import UNDER_WAY
 from focus_store.record.disk import DiskUse
 
 SHOWN = 12
@@ -96,8 +97,8 @@ def _row(use: DiskUse) -> None:
             "Delete",
             key=f"delete-{use.id}",
             type="tertiary",
-            disabled=use.status in BUSY,
-            help=STOP_FIRST if use.status in BUSY else None,
+            disabled=use.status in UNDER_WAY,
+            help=STOP_FIRST if use.status in UNDER_WAY else None,
             on_click=ask_to_delete,
             args=(DISK, {use.id: use.name}),
         )
