@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from focus_core.bands import quoted_bands
+
 FloatArray = NDArray[np.float64]
 
 
@@ -90,11 +92,7 @@ def distinct_rows(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
 
 def band_edges(grid: int) -> list[tuple[int, int]]:
     """[2, 4), [4, 8), … up to k_Ny/2 = (grid / 4) k_f, the last one closed; none for maps under 8 pixels a side."""
-    limit = grid // 4
-    edges = [2]
-    while edges[-1] * 2 < limit:
-        edges.append(edges[-1] * 2)
-    return list(zip(edges, [*edges[1:], limit], strict=True)) if limit >= 2 else []
+    return [(band.low, band.high) for band in quoted_bands(grid)]
 
 
 def _in_bands(power: FloatArray, weight: FloatArray, edges: Sequence[tuple[int, int]]) -> FloatArray:

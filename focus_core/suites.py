@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from focus_core.errors import UserError
 
@@ -13,6 +18,19 @@ _BYTES_A_PIXEL = 4
 DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Boxes of a suite: files in one folder, and weeks of work already at 64³.
 LARGEST_SUITE = 1_000_000
+
+
+# What a suite is where nobody says otherwise; `box` in Mpc/h. The quick suite is this one.
+PLAIN_SUITE: Mapping[str, Any] = MappingProxyType(
+    {"simulations": 64, "grid": 64, "box": 64.0, "seed": 0, "realisations": 1, "space": "wcdm6"}
+)
+
+
+def suite_command(folder: Path, **numbers: float) -> str:
+    """What makes the plain suite, or one of other `numbers`, by hand; as a shell reads it: a folder may have spaces."""
+    plain = {key: numbers.get(key, PLAIN_SUITE[key]) for key in ("simulations", "grid", "box", "seed")}
+    options = " ".join(f"--{key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in plain.items())
+    return f"focus simulate --out {shlex.quote(str(folder))} {options}"
 
 
 def check_dataset_name(name: str) -> str:

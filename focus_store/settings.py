@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from focus_core.errors import UserError
 from focus_core.paths import datasets_folder, focus_home, runs_folder
+from focus_core.suites import PLAIN_SUITE
 
 # The suite that an empty laboratory simulates.
 QUICK = "quick"
@@ -47,14 +48,14 @@ class Settings:
     max_retries: int = 3  # automatic restarts of a crashed run, before a person must look
     train_threads: int = 0  # of the trainer; 0 chooses from the machine
     train_niceness: int = 10  # so that a sample and the pages never wait for a training
-    quick_simulations: int = 64  # of the suite that an empty laboratory simulates
-    quick_grid: int = 64  # cells a side of each of them, 1 Mpc/h each
+    quick_simulations: int = PLAIN_SUITE["simulations"]  # of the suite that an empty laboratory simulates
+    quick_grid: int = PLAIN_SUITE["grid"]  # cells a side of each of them, 1 Mpc/h each
 
     @property
     def quick_suite(self) -> dict[str, Any]:
         """The request of the quick suite, as `Record.request_simulation` takes it."""
         grid = self.quick_grid
-        return {"name": QUICK, "simulations": self.quick_simulations, "grid": grid, "box": float(grid), "seed": 0}
+        return {"name": QUICK, "simulations": self.quick_simulations, "grid": grid, "box": float(grid)}
 
     @property
     def broker_folder(self) -> Path:

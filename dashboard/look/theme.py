@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from focus_core.figures.tiles import DIVIDE_ANCHORS, NIGHT_ANCHORS
 from focus_store.contracts import JobStatus, Status
 
 INK = "#17202b"
@@ -31,17 +32,8 @@ TRUTH_ERROR_BAND = "rgba(127,137,150,.28)"
 GENERATED_BAND = "rgba(222,112,31,.22)"
 FUTURE = "rgba(127,137,150,.10)"
 
-# The colour map of matter maps: 17 anchors, straight lines in sRGB between them.
-NIGHT = (
-    "#060d20", "#011c3d", "#012e58", "#044272", "#05568b", "#1f6a9e", "#4a7ca1", "#6b8aa1", "#86959e",
-    "#999c9b", "#aca397", "#c2ab90", "#dcb685", "#f7ca80", "#ffde9e", "#ffebc7", "#fff7e7",
-)  # fmt: skip
-
-# Differences and ratios: blue is negative, the middle is near white.
-DIVIDE = (
-    "#055483", "#3373a8", "#6991bc", "#97b0cf", "#c6d2e3", "#f3f3f3", "#e8cbbe", "#d6a58d", "#bf7e5e", "#a65931",
-    "#8b3503",
-)  # fmt: skip
+# The colour maps of matter maps, and of differences and ratios: as tiles are drawn.
+NIGHT, DIVIDE = NIGHT_ANCHORS, DIVIDE_ANCHORS
 
 # Light token → the Streamlit CSS variable that stands for it on the page.
 CSS_VARIABLES: Mapping[str, str] = {

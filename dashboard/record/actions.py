@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,16 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from focus_core.config.experiment import ExperimentConfig, parse_config, recorded_config
 from focus_core.errors import UserError
+from focus_core.suites import suite_command
 from focus_store.contracts import DesiredState, ExperimentSummary, Status
 from focus_store.recipes import recipe
 from focus_store.settings import QUICK, Settings
 
 
 def quick_command(folder: Path) -> str:
-    """What makes the quick suite by hand, as a shell reads it: a folder may have spaces in its name."""
+    """What makes the quick suite by hand."""
     suite = Settings.from_environment().quick_suite
-    size = f"--simulations {suite['simulations']} --grid {suite['grid']} --box {suite['box']:g} --seed {suite['seed']}"
-    return f"focus simulate --out {shlex.quote(str(folder))} {size}"
+    return suite_command(folder, simulations=suite["simulations"], grid=suite["grid"], box=suite["box"])
 
 
 def queue_recipe(key: str) -> str:

@@ -11,18 +11,30 @@ from pathlib import Path
 from types import FrameType
 
 from focus_core.parameters import SPACES, parameter_space
+from focus_core.suites import PLAIN_SUITE
 
 SUMMARY = "make a suite of particle-mesh simulations and their maps"
+
+_NUMBERS = {
+    "simulations": "points in parameter space",
+    "grid": "cells, particles and pixels a side",
+    "box": "side of the periodic box in Mpc/h",
+    "seed": "of the design and the initial phases",
+    "realisations": "initial phases at each point",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the dataset")
-    parser.add_argument("--simulations", type=int, default=64, help="points in parameter space (default 64)")
-    parser.add_argument("--grid", type=int, default=64, help="cells, particles and pixels a side (default 64)")
-    parser.add_argument("--box", type=float, default=64.0, help="side of the periodic box in Mpc/h (default 64)")
-    parser.add_argument("--seed", type=int, default=0, help="of the design and the initial phases (default 0)")
-    parser.add_argument("--realisations", type=int, default=1, help="initial phases at each point (default 1)")
-    parser.add_argument("--space", choices=sorted(SPACES), default="wcdm6", help="parameters to vary (default wcdm6)")
+    for name, about in _NUMBERS.items():
+        plain = PLAIN_SUITE[name]
+        parser.add_argument(f"--{name}", type=type(plain), default=plain, help=f"{about} (default {plain:g})")
+    parser.add_argument(
+        "--space",
+        choices=sorted(SPACES),
+        default=PLAIN_SUITE["space"],
+        help=f"parameters to vary (default {PLAIN_SUITE['space']})",
+    )
     parser.add_argument("--layout", choices=("folder", "cmd"), default="folder", help="dataset folder, or CAMELS files")
     parser.add_argument("--slabs", type=int, help="slabs along each axis (default: about 16 Mpc/h deep)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (default)")

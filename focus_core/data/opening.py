@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from focus_core.data.tables import read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, parameter_space
 from focus_core.paths import datasets_folder, expanded
+from focus_core.suites import suite_command
 
 NORMALISED_MAPS, NORMALISED_PARAMS = "maps_normalized.npy", "params_normalized.npy"
 
@@ -110,9 +110,8 @@ def _dataset_folder(name: str, home: Path) -> Path:
             return folder
     is_path = os.sep in name or given.is_dir()
     wanted = given if is_path else named
-    command = f"focus simulate --out {shlex.quote(str(wanted))} --simulations 64 --grid 64 --box 64 --seed 0"
     state = "is not a complete dataset folder" if wanted.is_dir() else "does not exist"
-    raise UserError(f"data.dataset: '{name}' is not there ({wanted} {state}); make it with `{command}`.")
+    raise UserError(f"data.dataset: '{name}' is not there ({wanted} {state}); make it with `{suite_command(wanted)}`.")
 
 
 def _checked_against(data: DataSection, dataset: MapDataset) -> MapDataset:

@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.bands import Band, nyquist_bands
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.mapsets import MapSet
-from focus_core.evaluation.measures import Part, Parts, nyquist_bands
+from focus_core.evaluation.measures import Part, Parts
 from focus_core.evaluation.scoring import (
     Curve,
     Entry,
@@ -23,7 +24,6 @@ from focus_core.evaluation.scoring import (
     score,
 )
 from focus_core.statistics.fields import FloatArray
-from focus_core.statistics.power import Band
 
 POWER, LOG_POWER = "focus_core.evaluation.measures:power", "focus_core.evaluation.measures:log_power"
 LAST_BAND_LEVEL = 0.10

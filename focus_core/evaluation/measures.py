@@ -16,7 +16,7 @@ from focus_core.statistics.fields import FloatArray, smoothed
 from focus_core.statistics.isotropy import directional_power, seam
 from focus_core.statistics.minkowski import minkowski_functionals
 from focus_core.statistics.peaks import count_peaks
-from focus_core.statistics.power import Band, power_spectrum
+from focus_core.statistics.power import power_spectrum
 from focus_core.statistics.scattering import scattering
 
 # Σ is floored at this share of each map's mean before its logarithm, as the default transform does.
@@ -131,17 +131,6 @@ def log_field(maps: FloatArray) -> FloatArray:
     if not (mean > 0).all() or (maps.var(axis=(1, 2)) > (1e3 * mean[:, 0, 0]) ** 2).any():
         return maps
     return np.asarray(np.log10(np.maximum(maps, _FLOOR_SHARE * mean)))
-
-
-def nyquist_bands(grid: int) -> tuple[Band, ...]:
-    """[2, 4), [4, 8), … in units of k_f, the last one closed at k_Ny."""
-    last = grid // 2
-    edges = [2]
-    while edges[-1] * 2 < last:
-        edges.append(edges[-1] * 2)
-    return tuple(
-        Band(low, high, closed=high == last) for low, high in zip(edges, [*edges[1:], last], strict=True) if low < high
-    )
 
 
 def in_pieces(measure: Measure, maps: FloatArray, box_size: float, told: Callable[[int], None]) -> Parts:

@@ -12,15 +12,15 @@ from functools import partial
 
 import numpy as np
 
+from focus_core.bands import Band, nyquist_bands
 from focus_core.errors import UserError
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.mapsets import MapSet
 from focus_core.evaluation.means import POWER, band_weights
-from focus_core.evaluation.measures import nyquist_bands, power
+from focus_core.evaluation.measures import power
 from focus_core.evaluation.pairs import STEP, Pairs, Side
 from focus_core.evaluation.scoring import Curve, Numbers, Outcome, draws, entries_of, spread_of
 from focus_core.statistics.fields import FloatArray
-from focus_core.statistics.power import Band
 from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression, polynomial_terms
 
 _REFITS = 200

@@ -13,15 +13,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.bands import Band, nyquist_bands
 from focus_core.errors import UserError
 from focus_core.evaluation.expectation import PAIRED
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.mapsets import MapSet
 from focus_core.evaluation.means import POWER, band_weights
-from focus_core.evaluation.measures import Part, nyquist_bands
+from focus_core.evaluation.measures import Part
 from focus_core.evaluation.scoring import Curve, Numbers, Outcome, check_simulations, entries_of, spread_of
 from focus_core.statistics.fields import FloatArray
-from focus_core.statistics.power import Band
 from focus_core.statistics.spread import correlation_distance, correlation_matrix, reduced_chi2
 
 _LEAST_MAPS = 8

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-_NIGHT = (
-    "060d20 011c3d 012e58 044272 05568b 1f6a9e 4a7ca1 6b8aa1 86959e 999c9b aca397 c2ab90 dcb685 f7ca80 ffde9e ffebc7 "
-    "fff7e7"
-)
-_DIVIDE = "055483 3373a8 6991bc 97b0cf c6d2e3 f3f3f3 e8cbbe d6a58d bf7e5e a65931 8b3503"
+# Anchors of the palettes, equally spaced, straight lines in sRGB between them. Pages draw their colour bars of these.
+# Matter maps: night blue, steel, slate, sand, gold, ivory; lightness rises in equal steps.
+NIGHT_ANCHORS = (
+    "#060d20", "#011c3d", "#012e58", "#044272", "#05568b", "#1f6a9e", "#4a7ca1", "#6b8aa1", "#86959e",
+    "#999c9b", "#aca397", "#c2ab90", "#dcb685", "#f7ca80", "#ffde9e", "#ffebc7", "#fff7e7",
+)  # fmt: skip
+# Differences and ratios: blue is negative, the middle is near white.
+DIVIDE_ANCHORS = (
+    "#055483", "#3373a8", "#6991bc", "#97b0cf", "#c6d2e3", "#f3f3f3", "#e8cbbe", "#d6a58d", "#bf7e5e", "#a65931",
+    "#8b3503",
+)  # fmt: skip
 
 
-def _palette(anchors: str, size: int = 256) -> NDArray[np.uint8]:
+def _palette(anchors: Sequence[str], size: int = 256) -> NDArray[np.uint8]:
     """Straight lines in sRGB between equally spaced anchors, (size, 3)."""
-    corners = np.array([[int(word[i : i + 2], 16) for i in (0, 2, 4)] for word in anchors.split()], dtype=np.float64)
+    corners = np.array([[int(word[i : i + 2], 16) for i in (1, 3, 5)] for word in anchors], dtype=np.float64)
     at = np.linspace(0.0, len(corners) - 1.0, size)
     columns = [np.interp(at, np.arange(len(corners)), corners[:, channel]) for channel in range(3)]
     return np.rint(np.stack(columns, axis=1)).astype(np.uint8)
 
 
-# Matter maps: night blue, steel, slate, sand, gold, ivory; lightness rises in equal steps.
-NIGHT = _palette(_NIGHT)
-# Differences and ratios: blue is negative, the middle is near white.
-DIVIDE = _palette(_DIVIDE)
+NIGHT = _palette(NIGHT_ANCHORS)
+DIVIDE = _palette(DIVIDE_ANCHORS)
 
 
 def render_tile(map2d: ArrayLike, vmin: float, vmax: float) -> bytes:

@@ -42,7 +42,7 @@ from focus_core.schema.messages import check_box
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
 from focus_core.simulation.slabs import slab_maps
-from focus_core.suites import LARGEST_SUITE, default_slabs
+from focus_core.suites import LARGEST_SUITE, PLAIN_SUITE, default_slabs
 from focus_core.versions import FOCUS, versions_of
 
 Layout = Literal["folder", "cmd"]
@@ -62,10 +62,10 @@ class SuiteSpec:
     """
 
     simulations: int
-    grid: int = 64
-    box: float = 64.0
-    seed: int = 0
-    realisations: int = 1
+    grid: int = PLAIN_SUITE["grid"]
+    box: float = PLAIN_SUITE["box"]
+    seed: int = PLAIN_SUITE["seed"]
+    realisations: int = PLAIN_SUITE["realisations"]
     space: ParameterSpace = WCDM6
     layout: Layout = "folder"
     slabs: int | None = None

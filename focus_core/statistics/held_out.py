@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from focus_core.bands import Band
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_core.run_files import TRUTH
-from focus_core.statistics.power import Band, bands
+from focus_core.statistics.power import bands
 from focus_core.statistics.smoothed_truth import fit_smoothed_truth, polynomial_terms
 from focus_core.statistics.spread import ratio_of_means, resampled
 from focus_core.statistics.truth import read_truth

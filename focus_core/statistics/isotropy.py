@@ -21,10 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 from scipy.sparse import csr_array
 
+from focus_core.bands import Band
 from focus_core.errors import UserError
 from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, Maps, finite_fields, overdensity
-from focus_core.statistics.power import Band, ring_modes
+from focus_core.statistics.power import ring_modes
 
 # Of wave vectors, in the order of the result: a wave along the first axis varies from row to row.
 DIRECTIONS = ("first axis", "second axis", "diagonal")

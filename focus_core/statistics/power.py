@@ -10,7 +10,6 @@ Fourier plane, are left out.
 
 from __future__ import annotations
 
-import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.sparse import csr_array
 
+from focus_core.bands import Band, quoted_bands
 from focus_core.errors import UserError
 from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, Maps, as_batch, check_contrast, check_means, pieces
@@ -55,22 +55,6 @@ class PowerSpectrum:
         return 2.0 * math.pi / self.box_size
 
 
-@dataclass(frozen=True)
-class Band:
-    """Rings m with low ≤ m < high, in units of k_f; `closed` includes m = high."""
-
-    low: int
-    high: int
-    closed: bool = False
-
-    @property
-    def label(self) -> str:
-        return f"[{self.low}, {self.high}{']' if self.closed else ')'}"
-
-    def contains(self, rings: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return (rings >= self.low) & ((rings <= self.high) if self.closed else (rings < self.high))
-
-
 def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSpectrum:
     """Spectra of physical maps (N, N) or (B, N, N), an array, a memory map or a tensor on any device.
 
@@ -93,15 +77,10 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
 
 def bands(grid: int) -> tuple[Band, ...]:
     """The bands in which results are quoted: [2, 4), [4, 8), … in units of k_f, the last one closed at k_Ny/2."""
-    limit = grid // 4
-    if limit < 2:
+    found = quoted_bands(grid)
+    if not found:
         raise UserError(f"maps of {grid} × {grid} pixels have no band between 2 k_f and k_Ny/2; use 8 or more.")
-    edges = [2]
-    while edges[-1] * 2 < limit:
-        edges.append(edges[-1] * 2)
-    edges.append(limit)
-    pairs = list(itertools.pairwise(edges))
-    return tuple(Band(low, high, closed=(low, high) == pairs[-1]) for low, high in pairs)
+    return found
 
 
 def band_average(spectrum: PowerSpectrum) -> FloatArray:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from focus_core.figures import tiles
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("focus_core", "focus_store", "worker", "dashboard", "migrations")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -34,3 +36,35 @@ def test_which_states_are_under_way_is_said_by_the_contracts() -> None:
             if joined or states(node) == {"QUEUED", "RUNNING"}:
                 found.append(f"{name}:{node.lineno}")
     assert found == [], "use UNDER_WAY or JOB_UNDER_WAY"
+
+
+def test_the_colours_of_maps_are_said_once() -> None:
+    inner = set(tiles.NIGHT_ANCHORS[1:-1] + tiles.DIVIDE_ANCHORS[1:-1])
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees("focus_core/figures/tiles.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lower() in inner
+    ]
+    assert found == [], "import the anchors of focus_core.figures.tiles"
+
+
+def test_the_doubling_of_bands_is_written_once() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees("focus_core/bands.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.While) and "* 2" in ast.unparse(node.test)
+    ]
+    assert found == [], "use focus_core.bands.doubling_bands"
+
+
+def test_the_plain_suite_and_the_command_that_makes_it_are_said_once() -> None:
+    found = []
+    for name, tree in trees("focus_core/suites.py"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and str(node.value).startswith("focus simulate --out"):
+                found.append(f"{name}:{node.lineno}")
+            if isinstance(node, ast.Dict) and "'simulations': 64" in ast.unparse(node):
+                found.append(f"{name}:{node.lineno}")
+    assert found == [], "use focus_core.suites.PLAIN_SUITE and suite_command"

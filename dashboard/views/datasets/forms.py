@@ -20,6 +20,7 @@ from focus_core.data.answers import Answers, in_form
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_core.schema.fields import StoredAs
+from focus_core.suites import PLAIN_SUITE
 from focus_store.contracts import DatasetRow
 from focus_store.record.dataset_identity import KnownDataset
 from focus_store.settings import Settings
@@ -132,20 +133,25 @@ def request(name: str, path: str, params: str | None, answers: Answers) -> None:
 
 def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
+    plain = PLAIN_SUITE
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
     name.text_input("Name", **typed("suite-name"), placeholder="pm-128")
-    n = simulations.number_input("Simulations", value=64, step=1, **typed("suite-simulations"), help="Points in θ.")
+    n = simulations.number_input(
+        "Simulations", value=plain["simulations"], step=1, **typed("suite-simulations"), help="Points in θ."
+    )
     each = realisations.number_input(
         "Realisations",
-        value=1,
+        value=plain["realisations"],
         step=1,
         **typed("suite-realisations"),
         help="Initial phases at each point.",
     )
-    seed.number_input("Seed", value=0, step=1, **typed("suite-seed"), help="Of the design and of the phases.")
+    seed.number_input(
+        "Seed", value=plain["seed"], step=1, **typed("suite-seed"), help="Of the design and of the phases."
+    )
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    cells = grid.segmented_control("Cells a side", GRIDS, default=64, required=True, **typed("suite-grid"))
-    side = box.number_input("Box side [Mpc/h]", value=64.0, **typed("suite-box"))
+    cells = grid.segmented_control("Cells a side", GRIDS, default=plain["grid"], required=True, **typed("suite-grid"))
+    side = box.number_input("Box side [Mpc/h]", value=plain["box"], **typed("suite-box"))
     space.selectbox("Parameter space", [*SPACES], **typed("suite-space"))
     button.button(
         "Simulate",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,16 @@ from focus_core.catalogue.jobs import DATASET, TRAIN, Arguments, JobKind, JobWor
 from focus_core.errors import UserError
 from focus_core.parameters import parameter_space
 from focus_core.schema.messages import check_box
-from focus_core.suites import LARGEST_SUITE, check_dataset_name
+from focus_core.suites import LARGEST_SUITE, PLAIN_SUITE, check_dataset_name
 
 STATE, DESCRIPTION = ".suite", "dataset.yaml"  # as focus_core.simulation.suite writes them
-_DEFAULTS: Mapping[str, Any] = {
-    "simulations": 64,
-    "grid": 64,
-    "box": 64.0,
-    "seed": 0,
-    "realisations": 1,
-    "space": "wcdm6",
-}
 
 
 def _check(arguments: Arguments) -> dict[str, Any]:
     """`name`, and what `focus simulate` takes: simulations, grid, box [Mpc/h], seed, realisations, space."""
-    refuse_unknown(arguments, ("name", *_DEFAULTS), "a simulation")
+    refuse_unknown(arguments, ("name", *PLAIN_SUITE), "a simulation")
     plain: dict[str, Any] = {"name": check_dataset_name(str(arguments.get("name", "")))}
-    for key, default in _DEFAULTS.items():
+    for key, default in PLAIN_SUITE.items():
         plain[key] = _value(key, arguments.get(key, default), default)
     if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
         raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
@@ -56,7 +47,7 @@ def _value(key: str, value: Any, default: Any) -> Any:
 
 
 def _command(arguments: Arguments, folder: Path) -> list[str]:
-    options = [word for key in _DEFAULTS for word in (f"--{key}", str(arguments[key]))]
+    options = [word for key in PLAIN_SUITE for word in (f"--{key}", str(arguments[key]))]
     return [sys.executable, "-m", "focus_core.cli", "simulate", "--out", str(folder), *options]
 
 
