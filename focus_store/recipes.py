@@ -56,4 +56,4 @@ def _read(path: Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a recipe ({error}).") from error
-    return Recipe(key, TITLES.get(key, key.replace("_", " ")), path, text)
+    return Recipe(key, TITLES.get(key, key), path, text)

@@ -33,7 +33,7 @@ def readouts(items: Sequence[Readout], name: str = "readouts") -> str:
             f'<div><dt class="label">{item.label}</dt><dd class="value">{escape(amount.value)}{unit}</dd>'
             f'<dd class="refers" title="{escape(item.refers)}">{escape(item.refers) or "&nbsp;"}</dd></div>'
         )
-    return f'<dl class="focus-readouts" data-testid="{name}" style="--n:{len(items)}">{"".join(cells)}</dl>'
+    return f'<dl class="focus-readouts" data-testid="{escape(name)}" style="--n:{len(items)}">{"".join(cells)}</dl>'
 
 
 def pill(look: StatusLook) -> str:

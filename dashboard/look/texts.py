@@ -20,7 +20,8 @@ _SPECIAL = re.compile(
 # What Streamlit replaces in the finished text, where no escape is seen: `:smile:`, icons, arrows, bare addresses.
 _REPLACED = re.compile(r":(?=[\w+\-/]+:)|[<>~=-](?=[<>=-])|(?<=http)(?=s?:)|(?<=www)(?=\.)|(?<=\w)(?=@[\w-]+\.)")
 _JOINER = "\u2060"  # a word joiner has no width and breaks no line
-_CODE = re.compile(r"(`[^`\n]+`)")
+# Commands of ours alone: a name or a path with backticks of its own keeps them.
+_CODE = re.compile(r"(`(?:focus|focus-lab|make|pip|sh) [^`\n]+`)")
 
 
 def plain(text: object) -> str:
@@ -30,7 +31,7 @@ def plain(text: object) -> str:
 
 
 def sentence(text: object) -> str:
-    """Plain text whose `commands` and `keys` in backticks are set as code: what errors and the record say."""
+    """Plain text whose `focus …` commands in backticks are set as code: what errors and the record say."""
     parts = _CODE.split(str(text))
     return "".join(part if _CODE.fullmatch(part) else plain(part) for part in parts)
 

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +148,12 @@ def _parameter(name: str, column: NDArray[np.float64], given: tuple[float, float
     low, high, scaling = given or (*_span(column), known.scaling if known and (column > 0).all() else "linear")
     if known is not None:
         return Parameter(name, known.symbol, known.html, known.tex, low, high, scaling, known.unit)
-    tex = name.replace("_", r"\_")
-    return Parameter(name, name, name, rf"\mathrm{{{tex}}}", low, high, scaling)
+    return Parameter(name, name, escape(name), rf"\mathrm{{{_tex(name)}}}", low, high, scaling)
+
+
+def _tex(name: str) -> str:
+    """TeX that shows just this name: a column may be called anything, and a $ would end the formula."""
+    return "".join(c if c.isalnum() else rf"\{c}" if c in "_ " else rf'{{\char"{ord(c):X}}}' for c in name)
 
 
 def _span(column: NDArray[np.float64]) -> tuple[float, float]:

@@ -47,6 +47,10 @@ def test_a_sentence_keeps_its_commands_as_code_and_its_values_as_text() -> None:
     )
 
 
+def test_backticks_that_somebody_wrote_stay_in_a_sentence() -> None:
+    assert sentence("`k` was deleted") == r"\`k\` was deleted"
+
+
 @pytest.mark.parametrize("text", ["<b>bold</b>", "a<br>b", "<a href='https://x.org'>x</a>", "a & b", "&lt;"])
 def test_plotly_is_given_no_tag_and_shows_the_text_again(text: str) -> None:
     assert "<" not in plotly_text(text)

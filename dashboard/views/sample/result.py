@@ -82,7 +82,7 @@ def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
     assert space is not None
     spec = row.spec
     how = f"seed {spec.seed}, {sampler_title(spec.sampler)} {spec.steps}, {duration(row.seconds)}"
-    st.html(f'<div class="focus-note" data-testid="sample-theta">{theta_words(space, spec.theta)}</div>')
+    st.html(f'<div class="focus-note" data-testid="sample-theta">{escape(theta_words(space, spec.theta))}</div>')
     maps, powers = st.columns([53, 47], gap="medium")
     with maps:
         st.html(section(f"{spec.n} generated map{'s' if spec.n > 1 else ''}", how))

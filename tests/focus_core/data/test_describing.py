@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_any_parameters_with_any_names_become_a_dataset_that_is_checked(
     said = capsys.readouterr().out
     assert "every check passed" in said
     assert "complete sets of slabs" in said
+
+
+def test_a_column_may_be_called_anything_and_is_shown_as_it_is_called(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    name = "<b>A</b>$_1"
+    np.savetxt(tmp_path / "one.txt", THETA[:, :1])
+    assert new(tmp_path, "--maps", str(files[0]), "--params", str(tmp_path / "one.txt"), "--columns", name) == 0
+    (parameter,) = open_folder(tmp_path / "mine").space.parameters
+    assert (parameter.name, parameter.symbol, unescape(parameter.html)) == (name, name, name)
+    assert "<" not in parameter.html
+    assert "$" not in parameter.tex, "it would end the formula that it stands in"
 
 
 def test_a_table_without_names_and_one_without_variation_are_asked_for_what_is_missing(
