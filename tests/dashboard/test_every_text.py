@@ -34,13 +34,14 @@ from migrations.upgrade import migrate
 # Begins and ends with words that are in no text of ours.
 WRITTEN = "# xqa _b_ **c** $d$ <b>e</b> &amp; :red[f] [g](http://h.x/) `k` :smile: ~~l~~ -> zqx"
 IN_A_PATH = WRITTEN.replace("/", "-")
+SHORT = "<b>xqa</b> $d$ _zqx_"  # for places that cut what is longer
 SENTENCE = f"data.dataset: {WRITTEN} is not there; make it with `focus simulate`."
 _PIECE = re.compile("xqa|zqx")
 
 
 def unlike(said: str) -> str:
     """What is left of it when every whole appearance of what was written is taken out, and every honest short form."""
-    for whole in (WRITTEN, IN_A_PATH, default_name(IN_A_PATH)):
+    for whole in (WRITTEN, SHORT, IN_A_PATH, default_name(IN_A_PATH)):
         said = said.replace(whole, "")
     for start in range(1, len(WRITTEN) - 2):  # … and the end, as the short form of a long name
         said = said.replace("…" + WRITTEN[start:], "…")
@@ -114,6 +115,7 @@ def _filled(record: Record) -> Nasty:
     with contextlib.suppress(Conflict):
         record.notes.set(second, WRITTEN, expected="another text")
     _name_everything(record)
+    _rename(record, archived, SHORT)
     with record.database.writing() as session:
         session.execute(update(Job).values(title=WRITTEN))
         for job, status in ((suite, JobStatus.FAILED), (check, JobStatus.FAILED), (benchmark, JobStatus.FAILED)):
@@ -142,6 +144,11 @@ def _name_everything(record: Record) -> None:
         for job in session.query(Job):
             job.arguments = job.arguments | {"name": WRITTEN, "path": WRITTEN}
         session.execute(update(Attempt).values(host=WRITTEN, device=WRITTEN, reason=WRITTEN))
+
+
+def _rename(record: Record, experiment: str, name: str) -> None:
+    with record.database.writing() as session:
+        session.execute(update(Experiment).where(Experiment.id == experiment).values(name=name))
 
 
 def _named(config: dict[str, Any], name: str) -> dict[str, Any]:
