@@ -21,9 +21,9 @@ from shown_texts import Text, shown, texts
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from dashboard.datasets import default_name
 from dashboard.pages import PAGES
-from focus_core.config import validate_config
+from dashboard.views.datasets.outlook import default_name
+from focus_core.config.experiment import validate_config
 from focus_store.contracts import JobStatus, SampleSpec, Status, WorkerRow
 from focus_store.database.tables import Attempt, Dataset, Experiment, Job, SampleRequest
 from focus_store.database.transitions import Conflict

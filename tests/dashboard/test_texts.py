@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
@@ -89,63 +90,88 @@ def test_a_name_is_cut_in_its_middle() -> None:
     assert shortened("beginning of a long name, seed 17", 20) == "beginning…e, seed 17"[:20]
 
 
-# Calls whose text Streamlit reads as Markdown, and what makes it safe. `size`, `duration` and the like are our words.
+# What Streamlit reads as Markdown: the first text of these, and `help` of any.
 READS_MARKDOWN = {"title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success", "toast"}
+LABELLED = {
+    "button", "download_button", "link_button", "toggle", "checkbox", "text_input", "text_area", "number_input",
+    "selectbox", "multiselect", "slider", "select_slider", "segmented_control", "popover", "tabs", "expander",
+}  # fmt: skip
+# What plotly reads as HTML of its own, in charts/.
+READS_PLOTLY = {"name", "text", "title_text", "hovertemplate", "ticktext"}
+# What makes a text safe, or is made of our words and numbers alone.
 SAFE_CALLS = {
-    "plain",
-    "sentence",
-    "code",
-    "silent_words",
-    "size",
-    "duration",
-    "number",
-    "per_cent",
-    "len",
-    "experiment_link",
-    "question",
-}
-# Words of ours, put together beforehand from such parts: (module, expression).
-OURS = {
-    ("problems", "type(error).__name__"),
-    ("experiments_selection", "done"),
-    ("experiments_selection", "taken"),
-    ("datasets_detail", "plural"),
-    ("datasets_detail", "names"),
-    ("experiment_head", "_resting_sentence(detail)"),
-    ("experiment_head", "ahead"),
-    ("experiment_head", "waits"),
-    ("experiment_samplers", "caption(found)"),
-    ("new", "origin.whose"),
-    ("new", "theirs"),  # an address, encoded
-    ("datasets_removal", "keep"),
-    ("new_notices", "config.training.seed"),
-    ("new_notices", "settings.quick_simulations"),
-    ("new_notices", "word or 'already ran as'"),
-    ("new_notices", "', '.join([STATUS_LOOK[twin.status].word, *scores])"),
-    ("new_notices", "more"),
-    ("new_notices", "config.model.cond_dim"),  # a number
-    ("new_notices", "dataset_link(dataset.name)"),  # an address, encoded
-    ("frame", "silent_words(workers)"),
-    ("new", "settings.quick_simulations"),
-}
+    "plain", "sentence", "code", "plotly_text", "silent_words", "size", "duration", "number", "per_cent", "with_error",
+    "len", "experiment_link", "question", "plain_number", "power_text",
+}  # fmt: skip
+# Words of ours, put together beforehand from such parts, by module.
+OURS: dict[str, set[str]] = {
+    "charts/compare_cost": {"text", "column.title", "[column.texts[i] for column in columns]"},
+    "charts/compare_loss": {"name", "of_what", "split", "title"},
+    "charts/compare_power": {"hover", "label", "prefix", "title", "truth.truth_name"},
+    "charts/dataset_figures": {"hover", "label", "name", "part", "title", "unit"},
+    "charts/loss": {"name"},
+    "charts/power": {"hover", "name"},
+    "charts/samplers": {"[word.replace('-', '−') for word in words]", "cases[0]['line']"},
+    "parts/acts": {"act.help", "act.label", "asked.label"},
+    "parts/problems": {"type(error).__name__"},
+    "views/datasets/detail": {"names", "plural", "shown"},
+    "views/datasets/page": {"label"},
+    "views/datasets/removal": {"keep"},
+    "views/experiment/epochs": {"(str(i + 1) for i in range(rows))"},
+    "views/experiment/head": {"_resting_sentence(detail)", "ahead", "waits"},
+    "views/experiment/notes": {"label"},
+    "views/experiment/samplers": {"caption(found)"},
+    "views/experiments/column": {"note"},
+    "views/experiments/page": {"column.title"},
+    "views/experiments/selection": {"done", "taken"},
+    "views/new/fields": {"changes", "field.label", "label"},
+    "views/new/form": {"info.description"},
+    "views/new/notices": {
+        "', '.join([STATUS_LOOK[twin.status].word, *scores])", "config.model.cond_dim", "config.training.seed",
+        "dataset_link(dataset.name)",  # an address, encoded
+        "more", "settings.quick_simulations", "word",
+    },
+    "views/new/page": {"origin.whose", "theirs"},  # an address, encoded
+    "views/sample/controls": {
+        "' '.join((note for name in options if (note := SAMPLERS[name].note)))", "label", "list(WEIGHTS)", "roles",
+        "words",
+    },
+    "views/workers/disk": {"label"},
+}  # fmt: skip
 
 
-def _texts() -> list[tuple[str, ast.expr]]:
-    found = []
-    for file in Path(dashboard.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and ast.unparse(node.func.value) == "st"
-                and node.func.attr in READS_MARKDOWN
-            ):
-                found.append((file.stem, node.args[0]))
-    return found
+def _modules() -> list[tuple[str, ast.Module]]:
+    folder = Path(dashboard.__file__).parent
+    files = sorted(folder.rglob("*.py"))
+    return [
+        (file.relative_to(folder).with_suffix("").as_posix(), ast.parse(file.read_text(encoding="utf-8")))
+        for file in files
+    ]
+
+
+def _calls() -> Iterator[tuple[str, ast.Call, str]]:
+    """Every call of a method or a function in the dashboard, with its name."""
+    for module, tree in _modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Attribute, ast.Name)):
+                yield module, node, node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+
+
+def _texts() -> Iterator[tuple[str, ast.expr]]:
+    for module, call, name in _calls():
+        on_streamlit = isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "st"
+        labelled = isinstance(call.func, ast.Attribute) and name in LABELLED
+        if (labelled or (on_streamlit and name in READS_MARKDOWN)) and call.args:
+            yield module, call.args[0]
+        given = {word.arg: word.value for word in call.keywords}
+        read = {"help"} | (READS_PLOTLY if module.startswith("charts/") else set())
+        yield from ((module, given[word]) for word in read & given.keys())
+        if labelled and name == "segmented_control" and len(call.args) > 1 and "format_func" not in given:
+            yield module, call.args[1]
 
 
 def _unsafe(text: ast.expr) -> list[ast.expr]:
-    """The parts of a Markdown text that are neither written out, a constant of the module, nor made plain."""
+    """The parts of a text that are neither written out, a constant of a module, nor made safe."""
     match text:
         case ast.Constant():
             return []
@@ -155,10 +181,12 @@ def _unsafe(text: ast.expr) -> list[ast.expr]:
             return []
         case ast.IfExp(body=body, orelse=orelse):
             return _unsafe(body) + _unsafe(orelse)
+        case ast.BoolOp(values=values) | ast.List(elts=values) | ast.Tuple(elts=values) | ast.JoinedStr(values=values):
+            return [part for value in values for part in _unsafe(value)]
+        case ast.Starred(value=value):
+            return _unsafe(value)
         case ast.BinOp(op=ast.Add(), left=left, right=right):
             return _unsafe(left) + _unsafe(right)
-        case ast.JoinedStr(values=values):
-            return [part for value in values for part in _unsafe(value)]
         case ast.FormattedValue(format_spec=spec) if spec is not None:
             return []  # a number
         case ast.FormattedValue(value=value):
@@ -166,8 +194,21 @@ def _unsafe(text: ast.expr) -> list[ast.expr]:
     return [text]
 
 
-def test_every_text_that_streamlit_reads_as_markdown_goes_through_the_one_mechanism() -> None:
-    texts = _texts()
-    assert len(texts) > 30
+def test_every_text_that_streamlit_or_plotly_reads_goes_through_the_one_mechanism() -> None:
+    texts = list(_texts())
+    assert len(texts) > 150
     unsafe = {(module, ast.unparse(part)) for module, text in texts for part in _unsafe(text)}
-    assert unsafe - OURS == set()
+    known = {(module, part) for module, parts in OURS.items() for part in parts}
+    assert unsafe - known == set()
+    assert known - unsafe == set(), "is said to be ours, and stands nowhere"
+
+
+def test_choices_whose_words_streamlit_reads_as_markdown_are_ours_or_made_plain() -> None:
+    said = {
+        ast.unparse(word.value)
+        for _, call, name in _calls()
+        if name == "segmented_control"
+        for word in call.keywords
+        if word.arg == "format_func"
+    }
+    assert said == {"plain"}

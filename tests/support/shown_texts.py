@@ -61,6 +61,7 @@ _LANGUAGES = {
 }
 # What is sent back or names an element, and is not shown.
 _UNSEEN = re.compile(r"\.(?:id|raw_value|raw_values|query_param_key|default_tab_label|deferred_file_id|url|columns)$")
+_NAMES = frozenset(("uirevision", "legendgroup"))  # of a figure: say when a zoom is kept, and which lines go together
 _SOURCES = ("BidiComponent.js_content", "BidiComponent.css_content", "BidiComponent.html_content")
 
 
@@ -115,7 +116,7 @@ def _strings(plain: Any) -> Iterator[str]:
         yield plain
     elif isinstance(plain, dict):
         for key, value in plain.items():
-            yield from () if key == "uirevision" else _strings(value)  # it says when a zoom is kept
+            yield from () if key in _NAMES else _strings(value)
     elif isinstance(plain, list):
         for value in plain:
             yield from _strings(value)
