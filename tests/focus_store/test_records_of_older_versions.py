@@ -22,7 +22,7 @@ from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations import upgrade
 from migrations.upgrade import migrate, migrate_down
-from worker.laboratory import bring_up_to_date
+from worker.laboratory.command import bring_up_to_date
 
 OLDER = Path(__file__).parents[1] / "older_versions"
 
