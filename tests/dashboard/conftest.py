@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,6 @@ from prepared_record import SmallLaboratory, add_second, add_stranger, fill, wri
 
 from dashboard.record.connection import record
 from focus_store.record.record import Record
-from focus_store.settings import Settings
-from migrations.upgrade import migrate
 
 
 @pytest.fixture
@@ -24,8 +23,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def empty_record(home: Path) -> Iterator[Record]:
-    migrate(Settings.from_environment().database_url)
+def empty_record(home: Path, migrated_file: Path) -> Iterator[Record]:
+    home.mkdir()
+    shutil.copy(migrated_file, home / "focus.db")
     opened = record()
     yield opened
     opened.close()

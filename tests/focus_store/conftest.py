@@ -15,15 +15,6 @@ from private_database import ServerPool
 from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_store.record.record import Record, open_record
 from focus_store.settings import Settings
-from migrations.upgrade import migrate
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite record that was migrated once; tests get copies of it."""
-    path = tmp_path_factory.mktemp("record") / "focus.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from waiting import patience
+
+# AppTest looks through every installed package for components before a first run, two thirds of what opening a page
+# costs; none is installed while tests run.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 def open_page(name: str, **query: str) -> AppTest:
