@@ -7,7 +7,6 @@ the quickstart trains, a second experiment is made from a recipe, watched, stopp
 from __future__ import annotations
 
 import io
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from private_database import require_servers
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
 from waiting import await_condition
@@ -42,17 +40,15 @@ SMALLER = {
 }
 
 
-@pytest.fixture(scope="module", params=["up", "stack"])
-def laboratory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    """On SQLite and files as `make up` has it, and on PostgreSQL and Redis as `make stack` does."""
-    if request.param == "stack":
-        require_servers()
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """On SQLite and files, as a newcomer's `make up` has it; the visit of test_compare_and_manage.py is on a stack."""
     tasks = tmp_path_factory.mktemp("recipes") / "tasks"
     shutil.copytree(TASKS, tasks)
     quickstart = tasks / "quickstart" / "config.yaml"
     quickstart.write_text(re.sub(r"num_epochs: \d+", f"num_epochs: {EPOCHS}", quickstart.read_text()))
     small = {"FOCUS_QUICK_SIMULATIONS": str(SIMULATIONS), "FOCUS_QUICK_GRID": str(GRID), "FOCUS_TASKS": str(tasks)}
-    running = start_laboratory(tmp_path_factory.mktemp("home"), command=request.param, variables=small)
+    running = start_laboratory(tmp_path_factory.mktemp("home"), variables=small)
     yield running
     stop_laboratory(running)
 
@@ -91,10 +87,7 @@ def see_maps(page: Page) -> None:
 
 
 def record_of(laboratory: Laboratory) -> Record:
-    """The laboratory's own record; its lock names the database that `stack` started."""
-    lock = json.loads((laboratory.home / "laboratory.lock").read_text())
-    where = {"FOCUS_HOME": str(laboratory.home), "FOCUS_DATABASE_URL": lock.get("database_url", "")}
-    return open_record(Settings.from_environment(where))
+    return open_record(Settings.from_environment({"FOCUS_HOME": str(laboratory.home)}))
 
 
 def quickstart_id(laboratory: Laboratory) -> str:

@@ -19,6 +19,7 @@ from mortal import mortal
 from private_database import require_servers
 from running_laboratory import free_port
 from s3_server import S3Server
+from stacks import ON_SERVERS
 from waiting import await_condition, patience, slowness
 
 from focus_core.config.experiment import ExperimentConfig
@@ -34,7 +35,7 @@ MakeConfig = Callable[..., ExperimentConfig]
 WAITS = "waiting for the database"
 
 
-@pytest.mark.parametrize("laboratory", ["servers"], indirect=True)
+@ON_SERVERS
 def test_a_run_goes_on_and_is_sampled_on_hosts_that_share_no_disk(
     laboratory: Any, tiny_config: MakeConfig, tmp_path: Path
 ) -> None:
@@ -87,7 +88,7 @@ def test_a_run_goes_on_and_is_sampled_on_hosts_that_share_no_disk(
         store.stop()
 
 
-@pytest.mark.parametrize("laboratory", ["servers"], indirect=True)
+@ON_SERVERS
 def test_of_two_workers_with_one_gpu_the_second_waits_says_so_and_takes_over(
     laboratory: Any, tiny_config: MakeConfig
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stacks import ON_FILES, ON_SERVERS
 
 from focus_core.config.experiment import DataSection
 from focus_core.data.dataset import MapDataset
@@ -19,6 +20,7 @@ from worker.processes import running_in
 SUITE = {"name": "small", "simulations": 24, "grid": 16, "box": 16.0, "seed": 3}
 
 
+@ON_SERVERS
 def test_a_suite_is_cancelled_resumed_and_registered(laboratory: Any) -> None:
     laboratory.worker(TRAIN)
     record, folder = laboratory.record, laboratory.settings.datasets / "small"
@@ -67,6 +69,7 @@ def assert_measured(record: Any, opened: MapDataset) -> None:
     assert not any((record.settings.home / "work").iterdir())
 
 
+@ON_FILES
 def test_a_dataset_is_added_by_its_path_while_a_training_would_hold_the_other_lane(
     laboratory: Any, tmp_path: Path
 ) -> None:
@@ -115,6 +118,7 @@ def _ended(job: JobRow) -> JobRow | None:
     return job if job.status in (JobStatus.SUCCEEDED, JobStatus.FAILED) else None
 
 
+@ON_FILES
 def test_a_training_whose_dataset_is_not_there_fails_with_the_trainers_own_sentence(
     laboratory: Any, tiny_config: Any
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from stacks import ON_FILES
 
 from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.training.checkpoint import load_checkpoint
@@ -35,7 +35,7 @@ def measured(record: Any, experiment_id: str) -> list[Point]:
         return [point for point in points(session, experiment_id) if point.key not in CLOCKS]
 
 
-@pytest.mark.parametrize("laboratory", ["embedded"], indirect=True)
+@ON_FILES
 def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_export(
     laboratory: Any, tiny_config: Callable[..., ExperimentConfig], tmp_path: Path
 ) -> None:

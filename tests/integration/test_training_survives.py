@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from page_alone import html, open_page
 from sqlalchemy import func, select
+from stacks import ON_FILES, ON_SERVERS
 from waiting import patience
 
 from dashboard.parts.frame import state_markup
@@ -116,6 +117,7 @@ def test_a_run_trains_to_its_end_and_is_sampled(laboratory: Any, tiny_config: Ma
     assert "checkpoint_last.pt" in row.message
 
 
+@ON_SERVERS
 def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_config: MakeConfig) -> None:
     worker = laboratory.worker(TRAIN)
     record = laboratory.record
@@ -137,6 +139,7 @@ def test_a_run_is_paused_and_resumed_from_its_checkpoint(laboratory: Any, tiny_c
     assert_one_curve(laboratory, run, 120)
 
 
+@ON_FILES
 def test_a_worker_that_shuts_down_hands_its_run_back_to_the_queue(
     laboratory: Any, tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +206,7 @@ def test_two_killed_workers_and_a_killed_trainer_lose_nothing(laboratory: Any, t
     assert laboratory.left() == []
 
 
+@ON_FILES
 def test_what_a_trainer_writes_after_its_worker_was_killed_is_read_although_nobody_goes_on(
     laboratory: Any, tiny_config: MakeConfig
 ) -> None:
@@ -250,7 +254,7 @@ def _independent_power(image: np.ndarray[Any, Any], box: float, n_modes: np.ndar
     return np.asarray(sums[1:] / n_modes * box**2 / n**4)
 
 
-@pytest.mark.parametrize("laboratory", ["embedded"], indirect=True)
+@ON_FILES
 def test_a_worker_that_was_killed_is_silent_on_the_page_and_the_header_green_no_more(
     laboratory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
