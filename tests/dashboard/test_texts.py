@@ -105,7 +105,7 @@ SAFE_CALLS = {
 }  # fmt: skip
 # Words of ours, put together beforehand from such parts, by module.
 OURS: dict[str, set[str]] = {
-    "charts/compare_cost": {"text", "column.title", "[column.texts[i] for column in columns]"},
+    "charts/compare_cost": {"text", "[column.texts[i] for column in columns]"},
     "charts/compare_loss": {"name", "of_what", "split", "title"},
     "charts/compare_power": {"hover", "label", "prefix", "title", "truth.truth_name"},
     "charts/dataset_figures": {"hover", "label", "name", "part", "title", "unit"},
