@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.commands.whole_numbers import check_least, check_seed
-from focus_core.data.labels import own_name
+from focus_core.data.column_names import own_name
 from focus_core.data.tables import read_table
 from focus_core.errors import DISK_FULL, UserError
 from focus_core.parameters import ParameterSpace, TrainingRange, check_reach

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import UNITS, CmdName, parse_name
+from focus_core.data.column_names import own_name
 from focus_core.data.containers import CONTAINERS
 from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
 from focus_core.data.files import open_maps, sha256_of
@@ -31,7 +32,6 @@ from focus_core.data.folder import (
     write_description,
     write_params,
 )
-from focus_core.data.labels import own_name
 from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, Scaling

@@ -4,51 +4,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.data.answers import DESCRIBE
+from focus_core.data.column_names import own_name
+from focus_core.data.tables import Table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace
 
-if TYPE_CHECKING:
-    from focus_core.data.tables import Table
-
 FloatArray = NDArray[np.float64]
-
-# Other spellings of the same columns: the short header of the CAMELS Multifield Dataset, and the CAMELS tables.
-_ALIASES = {
-    "Om": "Omega_m",
-    "Omega0": "Omega_m",
-    "Ob": "Omega_b",
-    "ns": "n_s",
-    "s8": "sigma_8",
-    "sigma8": "sigma_8",
-    "w": "w0",
-    "SN1": "A_SN1",
-    "AGN1": "A_AGN1",
-    "SN2": "A_SN2",
-    "AGN2": "A_AGN2",
-    "ASN1": "A_SN1",
-    "AAGN1": "A_AGN1",
-    "ASN2": "A_SN2",
-    "AAGN2": "A_AGN2",
-}
 
 # Tables are printed with five decimals or more; a share of the range's width that such rounding never exceeds.
 _ROUNDING = 1e-4
-
-
-def own_name(called: str) -> str:
-    """The name that a column has in a parameter space, whatever a table calls it; an unknown one as it stands."""
-    return _ALIASES.get(called, called)
-
-
-def is_known_name(called: str) -> bool:
-    """Whether a shipped space has a parameter of that name, in whichever spelling."""
-    return any(own_name(called) in space.names for space in SPACES.values()) or called.lower() in ("name", "seed")
 
 
 def check_columns(table: Table, space: ParameterSpace, source: Path) -> None:

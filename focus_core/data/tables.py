@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.data.column_names import is_known_name
 from focus_core.data.containers import CONTAINERS, read_matrix
 from focus_core.data.files import open_array
-from focus_core.data.labels import is_known_name
 from focus_core.errors import UserError
 
 

@@ -8,15 +8,14 @@ most in what no shift, flip or turn changes (its spectrum by ring and its quanti
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from focus_core.data.stored import Maps
 from focus_core.errors import UserError
 from focus_core.evaluation.ground import Ground
+from focus_core.evaluation.mapsets import Training
 from focus_core.evaluation.measures import log_field
 from focus_core.evaluation.scoring import Curve, Numbers, Outcome, entries_of
 from focus_core.statistics.fields import FloatArray
@@ -65,25 +64,6 @@ def memorisation(ground: Ground, level: float) -> Outcome:
         f"{len(training):,} training maps that resemble it most, {min(index.full, count)} with all of them."
     )
     return Outcome(entries, (_curve(generated, reference),), note)
-
-
-@dataclass(frozen=True)
-class Training:
-    """The maps number `rows` (T,) of a file of Σ (n, N, N), each of a `simulation` (T,)."""
-
-    file: Maps | FloatArray
-    rows: NDArray[np.int64]
-    simulation: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def grid(self) -> int:
-        return int(self.file.shape[-1])
-
-    def logs(self, chosen: NDArray[np.int64] | slice) -> FloatArray:
-        return log_field(np.asarray(self.file[self.rows[chosen]], dtype=np.float64))
 
 
 class _Index:

@@ -13,13 +13,12 @@ import numpy as np
 
 from focus_core.errors import UserError
 from focus_core.evaluation.expectation import Expectation, Expected, make_expectation
-from focus_core.evaluation.mapsets import MapSet
+from focus_core.evaluation.mapsets import MapSet, Training
 from focus_core.evaluation.measures import Part, Parts, in_pieces
 from focus_core.parameters import ParameterSpace
 from focus_core.statistics.fields import FloatArray
 
 if TYPE_CHECKING:
-    from focus_core.evaluation.copies import Training
     from focus_core.evaluation.pairs import Pairs
 
 Tell = Callable[[str], None]

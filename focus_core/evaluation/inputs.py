@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from focus_core.config.experiment import DataSection
+from focus_core.data.column_names import own_name
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import sha256_of
-from focus_core.data.labels import own_name
 from focus_core.data.opening import open_dataset
 from focus_core.data.split import Split, read_split, rows_of_older_split, split_rows
 from focus_core.errors import UserError
-from focus_core.evaluation.copies import Training
 from focus_core.evaluation.expectation import SAME
-from focus_core.evaluation.mapsets import MapSet, by_theta
+from focus_core.evaluation.mapsets import MapSet, Training, by_theta
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import focus_home
 from focus_core.run_files import SPLIT

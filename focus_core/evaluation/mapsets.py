@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from focus_core.data.stored import Maps
+from focus_core.evaluation.measures import log_field
 from focus_core.statistics.fields import FloatArray
 from focus_core.statistics.spread import simulation_means
 
@@ -79,3 +81,22 @@ def by_theta(maps: NDArray[Any], theta: ArrayLike) -> MapSet:
     place = np.argsort(np.argsort(first))
     order = np.sort(first)
     return MapSet(maps, place[label.reshape(-1)].astype(np.int64), rows[order])
+
+
+@dataclass(frozen=True)
+class Training:
+    """The maps number `rows` (T,) of a file of Σ (n, N, N), each of a `simulation` (T,)."""
+
+    file: Maps | FloatArray
+    rows: NDArray[np.int64]
+    simulation: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def grid(self) -> int:
+        return int(self.file.shape[-1])
+
+    def logs(self, chosen: NDArray[np.int64] | slice) -> FloatArray:
+        return log_field(np.asarray(self.file[self.rows[chosen]], dtype=np.float64))
