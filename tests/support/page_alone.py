@@ -16,10 +16,11 @@ manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.sca
 def open_page(name: str, **query: str) -> AppTest:
     """The page by itself, as the frame would run it."""
     script = f"""
+from dashboard.pages import PAGES
 from dashboard.parts.state import remember_pages
-from dashboard.views.{name} import page
+from focus_core.catalogue.by_path import load
 remember_pages({{}})
-page.page()
+load(next(page.view for page in PAGES if page.name == "{name}"))()
 """
     app = AppTest.from_string(script, default_timeout=patience(60))
     for key, value in query.items():
