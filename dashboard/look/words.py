@@ -96,11 +96,17 @@ def per_cent(fraction: float | None) -> Amount:
     return Amount(f"{value:.1f}" if value < 10 else f"{value:.0f}", "%")
 
 
+# Of a P(k) error in a record of an older version, whose arrays do not tell it either.
+UNCOUNTED = "error not known"
+
+
 def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
-    """ "12 ± 3 %" of an error and its standard error; "12 %" where the latter is not known."""
+    """ "12 ± 3 %" of an error and its standard error; "12 ± ? %" where the latter is not known."""
     amount = per_cent(fraction)
-    if fraction is None or uncertainty is None or not math.isfinite(uncertainty) or amount is NOTHING:
+    if fraction is None or amount is NOTHING:
         return amount
+    if uncertainty is None or not math.isfinite(uncertainty):
+        return Amount(f"{amount.value} ± ?", amount.unit)
     if not amount.unit:
         return Amount(f"{amount.value} ± {uncertainty:.2g}")
     spread = 100 * uncertainty
@@ -110,7 +116,7 @@ def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
 def of_maps(maps: int | None, simulations: int | None) -> str:
     """What a P(k) error is of: "12 maps of 4 simulations". Older journals do not count them."""
     if maps is None or simulations is None:
-        return "maps of one epoch, uncounted"
+        return f"maps of one epoch, {UNCOUNTED}"
     return f"{maps} maps of {simulations} simulation{'' if simulations == 1 else 's'}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts.loss_words import loss_words
-from dashboard.look.words import count, duration, number, of_maps, per_cent, size, with_error
+from dashboard.look.words import UNCOUNTED, count, duration, number, of_maps, per_cent, size, with_error
 from dashboard.views.compare.comparison import Compared, all_comparable, comparable
 from focus_core.config.experiment import recorded_config
 
@@ -58,15 +58,16 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         plain: str | None = None,
         quality: bool = False,
         loss: bool = False,
-        error: Callable[[Compared], float | None] = lambda run: None,
+        error: Callable[[Compared], float | None] | None = None,
     ) -> Measure:
-        values, errors = tuple(value(run) for run in runs), tuple(error(run) for run in runs)
+        values = tuple(value(run) for run in runs)
+        errors = None if error is None else tuple(error(run) for run in runs)
         ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [True] * len(runs))
         ranked = (rankable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
         best = _best(values, prefer, errors) if ranked else frozenset()
         texts = tuple(
-            NOT_MEASURED if v is None else text(v) if e is None else _with_error(v, e, signed=text is _signed)
-            for v, e in zip(values, errors, strict=True)
+            NOT_MEASURED if v is None else text(v) if errors is None else _with_error(v, e, signed=text is _signed)
+            for v, e in zip(values, errors or [None] * len(runs), strict=True)
         )
         return Measure(label, plain or label, unit, values, texts, ratios, best)
 
@@ -140,10 +141,12 @@ def _band_error(low: int, high: int) -> Callable[[Compared], float | None]:
 def _error_is_of(runs: Sequence[Compared]) -> str:
     """ "± of 12 maps of 4 simulations", where all are of as many."""
     counts = {(run.measured.n_maps, run.measured.n_simulations) for run in runs if run.measured}
+    if not counts:
+        return UNCOUNTED if any(run.drawn for run in runs) else "± of the maps of one epoch each"
     return f"± of {of_maps(*counts.pop())}" if len(counts) == 1 else "± of the maps of one epoch each"
 
 
-def _with_error(value: float, error: float, *, signed: bool) -> str:
+def _with_error(value: float, error: float | None, *, signed: bool) -> str:
     """ "+35 ± 4.1 %", "12 ± 3.0 %"."""
     text = str(with_error(abs(value), error))
     return f"{'+' if value >= 0 else '−'}{text}" if signed and not text.startswith("×") else text
@@ -172,7 +175,8 @@ def _ratios(values: Sequence[float | None], baseline: int, allowed: Sequence[boo
 def _best(values: Sequence[float | None], prefer: int, errors: Sequence[float | None] | None = None) -> frozenset[int]:
     """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone.
 
-    Nobody is best who is not ahead of every other by more than the standard error of their difference.
+    Nobody is best who is not ahead of every other by more than the standard error of their difference, and nobody is
+    where one of these errors is not known. Without `errors` values have none.
     """
     known = {i: prefer * abs(value) for i, value in enumerate(values) if value is not None}
     if prefer == 0 or len(known) < 2 or len(set(known.values())) == 1:
@@ -187,7 +191,10 @@ def _best(values: Sequence[float | None], prefer: int, errors: Sequence[float | 
 def _cannot_be_told(
     known: Mapping[int, float], errors: Sequence[float | None], other: int, winners: frozenset[int]
 ) -> bool:
-    spread = max(math.hypot(errors[other] or 0.0, errors[i] or 0.0) for i in winners)
+    theirs, ours = errors[other], [errors[i] for i in winners]
+    if theirs is None or None in ours:
+        return True
+    spread = max(math.hypot(theirs, error or 0.0) for error in ours)
     return max(known[i] for i in winners) - known[other] <= spread
 
 
