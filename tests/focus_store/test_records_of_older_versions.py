@@ -108,6 +108,18 @@ class TestOpening:
         assert record.figures.epochs(old.trained)
         record.close()
 
+    def test_a_p_k_error_of_before_its_own_error_was_measured_gets_none(self, old: OldRecord) -> None:
+        errors = contents(old.url)["experiment"]["power_error"]
+        assert any(error != "None" for error in errors)
+        migrate(old.url)
+        assert contents(old.url)["experiment"]["power_error"] == errors
+        record = open_record(old.settings)
+        trained, drawn = record.experiments.get(old.trained).summary, record.figures.at(old.trained, 1)
+        assert trained.power_error is not None
+        assert (trained.power_uncertainty, trained.power_maps, trained.power_simulations) == (None, None, None)
+        assert (drawn.power_uncertainty, drawn.power_maps, drawn.power_simulations) == (None, None, None)
+        record.close()
+
     @pytest.mark.parametrize("revision", sorted(WRITTEN))
     def test_down_and_up_again_keep_what_both_revisions_have_room_for(self, old: OldRecord, revision: str) -> None:
         migrate(old.url)

@@ -31,7 +31,10 @@ def _left(row: ExperimentSummary) -> str | None:
     return None if left is None else str(duration(left))
 
 
-_ERROR_NOTE = "Latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard error over simulations; ± ? where an older record does not tell"
+_ERROR_NOTE = (
+    "Latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard error over simulations; ± ? where an "
+    "older record does not tell it"
+)
 
 # In the order of the table. A name has its link and its label from the list, which knows the other names.
 COLUMNS: tuple[Column, ...] = (
