@@ -114,7 +114,8 @@ class TestOpening:
         migrate(old.url)
         assert contents(old.url)["experiment"]["power_error"] == errors
         record = open_record(old.settings)
-        trained, drawn = record.experiments.get(old.trained).summary, record.figures.at(old.trained, 1)
+        trained = record.experiments.get(old.trained).summary
+        drawn = record.figures.at(old.trained, record.figures.epochs(old.trained)[-1])
         assert trained.power_error is not None
         assert (trained.power_uncertainty, trained.power_maps, trained.power_simulations) == (None, None, None)
         assert (drawn.power_uncertainty, drawn.power_maps, drawn.power_simulations) == (None, None, None)
