@@ -19,15 +19,22 @@ THETA = {"sigma_8": 0.8, "Omega_m": 0.3, "Omega_b": 0.05, "h": 0.7, "n_s": 0.96,
 RHO_CRITICAL = 2.77536627e11  # (M☉/h)/(Mpc/h)³
 
 
-def test_importing_it_brings_in_no_torch_and_dir_lists_what_it_offers() -> None:
-    """In a process of its own, because this one has torch already."""
-    script = "import sys, json, focus_core; print(json.dumps([dir(focus_core), sorted(sys.modules)]))"
-    offered, modules = json.loads(
-        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
-    )
+def modules_after(statements: str, *shown: str) -> tuple[list[object], set[str]]:
+    """What a new process shows and has imported; this one has torch already."""
+    script = f"import sys, json\nbefore = set(sys.modules)\n{statements}\n"
+    script += f"print(json.dumps([[{', '.join(shown)}], sorted(set(sys.modules) - before)]))"
+    found, modules = json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout)
+    return found, set(modules)
+
+
+def test_importing_it_brings_in_no_other_package_and_dir_lists_what_it_offers() -> None:
+    """So it takes no time: some thirty modules of Python's own, most of which Python has at its start."""
+    (offered, version), modules = modules_after("import focus_core", "dir(focus_core)", "focus_core.__version__")
     assert offered == sorted(focus_core.__all__)
     assert {"load_run", "open_dataset", "power_spectrum", "sample", "simulate", "__version__"} <= set(offered)
-    assert not {"torch", "numpy", "scipy", "pyccl", "pydantic"} & set(modules)
+    assert version == focus_core.__version__
+    assert {name.partition(".")[0] for name in modules} - sys.stdlib_module_names == {"focus_core"}
+    assert {name for name in modules if name.startswith("focus_core")} == {"focus_core", "focus_core.versions"}
 
 
 @pytest.mark.parametrize("name", focus_core.__all__)
