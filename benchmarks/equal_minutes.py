@@ -39,8 +39,8 @@ from numpy.typing import NDArray
 from quickstart_study import Score, Study, parse_case, write_scores
 
 from focus_core.config.experiment import ExperimentConfig, validate_config
-from focus_core.data.atomic import replacing
 from focus_core.diffusion.noise import MapNoise, map_seed
+from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.networks.registry import parameter_count
 from focus_core.run_files import BEST, LAST

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import BENCHMARK_EVALUATIONS, MOST_STEPS, SAMPLERS
-from focus_core.data.atomic import check_writable, replacing, write_text
+from focus_core.disk.atomic import check_writable, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.run_files import (
     BENCHMARK_FIGURE,

@@ -13,7 +13,7 @@ from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.commands.whole_numbers import check_least, check_seed
-from focus_core.data.atomic import check_writable, write_text
+from focus_core.disk.atomic import check_writable, write_text
 from focus_core.errors import UserError
 from focus_core.training.stopping import StopSwitch
 

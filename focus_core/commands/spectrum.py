@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int | None:
-    from focus_core.data.atomic import check_writable, write_text
     from focus_core.data.files import open_stack
+    from focus_core.disk.atomic import check_writable, write_text
     from focus_core.statistics.power import power_spectrum
 
     maps = open_stack(arguments.maps)

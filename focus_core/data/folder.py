@@ -14,7 +14,6 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from focus_core.data.atomic import replacing, write_text
 from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.cmd import realisations_of_suite
 from focus_core.data.containers import CONTAINERS
@@ -24,6 +23,7 @@ from focus_core.data.labels import check_columns, check_prior
 from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
 from focus_core.data.tables import read_table
+from focus_core.disk.atomic import replacing, write_text
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
 from focus_core.schema.fields import Integer, Number, StoredAs, Text

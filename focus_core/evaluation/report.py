@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from focus_core.data.atomic import replacing, write_text
 from focus_core.data.dataset import MapDataset
 from focus_core.evaluation.evaluating import Result, evaluate, nothing
 from focus_core.evaluation.figures import draw_result

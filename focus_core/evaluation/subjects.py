@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config.experiment import ExperimentConfig, load_config
-from focus_core.data.atomic import write_text
 from focus_core.data.dataset import MapDataset
+from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
 from focus_core.evaluation.inputs import (
     at_theta,

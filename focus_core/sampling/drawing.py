@@ -23,10 +23,10 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.data.atomic import remove_torn, replacing, write_text
 from focus_core.data.folder import write_maps as write_npy
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
+from focus_core.disk.atomic import remove_torn, replacing, write_text
 from focus_core.errors import StopRequested, UserError
 from focus_core.map_model import draw_maps, maps_at_once
 from focus_core.sampling.from_run import LoadedRun

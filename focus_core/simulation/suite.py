@@ -23,7 +23,6 @@ import yaml
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from focus_core.data.atomic import write_text
 from focus_core.data.camels import BUILT_IN_SUITE
 from focus_core.data.cmd import PROVENANCE, CmdName
 from focus_core.data.dataset import SURFACE_DENSITY
@@ -36,6 +35,7 @@ from focus_core.data.folder import (
     write_folder,
     write_maps,
 )
+from focus_core.disk.atomic import write_text
 from focus_core.errors import MENDABLE, StopRequested, UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 from focus_core.schema.messages import check_box

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_field_means
 from focus_core.data.split import Split
+from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.run_files import TRUTH
 from focus_core.statistics.power import PowerSpectrum, power_spectrum

@@ -32,7 +32,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from focus_core.data.atomic import replacing
+from focus_core.disk.atomic import neighbour, replacing
 from focus_core.errors import DISK_FULL, UserError
 from focus_core.run_files import BEST, CHECKPOINTS, DAMAGED, LAST, PREVIOUS, WEIGHTS, checkpoint_file, weights_file
 
@@ -267,13 +267,11 @@ def _take_over(path: Path, target: Path) -> None:
 
     The next save gives `path` a new file, so the best one is not touched by it.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
-    try:
-        os.link(path, temporary)
-    except OSError:
-        shutil.copyfile(path, temporary)
-    temporary.replace(target)
+    with neighbour(target) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
 
 
 def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
@@ -281,11 +279,9 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
     (run_folder / WEIGHTS).mkdir(exist_ok=True)
     about = {"epoch": str(state["epoch"]), "val_loss": repr(state["val_loss"])}
     for name, weights in (("ema", state["ema"]), ("raw", state["model"])):
-        target = run_folder / weights_file(name)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-        save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
-        shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
-        temporary.replace(target)
+        with neighbour(run_folder / weights_file(name)) as temporary:
+            save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
+            shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
 
 
 def _epochs_of_weights(run_folder: Path) -> set[str]:

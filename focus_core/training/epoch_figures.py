@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from focus_core.config.experiment import ExperimentConfig
-from focus_core.data.atomic import replacing
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
 from focus_core.data.transform import Transform
 from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.noise import map_seed
+from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.map_model import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
 from focus_core.power_error import band_edges, power_error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from focus_core.data.atomic import replacing
+from focus_core.disk.atomic import replacing
 from focus_core.run_files import HISTORY
 
 # The part of the time that drawing may take: epochs of small maps are shorter than a drawing of their curves.

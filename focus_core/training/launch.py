@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from focus_core.disk.atomic import write_text
 from focus_core.errors import EXIT_DONE, EXIT_FAULT, EXIT_STOPPED, EXIT_USER_MISTAKE, StopRequested, UserError
 from focus_core.training.stopping import PARENT, StopSwitch
 
@@ -84,9 +85,7 @@ def main(ends: Path, words: Sequence[str]) -> int:
 
     number = os.environ["RANK"]
     os.environ[PARENT] = str(os.getppid())
-    part = ends / f".{number}.pid"
-    part.write_text(str(os.getpid()))
-    part.replace(ends / f"{number}.pid")
+    write_text(ends / f"{number}.pid", str(os.getpid()))
     try:
         run_command("train", words)
     except UserError as error:
@@ -105,9 +104,7 @@ def main(ends: Path, words: Sequence[str]) -> int:
 
 
 def _leave(ends: Path, number: str, code: int, message: str) -> None:
-    part = ends / f".{number}.json"
-    part.write_text(json.dumps({"code": code, "message": message}), encoding="utf-8")
-    part.replace(ends / f"{number}.json")
+    write_text(ends / f"{number}.json", json.dumps({"code": code, "message": message}))
 
 
 def _appears(path: Path) -> bool:

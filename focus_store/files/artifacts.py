@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.disk.atomic import write_bytes
 from focus_core.errors import UserError
 from focus_store.files.remote import RemoteFolder
 
@@ -45,15 +44,7 @@ class ArtifactFolder:
         known = target.exists()
         if not known:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-            try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_bytes(target, content)
         if self.remote is not None and not (known and self.remote.exists(f"artifacts/{relative}")):
             self.remote.put_bytes(content, f"artifacts/{relative}")
         return StoredFile(digest, suffix, len(content), relative)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import uuid
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import fsspec
 
+from focus_core.disk.atomic import neighbour, write_bytes
 from focus_core.errors import UserError
 
 # A store that is away is noticed within seconds; a checkpoint of gigabytes may take its time.
@@ -23,6 +23,10 @@ _S3_OPTIONS = {
 
 class StoreAway(UserError):
     """The store cannot be reached, or refuses us. Whoever writes tries again; whoever reads says so."""
+
+
+class _MissingError(Exception):
+    """The store has no such file."""
 
 
 class RemoteFolder:
@@ -56,17 +60,15 @@ class RemoteFolder:
     def fetch(self, relative: str, target: Path) -> bool:
         """Copy a file to `target`, atomically; False when there is none."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
         try:
-            with self._translated():
+            with neighbour(target) as temporary, self._translated():
                 try:
                     self._files.get_file(self._path(relative), str(temporary))
-                except FileNotFoundError:
-                    return False
-            temporary.replace(target)
-            return True
-        finally:
-            temporary.unlink(missing_ok=True)
+                except FileNotFoundError as error:
+                    raise _MissingError from error  # of the store; of this host it would be the store's fault
+        except _MissingError:
+            return False
+        return True
 
     def exists(self, relative: str) -> bool:
         with self._translated():
@@ -106,12 +108,7 @@ class RemoteFolder:
     def _replace_local(self, relative: str, content: bytes) -> None:
         target = Path(self._path(relative))
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_bytes(target, content)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

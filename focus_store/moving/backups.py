@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect
 from sqlalchemy.engine import make_url
 
+from focus_core.disk.atomic import neighbour
 from focus_store.database.engine import make_engine
 from focus_store.database.session import revision_of
 from focus_store.database.tables import REVISION
@@ -56,16 +57,13 @@ def _back_up(database_url: str, revision: str, folder: Path, migrate: Migrate) -
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.datetime.now(datetime.UTC)
     path = folder / f"record-{revision}-{moment:%Y%m%dT%H%M%S%f}.db"
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
+    with neighbour(path) as unfinished:
         if make_url(database_url).get_backend_name() == "sqlite":
             _copy_file(Path(make_url(database_url).database or ""), unfinished)
         else:
             migrate(f"sqlite:///{unfinished}", revision)
             copy_as_it_is(database_url, f"sqlite:///{unfinished}")
-        return unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return path
 
 
 def _restore(engine: Engine, backup: Path, revision: str, error: BaseException) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
+from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
 from focus_core.run_files import Part, part_of
 from focus_store.contracts import JOB_UNDER_WAY, UNDER_WAY, JobStatus, Status
@@ -180,9 +181,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
 
 def write_note(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, text)
 
 
 def _use(folder: Path, experiment_id: str, name: str, status: Status) -> DiskUse:

@@ -68,3 +68,15 @@ def test_the_plain_suite_and_the_command_that_makes_it_are_said_once() -> None:
             if isinstance(node, ast.Dict) and "'simulations': 64" in ast.unparse(node):
                 found.append(f"{name}:{node.lineno}")
     assert found == [], "use focus_core.suites.PLAIN_SUITE and suite_command"
+
+
+def test_what_must_never_be_seen_half_is_written_in_one_way() -> None:
+    """Moving a folder or a person's file is another matter, and is done by `rename` or on a folder."""
+    found = []
+    for name, tree in trees("focus_core/disk/atomic.py", "focus_core/progress.py"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr == "fsync":
+                found.append(f"{name}:{node.lineno}")
+            if isinstance(node, ast.JoinedStr) and ast.unparse(node).rstrip("'\"").endswith((".part", ".new", ".tmp")):
+                found.append(f"{name}:{node.lineno}")
+    assert found == [], "use focus_core.disk.atomic"

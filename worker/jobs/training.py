@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
 from focus_core.run_files import CONFIG, TRAINER_LOG
 from focus_store.contracts import Claim, DesiredState, Status
@@ -67,9 +68,7 @@ def write_config(folder: Path, text: str) -> Path:
     path = folder / CONFIG
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{CONFIG}.new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, text)
     return path
 
 

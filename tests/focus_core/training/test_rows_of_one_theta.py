@@ -12,10 +12,10 @@ from mass_maps import hypercube, maps_of, write_pair
 
 from focus_core.cli import main
 from focus_core.config.experiment import ExperimentConfig, to_yaml
-from focus_core.data.atomic import replacing
 from focus_core.data.cmd import open_cmd
 from focus_core.data.split import Split, split_rows, split_simulations
 from focus_core.data.stored import StoredMaps
+from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.run_files import LAST
 from focus_core.training.checkpoint import load_checkpoint

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from focus_core.config.experiment import ExperimentConfig, load_config, to_yaml
-from focus_core.data.atomic import replacing
 from focus_core.data.split import read_split
+from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.progress import read_events
 from focus_core.run_files import BEST, JOURNAL, LAST

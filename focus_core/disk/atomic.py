@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from focus_core.errors import UserError
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails.
 
+    What has been replaced is on the disk, not only in the system's memory.
+
     An OSError of the writing, which Python raises without a name, names `path`. A device or a pipe (/dev/stdout, say)
     cannot be replaced and is written as it is.
     """
@@ -25,14 +28,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with _named(path), path.open("wb") as file:
             yield file
         return
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
+    with _named(path), neighbour(path) as temporary, temporary.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def neighbour(path: Path) -> Iterator[Path]:
+    """As `replacing`, for writers that open their file by name. Its content may be lost with the machine's power.
+
+    Every writer has a name of its own, threads and other hosts included.
+    """
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().int}.part"
     try:
-        with _named(path):
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -57,10 +68,10 @@ def remove_torn(path: Path) -> None:
     """
     torn = re.compile(rf"\.{re.escape(path.name)}\.[0-9]+\.part")
     with suppress(OSError):
-        for neighbour in path.parent.iterdir():
-            if torn.fullmatch(neighbour.name):
+        for beside in path.parent.iterdir():
+            if torn.fullmatch(beside.name):
                 with suppress(OSError):
-                    neighbour.unlink()
+                    beside.unlink()
 
 
 @contextmanager
@@ -74,5 +85,9 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     with replacing(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(content)
