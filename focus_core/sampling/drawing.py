@@ -8,7 +8,6 @@ killed goes on where it was and ends in the same file, byte for byte. Memory hol
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from focus_core.data.folder import write_maps as write_npy
 from focus_core.diffusion.method import Sampler
 from focus_core.diffusion.noise import map_seed
 from focus_core.disk.atomic import remove_torn, replacing, write_text
+from focus_core.disk.locks import take
 from focus_core.errors import StopRequested, UserError
 from focus_core.map_model import draw_maps, maps_at_once
 from focus_core.sampling.from_run import LoadedRun
@@ -194,12 +194,8 @@ def _ours(partial: Path, path: Path) -> Iterator[None]:
     """Hold the folder of pieces; UserError while another process draws into it."""
     partial.mkdir(exist_ok=True)
     with (partial / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _is_found(lock, partial / _LOCK):
-                raise BlockingIOError
-        except BlockingIOError:
-            raise UserError(f"--out: another process is drawing {path} at this moment; choose another file.") from None
+        if not (take(lock) and _is_found(lock, partial / _LOCK)):
+            raise UserError(f"--out: another process is drawing {path} at this moment; choose another file.")
         try:
             yield
         finally:

@@ -11,7 +11,6 @@ weights/ema.safetensors  raw.safetensors             the best epoch's, for other
 from __future__ import annotations
 
 import datetime
-import fcntl
 import itertools
 import json
 import logging
@@ -34,6 +33,7 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.split import read_split
 from focus_core.data.words import rows_in_words
 from focus_core.disk.atomic import write_text
+from focus_core.disk.locks import take
 from focus_core.errors import UserError
 from focus_core.run_files import CONFIG, ENVIRONMENT, FRESH, LOCK, LOG, LOGS, README, SCRIPT, SPLIT
 from focus_core.training.checkpoint import FoundCheckpoint, last_good
@@ -79,14 +79,12 @@ def locked(run_folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"--exp-dir {run_folder}: cannot be written ({error.strerror}); choose another.") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take(file):
             file.seek(0)
             holder = file.read().decode("ascii", errors="replace").strip() or "unknown"
             raise UserError(
                 f"--exp-dir {run_folder}: a training (process {holder}) is writing there; stop it or choose another."
-            ) from None
+            )
         file.truncate(0)
         # The lock holds without its holder's name, for which a full disk has no room.
         with suppress(OSError):

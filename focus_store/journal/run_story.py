@@ -9,7 +9,6 @@ run either, for it reads the same lines.
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
 import json
 import socket
@@ -26,6 +25,7 @@ from focus_core.config.experiment import (
     recorded_config,
     with_split_seed_of_run,
 )
+from focus_core.disk.locks import is_free
 from focus_core.errors import UserError
 from focus_core.progress import read_events
 from focus_core.run_files import CONFIG, ENVIRONMENT, JOURNAL, LAST, LOCK, SPLIT
@@ -110,13 +110,11 @@ def check_ended(story: RunStory) -> None:
     lock = story.folder / LOCK
     if lock.exists():
         with lock.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
+            if not is_free(file):
                 holder = file.read().decode(errors="replace").strip() or "unknown"
                 raise UserError(
                     f"{story.folder}: a training (process {holder}) is writing there; import it when it has ended."
-                ) from None
+                )
     # A lock is not seen from another machine.
     here = story.environment.get("host") == socket.gethostname()
     silent = datetime.datetime.now(datetime.UTC) - story.ended_at

@@ -80,3 +80,8 @@ def test_what_must_never_be_seen_half_is_written_in_one_way() -> None:
             if isinstance(node, ast.JoinedStr) and ast.unparse(node).rstrip("'\"").endswith((".part", ".new", ".tmp")):
                 found.append(f"{name}:{node.lineno}")
     assert found == [], "use focus_core.disk.atomic"
+
+
+def test_files_are_locked_in_one_way() -> None:
+    found = [name for name, tree in trees("focus_core/disk/locks.py") if "import fcntl" in ast.unparse(tree)]
+    assert found == [], "use focus_core.disk.locks"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from typing import Any, TextIO
 
 import psutil
 
+from focus_core.disk.locks import take
 from focus_core.errors import UserError
 from focus_store.settings import Settings
 
@@ -62,14 +62,12 @@ def _take(file: TextIO) -> dict[str, Any] | None:
     The holder writes its line right after it took the lock, so for a moment there is none, or that of a dead one.
     """
     for _ in range(50):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if take(file):
             return None
-        except OSError:
-            file.seek(0)
-            with contextlib.suppress(ValueError):
-                holder = dict(json.loads(file.read()))
-                if psutil.pid_exists(holder["pid"]):
-                    return holder
-            time.sleep(0.1)
+        file.seek(0)
+        with contextlib.suppress(ValueError):
+            holder = dict(json.loads(file.read()))
+            if psutil.pid_exists(holder["pid"]):
+                return holder
+        time.sleep(0.1)
     raise UserError(f"{file.name}: is locked by an unknown process; end that process and try again.")
