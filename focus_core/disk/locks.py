@@ -1,7 +1,7 @@
 """Locks on files: who holds one has it until the file is closed or the process ends, by whatever death.
 
-flock of the system, and not the package filelock: a lock here is also the place where its holder's name stands, which
-must survive the opening by somebody who then fails to get it, and is asked for in folders that cannot be written to.
+flock in a few lines, and not the package filelock: that gives nobody its open file, in which a holder's name stands here,
+and cannot ask whether a lock is free without taking it.
 """
 
 from __future__ import annotations
