@@ -49,7 +49,7 @@ def _regressed(ground: Ground, bands: Sequence[Band], level: float) -> Outcome:
     (g, g_error), (t, t_error) = (side.slopes(moving, ground.rng(f"response {i}")) for i, side in enumerate(sides))
     # A perfect emulator's slopes have the simulations' error, for as many θ as were generated.
     floor = np.hypot(t_error * np.sqrt(ground.reference.n / ground.generated.n), t_error)
-    return _outcome(ground, moving, bands, level, _Slopes(g, g_error, t, t_error, floor), "Both regressed on θ.")
+    return _compared(ground, moving, bands, level, _Slopes(g, g_error, t, t_error, floor), "Both regressed on θ.")
 
 
 def _paired(ground: Ground, pairs: Pairs, bands: Sequence[Band], level: float) -> Outcome:
@@ -68,7 +68,7 @@ def _paired(ground: Ground, pairs: Pairs, bands: Sequence[Band], level: float) -
                 simulated[place, i, box] = (found @ weights).mean(axis=0)
     (g, g_error), (t, t_error) = (_slopes(each, ground.rng(name)) for each, name in ((drawn, "g"), (simulated, "t")))
     note = f"Pairs at the prior's centre: {n_maps} maps of the same noise, {_BOXES} simulations of the same phases."
-    return _outcome(ground, list(range(d)), bands, level, _Slopes(g, g_error, t, t_error, t_error), note)
+    return _compared(ground, list(range(d)), bands, level, _Slopes(g, g_error, t, t_error, t_error), note)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _slopes(power_at: FloatArray, rng: np.random.Generator) -> tuple[FloatArray,
     return slope(np.full(n, 1 / n)), spread_of(slope(draws(n, rng) / n), n)
 
 
-def _outcome(
+def _compared(
     ground: Ground, moving: list[int], bands: Sequence[Band], level: float, slopes: _Slopes, note: str
 ) -> Outcome:
     value = (slopes.generated - slopes.simulated).ravel()

@@ -44,7 +44,7 @@ def train_on(count: int, cores: int, words: Sequence[str], stop: StopSwitch) -> 
         # A session of its own: Ctrl-C is for us, who tell the first rank, which tells the others.
         with subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_us()) as torchrun:
             _await(torchrun, ends, stop)
-        return _outcome(torchrun.returncode, ends, stop)
+        return _exit_code(torchrun.returncode, ends, stop)
 
 
 def _end_with_us() -> Callable[[], None] | None:
@@ -68,7 +68,7 @@ def _await(torchrun: subprocess.Popen[bytes], ends: Path, stop: StopSwitch) -> N
             torchrun.wait(_LOOK_SECONDS)
 
 
-def _outcome(code: int, ends: Path, stop: StopSwitch) -> int:
+def _exit_code(code: int, ends: Path, stop: StopSwitch) -> int:
     told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(ends.glob("*.json"))]
     for wanted, kind in ((EXIT_USER_MISTAKE, UserError), (EXIT_STOPPED, StopRequested)):
         if sentences := [end["message"] for end in told if end["code"] == wanted]:

@@ -72,7 +72,7 @@ def import_run(record: Record, folder: Path, *, link: bool = False, ended: bool 
     if _unfinished(record, experiment_id):
         record.journal.ingest(experiment_id, record.settings.run_folder(experiment_id))
         _finish(record, experiment_id, story)
-    return _outcome(record, experiment_id, change, story, manifest)
+    return _imported(record, experiment_id, change, story, manifest)
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
@@ -254,7 +254,7 @@ def _reach(session: Session, experiment_id: str, story: RunStory) -> None:
         move(session, Experiment, experiment_id, [before], after, IMPORT, message=f"from {story.folder}")
 
 
-def _outcome(
+def _imported(
     record: Record, experiment_id: str, change: Change, story: RunStory, manifest: Mapping[str, Any]
 ) -> Imported:
     warnings = list(story.warnings)
