@@ -1,7 +1,7 @@
 """Locks on files: who holds one has it until the file is closed or the process ends, by whatever death.
 
-flock in a few lines, and not the package filelock: that gives nobody its open file, where a holder has its name here, and
-cannot ask whether a lock is free without taking it.
+flock in a few lines, and not the package filelock: that gives nobody its open file, where a holder's name stands,
+nor can it say whether a lock is free without taking it.
 """
 
 from __future__ import annotations

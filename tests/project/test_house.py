@@ -102,3 +102,17 @@ def test_no_tracked_file_is_large_or_carries_a_path_of_one_machine() -> None:
         ):
             found = home.search(path.read_text(encoding="utf-8"))
             assert found is None, f"{name}: {found.group() if found else ''}"
+
+
+def test_an_installation_has_every_file_of_the_packages_and_no_pattern_matches_nothing() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {pattern.rstrip("*") for pattern in setuptools["packages"]["find"]["include"]}
+    installed: set[str] = set()
+    for package, patterns in setuptools["package-data"].items():
+        for pattern in patterns:
+            found = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).glob(pattern)}
+            assert found, f"package-data: {package}/{pattern} is no file"
+            installed |= found
+    files = [name for name in tracked_files() if name.partition("/")[0] in packages and not name.endswith(".py")]
+    # Alembic's template is for whoever writes a migration, in a checkout.
+    assert set(files) - installed == {"migrations/script.py.mako"}
