@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from focus_core.data.dataset import MapDataset
+from focus_core.disk.atomic import replacing, write_text
 from focus_core.evaluation.evaluating import Result, evaluate, nothing
 from focus_core.evaluation.figures import draw_result
 from focus_core.evaluation.ground import Ground
