@@ -35,7 +35,7 @@ from focus_core.data.split import split_simulations
 from focus_core.data.transform import fit_transform
 from focus_core.parameters import parameter_space
 from focus_core.training.batches import TrainingMaps
-from focus_core.training.state import RunData
+from focus_core.training.run_state import RunData
 
 MAPS, THETA = "Maps_Mcdm_IllustrisTNG_LH_z=0.00.npy", "params_LH_IllustrisTNG.txt"
 PER_SIMULATION = 15

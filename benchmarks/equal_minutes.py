@@ -42,7 +42,7 @@ from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
-from focus_core.networks.registry import parameter_count
+from focus_core.networks.building import parameter_count
 from focus_core.run_files import BEST, LAST
 from focus_core.sampling.from_run import chosen_sampler, load_run, sample_maps
 from focus_core.training.batches import TrainingMaps

@@ -37,7 +37,7 @@ from plain_loop import PlainUNet, train
 
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.costs.estimate import estimate
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 
 # What each way of training asks of FOCUS's configuration; None is the plain loop. In the order of their worth.
 PLAIN, PLAIN_LOOP_ALONE = "plain loop", "plain loop, FOCUS's network"

@@ -26,7 +26,7 @@ from focus_core.parameters import WCDM6
 from focus_core.paths import datasets_folder
 from focus_core.progress import Journal
 from focus_core.training.loop import train
-from focus_core.training.state import RunData
+from focus_core.training.run_state import RunData
 from focus_core.training.stopping import StopSwitch
 
 TASKS = Path(__file__).resolve().parents[1] / "tasks"

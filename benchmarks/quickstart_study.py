@@ -39,7 +39,7 @@ from focus_core.diffusion.methods import make_method, measure
 from focus_core.diffusion.noise import MapNoise, map_seed
 from focus_core.diffusion.prior import fit_spectrum
 from focus_core.errors import UserError
-from focus_core.networks.registry import build_network, parameter_count
+from focus_core.networks.building import build_network, parameter_count
 from focus_core.paths import focus_home
 from focus_core.sampling.from_run import load_run, sample_maps
 from focus_core.statistics.power import band_average, bands, power_spectrum

@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.costs.estimate import estimate
-from focus_core.networks.registry import build_network, parameter_count
+from focus_core.networks.building import build_network, parameter_count
 
 FOCUS, PLAIN = "FOCUS", "plain loop"
 # What a user may ask for beside the default of a processor, which is 32 bits, not compiled.

@@ -14,7 +14,7 @@ from dashboard.look.theme import AXIS, INK, MUTED
 
 
 @dataclass(frozen=True)
-class Column:
+class CostColumn:
     """One axis: its title, and each experiment's value (None where it was not measured) with the value in words."""
 
     title: str
@@ -22,7 +22,9 @@ class Column:
     texts: Sequence[str]
 
 
-def cost_quality(columns: Sequence[Column], names: Sequence[str], colours: Sequence[str], *, height: int) -> go.Figure:
+def cost_quality(
+    columns: Sequence[CostColumn], names: Sequence[str], colours: Sequence[str], *, height: int
+) -> go.Figure:
     """Log axes, better is lower. The ends of each column are written at its ends."""
     figure = go.Figure()
     places = [_places(column.values) for column in columns]
@@ -65,6 +67,6 @@ def _places(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else (value - low) / span for value in logs]
 
 
-def _ends(column: Column) -> tuple[str, str]:
+def _ends(column: CostColumn) -> tuple[str, str]:
     known = [(v, t) for v, t in zip(column.values, column.texts, strict=True) if v is not None]
     return min(known)[1], max(known)[1]

@@ -11,18 +11,18 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-Entry = TypeVar("Entry", bound=Named)
+Spec = TypeVar("Spec", bound=Named)
 
 
-class Registry(Mapping[str, Entry], Generic[Entry]):
+class Registry(Mapping[str, Spec], Generic[Spec]):
     """In the order in which people are offered them."""
 
-    def __init__(self, *entries: Entry) -> None:
+    def __init__(self, *entries: Spec) -> None:
         self._entries = {entry.name: entry for entry in entries}
         if len(self._entries) < len(entries):
             raise ValueError(f"two entries have one name: {', '.join(entry.name for entry in entries)}")
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: str) -> Spec:
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -36,6 +36,6 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return tuple(self._entries)
 
     @property
-    def first(self) -> Entry:
+    def first(self) -> Spec:
         """What an older record, which does not name one, means."""
         return next(iter(self._entries.values()))

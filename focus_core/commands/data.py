@@ -94,7 +94,7 @@ def _check_options(path: Path, options: list[str]) -> None:
 
 
 def _report(dataset: MapDataset) -> None:
-    from focus_core.data.words import rows_in_words, simulations_in_words
+    from focus_core.data.dataset_words import rows_in_words, simulations_in_words
 
     box = f"{dataset.box_size:g} Mpc/h" if dataset.box_size else "box unknown"
     depth = f", slabs of {dataset.slab_depth:g} Mpc/h" if dataset.slab_depth else ""

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.commands.whole_numbers import check_least, check_seed
 from focus_core.data.column_names import own_name
-from focus_core.data.tables import read_table
+from focus_core.data.parameter_tables import read_table
 from focus_core.errors import DISK_FULL, UserError
 from focus_core.parameters import ParameterSpace, TrainingRange, check_reach
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
-    from focus_core.sampling.drawing import Drawing
+    from focus_core.sampling.drawing import MapRequest
     from focus_core.sampling.from_run import LoadedRun
 
 SUMMARY = "draw maps from a trained run at chosen parameters"
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     stop = StopSwitch()
     stop.listen()
 
-    from focus_core.sampling.drawing import Drawing
+    from focus_core.sampling.drawing import MapRequest
     from focus_core.sampling.from_run import chosen_sampler, load_run
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
@@ -77,13 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
             f"--n: {each} maps at each of {len(theta)} θ are more than the {_LARGEST_FILE:,} of a file; draw several "
             "files, each with a --seed of its own."
         )
-    drawing = Drawing(np.repeat(theta, each, axis=0), arguments.seed, sampler, scale)
+    drawing = MapRequest(np.repeat(theta, each, axis=0), arguments.seed, sampler, scale)
     _draw(loaded, drawing, arguments.out, arguments.fresh, stop)
     print(arguments.out)
     return 0
 
 
-def _draw(run: LoadedRun, drawing: Drawing, out: Path, fresh: bool, stop: StopSwitch) -> None:
+def _draw(run: LoadedRun, drawing: MapRequest, out: Path, fresh: bool, stop: StopSwitch) -> None:
     from tqdm import tqdm
 
     from focus_core.sampling.drawing import draw_to_file

@@ -31,9 +31,9 @@ from focus_core.data.checks import check_slab_depth, maps_per_row
 from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
 from focus_core.data.files import fingerprint, open_maps
 from focus_core.data.labels import check_columns, check_means, check_prior, outside_prior
+from focus_core.data.parameter_tables import Table, read_table
 from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
-from focus_core.data.tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, CAMELS_NBODY2, ParameterSpace, parameter_space
 from focus_core.schema.yaml_text import parse_yaml, read_text

@@ -32,7 +32,7 @@ from focus_core.data.folder import (
     write_description,
     write_params,
 )
-from focus_core.data.tables import Table, read_table
+from focus_core.data.parameter_tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, Scaling
 from focus_core.schema.fields import StoredAs

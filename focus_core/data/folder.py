@@ -20,9 +20,9 @@ from focus_core.data.containers import CONTAINERS
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import open_maps, sha256_of
 from focus_core.data.labels import check_columns, check_prior
+from focus_core.data.parameter_tables import read_table
 from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
-from focus_core.data.tables import read_table
 from focus_core.disk.atomic import replacing, write_text
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from focus_core.data.answers import DESCRIBE
 from focus_core.data.column_names import own_name
-from focus_core.data.tables import Table
+from focus_core.data.parameter_tables import Table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace
 

@@ -19,8 +19,8 @@ from focus_core.data.dataset import SURFACE_DENSITY, MapDataset
 from focus_core.data.files import fingerprint, open_maps
 from focus_core.data.folder import is_folder, open_folder
 from focus_core.data.labels import check_columns, check_prior
+from focus_core.data.parameter_tables import read_table
 from focus_core.data.stored import MEAN_DENSITY, read_as
-from focus_core.data.tables import read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, parameter_space
 from focus_core.paths import datasets_folder, expanded

@@ -11,10 +11,10 @@ from torch import Tensor
 Denoiser = Callable[[Tensor, int], Tensor]
 Guided = Callable[[Tensor, float], Tensor]
 # The same from (x, t (B,), condition (B, d), drop (B,) or None): a network, or a method's own combination of one.
-Prediction = Callable[..., Tensor]
+Predict = Callable[..., Tensor]
 
 
-def guided(prediction: Prediction, condition: Tensor, scale: float = 1.0) -> Guided:
+def guided(prediction: Predict, condition: Tensor, scale: float = 1.0) -> Guided:
     """ε = ε_u + s (ε_c − ε_u) at θ = `condition` (B, d), scaled to [−1, 1]; the same for whatever is predicted.
 
     s = 1 is the unbiased conditional model and costs one evaluation; another s needs both branches, in one batch.

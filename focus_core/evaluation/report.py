@@ -12,12 +12,12 @@ from typing import Any
 from focus_core.data.dataset import MapDataset
 from focus_core.disk.atomic import replacing, write_text
 from focus_core.evaluation.evaluating import Result, evaluate, nothing
-from focus_core.evaluation.figures import draw_result
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.inputs import digest_of, reference_of
 from focus_core.evaluation.mapsets import MapSet, Training
-from focus_core.evaluation.page import page
 from focus_core.evaluation.pairs import Pairs
+from focus_core.evaluation.report_page import page
+from focus_core.evaluation.result_figures import draw_result
 from focus_core.evaluation.summary import (
     PAGE,
     SUMMARY,

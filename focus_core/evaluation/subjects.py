@@ -29,7 +29,7 @@ from focus_core.evaluation.pairs import make_pairs
 from focus_core.evaluation.report import Subject
 from focus_core.map_model import maps_at_once
 from focus_core.run_files import CONFIG
-from focus_core.sampling.drawing import Drawing, draw_to_file
+from focus_core.sampling.drawing import MapRequest, draw_to_file
 from focus_core.sampling.from_run import IncompleteCheckpoint, LoadedRun, chosen_sampler, load_run
 from focus_core.statistics.fields import FloatArray
 
@@ -95,7 +95,7 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
     chosen = spread(simulations, request.most)
     sampler = chosen_sampler(run, request.sampler, request.steps)
     theta = np.repeat(dataset.simulation_theta[chosen], dataset.maps_each[chosen], axis=0)
-    maps = by_theta(_drawn(run, Drawing(theta, request.seed, sampler, 1.0), folder, told), theta)
+    maps = by_theta(_drawn(run, MapRequest(theta, request.seed, sampler, 1.0), folder, told), theta)
     about = {
         "checkpoint": request.checkpoint,
         "checkpoint_sha256": run.checkpoint_sha256,
@@ -123,7 +123,7 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
     ), dataset
 
 
-def _drawn(run: LoadedRun, drawing: Drawing, folder: Path, told: Told) -> FloatArray:
+def _drawn(run: LoadedRun, drawing: MapRequest, folder: Path, told: Told) -> FloatArray:
     """From maps.npz where an earlier call drew the very same ones; a plan beside the file says which they are."""
     plan = json.dumps(drawing.plan(run, maps_at_once(run.model)), indent=1) + "\n"
     path, said = folder / MAPS, folder / PLAN

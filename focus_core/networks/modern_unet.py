@@ -126,7 +126,7 @@ class ModernUNet(nn.Module):
             nn.init.dirac_(self.carry.weight)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
-        """See `focus_core.networks.registry`. The null condition is a zeroed embedding of θ, which no θ makes."""
+        """See `focus_core.networks.building`. The null condition is a zeroed embedding of θ, which no θ makes."""
         check_grid(x.shape[-1], self.stages)
         of_theta = self.condition(condition)
         if drop is not None:

@@ -41,7 +41,7 @@ DrawingProgress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
-class Drawing:
+class MapRequest:
     """One map at each row of θ (n, d). Equal drawings from one checkpoint give equal files on equal devices."""
 
     theta: NDArray[np.float64]
@@ -70,7 +70,7 @@ class Drawing:
 
 
 def draw_to_file(
-    run: LoadedRun, drawing: Drawing, path: Path, fresh: bool = False, progress: DrawingProgress | None = None
+    run: LoadedRun, drawing: MapRequest, path: Path, fresh: bool = False, progress: DrawingProgress | None = None
 ) -> None:
     """Draw the maps that are missing and put the .npz together, atomically.
 
@@ -137,7 +137,7 @@ class Pieces:
         return self.folder / f"{first // self.size:06d}.npy"
 
 
-def _draw_missing(run: LoadedRun, drawing: Drawing, pieces: Pieces, progress: DrawingProgress | None) -> None:
+def _draw_missing(run: LoadedRun, drawing: MapRequest, pieces: Pieces, progress: DrawingProgress | None) -> None:
     missing = [first for first in pieces.firsts() if not pieces.is_there(first)]
     report = progress or (lambda done, total, maps: None)
     # A sampler that chooses its steps draws map by map: a short piece is less work for it, and as much for any other.

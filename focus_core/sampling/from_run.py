@@ -20,7 +20,7 @@ from focus_core.diffusion.methods import make_method
 from focus_core.diffusion.noise import map_seed
 from focus_core.errors import UserError
 from focus_core.map_model import MapModel, Preview, SampleProgress, draw_maps
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 from focus_core.parameters import ParameterSpace, TrainingRange
 from focus_core.statistics.truth import read_truth
 from focus_core.training.checkpoint import kept_epochs, load_checkpoint, load_weights, path_of_role, sha256_of

@@ -15,7 +15,7 @@ import torch
 
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.costs.estimate import estimate
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 from focus_core.training.device import one_thread
 from focus_core.training.precision import Number
 

@@ -20,7 +20,7 @@ from torch import nn
 from focus_core.config.experiment import ExperimentConfig, ends_in, recorded_config
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
-from focus_core.networks.registry import build_shapes
+from focus_core.networks.building import build_shapes
 from focus_core.parameters import ParameterSpace
 from focus_core.paths import expanded, runs_folder
 from focus_core.run_files import BEST

@@ -14,7 +14,7 @@ from focus_core.config.experiment import ExperimentConfig
 from focus_core.costs.estimate import estimate
 from focus_core.diffusion.methods import make_method, measure
 from focus_core.errors import StopRequested, UserError
-from focus_core.networks.registry import build_network, parameter_count
+from focus_core.networks.building import build_network, parameter_count
 from focus_core.progress import Journal, find_events
 from focus_core.run_files import LAST
 from focus_core.training.accounting import StepClock, measured_peak, work_of_a_map
@@ -27,8 +27,8 @@ from focus_core.training.initial_weights import take_weights
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.ranks import ALONE, Ranks
 from focus_core.training.run_folder import log
+from focus_core.training.run_state import Position, RunData, checkpoint_state, restore_random_state
 from focus_core.training.saving import CheckpointWriter
-from focus_core.training.state import Position, RunData, checkpoint_state, restore_random_state
 from focus_core.training.step_log import StepLog
 from focus_core.training.stopping import StopSwitch
 from focus_core.training.validation import Validation

@@ -30,8 +30,8 @@ from focus_core.catalogue.networks import NETWORKS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config.experiment import ExperimentConfig, recorded_config, to_yaml
 from focus_core.data.dataset import MapDataset
+from focus_core.data.dataset_words import rows_in_words
 from focus_core.data.split import read_split
-from focus_core.data.words import rows_in_words
 from focus_core.disk.atomic import write_text
 from focus_core.disk.locks import take
 from focus_core.errors import UserError

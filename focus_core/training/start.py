@@ -23,15 +23,15 @@ from focus_core.config.experiment import (
     with_split_seed_of_run,
 )
 from focus_core.data.dataset import MapDataset
+from focus_core.data.dataset_words import rows_in_words
 from focus_core.data.labels import check_logarithms
 from focus_core.data.opening import open_dataset
 from focus_core.data.places import with_absolute_paths
 from focus_core.data.split import Split, parted_simulations, read_split, rows_of_older_split, split_rows
 from focus_core.data.transform import Transform, fit_transform
-from focus_core.data.words import rows_in_words
 from focus_core.disk.atomic import write_text
 from focus_core.errors import DISK_FULL, MENDABLE, StopRequested, UserError
-from focus_core.networks.registry import build_shapes
+from focus_core.networks.building import build_shapes
 from focus_core.parameters import CAMELS_NBODY2, SPACES
 from focus_core.progress import Journal, Unwritten, read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST, SPLIT, TRANSFORM, TRUTH

@@ -25,13 +25,13 @@ from focus_store.files.remote import RemoteFolder
 MANIFEST = "manifest.json"
 FETCHED = 4  # runs of other hosts that a sampler keeps
 _GROWING = ".log", ".jsonl"  # read at once, for they change while they are read
-Position = tuple[int, int]
-NOWHERE: Position = (0, -1)
+JournalEnd = tuple[int, int]
+NOWHERE: JournalEnd = (0, -1)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    position: Position
+    position: JournalEnd
     files: dict[str, str]  # path in the run's folder → sha256
 
     def to_bytes(self) -> bytes:
@@ -144,7 +144,7 @@ def fetched_folder(home: Path, experiment_id: str) -> Path:
     return folder
 
 
-def journal_position(folder: Path) -> Position:
+def journal_position(folder: Path) -> JournalEnd:
     path = folder / JOURNAL
     if not path.exists():
         return NOWHERE
@@ -153,7 +153,7 @@ def journal_position(folder: Path) -> Position:
         return last_position(file.read())
 
 
-def last_position(journal: bytes) -> Position:
+def last_position(journal: bytes) -> JournalEnd:
     """(attempt, seq) of the last whole line."""
     for line in reversed(journal.split(b"\n")[:-1]):
         with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from tsdownsample import MinMaxLTTBDownsampler
 
 from focus_store.database.tables import Attempt, MetricSeries
-from focus_store.journal.growing import GrowingSeries, Points, read_points
+from focus_store.journal.growing import GrowingSeries, StepsAndValues, read_points
 
 
 def curve(
@@ -23,7 +23,7 @@ def curve(
             MetricSeries.experiment == experiment_id, MetricSeries.key == key, MetricSeries.split == split
         )
     ).all()
-    parts: dict[int, Points] = {}
+    parts: dict[int, StepsAndValues] = {}
     for series_id, attempt in series:
         if growing is None:
             parts[attempt] = read_points(session, series_id)
@@ -33,7 +33,7 @@ def curve(
 
 
 def owned(
-    parts: dict[int, Points], starts: dict[int, int | None]
+    parts: dict[int, StepsAndValues], starts: dict[int, int | None]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """(steps, values, attempts) of one curve, without what later attempts took over."""
     kept = []

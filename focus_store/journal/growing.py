@@ -20,7 +20,7 @@ from focus_store.database.tables import MetricPoint
 # How `metric_point.kind` tells values that are not numbers.
 NOT_NUMBERS = {1: np.nan, 2: np.inf, 3: -np.inf}
 MOST_POINTS = 4_000_000  # 64 MB; the series that was read longest ago is forgotten first
-Points = tuple[NDArray[np.int64], NDArray[np.float64]]
+StepsAndValues = tuple[NDArray[np.int64], NDArray[np.float64]]
 Owner = tuple[str, int, str, str]  # experiment, attempt, key, split: ids of series may be used again, these are not
 
 
@@ -29,10 +29,10 @@ class GrowingSeries:
 
     def __init__(self, most_points: int = MOST_POINTS) -> None:
         self._most = most_points
-        self._known: OrderedDict[Owner, Points] = OrderedDict()
+        self._known: OrderedDict[Owner, StepsAndValues] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, session: Session, series_id: int, owner: Owner) -> Points:
+    def read(self, session: Session, series_id: int, owner: Owner) -> StepsAndValues:
         """(steps, values) of a whole series."""
         with self._lock:
             known = self._known.get(owner)
@@ -48,7 +48,7 @@ class GrowingSeries:
         return step, value
 
 
-def read_points(session: Session, series_id: int, *, after: int | None = None) -> Points:
+def read_points(session: Session, series_id: int, *, after: int | None = None) -> StepsAndValues:
     """(steps, values) of a series, those after a step alone if one is given; NaN and infinities as such."""
     columns = MetricPoint
     query = select(columns.step, columns.value, columns.kind).where(columns.series_id == series_id)

@@ -10,13 +10,13 @@ from typing import Any
 
 from focus_core.errors import UserError
 
-Column = tuple[str, type]
+TableColumn = tuple[str, type]
 # (path without suffix, columns, rows) → how many rows there were
-Writer = Callable[[Path, tuple[Column, ...], Iterable[tuple[Any, ...]]], int]
+Writer = Callable[[Path, tuple[TableColumn, ...], Iterable[tuple[Any, ...]]], int]
 _ROWS_AT_A_TIME = 100_000
 
 
-def write_csv(path: Path, columns: tuple[Column, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+def write_csv(path: Path, columns: tuple[TableColumn, ...], rows: Iterable[tuple[Any, ...]]) -> int:
     """Floats to their last bit; nothing between the commas where there is no value."""
     count = 0
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
@@ -30,7 +30,7 @@ def write_csv(path: Path, columns: tuple[Column, ...], rows: Iterable[tuple[Any,
     return count
 
 
-def write_parquet(path: Path, columns: tuple[Column, ...], rows: Iterable[tuple[Any, ...]]) -> int:
+def write_parquet(path: Path, columns: tuple[TableColumn, ...], rows: Iterable[tuple[Any, ...]]) -> int:
     import pyarrow as pa  # it takes a second to import, and the other format does without
     import pyarrow.parquet as pq
 

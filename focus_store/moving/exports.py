@@ -30,14 +30,14 @@ from focus_store.database.transitions import unknown_experiment
 from focus_store.files.run_copying import copy_run, reason, remove
 from focus_store.journal.ingest import CURVES
 from focus_store.journal.points import Point, points, points_digest
-from focus_store.moving.export_tables import Column, Writer
+from focus_store.moving.export_tables import TableColumn, Writer
 from focus_store.moving.imports import MANIFEST
 from focus_store.record.record import Record
 
-POINT_COLUMNS: tuple[Column, ...] = (
+POINT_COLUMNS: tuple[TableColumn, ...] = (
     ("attempt", int), ("key", str), ("split", str), ("step", int), ("value", float), ("kind", int), ("time", str),
 )  # fmt: skip
-SPECTRUM_COLUMNS: tuple[Column, ...] = (
+SPECTRUM_COLUMNS: tuple[TableColumn, ...] = (
     ("epoch", int), ("sample", str), ("attempt", int), ("step", int), ("source", str), ("row", int), ("column", int),
     ("k", float), ("power", float), ("n_modes", float), ("k_unit", str), ("power_unit", str),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from focus_store.database.transitions import Conflict, move, unknown_experiment
 from focus_store.queue import TRAIN
 from focus_store.record.experiments import config_columns, parameter_rows
 from focus_store.record.notes import PERSON, merged_tags
-from focus_store.record.queue import Queue
+from focus_store.record.nudges import Queue
 
 
 class Drafts(Gateway):

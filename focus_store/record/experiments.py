@@ -37,7 +37,7 @@ from focus_store.database.session import Database, Gateway, add_event, database_
 from focus_store.database.tables import Attempt, Checkpoint, Event, Experiment, ExperimentParam
 from focus_store.database.transitions import experiment_row, move, touch, unknown_experiment
 from focus_store.record.notes import PERSON, clean_tags
-from focus_store.record.queue import Queue
+from focus_store.record.nudges import Queue
 
 
 def model_digest(config: ExperimentConfig | ModelSection) -> str:

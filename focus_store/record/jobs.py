@@ -21,7 +21,7 @@ from focus_store.database.session import Database, Gateway, add_event, database_
 from focus_store.database.tables import Experiment, Job
 from focus_store.database.transitions import move, unknown
 from focus_store.record.notes import PERSON
-from focus_store.record.queue import Queue
+from focus_store.record.nudges import Queue
 from focus_store.record.rows import job_row
 from focus_store.settings import Settings
 

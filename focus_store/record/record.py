@@ -27,7 +27,7 @@ from focus_store.record.laboratory import Laboratory
 from focus_store.record.lanes import Lanes
 from focus_store.record.leases import Leases
 from focus_store.record.notes import Notes
-from focus_store.record.queue import Queue
+from focus_store.record.nudges import Queue
 from focus_store.record.samples import Samples
 from focus_store.record.slots import Slots
 from focus_store.record.workers import Workers

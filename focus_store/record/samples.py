@@ -25,7 +25,7 @@ from focus_store.journal.ingest import note_artifact
 from focus_store.queue import SAMPLE
 from focus_store.record.leases import Leases
 from focus_store.record.notes import PERSON
-from focus_store.record.queue import Queue
+from focus_store.record.nudges import Queue
 from focus_store.record.rows import _sample_row, specification
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.charts.compare_cost import Column, cost_quality
+from dashboard.charts.compare_cost import CostColumn, cost_quality
 from dashboard.charts.compare_loss import Points, RunLosses, compare_losses
 from dashboard.charts.compare_power import RunPower, TruthGroup, compare_powers
 from dashboard.charts.loss_words import loss_words
 from dashboard.charts.power import Spectra
 from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, INK
-from dashboard.measured.bands import band_errors
+from dashboard.measured.band_errors import band_errors
 from dashboard.views.compare.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
 from focus_core.power_error import band_edges
 
@@ -163,8 +163,8 @@ def test_a_ratio_below_one_is_written_as_a_decimal() -> None:
 
 def test_cost_and_quality_run_from_best_at_the_bottom_to_worst() -> None:
     columns = [
-        Column("Memory", [1.0, 10.0, 100.0], ["1 B", "10 B", "100 B"]),
-        Column("Loss", [3.0, None, 3.0], list("3–3")),
+        CostColumn("Memory", [1.0, 10.0, 100.0], ["1 B", "10 B", "100 B"]),
+        CostColumn("Loss", [3.0, None, 3.0], list("3–3")),
     ]
     figure = cost_quality(columns, ["a", "b", "c"], EXPERIMENT_COLOURS[:3], height=300)
     assert [list(t.y) for t in figure.data] == [[0.0, 0.5], [0.5, None], [1.0, 0.5]]
@@ -190,8 +190,8 @@ def test_a_file_holds_every_point_of_every_curve(pair: tuple[str, str]) -> None:
 
 def test_the_file_of_costs_has_a_line_an_experiment_in_plain_numbers(pair: tuple[str, str]) -> None:
     from dashboard.record.connection import record
+    from dashboard.views.compare.compared_values import measures
     from dashboard.views.compare.comparison_files import cost_csv
-    from dashboard.views.compare.measures import measures
 
     runs = [Compared(i, record().experiments.get(one)) for i, one in enumerate(pair)]
     rows = rows_of(cost_csv(runs, [row for row in measures(runs, 0) if row.plain in ("Parameters", "Peak memory")]))

@@ -12,7 +12,7 @@ from page_alone import html, open_page
 from sqlalchemy import update
 
 from dashboard.look.words import of_maps, with_error
-from dashboard.views.compare.measures import _best
+from dashboard.views.compare.compared_values import _best
 from focus_core.config.experiment import parse_config
 from focus_store.database.tables import Experiment, Spectrum
 from focus_store.record.record import Record

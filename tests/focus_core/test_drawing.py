@@ -160,7 +160,7 @@ def test_the_adaptive_sampler_counts_every_map_of_every_piece(
     run = load_run(finished_run, device="cpu")
     monkeypatch.setattr(drawing, "draw_maps", lambda model, theta, *rest: np.ones((len(theta), 16, 16), np.float32))
     seen: list[tuple[int, int, int]] = []
-    asked = drawing.Drawing(np.tile(THETA, (6, 1)), 0, Sampler("adaptive"), 1.0)
+    asked = drawing.MapRequest(np.tile(THETA, (6, 1)), 0, Sampler("adaptive"), 1.0)
     drawing.draw_to_file(run, asked, tmp_path / "maps.npz", progress=lambda *told: seen.append(told))
     assert seen == [(0, 600, 0), (400, 600, 4), (600, 600, 6)]
 

@@ -17,8 +17,8 @@ from focus_core.cli import main
 from focus_core.config.experiment import ExperimentConfig, load_config, validate_config
 from focus_core.costs.estimate import estimate, seconds_per_epoch
 from focus_core.errors import UserError
+from focus_core.networks.building import build_network, parameter_count
 from focus_core.networks.layers import Block
-from focus_core.networks.registry import build_network, parameter_count
 
 ROOT = Path(__file__).parents[2]
 
@@ -181,7 +181,7 @@ MEASURE = """
 import torch
 from focus_core.config.experiment import load_config
 from focus_core.diffusion.methods import make_method
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 from focus_core.training.device import PeakMemory
 from focus_core.training.ema import MovingAverage
 from focus_core.training.engine import Runner, make_optimizer

@@ -19,7 +19,7 @@ import numpy as np
 from focus_core.cli import main
 from focus_core.config.experiment import load_config
 from focus_core.costs.estimate import estimate
-from focus_core.networks.registry import build_network, parameter_count
+from focus_core.networks.building import build_network, parameter_count
 
 run = ["--run", "run", "--params", "Omega_m=0.3,Omega_b=0.05,h=0.7,n_s=0.96,sigma_8=0.8,w0=-1", "--device", "cpu"]
 for words in (

@@ -17,7 +17,7 @@ from worker.consumer import presence
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[presence.Worker]:
+def worker(tmp_path: Path) -> Iterator[presence.ThisWorker]:
     """This very process as a worker of the training lane, its threads not yet started."""
     settings = Settings.from_environment({"FOCUS_HOME": str(tmp_path), "FOCUS_HEARTBEAT_SECONDS": "0.05"})
     migrate(settings.database_url)
@@ -28,7 +28,7 @@ def worker(tmp_path: Path) -> Iterator[presence.Worker]:
 
 
 def test_a_heartbeat_that_is_under_way_when_its_worker_ends_does_not_bring_the_worker_back(
-    worker: presence.Worker, monkeypatch: pytest.MonkeyPatch
+    worker: presence.ThisWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, signed_off, sign_off = threading.Event(), threading.Event(), worker.record.workers.sign_off
 

@@ -29,7 +29,7 @@ _LAST_BEAT_SECONDS = 60.0
 
 
 @dataclass
-class Worker:
+class ThisWorker:
     """One a process; a forked child shares the id and the flags of its parent."""
 
     row: WorkerRow
@@ -42,20 +42,20 @@ class Worker:
     beats: threading.Thread | None = None
 
 
-_worker: Worker | None = None
+_worker: ThisWorker | None = None
 
 
-def begin(settings: Settings, lane: str) -> Worker:
+def begin(settings: Settings, lane: str) -> ThisWorker:
     """Become a worker of that lane. Called once, before anything is forked."""
     global _worker
     host, pid = socket.gethostname(), os.getpid()
     slot = training_slot(settings.gpu, host) if lane == TRAIN else None
     row = WorkerRow(f"{host}:{pid}:{lane}", host, lane, pid, device_name(), heartbeat_age=0.0, current=None)
-    _worker = Worker(row, open_record(settings), mmap.mmap(-1, 2), slot)
+    _worker = ThisWorker(row, open_record(settings), mmap.mmap(-1, 2), slot)
     return _worker
 
 
-def this_worker() -> Worker:
+def this_worker() -> ThisWorker:
     if _worker is None:
         raise RuntimeError("this process is not a worker: presence.begin() has not been called")
     return _worker
@@ -82,7 +82,7 @@ def wait_until_ready() -> None:
     worker.record.close()
 
 
-def _take_slot(worker: Worker, waiting: Waiting) -> bool:
+def _take_slot(worker: ThisWorker, waiting: Waiting) -> bool:
     """Whether this worker may train now; if not, its row says what it waits for."""
     slot, row, record = worker.slot, worker.row, worker.record
     if slot is None:
@@ -143,7 +143,7 @@ def end() -> None:
         log.warning("could not sign off (%s)", error)
 
 
-def _beat(worker: Worker) -> None:
+def _beat(worker: ThisWorker) -> None:
     waiting = Waiting(log.warning)
     while True:
         try:
@@ -157,7 +157,7 @@ def _beat(worker: Worker) -> None:
             return
 
 
-def _keep_slot(worker: Worker, waiting: Waiting) -> None:
+def _keep_slot(worker: ThisWorker, waiting: Waiting) -> None:
     """Renew the lease. Lost to another worker (the record was away for long): stop the training, and wait in line."""
     if worker.slot is None:
         return

@@ -20,6 +20,7 @@ from focus_core.commands.answering import add_answers, answers_of
 from focus_core.data.answers import Answers
 from focus_core.data.checking import file_hashes, open_path
 from focus_core.data.dataset import MapDataset
+from focus_core.data.dataset_words import rows_in_words
 from focus_core.data.describing import linked_maps
 from focus_core.data.folder import (
     DESCRIPTION,
@@ -31,7 +32,6 @@ from focus_core.data.folder import (
     write_params,
 )
 from focus_core.data.labels import outside_prior
-from focus_core.data.words import rows_in_words
 from focus_core.disk.atomic import write_text
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range

@@ -51,7 +51,7 @@ def say(text: str) -> None:
 
 
 @dataclass
-class Child:
+class Service:
     name: str
     command: list[str]
     log: str
@@ -74,16 +74,16 @@ def visible_gpus(settings: Settings) -> list[str]:
     return found if len(found) > 1 else []
 
 
-def children(settings: Settings, port: int) -> list[Child]:
+def children(settings: Settings, port: int) -> list[Service]:
     """The dashboard, and a training and a sampling worker: for the machine, or for each of its GPUs."""
-    found = [Child("dashboard", services.dashboard(port, HOST), "dashboard")]
+    found = [Service("dashboard", services.dashboard(port, HOST), "dashboard")]
     gpus = visible_gpus(settings)
     for gpu in gpus or [""]:
         number, environment = (f"-{gpus.index(gpu)}", {"FOCUS_GPU": gpu}) if gpu else ("", {})
         of_gpu = f" of GPU {gpu}" if gpu else ""
         for lane in (TRAIN, SAMPLE):
             command = services.worker(lane, number)
-            found.append(Child(f"{lane} worker{of_gpu}", command, f"{lane}{number}", environment))
+            found.append(Service(f"{lane} worker{of_gpu}", command, f"{lane}{number}", environment))
     return found
 
 
@@ -155,7 +155,7 @@ class Launcher:
         self._start_first(self._children[0])
         self._look_after(self._children[0])
 
-    def _start_first(self, child: Child) -> None:
+    def _start_first(self, child: Service) -> None:
         if child.started == 0.0:
             say(f"starting the {child.name}")
             self._start(child)
@@ -172,7 +172,7 @@ class Launcher:
         say("the record is empty: simulating the quick suite, and training the quickstart on it")
         return job
 
-    def _start(self, child: Child) -> None:
+    def _start(self, child: Service) -> None:
         log = self._settings.log_folder / f"{child.log}.log"
         # The sampler imports torch without the command line; why not to spin is said in focus_core.cli.
         gentle = {"GOMP_SPINCOUNT": "10000"}
@@ -193,7 +193,7 @@ class Launcher:
                 report.look()
             self._stop.wait(_LOOK_SECONDS)
 
-    def _look_after(self, child: Child) -> None:
+    def _look_after(self, child: Service) -> None:
         """Start a dead child again, at once the first time and more slowly when it keeps dying."""
         now = time.monotonic()
         if child.process is not None and (code := child.process.poll()) is not None:
@@ -206,7 +206,7 @@ class Launcher:
         if child.process is None and now >= child.again_at:
             self._start(child)
 
-    def _remember_kin(self, child: Child) -> None:
+    def _remember_kin(self, child: Service) -> None:
         if child.process is not None:
             alive = {pid: process for pid, process in child.kin.items() if process.is_running()}
             child.kin = alive | {process.pid: process for process in family(child.process.pid)[1:]}

@@ -17,7 +17,7 @@ from dashboard.look.words import with_error
 from dashboard.parts.state import choice
 from dashboard.record import queries
 from dashboard.record.connection import record
-from dashboard.views.compare.comparison import Compared, Slots, truth_groups
+from dashboard.views.compare.comparison import Compared, Places, truth_groups
 from dashboard.views.compare.comparison_files import losses_csv, powers_csv
 from dashboard.views.compare.head import download, section_head
 from dashboard.views.compare.runs import compared
@@ -25,7 +25,7 @@ from dashboard.views.compare.runs import compared
 HEIGHT = 470
 
 
-def charts(slots: Slots) -> None:
+def charts(slots: Places) -> None:
     runs = compared(slots)
     losses, powers = st.columns(2, gap="medium")
     with losses:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dashboard.charts.power import Spectra
 from dashboard.look.texts import told_apart
 from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS
-from dashboard.measured.bands import BandError, band_errors
+from dashboard.measured.band_errors import BandError, band_errors
 from dashboard.measured.spectra import epoch_spectra
 from dashboard.record.queries import Frame
 from dashboard.views.datasets.outlook import learnt_other_content
@@ -20,10 +20,10 @@ from focus_core.parameters import ParameterSpace
 from focus_core.power_error import PowerError, band_edges, power_error_of_arrays
 from focus_store.contracts import DatasetRow, EpochFigures, ExperimentDetail
 
-Slots = tuple[str | None, ...]
+Places = tuple[str | None, ...]
 
 
-def read_slots(text: str) -> Slots:
+def read_slots(text: str) -> Places:
     """The chosen set as it stands in an address: short ids by comma. An empty place keeps the others' colours."""
     places = [part.strip() or None for part in text.split(",")]
     seen: set[str] = set()
@@ -35,11 +35,11 @@ def read_slots(text: str) -> Slots:
     return _trimmed(kept)
 
 
-def write_slots(slots: Slots) -> str:
+def write_slots(slots: Places) -> str:
     return ",".join(place or "" for place in slots)
 
 
-def choose(slots: Slots, wanted: Sequence[str]) -> Slots:
+def choose(slots: Places, wanted: Sequence[str]) -> Places:
     """The set changed to `wanted`: whoever stays keeps its place and so its colour, newcomers fill the first gaps."""
     kept: list[str | None] = [place if place in wanted else None for place in slots]
     for newcomer in (one for one in wanted if one not in kept):
@@ -50,7 +50,7 @@ def choose(slots: Slots, wanted: Sequence[str]) -> Slots:
     return _trimmed(kept)
 
 
-def _trimmed(places: Sequence[str | None]) -> Slots:
+def _trimmed(places: Sequence[str | None]) -> Places:
     last = max((i for i, place in enumerate(places) if place), default=-1)
     return tuple(places[: last + 1])
 

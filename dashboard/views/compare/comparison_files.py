@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.views.compare.compared_values import Measure, Setting
 from dashboard.views.compare.comparison import Compared, DrawnMaps
-from dashboard.views.compare.measures import Measure, Setting
 from focus_store.record.record import Record
 
 _CURVES = (("validation", "loss", "validation"), ("train", "epoch_loss", "train"), ("step", "loss", "train"))

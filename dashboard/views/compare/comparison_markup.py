@@ -10,8 +10,8 @@ from dashboard.look.markup import theta_list, theta_words, tile
 from dashboard.look.theme import STATUS_LOOK
 from dashboard.look.words import number
 from dashboard.parts.state import experiment_link
+from dashboard.views.compare.compared_values import NOT_MEASURED, Measure, Setting
 from dashboard.views.compare.comparison import Compared
-from dashboard.views.compare.measures import NOT_MEASURED, Measure, Setting
 from focus_core.parameters import ParameterSpace
 
 

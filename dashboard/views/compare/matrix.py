@@ -13,7 +13,7 @@ from dashboard.measured.tiles import tile_url
 from dashboard.parts.state import epoch_to_show, keep_epoch
 from dashboard.record import queries
 from dashboard.record.connection import record
-from dashboard.views.compare.comparison import Compared, DrawnMaps, Slots, at_or_before, write_slots
+from dashboard.views.compare.comparison import Compared, DrawnMaps, Places, at_or_before, write_slots
 from dashboard.views.compare.comparison_files import matrix_csv
 from dashboard.views.compare.comparison_markup import MatrixBlock, MatrixRow, image_matrix
 from dashboard.views.compare.head import download, section_head
@@ -22,7 +22,7 @@ from dashboard.views.compare.runs import compared, maps_of
 Scale = tuple[float, float]
 
 
-def matrix(slots: Slots) -> None:
+def matrix(slots: Places) -> None:
     runs = compared(slots)
     epochs = {run.id: queries.epochs_with_figures(run.id, record().experiments.change_token(run.id)) for run in runs}
     union = sorted({epoch for drawn in epochs.values() for epoch in drawn})

@@ -13,7 +13,7 @@ from dashboard.parts.state import follow, keep
 from dashboard.record import queries
 from dashboard.views.compare.charts import charts
 from dashboard.views.compare.comparison import (
-    Slots,
+    Places,
     changed_sentence,
     choose,
     difference_sentence,
@@ -59,7 +59,7 @@ def page() -> None:
     st.fragment(matrix, run_every=every)(slots)
 
 
-def _top(slots: Slots, baseline: str) -> None:
+def _top(slots: Places, baseline: str) -> None:
     if any(place and queries.is_gone(place) for place in slots):
         st.rerun()  # the page then goes on without it
     runs = compared(slots)
@@ -70,13 +70,13 @@ def _top(slots: Slots, baseline: str) -> None:
     table(runs, next(i for i, run in enumerate(runs) if run.id == baseline))
 
 
-def _slots_of_address() -> Slots:
+def _slots_of_address() -> Places:
     """The address, or what was last compared here when the page is opened without one."""
     asked = st.query_params.get("ids", st.session_state.get("compared", ""))
     return read_slots(asked)
 
 
-def _known(slots: Slots, rows: dict[str, ExperimentSummary]) -> tuple[Slots, dict[str, str]]:
+def _known(slots: Places, rows: dict[str, ExperimentSummary]) -> tuple[Places, dict[str, str]]:
     """The set without what the record does not know, and the names of all that can be chosen."""
     names = queries.names_with_asked(list(rows.values()), None)
     for place in (place for place in slots if place and place not in names):
@@ -87,7 +87,7 @@ def _known(slots: Slots, rows: dict[str, ExperimentSummary]) -> tuple[Slots, dic
     return choose(slots, [place for place in slots if place in names]), names
 
 
-def _choice(slots: Slots, names: dict[str, str]) -> Slots:
+def _choice(slots: Places, names: dict[str, str]) -> Places:
     """The set as chips. The address leads: it is written whenever the chips change, and read whenever it changed."""
     text = write_slots(slots)
     if st.session_state.get("compared") != text or "compare-set" not in st.session_state:
@@ -107,7 +107,7 @@ def _choice(slots: Slots, names: dict[str, str]) -> Slots:
     return slots
 
 
-def _remember(slots: Slots) -> None:
+def _remember(slots: Places) -> None:
     st.session_state["compared"] = write_slots(slots)
     keep("ids", write_slots(slots) if any(slots) else "", "")
 

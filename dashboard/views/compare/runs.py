@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dashboard.record import queries
 from dashboard.record.connection import record
-from dashboard.views.compare.comparison import Compared, DrawnMaps, Slots, labelled, quoted_epoch, with_power
+from dashboard.views.compare.comparison import Compared, DrawnMaps, Places, labelled, quoted_epoch, with_power
 
 
-def compared(slots: Slots) -> list[Compared]:
+def compared(slots: Places) -> list[Compared]:
     """Every run of the set with the P(k) that is quoted of it: at its best checkpoint."""
     runs = []
     for slot, place in enumerate(slots):

@@ -8,13 +8,13 @@ from functools import partial
 import streamlit as st
 
 from dashboard.charts.chart import chart
-from dashboard.charts.compare_cost import Column, cost_quality
+from dashboard.charts.compare_cost import CostColumn, cost_quality
 from dashboard.look.words import short_count
+from dashboard.views.compare.compared_values import POWER_ERROR, Measure, differing_settings, measures
 from dashboard.views.compare.comparison import Compared, all_comparable
 from dashboard.views.compare.comparison_files import cost_csv, table_csv
 from dashboard.views.compare.comparison_markup import compare_table
 from dashboard.views.compare.head import download, section_head
-from dashboard.views.compare.measures import POWER_ERROR, Measure, differing_settings, measures
 
 BESIDE = 4  # experiments that leave room for the chart at the table's right
 _COST = {"Parameters": "Parameters", "Peak memory": "Memory", "Training time": "Time"}
@@ -53,7 +53,7 @@ def _short(row: Measure) -> Sequence[str]:
 def _cost(runs: Sequence[Compared], drawn: Sequence[tuple[str, Measure]]) -> None:
     with section_head("Cost against quality", "cost", "log axes, better is lower"):
         download("cost", partial(cost_csv, runs, [row for _, row in drawn]))
-    columns = [Column(title, row.values, _short(row)) for title, row in drawn]
+    columns = [CostColumn(title, row.values, _short(row)) for title, row in drawn]
     names, colours = [run.short for run in runs], [run.colour for run in runs]
     words = ", ".join(column.title.replace("<i>", "").replace("</i>", "") for column in columns)
     chart(

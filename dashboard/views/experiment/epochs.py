@@ -8,8 +8,8 @@ from dashboard.charts.chart import chart, figure_json
 from dashboard.charts.power import PLAIN, SCALED, SPECTRA, power_panels
 from dashboard.look.texts import sentence
 from dashboard.look.words import of_maps, with_error
+from dashboard.measured.chart_tables import power_table, table_asked_for
 from dashboard.measured.spectra import epoch_spectra
-from dashboard.measured.tables import power_table, table_asked_for
 from dashboard.parts.problems import while_there
 from dashboard.parts.state import choice, epoch_to_show, keep_epoch
 from dashboard.record import queries

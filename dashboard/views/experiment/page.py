@@ -8,8 +8,8 @@ from dashboard.charts.chart import chart, figure_json
 from dashboard.charts.loss import loss_panels
 from dashboard.look.markup import pill, progress, readouts, section
 from dashboard.look.words import DASH
+from dashboard.measured.chart_tables import loss_table, table_asked_for
 from dashboard.measured.curves import training_curves
-from dashboard.measured.tables import loss_table, table_asked_for
 from dashboard.parts.deletion import STOP_FIRST, ask_to_delete, deletion_question, leave_for_list
 from dashboard.parts.frame import page_head
 from dashboard.parts.problems import show_user_error, while_there

@@ -29,7 +29,7 @@ from focus_core.parameters import SPACES
 
 # A number is typed as text: a browser's input for numbers shows one that is out of its range and reports another, and
 # rounds what it shows. Here what stands there is what was typed, and the model alone says whether it can be.
-Kind = Literal["number", "text", "choice", "switch", "list"]
+FieldKind = Literal["number", "text", "choice", "switch", "list"]
 
 SECTION_TITLES: Mapping[str, str] = {
     "data": "Data",
@@ -66,7 +66,7 @@ class Field:
     title: str
     help: str
     unit: str
-    kind: Kind
+    kind: FieldKind
     optional: bool
     minimum: float | None
     maximum: float | None
@@ -326,7 +326,7 @@ def _field(key: str, info: FieldInfo) -> Field:
     )
 
 
-def _kind(annotation: Any, choices: Sequence[str]) -> Kind:
+def _kind(annotation: Any, choices: Sequence[str]) -> FieldKind:
     plain = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
     if choices:
         return "choice"

@@ -17,10 +17,10 @@ from dashboard.parts.state import experiment_link, follow
 from dashboard.record.actions import change_draft, queue
 from dashboard.record.connection import record
 from dashboard.views.new.draft import Draft, begun, discarded, taken_in, title_of
-from dashboard.views.new.fields import PANEL, differences, form, name_and_tags, seen, yaml_text
 from dashboard.views.new.notices import costs, identical, notices
 from dashboard.views.new.origin import Origin, start_from
 from dashboard.views.new.sheet import EDIT, Sheet, goes_on, held, hold, kept, opened
+from dashboard.views.new.widgets import PANEL, differences, form, name_and_tags, seen, yaml_text
 from focus_core.config.experiment import flatten, parse_config
 from focus_core.errors import UserError
 from focus_store.database.transitions import Conflict

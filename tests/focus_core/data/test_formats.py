@@ -15,7 +15,7 @@ from mass_maps import hypercube, maps_of, write_pair
 from focus_core.cli import main
 from focus_core.data import containers
 from focus_core.data.files import open_maps, open_stack
-from focus_core.data.tables import read_table
+from focus_core.data.parameter_tables import read_table
 from focus_core.errors import UserError
 from focus_core.statistics.power import power_spectrum
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from focus_core.data.cmd import check_labels, open_cmd, parse_name
-from focus_core.data.tables import Table, read_table
+from focus_core.data.parameter_tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, CAMELS_LH6_AGN4
 

@@ -12,7 +12,7 @@ from focus_core.config.experiment import DataSection
 from focus_core.data.dataset import SURFACE_DENSITY
 from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset
-from focus_core.data.tables import read_table
+from focus_core.data.parameter_tables import read_table
 from focus_core.errors import UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
 

@@ -15,7 +15,7 @@ from focus_core.diffusion.samplers import Sampler, ddim, ddpm, sample
 from focus_core.diffusion.schedule import NoiseSchedule, make_schedule
 from focus_core.diffusion.spacing import ddim_times
 from focus_core.errors import UserError
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 
 SCHEDULE = make_schedule(DiffusionSection())
 

@@ -12,8 +12,8 @@ from focus_core.catalogue.by_path import load
 from focus_core.catalogue.networks import NETWORKS
 from focus_core.config.experiment import ModelSection, load_config
 from focus_core.errors import UserError
+from focus_core.networks.building import build_network, parameter_count
 from focus_core.networks.modern_unet import AdaptiveBlock, Attention, ModernUNet, attention_heads
-from focus_core.networks.registry import build_network, parameter_count
 
 RECIPE = Path(__file__).parents[3] / "tasks" / "experiment_03" / "config.yaml"
 

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from focus_core.config.experiment import ModelSection, load_config
 from focus_core.errors import UserError
+from focus_core.networks.building import build_network, parameter_count
 from focus_core.networks.group_norm import group_count
 from focus_core.networks.layers import Doubling, SinusoidalEmbedding, wrap
-from focus_core.networks.registry import build_network, parameter_count
 from focus_core.networks.simple_unet import ResidualBlock, SimpleUNet
 
 RECIPES = [

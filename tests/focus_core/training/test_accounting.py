@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.diffusion.methods import make_method
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 from focus_core.progress import find_events, read_events
 from focus_core.run_files import JOURNAL
 from focus_core.training import accounting

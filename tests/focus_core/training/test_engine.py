@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
+from focus_core.networks.building import build_network
 from focus_core.networks.group_norm import GroupNorm
 from focus_core.networks.layers import recompute_blocks, wrap
-from focus_core.networks.registry import build_network
 from focus_core.training import precision
 from focus_core.training.device import prepare
 from focus_core.training.engine import Engine, compiler_options

@@ -15,7 +15,7 @@ from focus_core.data.opening import open_dataset
 from focus_core.data.transform import fit_transform
 from focus_core.diffusion.methods import make_method
 from focus_core.errors import UserError
-from focus_core.networks.registry import build_network
+from focus_core.networks.building import build_network
 from focus_core.progress import Journal
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.device import PeakMemory

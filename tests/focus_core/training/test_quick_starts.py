@@ -16,7 +16,7 @@ import torch
 from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested
 from focus_core.figures import history
-from focus_core.networks.registry import build_network, build_shapes
+from focus_core.networks.building import build_network, build_shapes
 from focus_core.run_files import HISTORY
 from focus_core.training import history_figure
 from focus_core.training.history_figure import HistoryFigure

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from focus_core.evaluation.evaluating import Result
-from focus_core.evaluation.figures import DARK, LIGHT, Palette, draw_result
+from focus_core.evaluation.result_figures import DARK, LIGHT, Palette, draw_result
 from focus_core.evaluation.scoring import Entry
 from focus_core.evaluation.summary import (
     beside_rivals,
