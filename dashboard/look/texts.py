@@ -64,14 +64,18 @@ def _common_beginning(names: Sequence[str]) -> int:
 def told_apart(names: Iterable[str], length: int = 32) -> list[str]:
     """Short forms of names that stand beside one another; equal only where the names are.
 
-    A long common beginning is left out first, then the middle, and what is still ambiguous stays whole.
+    A long common beginning is left out first, as much of it as has no room, then the middle, and what is still
+    ambiguous stays whole.
     """
     whole = list(names)
     common = _common_beginning(whole)
     skip = max(common - length // 4, 0)
 
     def short(name: str) -> str:
-        return name if len(name) <= length else shortened(f"…{name[skip:]}" if skip > 1 else name, length)
+        if len(name) <= length or skip <= 1:
+            return shortened(name, length)
+        rest = f"…{name[skip:]}"
+        return name[: max(length - len(rest), 0)] + shortened(rest, length)
 
     shorts = [short(name) for name in whole]
     meant: dict[str, set[str]] = {}

@@ -69,6 +69,8 @@ def test_names_with_one_beginning_differ_in_their_short_forms() -> None:
     assert len(set(shorts)) == 3
     assert all(len(short) <= 24 for short in shorts)
     assert told_apart(["one", "two"], 24) == ["one", "two"]
+    series = [f"sweep of the learning rate over six orders of magnitude, lr {rate}" for rate in "135"]
+    assert told_apart(series, 30)[0] == "sweep of the learning…de, lr 1", "what there is room for is shown"
     assert told_apart([names[0], names[0]], 24)[0] == told_apart([names[0], names[0]], 24)[1]
 
 
