@@ -1,11 +1,15 @@
-"""Where FOCUS keeps what it makes, unless a command is told otherwise."""
+"""Where FOCUS keeps what it makes, unless a command is told otherwise, and whether it can be written there."""
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from focus_core.errors import UserError
 
 
 def focus_home() -> Path:
@@ -28,3 +32,28 @@ def datasets_folder(home: Path) -> Path:
 
 def runs_folder(home: Path) -> Path:
     return home / "runs"
+
+
+def check_writable(path: Path, source: str) -> None:
+    """Before long work: UserError, which begins with `source`, where no file could be put at its end."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            return  # a device or a pipe
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise UserError(f"{source}: {path} cannot be written ({error.strerror}); choose another place.") from error
+
+
+def check_folder(folder: Path, source: str, remedy: str = "choose another place") -> None:
+    """As `check_writable`, for files in a folder, which is made then where it is not there yet."""
+    place = folder.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=f".{folder.name}."):
+            pass
+    except OSError as error:
+        raise UserError(f"{source}: {folder} cannot be written ({error.strerror}); {remedy}.") from error

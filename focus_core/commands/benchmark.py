@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import BENCHMARK_EVALUATIONS, MOST_STEPS, SAMPLERS
-from focus_core.disk.atomic import check_writable, replacing, write_text
+from focus_core.disk.atomic import replacing, write_text
 from focus_core.errors import StopRequested, UserError
+from focus_core.paths import check_folder
 from focus_core.run_files import (
     BENCHMARK_FIGURE,
     BENCHMARK_RESULT,
@@ -57,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
+    folder = arguments.out or arguments.run / SAMPLER_BENCHMARK
+    check_folder(folder, "--out")
     stop = StopSwitch()
     stop.listen()
 
@@ -71,23 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"--evaluations: no sampler of this run takes {max(arguments.evaluations)} or fewer; give larger numbers."
         )
-    folder = arguments.out or arguments.run / SAMPLER_BENCHMARK
-    _check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     found = _measure(loaded, truth, cases, folder, arguments, stop)
     from focus_core.sampling.sampler_report import to_text
 
     print(to_text(found))
     print(f"\n{folder}")
     return 0
-
-
-def _check_folder(folder: Path) -> None:
-    """Before an hour of drawing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: {folder} cannot be made ({error.strerror}); choose another folder.") from error
-    check_writable(folder / "cases", "--out")  # any file of the folder
 
 
 def _measure(

@@ -13,8 +13,9 @@ from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
 from focus_core.commands.whole_numbers import check_least, check_seed
-from focus_core.disk.atomic import check_writable, write_text
+from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
+from focus_core.paths import check_folder
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
@@ -138,14 +139,11 @@ def _print(results: Sequence[Result]) -> None:
 
 
 def _folder(path: Path) -> Path:
-    """Before minutes of drawing."""
+    """Made before minutes of drawing."""
     if path.exists() and not path.is_dir():
         raise UserError(f"--out: {path} is a file; name a folder for the report.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: {path} cannot be made ({error.strerror}); choose another folder.") from error
-    check_writable(path / "summary.json", "--out")
+    check_folder(path, "--out")
+    path.mkdir(parents=True, exist_ok=True)
     return path
 
 

@@ -17,6 +17,7 @@ from focus_core.data.column_names import own_name
 from focus_core.data.parameter_tables import read_table
 from focus_core.errors import DISK_FULL, UserError
 from focus_core.parameters import ParameterSpace, TrainingRange, check_reach
+from focus_core.paths import check_writable
 from focus_core.training.stopping import StopSwitch
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out: {arguments.out} is a folder; name a file in it.")
     if not arguments.out.absolute().parent.is_dir():
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
+    check_writable(arguments.out, "--out")
 
 
 def _check_steps(run: LoadedRun, sampler: str | None, given: int | None) -> None:

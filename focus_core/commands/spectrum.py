@@ -36,14 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int | None:
     from focus_core.data.files import open_stack
-    from focus_core.disk.atomic import check_writable, write_text
+    from focus_core.disk.atomic import write_text
+    from focus_core.paths import check_writable
     from focus_core.statistics.power import power_spectrum
 
+    check_writable(arguments.out, "--out")
     maps = open_stack(arguments.maps)
     box = _box(arguments.maps, arguments.box)
     if arguments.out.exists() and arguments.out.samefile(arguments.maps):
         raise UserError(f"--out: {arguments.out} is the file of maps itself; choose another file.")
-    check_writable(arguments.out, "--out")
     spectrum = power_spectrum(np.asarray(maps), box, source=str(arguments.maps))
     lines = _mean_lines(spectrum, arguments.maps) if arguments.mean else _lines(spectrum)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from focus_core.config.experiment import load_config
 from focus_core.errors import UserError
-from focus_core.paths import focus_home
+from focus_core.paths import check_folder, focus_home
 from focus_core.training.launch import is_rank, train_on
 from focus_core.training.stopping import StopSwitch
 
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--attempt: {arguments.attempt} is no number of a start; they are counted from 1.")
     # The configuration is read before torch is imported: a typo is answered at once.
     config = load_config(arguments.config)
+    check_folder(arguments.exp_dir, "--exp-dir")
     stop = StopSwitch()
     stop.listen()
     if config.training.devices > 1 and not is_rank():

@@ -35,6 +35,7 @@ from focus_core.data.folder import (
 from focus_core.data.parameter_tables import Table, read_table
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, Scaling
+from focus_core.paths import check_folder
 from focus_core.schema.fields import StoredAs
 from focus_core.suites import check_dataset_name
 
@@ -80,6 +81,7 @@ def describe(
     each = maps_per_row(len(pixels), len(read.values), maps_file, table_file)
     space, theta = space_of(read, table_file, facts)
     about = _description(folder, maps_file, space, each, facts)
+    check_folder(folder, "folder")
     folder.mkdir(parents=True, exist_ok=True)
     linked = linked_maps(folder, maps_file)
     write_params(folder / PARAMS, theta, space)

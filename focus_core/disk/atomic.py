@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
-
-from focus_core.errors import UserError
 
 
 @contextmanager
@@ -46,19 +42,6 @@ def neighbour(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def check_writable(path: Path, source: str) -> None:
-    """Before long work: UserError, which begins with `source`, where `replacing(path)` could not write at its end."""
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if path.exists() and not path.is_file():
-            return  # a device or a pipe
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except OSError as error:
-        raise UserError(f"{source}: {path} cannot be written ({error.strerror}); choose another place.") from error
 
 
 def remove_torn(path: Path) -> None:

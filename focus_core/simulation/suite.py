@@ -38,6 +38,7 @@ from focus_core.data.folder import (
 from focus_core.disk.atomic import write_text
 from focus_core.errors import MENDABLE, StopRequested, UserError
 from focus_core.parameters import CAMELS_LH6, WCDM6, ParameterSpace
+from focus_core.paths import check_folder
 from focus_core.schema.messages import check_box
 from focus_core.simulation.cosmology import Cosmology
 from focus_core.simulation.particle_mesh import START, STEPS, density, evolve
@@ -156,6 +157,7 @@ def simulate_suite(
         shutil.rmtree(out / STATE, ignore_errors=True)  # killed between completing and tidying up
         report(total, total)
         return out
+    check_folder(out, "--out")
     try:
         provenance = _provenance(spec, device)  # before the work: whatever may be missing is missed at once
         _run(spec, out, report, should_stop or (lambda: False), torch.device(device))

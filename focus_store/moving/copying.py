@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text, update
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from focus_core.errors import UserError
+from focus_core.paths import check_folder
 from focus_store.database.engine import make_engine
 from focus_store.database.session import check_revision
 from focus_store.database.tables import Base
@@ -60,6 +62,8 @@ def _target(settings: Settings, target_url: str) -> Settings:
         raise UserError(f"--to {_shown(target_url)}: {backend} is not supported; use postgresql or sqlite.")
     if make_url(target_url) == make_url(settings.database_url):
         raise UserError(f"--to {_shown(target_url)}: is the record itself; name another, empty database.")
+    if backend == "sqlite" and (file := make_url(target_url).database):
+        check_folder(Path(file).parent, "--to")
     return replace(settings, database_url=target_url)
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
+from focus_core.paths import check_folder
 from focus_core.progress import read_events
 from focus_core.run_files import JOURNAL
 from focus_store.database.blobs import floats
@@ -59,6 +60,7 @@ def export_run(record: Record, experiment_id: str, out: Path, write: Writer, *, 
     target, temporary = out / experiment_id, out / f".{experiment_id}.export"
     if target.exists():
         raise UserError(f"--out {out}: has {experiment_id} already; choose another folder, or delete that one.")
+    check_folder(out, "--out")
     try:
         remove(temporary)
         temporary.mkdir(parents=True)

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from focus_core.errors import UserError
+from focus_core.paths import check_folder
 from focus_core.run_files import JOURNAL
 from focus_store.contracts import ACTIVE, DesiredState, Status
 from focus_store.database.session import add_event, database_now
@@ -58,6 +59,8 @@ def import_run(record: Record, folder: Path, *, link: bool = False, ended: bool 
 
     UserError when the folder is not a run's, is damaged, is being written, or has parted from what the record holds.
     """
+    for target in (record.settings.runs, record.artifacts.root):
+        check_folder(target, "FOCUS_HOME", "make it writable first")
     manifest = _manifest(folder)
     story = read_story((folder / "run" if manifest else folder).resolve())
     known = _find(record, story)

@@ -8,6 +8,7 @@ import logging
 from celery import signals
 from sqlalchemy.exc import OperationalError
 
+from focus_core.errors import UserError
 from focus_store.contracts import Claim
 from focus_store.queue import SAMPLE, TASKS, TRAIN
 from focus_store.record.record import Record
@@ -54,6 +55,8 @@ def _work_on_next(lane: str) -> bool:
         _run(worker.record, claim)
     except OperationalError:
         raise  # the record is away: the lease runs out, and the row goes on from there
+    except UserError as error:
+        worker.record.leases.release(claim, "failed", "refused", str(error))
     except Exception as error:
         message = f"a fault of FOCUS ({type(error).__name__}: {error}); the worker's log has the details"
         worker.record.leases.release(claim, "failed", "failed", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ ARRAYS, SHEETS, LINK, RESULT = "survey.npz", "sheets", "link", "survey.json"
 
 class DatasetCheckWork(JobWork):
     """Check, measure and register, or say in one sentence why not."""
+
+    def targets(self, folder: Path) -> Sequence[Path]:
+        return (*super().targets(folder), self.settings.datasets)
 
     def keep(self, folder: Path) -> JobEnd:
         return JobStatus.SUCCEEDED, register(self.record, folder)

@@ -31,6 +31,7 @@ from focus_store.files.artifacts import StoredFile
 from focus_store.files.remote import StoreAway
 from focus_store.files.run_uploads import fetched_folder
 from focus_store.record.record import Record
+from worker.jobs.work import check_targets
 
 WARM_MODELS = 2
 _PROGRESS_SECONDS = 0.3
@@ -80,6 +81,7 @@ def answer(record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> N
     began = time.monotonic()
     with _Lease(record, claim, shutting_down) as lease:
         try:
+            check_targets((record.artifacts.root,))
             folder = run_folder(record, spec)
             run = _WARM.get(folder, cast(Weights, spec.weights), spec.checkpoint)
             maps = sample_maps(

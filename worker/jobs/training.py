@@ -19,6 +19,7 @@ from focus_store.record.record import Record
 from worker.jobs.child import Child, Ending, Errand, Why, run_child
 from worker.jobs.run_copy import CopyKeeper, bring_here, settle, while_renewing
 from worker.jobs.watch import Stop, patiently
+from worker.jobs.work import check_targets
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ def trainer(folder: Path, attempt: int) -> Child:
 
 def _prepare(record: Record, claim: Claim, folder: Path) -> None:
     """The newest of the run's folder, from whichever host, with its configuration in it."""
+    check_targets((folder, record.artifacts.root))
     bring_here(record, claim, folder)
     write_config(folder, record.experiments.configuration_file(claim.id))
 

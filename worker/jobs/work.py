@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from focus_core.catalogue.by_path import load
 from focus_core.catalogue.jobs import MESSAGE, JobKind, job_kind
 from focus_core.errors import UserError
+from focus_core.paths import check_folder
 from focus_store.contracts import JobRow, JobStatus
 from focus_store.queue import TRAIN
 from worker.jobs.child import Child, Ending, Errand, Why, run_child
@@ -39,6 +40,12 @@ def run_job(errand: Errand) -> None:
         record.queue.publish(TRAIN, experiment)
 
 
+def check_targets(folders: Iterable[Path]) -> None:
+    """Before hours of work: UserError where its end could not be written down."""
+    for folder in folders:
+        check_folder(folder, "FOCUS_HOME", "make it writable, then resume")
+
+
 class JobWork:
     """A job in a folder of its own, which goes when it has ended: progress is read there, and what it made is kept."""
 
@@ -60,9 +67,14 @@ class JobWork:
     def keep_part(self, folder: Path) -> None:
         """Write down what one that was stopped has made so far."""
 
+    def targets(self, folder: Path) -> Sequence[Path]:
+        """Folders into which its success is written at the end."""
+        return (folder, self.record.artifacts.root)
+
     def run(self) -> JobEnd | None:
         """How it ended; None when the claim is no longer ours."""
         folder = self.folder()
+        check_targets(self.targets(folder))
         try:
             ended = run_child(
                 self.errand, self.child(folder), self._looker(folder), prepare=lambda: self._clear(folder)
