@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
-from focus_core.disk.atomic import neighbour
+from focus_core.errors import UserError
 from focus_store.database.engine import make_engine
 from focus_store.database.session import revision_of
 from focus_store.database.tables import REVISION
@@ -57,13 +59,29 @@ def _back_up(database_url: str, revision: str, folder: Path, migrate: Migrate) -
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.datetime.now(datetime.UTC)
     path = folder / f"record-{revision}-{moment:%Y%m%dT%H%M%S%f}.db"
-    with neighbour(path) as unfinished:
+    with _telling_why(folder), tempfile.TemporaryDirectory(dir=folder) as beside:
+        unfinished = Path(beside) / path.name
         if make_url(database_url).get_backend_name() == "sqlite":
             _copy_file(Path(make_url(database_url).database or ""), unfinished)
         else:
             migrate(f"sqlite:///{unfinished}", revision)
             copy_as_it_is(database_url, f"sqlite:///{unfinished}")
-    return path
+        return unfinished.rename(path)
+
+
+@contextmanager
+def _telling_why(folder: Path) -> Iterator[None]:
+    """A server that is away is not the folder's fault, and is waited for elsewhere."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(reason, (OSError, sqlite3.Error)):
+            raise
+        raise UserError(
+            f"{folder}: the record cannot be kept there before its tables are changed ({reason}); make room and try "
+            "again. The record is as it was."
+        ) from error
 
 
 def _restore(engine: Engine, backup: Path, revision: str, error: BaseException) -> None:

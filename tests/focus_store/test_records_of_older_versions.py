@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from full_disk import files_no_larger_than
 from private_database import ServerPool
 from sqlalchemy import MetaData, select
 
+from focus_core.errors import UserError
 from focus_store.contracts import JobStatus, Status
 from focus_store.database.engine import make_engine
 from focus_store.database.tables import REVISION
@@ -181,6 +183,13 @@ class TestBackup:
             assert contents(old.url) == before
         else:
             assert "is not as it was" in note
+
+    def test_without_room_for_the_copy_nothing_is_changed(self, old: OldRecord) -> None:
+        before = contents(old.url)
+        with files_no_larger_than(60_000), pytest.raises(UserError, match=r"backups: the record cannot be kept there"):
+            migrate_safely(old.url, old.backups, migrate)
+        assert contents(old.url) == before
+        assert list(old.backups.iterdir()) == []
 
     def test_the_command_says_where_the_copy_is(self, old: OldRecord, capsys: pytest.CaptureFixture[str]) -> None:
         bring_up_to_date(old.settings)
