@@ -7,7 +7,7 @@ import hashlib
 import streamlit as st
 
 from dashboard.look.markup import Readout, progress, readouts
-from dashboard.look.texts import plain, sentence, told_apart_when_cut
+from dashboard.look.texts import plain, sentence, shortened, told_apart_when_cut
 from dashboard.look.words import DASH, NOTHING, Amount, duration, of_maps, with_error
 from dashboard.measured.timing import job_words
 from dashboard.parts.acts import note_start
@@ -94,17 +94,22 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
     hours = sum(row.seconds_trained for row in rows)
     return [
         Readout("Running", str(len(running)), ", ".join(resting)),
-        Readout("Queued", str(len(queued)), queued[-1].name if queued else ""),
-        Readout("Failed", str(len(failed)), failed[0].name if failed else ""),
+        Readout("Queued", str(len(queued)), _short(queued[-1]) if queued else ""),
+        Readout("Failed", str(len(failed)), _short(failed[0]) if failed else ""),
         Readout("Done", str(len(done)), f"of {len(rows)}"),
         Readout("Training time", duration(hours) if hours else Amount(DASH), "all experiments"),
         Readout(
             # Not "best": each is of its own few maps, and often of other simulations.
             "Lowest <i>P</i>(<i>k</i>) error",
             with_error(best.power_error, best.power_uncertainty) if best else NOTHING,
-            f"{best.name}, {of_maps(best.power_maps, best.power_simulations)}" if best else "",
+            f"{_short(best)}, {of_maps(best.power_maps, best.power_simulations)}" if best else "",
         ),
     ]
+
+
+def _short(row: ExperimentSummary) -> str:
+    """Two lines on a telephone: names of one series differ at their ends, which must not be what is cut."""
+    return shortened(row.name, NAME_LENGTH)
 
 
 def _filters() -> None:
