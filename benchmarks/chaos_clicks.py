@@ -3,9 +3,10 @@
     python benchmarks/chaos_clicks.py [--minutes 10] [--acts 300] [--seed 0]
 
 The dashboard runs alone on a small record. Every button, link and option of every page is pressed, pages are changed,
-gone back to, loaded anew, and often the next act comes before the last has been answered. After each burst the page
-must be alive: a heading, content, no fault. Goes on beyond the minutes until there were acts enough, but not beyond
-three times as long. Prints a table; exit code 1 if a page was dead, acts are missing or a known button was never hit.
+gone back to, loaded anew, and often the next act comes before the last has been answered. The seed also steers the
+reader towards what was not pressed yet. After each burst the page must be alive: a heading, content, no fault. Goes on
+beyond the minutes until there were acts enough and every button was pressed, but not beyond three times as long. Prints
+a table; exit code 1 if a page was dead, acts are missing or a known button was never hit.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from buttons_of_pages import PAGES, to_be_pressed
 from chromium import ARGUMENTS, chromium
-from prepared_record import register_quick
-from random_walk import RandomWalk
+from random_walk import RandomWalk, furnish
 from served_dashboard import served_dashboard
 from waiting import patience
 
@@ -65,9 +65,9 @@ def run_clicks(binary: str, seconds: float, acts: int, seed: int) -> tuple[Rando
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.set_default_timeout(patience() * 1000)
         record = served.laboratory.record
-        register_quick(record, "another")  # no experiment needs it, so that it may leave; the first of two
+        furnish(record)
         try:
-            walk = RandomWalk(page, served.address, lambda: [row.id for row in record.experiments.find()], seed)
+            walk = RandomWalk(page, served.address, record, seed)
             began = time.monotonic()
             while (gone := time.monotonic() - began) < seconds or (gone < 3 * seconds and shortfalls(walk, acts)):
                 walk.walk(min(seconds, _TELL_SECONDS))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 from living_page import Watch
 from playwright.sync_api import Page, expect
-from prepared_record import register_quick
-from random_walk import RandomWalk
+from random_walk import RandomWalk, furnish
 from served_dashboard import ServedDashboard
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 SECONDS, SEED = 60.0, 1
+
+
+@pytest.fixture(scope="module")
+def furnished(prepared: ServedDashboard) -> ServedDashboard:
+    furnish(prepared.laboratory.record)
+    return prepared
 
 
 @pytest.mark.parametrize("pause_ms", [5, 20, 60])
@@ -39,8 +44,17 @@ def test_what_is_pressed_on_a_page_that_is_being_left_is_left_out_and_the_next_p
     assert page.evaluate("window.isTheSameDocument")
 
 
-def test_whatever_a_reader_presses_in_whatever_order_the_page_is_alive(page: Page, prepared: ServedDashboard) -> None:
-    record = prepared.laboratory.record
-    register_quick(record, "another")  # no experiment needs it, so that it may leave; the first of two
-    walk = RandomWalk(page, prepared.address, lambda: [row.id for row in record.experiments.find()], SEED)
-    walk.walk(SECONDS)
+def test_whatever_a_reader_presses_in_whatever_order_the_page_is_alive(page: Page, furnished: ServedDashboard) -> None:
+    RandomWalk(page, furnished.address, furnished.laboratory.record, SEED).walk(SECONDS)
+
+
+@pytest.mark.parametrize(
+    "button", ["experiments/restore", "datasets/resume-…", "new/discard-all", "sample/controls-back"]
+)
+def test_a_button_that_needs_a_preparation_is_reached_in_one_act(
+    button: str, page: Page, furnished: ServedDashboard
+) -> None:
+    walk = RandomWalk(page, furnished.address, furnished.laboratory.record, SEED)
+    walk.reach(button)
+    walk.look()
+    assert button not in walk.missing()

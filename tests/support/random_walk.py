@@ -9,13 +9,18 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from buttons_of_pages import PAGES, name_of, to_be_pressed
 from living_page import Watch
 from playwright.sync_api import Error, Locator, Page
+from prepared_record import configuration, register_quick
+from steering import PATHS, next_to_reach, rarest, way_to, weighted
 from waiting import await_condition, patience
+
+from focus_store.contracts import Status
+from focus_store.record.record import Record
 
 # Those that lead to another page, on which the next click then falls.
 LEADING = frozenset(("new-experiment", "compare", "clone", "edit", "sample", "queue", "draft", "entry"))
@@ -50,19 +55,27 @@ _PRESS_QUICKLY = """async ([pressed, chosen, pause]) => {
   }"""
 
 
+def furnish(record: Record) -> None:
+    """Beside what a small record has: something for each button to be about."""
+    register_quick(record, "another")  # no experiment needs it, so that it may leave; the first of two
+    drafts = [record.experiments.create(configuration(f"Draft {i}", seed=20 + i), draft=True) for i in range(10)]
+    record.experiments.archive(drafts[0])
+
+
 class RandomWalk:
     """One reader in one window. `hits` counts what was pressed, `acts` names all that was done in its order.
 
-    `experiments` says which there are by now: the walk makes new ones. It goes rather where there are buttons that it
-    has not pressed.
+    The record says which experiments there are by now: the walk makes new ones. It goes rather where there are buttons
+    that it has not pressed (tests/support/steering.py).
     """
 
-    def __init__(self, page: Page, address: str, experiments: Callable[[], Sequence[str]], seed: int) -> None:
-        self.page, self.address, self.experiments, self.seed = page, address, experiments, seed
+    def __init__(self, page: Page, address: str, record: Record, seed: int) -> None:
+        self.page, self.address, self.record, self.seed = page, address, record, seed
         self.random = random.Random(seed)
-        self.at_first = list(experiments())
+        self.at_first = self._experiments()
         self.watch = Watch(page)
         self.hits: Counter[str] = Counter()
+        self.tried: Counter[str] = Counter()
         self.visits: Counter[str] = Counter()
         self.acts: list[str] = []
         page.goto(address)
@@ -109,6 +122,7 @@ class RandomWalk:
         kinds = {
             self._press: 9,
             self._press_quickly: 9,
+            self._reach_one: 6,
             self._page: 7,
             self._opened: 3,
             self._mark: 6,
@@ -146,8 +160,7 @@ class RandomWalk:
         if not found:
             return None
         page = self._here()
-        hits = [self.hits[name_of(page, one["key"])] for one in found]
-        rare = [one for one, n in zip(found, hits, strict=True) if n == min(hits)]
+        rare = [found[i] for i in rarest([name_of(page, one["key"]) for one in found], self.hits)]
         return {"page": page, **self.random.choice(rare if self.random.random() < 0.7 else found)}
 
     def _pressed(self, chosen: dict[str, Any]) -> str:
@@ -163,33 +176,65 @@ class RandomWalk:
     def _opened(self) -> str:
         """An address that someone else has sent: of what there was at first, which has most to see, or of anything."""
         one, other = (self.random.choice(self._some()) for _ in range(2))
-        paths = {
-            "experiments": "?status=Archived",
-            "experiment": f"experiment?id={one}",
-            "compare": f"compare?ids={one},{other}",
-            "sample": f"sample?model={one}",
-            "new": f"new?parent={one}",
-        }
-        path = paths[self._wanted({"experiment": 3.0, "experiments": 1.0, "compare": 1.0, "sample": 1.0, "new": 1.0})]
+        page = self._wanted({"experiment": 3.0, "experiments": 1.0, "compare": 1.0, "sample": 1.0, "new": 1.0})
+        path = "?status=Archived" if page == "experiments" else PATHS[page].format(one=one, other=other)
         self.page.goto(f"{self.address}/{path}", wait_until="commit")
         return f"open {path}"
 
     def _some(self) -> Sequence[str]:
-        return self.at_first if self.random.random() < 0.5 else self.experiments()
+        return self.at_first if self.random.random() < 0.5 else self._experiments()
+
+    def _experiments(self, status: Status | None = None) -> list[str]:
+        return [row.id for row in self.record.experiments.find(status=status)]
 
     def _wanted(self, pages: dict[str, float]) -> str:
         """One of these, the more likely the more of its buttons are yet to be pressed."""
-        missing = Counter(name.partition("/")[0] for name in self.missing())
-        return self.random.choices([*pages], [weight * (1 + missing[page]) for page, weight in pages.items()])[0]
+        weights = weighted(pages, self.missing())
+        return self.random.choices([*weights], [*weights.values()])[0]
+
+    def _reach_one(self) -> str:
+        button = next_to_reach(self.missing(), self.tried, self.random)
+        return self._press() if button is None else self.reach(button)
+
+    def reach(self, button: str) -> str:
+        """One act: to the address where this button stands, all that it needs, and the press."""
+        self.tried[button] += 1
+        way = way_to(button)
+        there = self._experiments(way.status) or self.at_first
+        one = self.random.choice(there)
+        path = way.path.format(one=one, other=next((other for other in there if other != one), one))
+        self.page.goto(f"{self.address}/{path}", wait_until="commit")
+        self._rest()
+        if way.marks:
+            self._mark_rows(way.marks)
+        for name, text in way.writes.items():
+            self._fill(self.page.get_by_label(name, exact=True), text)
+        for name in (*way.presses, button):
+            self._click(self.page.locator(_PRESSED).nth(self._awaited(name)["i"]))
+            self.hits[name] += 1
+        return f"reach {button} on /{path}"
+
+    def _awaited(self, button: str) -> dict[str, Any]:
+        """The button, which comes with the answer to what was done before."""
+        end = time.monotonic() + patience(3.0)
+        while time.monotonic() < end:
+            for one in self.page.evaluate(_CANDIDATES, _PRESSED):
+                if name_of(self._here(), one["key"]) == button:
+                    return dict(one)
+            self.page.wait_for_timeout(50)
+        raise Error(f"no {button} here")
 
     def _mark(self) -> str:
-        """A row or two of the list, which is a canvas."""
+        return self._mark_rows(self.random.choice((1, 2)))
+
+    def _mark_rows(self, wanted: int) -> str:
+        """Rows of the list, which is a canvas."""
         table = self.page.locator('[data-testid="stDataFrame"] canvas').first
         box = table.bounding_box(timeout=_quick_ms()) if table.count() else None
         if box is None:
             return "nothing to mark"
         rows = max(1, int((box["height"] - 35) // 44))
-        marked = self.random.sample(range(rows), min(rows, self.random.choice((1, 2))))
+        marked = self.random.sample(range(rows), min(rows, wanted))
         for row in marked:
             self.page.mouse.click(box["x"] + 20, box["y"] + 35 + 44 * row + 22)
         return f"mark {len(marked)}"
@@ -201,10 +246,13 @@ class RandomWalk:
             field = self._one_of(_FIELD)
             if field is not None:
                 text = self.random.choice(WRITTEN).format(len(self.acts))
-                field.fill(text, timeout=_quick_ms())
-                field.press("Tab", timeout=_quick_ms())
+                self._fill(field, text)
                 written.append(repr(text))
         return f"write {', '.join(written) or 'nowhere'}"
+
+    def _fill(self, field: Locator, text: str) -> None:
+        field.fill(text, timeout=_quick_ms())
+        field.press("Tab", timeout=_quick_ms())
 
     def _one_of(self, selector: str) -> Locator | None:
         found = self.page.locator(selector)
