@@ -13,6 +13,7 @@ from dashboard.parts.problems import show_script_error
 from dashboard.server.document import DOCUMENT_ROUTES
 from dashboard.server.doors import DoorsShut, ask_nobody_for_our_address
 from dashboard.server.hearing import hear_what_is_meant
+from dashboard.server.prefixed import WithoutPrefix
 from dashboard.server.routes import ROUTES
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -24,10 +25,11 @@ def make_app() -> st.App:
     """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
     ask_nobody_for_our_address()
     hear_what_is_meant()
+    routes = [*ROUTES, *DOCUMENT_ROUTES]
     return st.App(
         SCRIPT,
-        routes=[*ROUTES, *DOCUMENT_ROUTES],
-        middleware=[Middleware(DoorsShut)],
+        routes=routes,
+        middleware=[Middleware(DoorsShut), Middleware(WithoutPrefix, routes=routes)],
         on_script_error=show_script_error,
     )
 

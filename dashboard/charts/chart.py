@@ -19,6 +19,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboard.charts.panels import Panels, plain_json
+from dashboard.look.prefix import below
 from dashboard.look.theme import AXIS, CSS_VARIABLES
 
 PLOTLY_ROUTE = "/plotly.min.js"
@@ -28,7 +29,7 @@ _SCRIPT = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
 
 def script() -> str:
     tokens = json.dumps(dict(CSS_VARIABLES))
-    return _SCRIPT.replace("__TOKENS__", tokens).replace("__AXIS__", AXIS).replace("__ROUTE__", PLOTLY_ROUTE)
+    return _SCRIPT.replace("__TOKENS__", tokens).replace("__AXIS__", AXIS).replace("__ROUTE__", below(PLOTLY_ROUTE))
 
 
 @cache

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from dashboard.look.prefix import below
 from dashboard.record.connection import record
 from focus_core.errors import UserError
 from focus_core.figures.tiles import log_ratio, render_ratio_tile, render_tile
@@ -27,12 +28,12 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 def tile_url(samples: str, row: int, column: int, scale: tuple[float, float]) -> str:
     """Map of figs/samples_epoch_XXXX.npz: column 0 is the true one. `scale` is log10 Σ at the ends."""
-    return f"/tiles/{samples}/{row}/{column}.webp?low={scale[0]:.3f}&high={scale[1]:.3f}"
+    return below(f"/tiles/{samples}/{row}/{column}.webp?low={scale[0]:.3f}&high={scale[1]:.3f}")
 
 
 def difference_url(samples: str, row: int, column: int, limit: float) -> str:
     """log10 of a generated map over the true one of its row, from −limit to limit."""
-    return f"/tiles/{samples}/{row}/{column}.webp?limit={limit:.3f}"
+    return below(f"/tiles/{samples}/{row}/{column}.webp?limit={limit:.3f}")
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,6 +9,8 @@ from urllib.parse import quote
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.look.prefix import below
+
 Key = TypeVar("Key", bound=str)
 _PAGES: dict[str, st.Page] = {}
 
@@ -24,15 +26,15 @@ def follow(name: str, **query: str) -> NoReturn:
 
 
 def experiment_link(experiment_id: str) -> str:
-    return f"/experiment?id={experiment_id}"
+    return below(f"/experiment?id={experiment_id}")
 
 
 def sample_link(experiment_id: str) -> str:
-    return f"/sample?model={experiment_id}"
+    return below(f"/sample?model={experiment_id}")
 
 
 def dataset_link(name: str) -> str:
-    return f"/datasets?dataset={quote(name)}"
+    return below(f"/datasets?dataset={quote(name)}")
 
 
 def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:

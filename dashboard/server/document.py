@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from dashboard.look.prefix import below
 from dashboard.look.theme import STYLE_SHEET
 from dashboard.pages import PAGES
 
@@ -40,7 +41,7 @@ def document() -> str:
 
 def _address(name: str) -> str:
     """By content, so that a browser keeps it as long as it is the same."""
-    return f"/look/{hashlib.sha256(_FILES[name][0].read_bytes()).hexdigest()[:16]}/{name}"
+    return below(f"/look/{hashlib.sha256(_FILES[name][0].read_bytes()).hexdigest()[:16]}/{name}")
 
 
 async def _document(_: Request) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from dashboard.charts.chart import PLOTLY_ROUTE
+from dashboard.look.prefix import below
 from dashboard.measured.tiles import TILE_ROUTE
 from dashboard.record.connection import artifact_file, laboratory
 from focus_core.errors import UserError
@@ -22,7 +23,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def artifact_url(digest: str, suffix: str = "webp") -> str:
-    return f"/artifacts/{digest}.{suffix}"
+    return below(f"/artifacts/{digest}.{suffix}")
 
 
 async def _health(_: Request) -> Response:
@@ -67,7 +68,7 @@ async def _plotly(_: Request) -> Response:
 
 async def _home(_: Request) -> Response:
     """Streamlit's default page answers at / alone, but people type its name."""
-    return RedirectResponse("/")
+    return RedirectResponse(below("/"))
 
 
 ROUTES = [

@@ -16,6 +16,8 @@ from buttons_of_pages import (
     to_be_pressed,
 )
 
+from focus_core.catalogue.jobs import DATASET, job_kinds
+
 
 def test_every_button_of_the_pages_has_a_key_that_can_be_read() -> None:
     _, unread = buttons_of(SOURCES)
@@ -26,6 +28,11 @@ def test_what_is_left_out_or_named_elsewhere_is_there() -> None:
     assert set(LEFT_OUT) - {button.name for button in known_buttons()} == set()
     modules = {module_of(file) for file in SOURCES.rglob("*.py")}
     assert {module for module, _ in NAMED_ELSEWHERE} - modules == set()
+
+
+def test_a_kind_of_job_that_offers_itself_for_a_dataset_is_asked_for_too() -> None:
+    offered = [kind.name for kind in job_kinds().values() if kind.offered and kind.subject == DATASET]
+    assert not offered or "datasets/ask-…" in to_be_pressed()
 
 
 def test_a_new_button_is_to_be_pressed_and_one_without_a_key_is_told(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ LEFT_OUT = {
     "experiments/choose-recipe": "stands on an empty record",
     "compare/new-experiment": "stands on an empty record",
     "datasets/simulate-quick": "stands on an empty record",
+    "datasets/ask-…": "is there where a kind of job offers itself for a dataset, and none does",
     "sample/see-experiments": "stands on a record without a model",
     "experiment/again": "needs an experiment that waits for a suite whose job was cancelled",
     "experiment/all-experiments": "stands where an address names no experiment",

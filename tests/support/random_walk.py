@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from buttons_of_pages import PAGES, name_of, to_be_pressed
-from living_page import Watch
+from living_page import AT_REST, Watch
 from playwright.sync_api import Error, Locator, Page
 from prepared_record import configuration, register_quick
 from steering import PATHS, next_to_reach, rarest, way_to, weighted
@@ -29,10 +29,11 @@ LEFT_ALONE = ("confirm-",)
 # Into a field: what a number can be and a name can be, what none can be, and nothing.
 WRITTEN = ("50", "w{}", "<b>", "")
 # A switch is pressed by its label, in which its help has a button of its own.
-_PRESSED = (
-    '[data-testid="stMain"] :is(button:not(:disabled):not([aria-label^="Help for"]), '
+_PRESSABLE = (
+    ':is(button:not(:disabled):not([aria-label^="Help for"]), '
     '[data-testid="stCheckbox"] > label, a[href^="/"]:not([download]):not([target="_blank"]))'
 )
+_PRESSED = f'[data-testid="stMain"] {_PRESSABLE}'
 _FIELD = (
     '[data-testid="stMain"] :is([data-testid="stTextInput"], [data-testid="stTextArea"]) '
     ":is(input, textarea):not(:disabled):visible"
@@ -43,9 +44,6 @@ _CANDIDATES = """(pressed) => [...document.querySelectorAll(pressed)].map((one, 
     return { i, key: key || '', shown: box.width > 0 && box.height > 0 };
   }).filter(one => one.shown)"""
 
-
-_DRAWN = """() => document.querySelector('.stApp[data-test-script-state="notRunning"]')
-  && !document.querySelector('[data-testid="stMain"] [data-stale="true"]')"""
 _PRESS_QUICKLY = """async ([pressed, chosen, pause]) => {
     const all = [...document.querySelectorAll(pressed)];
     for (const i of chosen) {
@@ -106,12 +104,12 @@ class RandomWalk:
         return self.page.url.removeprefix(self.address).partition("?")[0].strip("/") or "experiments"
 
     def _rest(self) -> None:
-        """Until all is drawn that was asked for, a chart's next tick perhaps excepted."""
+        """Until all is drawn that was asked for."""
         await_condition(self._is_drawn, f"{self.page.url} to be drawn {self._story()}")
 
     def _is_drawn(self) -> bool:
         try:
-            return bool(self.page.evaluate(_DRAWN))
+            return bool(self.page.evaluate(AT_REST))
         except Error:  # the page is being loaded
             return False
 
@@ -210,17 +208,18 @@ class RandomWalk:
         for name, text in way.writes.items():
             self._fill(self.page.get_by_label(name, exact=True), text)
         for name in (*way.presses, button):
-            self._click(self.page.locator(_PRESSED).nth(self._awaited(name)["i"]))
+            # By its key: its place among all may be another one by the time of the click.
+            self._click(self.page.locator(f'[class~="st-key-{self._awaited(name)}"] {_PRESSABLE}').first)
             self.hits[name] += 1
         return f"reach {button} on /{path}"
 
-    def _awaited(self, button: str) -> dict[str, Any]:
-        """The button, which comes with the answer to what was done before."""
+    def _awaited(self, button: str) -> str:
+        """The key of this button, which comes with the answer to what was done before."""
         end = time.monotonic() + patience(3.0)
         while time.monotonic() < end:
             for one in self.page.evaluate(_CANDIDATES, _PRESSED):
                 if name_of(self._here(), one["key"]) == button:
-                    return dict(one)
+                    return str(one["key"])
             self.page.wait_for_timeout(50)
         raise Error(f"no {button} here")
 

@@ -30,10 +30,15 @@ class ServedDashboard:
 
 
 @contextmanager
-def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
-    """No worker is there: what is queued stays so, and the record's two workers beat once, at the start."""
+def served_dashboard(folder: Path, prefix: str = "") -> Iterator[ServedDashboard]:
+    """No worker is there: what is queued stays so, and the record's two workers beat once, at the start.
+
+    `prefix` begins with a slash: the path below which a browser finds the pages.
+    """
     write_recipes(folder / "tasks")
     environment = {**os.environ, "FOCUS_HOME": str(folder / "home"), "FOCUS_TASKS": str(folder / "tasks")}
+    if prefix:
+        environment["STREAMLIT_SERVER_BASE_URL_PATH"] = prefix
     for name in ("FOCUS_DATABASE_URL", "FOCUS_BROKER_URL"):
         environment.pop(name, None)
     settings = Settings.from_environment(environment)
@@ -45,7 +50,7 @@ def served_dashboard(folder: Path) -> Iterator[ServedDashboard]:
     with (folder / "dashboard.txt").open("wb") as output:
         words = [sys.executable, "-m", "dashboard.serve", "--port", str(port)]
         process = mortal(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{prefix}"
     try:
         await_condition(lambda: process.poll() is not None or answers(f"{address}/api/health"), "the page to answer")
         assert process.poll() is None, (folder / "dashboard.txt").read_text()

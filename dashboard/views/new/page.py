@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from dashboard.look.prefix import below
 from dashboard.look.texts import sentence
 from dashboard.parts.acts import note_start
 from dashboard.parts.frame import page_head, warn_without_workers
@@ -218,6 +219,6 @@ def _told(origin: Origin, sheet: Sheet) -> None:
         theirs = urlencode(origin.query | {EDIT: sheet.parted_from})
         st.warning(
             f"Another tab changed the same settings meanwhile. Nothing is lost: yours go on here, and "
-            f"[the other tab's are here](/new?{theirs}).",
+            f"[the other tab's are here]({below('/new')}?{theirs}).",
             icon=":material/call_split:",
         )

@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.look.markup import section
+from dashboard.look.prefix import below
 from dashboard.look.words import date_and_time
 from dashboard.parts.state import experiment_link
 from dashboard.record.connection import record
@@ -44,4 +45,4 @@ def _row(cause: Cause) -> str:
 
 
 def _address(failure: Failure) -> str:
-    return experiment_link(failure.experiment) if failure.experiment else "/datasets"
+    return experiment_link(failure.experiment) if failure.experiment else below("/datasets")

@@ -9,6 +9,7 @@ from html import escape
 import streamlit as st
 
 from dashboard.look.markup import section
+from dashboard.look.prefix import below
 from dashboard.look.words import duration
 from dashboard.parts.acts import Act, Kind, draw, question
 from dashboard.parts.state import experiment_link, sample_link
@@ -84,7 +85,7 @@ def address(entry: LaneEntry) -> str:
     if entry.kind == "sample":
         return f"{sample_link(str(entry.experiment))}&sample={entry.id}"
     shown = entry.id if entry.kind == "experiment" else entry.experiment
-    return experiment_link(shown) if shown else "/datasets"
+    return experiment_link(shown) if shown else below("/datasets")
 
 
 def _cancel(entry: LaneEntry) -> None:
