@@ -70,6 +70,23 @@ def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> d
     return {"key": name, "options": list(words), "format_func": words.__getitem__}
 
 
+def open_tab(name: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of `st.tabs`: the address has the short key of the open one, the first is not named.
+
+    A tab that binds itself would put its words there, with whatever is counted in them.
+    """
+    asked, keys, widget = st.query_params.get(name), list(words), f"{name}-tabs"
+    opened = next((key for key, word in words.items() if asked in (key, word)), keys[0])
+    st.session_state[widget] = words[opened]
+    keep(name, opened, keys[0])
+
+    def keep_open() -> None:
+        told = st.session_state[widget]
+        keep(name, next((key for key, word in words.items() if word == told), keys[0]), keys[0])
+
+    return {"tabs": list(words.values()), "key": widget, "on_change": keep_open}
+
+
 def asked_number(name: str, default: int) -> int:
     """A whole number of the address, or the default where it names none."""
     asked = st.query_params.get(name, "")

@@ -88,13 +88,24 @@ def mark_first(count: str) -> Step:
 
     def mark(page: Page) -> None:
         expect(page.get_by_test_id("count")).to_have_text(count)
-        await_condition(lambda: chosen(page) is not None, "the list to be drawn", 15.0)
-        table = page.locator('[data-testid="stDataFrame"] canvas').first
-        place = await_condition(table.bounding_box, "the list to be drawn", 15.0)
-        page.mouse.click(place["x"] + 20, place["y"] + 35 + 22)
+        x, y = place_of_list(page)
+        page.mouse.click(x + 20, y + 35 + 22)
         expect(page.get_by_test_id("selected")).to_contain_text("1 selected")
 
     return mark
+
+
+def press_heading_of_names(page: Page) -> None:
+    """Behind the boxes and the maps."""
+    x, y = place_of_list(page)
+    page.mouse.click(x + 160, y + 17)
+
+
+def place_of_list(page: Page) -> tuple[float, float]:
+    await_condition(lambda: chosen(page) is not None, "the list to be drawn", 15.0)
+    table = page.locator('[data-testid="stDataFrame"] canvas').first
+    place = await_condition(table.bounding_box, "the list to be drawn", 15.0)
+    return place["x"], place["y"]
 
 
 @dataclass(frozen=True)
@@ -118,15 +129,24 @@ VISITS = {
         ],
         ["Status: Done", "Search: Second", "Sort by: Best loss", "Direction: ↓", "1 selected", "1 of 14"],
     ),
+    "Experiments by a heading": Visit(
+        "/?status=Done",
+        [
+            (mark_first("2 of 14"), "marked="),
+            (press_heading_of_names, "sort=name"),
+            (press_heading_of_names, "order=down"),
+        ],
+        ["Status: Done", "Sort by: Name", "Direction: ↓", "1 selected"],
+    ),
     "Archive": Visit(
         "/", [(segment("status", 6), "status=Archived"), (mark_first("1 of 1"), "marked=")], ["1 selected", "1 of 1"]
     ),
     "Experiment": Visit(
         "/experiment?id={finished}",
         [
-            (tab("Notes"), "tab=Notes"),
+            (tab("Notes"), "tab=notes"),
             (segment("spectra-row", 2), "spectra-row=2"),
-            (segment("maps-kind", 1), "maps-kind=Difference"),
+            (segment("maps-kind", 1), "maps-kind=difference"),
             (segment("power-kind", 1), "power-kind=k2pk"),
             (earlier("epoch"), "epoch=2"),
             (option("enlarged", "Row 1, generated 2"), "enlarged=1-2"),
@@ -150,8 +170,19 @@ VISITS = {
     ),
     "Sample": Visit(
         "/sample",
-        [(option("model", "Finished one"), "model={finished}"), (fill("seed", "5"), "seed=5")],
-        ["Model: Finished one", "Seed: 5"],
+        [
+            (option("model", "Finished one"), "model={finished}"),
+            (segment("checkpoint", 1), "checkpoint=last"),
+            (segment("weights", 1), "weights=raw"),
+            (earlier("Omega_m"), "Omega_m="),
+            (earlier("w0"), "w0="),
+            (fill("n", "12"), "n=12"),
+            (fill("seed", "5"), "seed=5"),
+            (option("sampler", "Heun"), "sampler=heun"),
+            (fill("steps", "20"), "steps=20"),
+            (earlier("guidance"), "guidance=0.9"),
+        ],
+        ["Model: Finished one", "Maps: 12", "Seed: 5", "Steps: 20", "Weights: raw", "Checkpoint: last"],
     ),
     "Datasets": Visit(
         "/datasets",

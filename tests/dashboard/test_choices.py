@@ -35,3 +35,36 @@ def test_a_choice_that_there_is_not_is_the_default_and_leaves_the_address(small_
     app = open_page("experiment", id=small_laboratory.finished, **{"power-kind": "neither"})
     assert app.segmented_control(key="power-kind").value == "pk"
     assert address(app, "power-kind") is None
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "words", "key"),
+    [
+        ("experiment", "maps-kind", "Difference", "difference"),
+        ("sample", "weights", "raw", "raw"),
+        ("sample", "sampler", "Heun", "heun"),
+    ],
+)
+def test_what_a_control_is_called_stays_out_of_the_address(
+    page: str, name: str, words: str, key: str, small_laboratory: Any
+) -> None:
+    whose = {"id" if page == "experiment" else "model": small_laboratory.finished}
+    app = open_page(page, **whose, **{name: words})
+    assert not app.exception
+    assert address(app, name) == key
+
+
+def test_a_tab_is_open_by_its_key_and_by_its_words(small_laboratory: Any) -> None:
+    for asked in ("notes", "Notes"):
+        app = open_page("experiment", id=small_laboratory.finished, tab=asked)
+        assert not app.exception
+        assert address(app, "tab") == "notes"
+    app = open_page("experiment", id=small_laboratory.finished, tab="nothing of ours")
+    assert address(app, "tab") is None
+
+
+def test_the_request_whose_maps_are_shown_is_the_one_that_is_chosen_among_the_earlier_ones(
+    small_laboratory: Any,
+) -> None:
+    app = open_page("sample", model=small_laboratory.finished, sample=small_laboratory.sample)
+    assert app.selectbox(key="recall").value == small_laboratory.sample

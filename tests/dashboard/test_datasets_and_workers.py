@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from page_alone import html, open_page
+from page_alone import address, html, open_page
 from PIL import Image
 from sqlalchemy import update
 
@@ -235,8 +235,28 @@ class TestDatasetsPage:
         assert "9 / 2 / 1" in text, "the split of the experiments that use it"
         app.number_input(key="train-split").set_value(0.5).run()
         assert "6 / 3 / 3" in html(app)
-        app.select_slider(key="simulation-quick").set_value(11).run()
+        app.select_slider(key="simulation").set_value("11").run()
         assert 'alt="Maps of simulation 11 of quick' in html(app)
+
+    def test_the_split_and_the_simulation_that_are_looked_at_are_in_the_address(self, small_laboratory: Any) -> None:
+        survey_quick(small_laboratory.record)
+        asked = {"split-seed": "3", "train-split": "0.5", "simulation": "11"}
+        app = open_page("datasets", **asked)
+        assert app.number_input(key="split-seed").value == 3
+        assert app.number_input(key="train-split").value == 0.5
+        assert 'alt="Maps of simulation 11 of quick' in html(app)
+        assert {name: address(app, name) for name in asked} == asked
+        app.number_input(key="split-seed").set_value(4).run()
+        assert address(app, "split-seed") == "4"
+        app.select_slider(key="simulation").set_value("0").run()
+        assert address(app, "simulation") is None, "the first is not named"
+
+    def test_what_an_address_says_of_a_split_that_there_cannot_be_is_left_out(self, small_laboratory: Any) -> None:
+        survey_quick(small_laboratory.record)
+        app = open_page("datasets", **{"split-seed": "-1", "train-split": "2", "simulation": "99"})
+        assert not app.exception
+        assert "9 / 2 / 1" in html(app)
+        assert [address(app, name) for name in ("split-seed", "train-split", "simulation")] == [None] * 3
 
     def test_changed_files_are_said_and_checked_again_on_request(self, small_laboratory: Any) -> None:
         record = small_laboratory.record

@@ -93,10 +93,17 @@ def test_another_column_begins_at_its_own_end(small_laboratory: Any) -> None:
     assert app.segmented_control(key="order").value == "down"
 
 
+def test_the_heading_of_the_column_that_the_list_is_ordered_by_has_its_arrow() -> None:
+    for column in (column for column in SHOWN if column.order is not None):
+        told = looks(column.key, DESCENDING)
+        assert [key for key in told if "↓" in told[key]["label"]] == [column.key]
+    assert not any("↑" in look["label"] for look in looks("newest", ASCENDING).values()), "no heading has it"
+
+
 def test_every_shown_column_has_its_cells_and_its_look(rows: list[ExperimentSummary]) -> None:
     keys = [column.key for column in SHOWN]
     assert list(list_row(rows[0], "b")) == keys
-    assert list(looks()) == keys
+    assert list(looks("loss", DESCENDING)) == keys
     assert len({column.key for column in COLUMNS}) == len(COLUMNS)
 
 

@@ -15,7 +15,7 @@ def test_there_is_a_way_to_every_button_and_none_to_what_is_not_there() -> None:
     passed = {other for way in WAYS.values() for other in way.presses}
     assert passed - to_be_pressed() == set()
     for button in to_be_pressed():
-        assert way_to(button).path.format(one="a", other="b").partition("?")[0] in ("", *PAGES)
+        assert way_to(button).path.format(one="a", other="b", sample="c").partition("?")[0] in ("", *PAGES)
 
 
 def test_what_was_pressed_least_is_chosen_from() -> None:

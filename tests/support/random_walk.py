@@ -15,7 +15,7 @@ from typing import Any
 from buttons_of_pages import PAGES, name_of, to_be_pressed
 from living_page import AT_REST, Watch
 from playwright.sync_api import Error, Locator, Page
-from prepared_record import configuration, register_quick
+from prepared_record import configuration, draw_sample, register_quick
 from steering import PATHS, next_to_reach, rarest, way_to, weighted
 from waiting import await_condition, patience
 
@@ -58,6 +58,9 @@ def furnish(record: Record) -> None:
     register_quick(record, "another")  # no experiment needs it, so that it may leave; the first of two
     drafts = [record.experiments.create(configuration(f"Draft {i}", seed=20 + i), draft=True) for i in range(10)]
     record.experiments.archive(drafts[0])
+    for trained in record.experiments.find(status=Status.SUCCEEDED):
+        if not record.samples.latest(trained.id, 1):
+            draw_sample(record, trained.id)
 
 
 class RandomWalk:
@@ -200,7 +203,9 @@ class RandomWalk:
         way = way_to(button)
         there = self._experiments(way.status) or self.at_first
         one = self.random.choice(there)
-        path = way.path.format(one=one, other=next((other for other in there if other != one), one))
+        other = next((other for other in there if other != one), one)
+        drawn = (row.id for row in self.record.samples.latest(one, 50) if row.result)
+        path = way.path.format(one=one, other=other, sample=next(drawn, ""))
         self.page.goto(f"{self.address}/{path}", wait_until="commit")
         self._rest()
         if way.marks:

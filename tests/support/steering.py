@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from focus_store.contracts import Status
 
 DONE, DRAFT, FAILED, QUEUED = Status.SUCCEEDED, Status.DRAFT, Status.FAILED, Status.QUEUED
-# What a page is opened with, of two experiments: `one` and `other`.
+# What a page is opened with: `one` and `other` are experiments, `sample` are maps of `one`.
 PATHS = {
     "experiments": "",
     "new": "new?parent={one}",
@@ -65,7 +65,8 @@ WAYS = {
     "new/afresh": Way(PATHS["new"], writes={"Gradient clip": "2"}),
     "new/discard-all": Way(PATHS["new"], writes=_REFUSED),
     "new/discard-…": Way(PATHS["new"], writes=_REFUSED),
-    "sample/controls-back": Way("sample?model={one}&seed=5"),
+    "sample/controls-back": Way("sample?model={one}&sample={sample}&seed=5"),
+    "sample/download-csv": Way("sample?model={one}&sample={sample}"),
     "workers/disk-larger": Way("workers?part=2"),
 }
 

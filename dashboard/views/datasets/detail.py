@@ -17,7 +17,7 @@ from dashboard.look.texts import plain, sentence
 from dashboard.look.theme import STATUS_LOOK
 from dashboard.look.words import DASH, Amount, date_and_time, number
 from dashboard.parts.problems import show_user_error
-from dashboard.parts.state import experiment_link
+from dashboard.parts.state import asked_number, came_by_history, choice, experiment_link, keep
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.server.routes import artifact_url
@@ -195,14 +195,32 @@ def _not_measured(dataset: DatasetRow) -> None:
 def _split(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> tuple[Split | None, str]:
     """The split of the chosen seed and share; the controls, further down, begin with those of the newest user."""
     state, newest = st.session_state, next(iter(uses), None)
-    if state.get("split-of") != dataset.name:
+    seed, share = (newest.split_seed, newest.train_split) if newest else (0, 0.9)
+    if state.get("split-of") != dataset.name or came_by_history():
         state["split-of"] = dataset.name
-        state["split-seed"] = newest.split_seed if newest else 0
-        state["train-split"] = newest.train_split if newest else 0.9
+        state["split-seed"], state["train-split"] = asked_number("split-seed", seed), _asked_share(share)
+    keep("split-seed", state["split-seed"], seed)
+    keep("train-split", state["train-split"], share)
     try:
         return split_simulations(dataset.n_simulations, state["train-split"], int(state["split-seed"])), ""
     except UserError as error:
         return None, str(error)
+
+
+def forget_choices() -> None:
+    """They are of the dataset that is being left; for a callback."""
+    for name in ("split-seed", "train-split", "simulation"):
+        keep(name, "", "")
+        st.session_state.pop(name, None)
+
+
+def _asked_share(default: float) -> float:
+    """Of the address, where it names one."""
+    try:
+        asked = float(st.query_params.get("train-split", default))
+    except ValueError:
+        return default
+    return asked if 0.01 <= asked <= 0.99 else default
 
 
 def _coverage(dataset: DatasetRow, survey: Mapping[str, Any], split: Split | None, problem: str) -> None:
@@ -250,17 +268,15 @@ def _maps_and_power(dataset: DatasetRow) -> None:
         show_user_error(error)
         return
     theta = np.asarray(arrays["theta"], dtype=np.float64)
-    key = f"simulation-{dataset.name}"
-    chosen = int(st.session_state.get(key, numbers[0]))
+    asked = choice("simulation", {str(n): f"simulation {n}" for n in numbers}, str(numbers[0]))
+    chosen = int(st.session_state["simulation"])
     words = theta_words(space, theta[chosen])
     shown = "" if len(numbers) == dataset.n_simulations else f", {len(numbers)} of {dataset.n_simulations} shown"
     st.html(section("Maps", f"simulation {chosen}: {escape(words)}"))
     if len(numbers) > 1:
         st.select_slider(
             f"Simulation{shown}",
-            numbers,
-            key=key,
-            format_func=lambda n: f"simulation {n}",
+            **asked,
             label_visibility="collapsed",
         )
     st.html(_sheet(dataset, survey, sheets[chosen], f"Maps of simulation {chosen} of {dataset.name}: {words}"))

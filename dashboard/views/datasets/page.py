@@ -14,7 +14,7 @@ from dashboard.parts.state import keep
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.datasets.describing import describe_form
-from dashboard.views.datasets.detail import detail
+from dashboard.views.datasets.detail import detail, forget_choices
 from dashboard.views.datasets.forms import add_form, simulate_form
 from dashboard.views.datasets.jobs import jobs
 from dashboard.views.datasets.outlook import provenance_words
@@ -85,6 +85,7 @@ def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
 
     def follow_choice() -> None:
         if st.session_state["dataset-choice"]:
+            forget_choices()
             st.query_params["dataset"] = st.session_state["dataset-choice"]
 
     common = {"key": "dataset-choice", "label_visibility": "collapsed", "on_change": follow_choice}

@@ -20,7 +20,8 @@ from focus_store.contracts import EpochFigures, ExperimentDetail
 
 PLAY_SECONDS = 0.8
 ALL_ROWS = "Mean"
-MAPS, DIFFERENCE = "Maps", "Difference"
+MAPS, DIFFERENCE = "maps", "difference"
+KINDS = {MAPS: "Maps", DIFFERENCE: "Difference"}
 
 
 def epochs_fragment(experiment_id: str, live: bool) -> None:
@@ -38,7 +39,7 @@ def _epochs(experiment_id: str) -> None:
         )
         return
     epoch, row = _controls(experiment_id, epochs, rows=4)
-    difference, scaled = st.session_state.get("maps-kind") == DIFFERENCE, st.session_state["power-kind"] == SCALED
+    difference, scaled = st.session_state["maps-kind"] == DIFFERENCE, st.session_state["power-kind"] == SCALED
     try:
         drawn = queries.figures(experiment_id, epoch)
     except UserError as error:
@@ -70,8 +71,7 @@ def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, in
             help="P(k) of all four simulations together, or of one row of maps",
         )
         st.segmented_control(
-            "Maps", [MAPS, DIFFERENCE], default=MAPS, required=True, key="maps-kind", label_visibility="collapsed",
-            bind="query-params",
+            "Maps", **choice("maps-kind", KINDS, MAPS), required=True, label_visibility="collapsed",
             help="Maps as they are, or the logarithm of each generated one over its simulation, pixel by pixel. The "
             "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
         )  # fmt: skip

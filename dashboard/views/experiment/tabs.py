@@ -11,18 +11,24 @@ import streamlit as st
 from dashboard.look.texts import code
 from dashboard.look.words import date_and_time, duration, number, size
 from dashboard.parts.problems import while_there
+from dashboard.parts.state import open_tab
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.experiment.notes import notes
 from focus_store.contracts import AttemptRow, CheckpointRow, ExperimentDetail
 
 LOG_LINES = 60
+TABS = {
+    "log": "Log",
+    "checkpoints": "Checkpoints",
+    "configuration": "Configuration",
+    "environment": "Environment",
+    "notes": "Notes",
+}
 
 
 def tabs(experiment_id: str, live: bool) -> None:
-    log, checkpoints, configuration, environment, notes_tab = st.tabs(
-        ["Log", "Checkpoints", "Configuration", "Environment", "Notes"], key="tab", bind="query-params"
-    )
+    log, checkpoints, configuration, environment, notes_tab = st.tabs(**open_tab("tab", TABS))
     with log:
         st.fragment(while_there(_log), run_every=2.0 if live else 4.0)(experiment_id)
     with checkpoints:

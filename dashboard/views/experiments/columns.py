@@ -19,7 +19,7 @@ from dashboard.look.words import duration, number, short_count, with_error
 from dashboard.measured.timing import experiment_seconds_left
 from dashboard.parts.state import experiment_link
 from dashboard.server.routes import artifact_url
-from dashboard.views.experiments.column import DESCENDING, Column, text
+from dashboard.views.experiments.column import DESCENDING, DIRECTIONS, Column, text
 from focus_core.catalogue.by_path import load
 from focus_store.contracts import ExperimentSummary
 
@@ -108,9 +108,12 @@ def list_row(row: ExperimentSummary, label: str) -> dict[str, Any]:
     return cells | {"name": f"{experiment_link(row.id)}#{quote(label)}"}
 
 
-def looks() -> dict[str, Any]:
-    """The configuration of each shown column, for the table."""
-    return {column.key: column.look() for column in SHOWN if column.look is not None}
+def looks(order: str, direction: str) -> dict[str, Any]:
+    """The configuration of each shown column, for the table; the one that it stands in the order of has its arrow."""
+    told = {column.key: column.look() for column in SHOWN if column.look is not None}
+    if order in told:
+        told[order] = {**told[order], "label": f"{told[order]['label']} {DIRECTIONS[direction]}"}
+    return told
 
 
 def ordered(rows: Sequence[ExperimentSummary], order: str, direction: str) -> list[ExperimentSummary]:

@@ -18,7 +18,7 @@ from dashboard.parts.state import choice, follow, keep
 from dashboard.record import queries
 from dashboard.record.actions import queue_recipe
 from dashboard.record.connection import record
-from dashboard.views.experiments.column import DIRECTIONS
+from dashboard.views.experiments.column import ASCENDING, DESCENDING, DIRECTIONS
 from dashboard.views.experiments.columns import (
     FILTERS,
     NEWEST,
@@ -44,6 +44,7 @@ GROUPS: dict[str, frozenset[Status] | None] = {
 }
 ARCHIVED = "Archived"
 REFRESH_SECONDS = 3.0
+_HEADINGS, _HEADING_PRESSED = "headings-pressed", "heading-was-pressed"
 NAME_LENGTH = 30  # what the column of names has room for
 
 
@@ -148,7 +149,7 @@ def _filters() -> None:
 
 
 def _order() -> None:
-    """The table's own headings sort what a browser shows of it, and tell nobody."""
+    """By these controls, or by a heading of the table (`_hear`)."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="order-controls"):
         titles = {key: order.title for key, order in ORDERS.items()}
         st.selectbox(
@@ -165,9 +166,23 @@ def _first_direction() -> None:
     st.session_state["order"] = ORDERS[st.session_state["sort"] or NEWEST].first
 
 
+def _order_by(heading: str) -> None:
+    """That of the heading; the other way round if it was that already."""
+    state = st.session_state
+    if heading not in ORDERS:
+        return
+    if state["sort"] != heading:
+        state["sort"] = heading
+        _first_direction()
+    else:
+        state["order"] = ASCENDING if state["order"] == DESCENDING else DESCENDING
+
+
 @st.fragment(run_every=REFRESH_SECONDS)
 def _live_table() -> None:
     wanted = st.session_state
+    if wanted.pop(_HEADING_PRESSED, False):
+        st.rerun()  # the controls of the order stand outside this fragment
     word = wanted.get("status") or "All"
     archived = word == ARCHIVED
     text, filters = wanted.get("text"), {column.key: wanted.get(column.key) for column in FILTERS}
@@ -195,31 +210,41 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     """The table, and the experiments marked in it.
 
     A selection is row numbers to Streamlit. Rows move when an experiment is added, so every order has a widget of its
-    own, which begins with the marks of the one before.
+    own, which begins with the marks of the one before. Where columns can be chosen, the table itself sorts nothing,
+    which would be told to nobody: a heading that is pressed is a column that is chosen.
     """
     ids = [row.id for row in rows]
-    key = "experiments-" + hashlib.sha256(",".join(ids).encode()).hexdigest()[:12]
+    state = st.session_state
+    as_shown = ",".join([*ids, state["sort"], state["order"], str(state.get(_HEADINGS, 0))])
+    key = "experiments-" + hashlib.sha256(as_shown.encode()).hexdigest()[:12]
     marked = set(st.query_params.get(MARKED, "").split(","))
     labels = told_apart_when_cut((row.name for row in rows), NAME_LENGTH)
     shown = [list_row(row, label) for row, label in zip(rows, labels, strict=True)]
     st.dataframe(
         {name: [row[name] for row in shown] for name in shown[0]},
-        column_config=looks(),
+        column_config=looks(state["sort"], state["order"]),
         hide_index=True,
         row_height=44,
         height="content",
         placeholder=DASH,
         key=key,
-        on_select=lambda: _mark(key, ids),
-        selection_mode="multi-row",
+        on_select=lambda: _hear(key, ids),
+        selection_mode=["multi-row", "single-column"],
         selection_default={"selection": {"rows": [i for i, one in enumerate(ids) if one in marked]}},
         alt="Table of experiments: map, name, status, progress, time left, validation loss, P(k) error and size",
     )
     return [row for row in rows if row.id in marked]
 
 
-def _mark(key: str, ids: list[str]) -> None:
-    rows = st.session_state[key]["selection"]["rows"]
+def _hear(key: str, ids: list[str]) -> None:
+    """A heading, or marks. The table that comes after a heading begins anew, with no column chosen."""
+    state, chosen = st.session_state, st.session_state[key]["selection"]
+    if chosen["columns"]:
+        _order_by(chosen["columns"][0])
+        state[_HEADINGS] = state.get(_HEADINGS, 0) + 1
+        state[_HEADING_PRESSED] = True
+        return
+    rows = chosen["rows"]
     keep(MARKED, ",".join(ids[i] for i in rows if i < len(ids)), "")
 
 

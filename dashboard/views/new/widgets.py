@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.look.markup import section
 from dashboard.look.texts import plain, sentence
-from dashboard.parts.state import experiment_link, keep
+from dashboard.parts.state import experiment_link, open_tab
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.new.draft import NAME, TAGS, YAML, Draft, place_of
@@ -150,7 +150,8 @@ def _dataset_widget(label: str, current: str, common: dict[str, Any]) -> None:
 def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]:
     """The YAML, and setting by setting what differs; as `form`."""
     changed = changed_keys(draft.config, start)
-    text, changes = _tabs(f"Changes to {origin.whose} ({len(changed)})")
+    words = {"yaml": "YAML", CHANGES: f"Changes to {origin.whose} ({len(changed)})"}
+    text, changes = st.tabs(**open_tab(PANEL, words))
     given_back: set[str] = set()
     with text, st.container(key="yaml"):
         if YAML in draft.refused:
@@ -167,16 +168,6 @@ def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]
             parent = queries.experiment(origin.parent).summary
             st.html(f'<p>Cloned from <a href="{experiment_link(parent.id)}">{escape(parent.name)}</a>.</p>')
     return given_back
-
-
-def _tabs(changes: str) -> Sequence[DeltaGenerator]:
-    """Which of them is open is in the address; a tab that binds itself would put its words there, with the number."""
-    st.session_state["yaml-tabs"] = changes if st.query_params.get(PANEL) == CHANGES else "YAML"
-
-    def keep_open() -> None:
-        keep(PANEL, "" if st.session_state["yaml-tabs"] == "YAML" else CHANGES, "")
-
-    return st.tabs(["YAML", changes], key="yaml-tabs", on_change=keep_open)
 
 
 def differences(there: Mapping[str, object], here: Mapping[str, object], title: str, title_here: str) -> str:

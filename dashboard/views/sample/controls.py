@@ -15,6 +15,7 @@ from dashboard.look.texts import plain
 from dashboard.look.words import decimals, duration
 from dashboard.measured.spectra import nearest_simulations
 from dashboard.parts.problems import show_user_error
+from dashboard.parts.state import choice
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.record.queries import Truth
@@ -27,7 +28,7 @@ from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, SampleRow, Sa
 
 BEYOND = 0.12  # of the range, at both ends
 MAPS, SEED, STEPS = 16, 0, 50
-WEIGHTS = {"EMA": "ema", "raw": "raw"}
+WEIGHTS = {"ema": "EMA", "raw": "raw"}
 
 
 def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
@@ -39,8 +40,7 @@ def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
     with st.container(horizontal=True, key="weights-row"):
         _checkpoint_choice(roles, start)
         st.segmented_control(
-            "Weights", list(WEIGHTS), key="weights", default=_word_of(start.weights if start else "ema"), required=True,
-            bind="query-params",
+            "Weights", **choice("weights", WEIGHTS, start.weights if start else "ema"), required=True,
             label_visibility="collapsed", help="EMA: averaged over the training, as in every figure; raw: as trained",
         )  # fmt: skip
     theta = [_slider(p, i, space, truth, start) for i, p in enumerate(space.parameters)]
@@ -49,10 +49,6 @@ def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
     if start is not None:
         _changed_note(space, start, specification(detail, theta))
     _button(detail, theta)
-
-
-def _word_of(weights: str) -> str:
-    return next(word for word, name in WEIGHTS.items() if name == weights)
 
 
 def _changed_note(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) -> None:
@@ -200,15 +196,9 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     if st.session_state.get("sampler") not in (None, *options):
         # Chosen for a run of another method, and the steps with it.
         st.session_state.sampler, st.session_state.steps = options[0], own_steps(detail)
-    first = options.index(start.sampler) if start and start.sampler in options else 0
-    sampler = left.selectbox(
-        "Sampler",
-        options,
-        index=first,
-        format_func=sampler_title,
-        key="sampler",
-        bind="query-params",
-    )
+    first = start.sampler if start and start.sampler in options else options[0]
+    titles = {name: sampler_title(name) for name in options}
+    sampler = left.selectbox("Sampler", **choice("sampler", titles, first), required=True)
     right.number_input(
         "Steps",
         value=start.steps if start else own_steps(detail),
@@ -265,7 +255,7 @@ def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpe
         sampler=sampler,
         steps=_timesteps(detail) if SAMPLERS[sampler].every_time else int(state.steps),
         guidance=round(float(state.guidance), 3),
-        weights=WEIGHTS[state.weights],
+        weights=str(state.weights),
         checkpoint=str(state.checkpoint),
     )
 
@@ -302,10 +292,11 @@ def recall(detail: ExperimentDetail) -> None:
     rows = {row.id: row for row in record().samples.latest(detail.summary.id, 20)}
     if not rows:
         return
+    asked = st.query_params.get("sample")
+    st.session_state["recall"] = asked if asked in rows else None
     st.selectbox(
         "Earlier requests",
         list(rows),
-        index=None,
         placeholder=f"{len(rows)} earlier request{'s' if len(rows) > 1 else ''}",
         format_func=lambda i: sample_label(rows[i], list(rows.values()), queries.space(detail)),
         key="recall",
@@ -326,6 +317,6 @@ def set_controls(spec: SampleSpec, space: ParameterSpace | None) -> None:
     state = st.session_state
     state.n, state.seed, state.sampler = spec.n, spec.seed, spec.sampler
     state.steps, state.guidance, state.checkpoint = spec.steps, spec.guidance, spec.checkpoint
-    state.weights = _word_of(spec.weights)
+    state.weights = spec.weights
     for p, value in zip(space.parameters if space else (), spec.theta, strict=False):
         state[p.name] = _slider_value(p, value)
