@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+import streamlit as st
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message
 from streamlit import net_util
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 
 from dashboard.serve import make_app
 from dashboard.server.document import DOCUMENT_ROUTES
-from dashboard.server.doors import DoorsShut, content_security_policy, inline_script_hashes
-from dashboard.server.routes import ROUTES
+from dashboard.server.doors import content_security_policy, inline_script_hashes
 
 
 def answer(app: ASGIApp, path: str) -> tuple[dict[str, str], str]:
@@ -38,9 +40,20 @@ def rules() -> dict[str, list[str]]:
     return {name: values for name, *values in parts}
 
 
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> ASGIApp:
+    """Our part of what the dashboard serves, without Streamlit's."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    monkeypatch.setattr(ScriptRunner, "_run_script", ScriptRunner._run_script)
+    monkeypatch.setattr(st, "App", lambda _, **options: given.update(options))
+    make_app()
+    return Starlette(routes=given["routes"], middleware=given.get("middleware"))
+
+
 @pytest.mark.parametrize("path", ["/", "/compare", "/plotly.min.js", "/artifacts/none.webp", "/nothing/here"])
-def test_every_answer_carries_the_policy_and_keeps_its_address_to_itself(path: str) -> None:
-    headers, _ = answer(DoorsShut(Starlette(routes=[*ROUTES, *DOCUMENT_ROUTES])), path)
+def test_every_answer_carries_the_policy_and_keeps_its_address_to_itself(path: str, served: ASGIApp) -> None:
+    headers, _ = answer(served, path)
     assert headers["content-security-policy"] == content_security_policy()
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 from streamlit.proto.ClientState_pb2 import ContextInfo
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 from streamlit.runtime.state import SafeSessionState, SessionState
 
@@ -52,6 +53,52 @@ def test_the_runs_that_follow_from_one_wish_have_its_number() -> None:
     url = hearing.numbered(first).context_info.url  # type: ignore[union-attr]
     assert hearing.numbered(first).context_info.url == url  # type: ignore[union-attr]
     assert hearing.numbered(second).context_info.url != url  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[RerunData]:
+    """What Streamlit runs of what a browser asks for, once it has been told how to hear."""
+    ran: list[RerunData] = []
+    monkeypatch.setattr(ScriptRunner, "_run_script", lambda runner, asked: ran.append(asked))
+    hearing.hear_what_is_meant()
+    return ran
+
+
+def drawing(page: str) -> Any:
+    state: Any = SessionState()
+    state.query_params.bind_widget("status", "list-status", "string_value", "list")
+    return SimpleNamespace(
+        _session_state=SafeSessionState(state, lambda: None),
+        _pages_manager=SimpleNamespace(current_page_script_hash=page),
+        _fragment_storage=SimpleNamespace(contains=lambda part: False),
+    )
+
+
+def test_every_run_hears_its_query_without_the_mark_and_has_a_number(runs: list[RerunData]) -> None:
+    asked = RerunData(query_string="model=a&asked-from=%2Fsample", context_info=ContextInfo(url="http://here/sample"))
+    ScriptRunner._run_script(drawing("sample"), asked)
+    assert [run.query_string for run in runs] == ["model=a"]
+    assert "#" in runs[0].context_info.url  # type: ignore[union-attr]
+
+
+def test_a_run_after_back_begins_without_what_widgets_wrote_and_another_one_with_it(runs: list[RerunData]) -> None:
+    for history, kept in ((True, 0), (False, 1)):
+        runner = drawing("list")
+        ScriptRunner._run_script(runner, RerunData(is_history_navigation=history))
+        with runner._session_state.query_params() as written:
+            assert len(written._bindings_by_widget) == kept
+    assert len(runs) == 2
+
+
+def test_what_was_pressed_on_a_page_that_was_left_is_not_run(runs: list[RerunData]) -> None:
+    ScriptRunner._run_script(drawing("new"), RerunData(page_script_hash="experiment", fragment_id_queue=["form"]))
+    assert runs == []
+
+
+def test_to_be_told_twice_changes_nothing_more(runs: list[RerunData]) -> None:
+    once = ScriptRunner._run_script
+    hearing.hear_what_is_meant()
+    assert ScriptRunner._run_script is once
 
 
 def test_back_keeps_what_widgets_wrote_into_the_address_of_the_page_it_leads_to() -> None:
