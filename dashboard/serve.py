@@ -15,6 +15,7 @@ from dashboard.server.doors import DoorsShut, ask_nobody_for_our_address
 from dashboard.server.hearing import hear_what_is_meant
 from dashboard.server.prefixed import WithoutPrefix
 from dashboard.server.routes import ROUTES
+from focus_store.settings import Settings
 
 SCRIPT = Path(__file__).with_name("app.py")
 DEFAULT_PORT = 8501
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     make_app().run(
         config={
+            "server.baseUrlPath": Settings.from_environment().prefix,
             "server.port": options.port,
             "server.address": options.address,
             "server.headless": True,

@@ -6,6 +6,7 @@ Every variable is optional. A value that makes no sense is refused at start, by 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ class Settings:
     gpu: str | None = None  # the GPU of a worker, as CUDA_VISIBLE_DEVICES names it
     heartbeat_file: Path | None = None  # touched with every heartbeat, for the health check of a container
     port: int = 8501
+    prefix: str = ""  # "/focus": the path below which a browser finds the pages, behind a proxy that gives them one
     heartbeat_seconds: float = 10.0  # how often a worker shows that it lives
     lease_seconds: float = 45.0  # how long a claimed row is safe without a heartbeat
     reap_seconds: float = 5.0  # how often expired leases and forgotten rows are looked for
@@ -86,6 +88,7 @@ class Settings:
             "FOCUS_ARTIFACT_URL": self.artifact_url or "",
             "FOCUS_GPU": self.gpu or "",
             "FOCUS_HEARTBEAT_FILE": str(self.heartbeat_file or ""),
+            "FOCUS_PREFIX": self.prefix,
         }
 
     @classmethod
@@ -107,6 +110,7 @@ class Settings:
             artifact_url=_artifact_url(variables),
             gpu=variables.get("FOCUS_GPU", "").strip() or None,
             heartbeat_file=Path(beats) if (beats := variables.get("FOCUS_HEARTBEAT_FILE", "").strip()) else None,
+            prefix=_prefix(variables.get("FOCUS_PREFIX", "")),
             **numbers,  # type: ignore[arg-type]  # the table below pairs each with its field's type
         )
         _check(settings)
@@ -130,7 +134,7 @@ _NUMBERS: Mapping[str, str] = {
 }
 VARIABLES = (
     *("FOCUS_HOME", "FOCUS_DATABASE_URL", "FOCUS_BROKER_URL", "FOCUS_ARTIFACT_URL", "FOCUS_GPU"),
-    *("FOCUS_HEARTBEAT_FILE", *_NUMBERS),
+    *("FOCUS_HEARTBEAT_FILE", "FOCUS_PREFIX", *_NUMBERS),
 )
 
 
@@ -170,6 +174,13 @@ def _broker_url(variables: Mapping[str, str]) -> str:
     scheme, _, rest = url.partition("://")
     user, at, host = rest.rpartition("@")
     return f"{scheme}://{user.partition(':')[0] if at else ''}:{quote(password, safe='')}@{host}"
+
+
+def _prefix(given: str) -> str:
+    path = given.strip().strip("/")
+    if not re.fullmatch(r"[\w.~/-]*", path, flags=re.ASCII):
+        raise UserError(f"FOCUS_PREFIX: '{given}' is not a path; /focus is one.")
+    return f"/{path}" if path else ""
 
 
 def _secret(variables: Mapping[str, str], name: str) -> str | None:

@@ -354,7 +354,8 @@ class TestSettings:
 
     def test_every_variable_goes_there_and_back(self, tmp_path: Path) -> None:
         given = {"FOCUS_HOME": str(tmp_path), "FOCUS_PORT": "9000", "FOCUS_LEASE_SECONDS": "60"}
-        settings = Settings.from_environment(given)
+        settings = Settings.from_environment(given | {"FOCUS_PREFIX": "focus/"})
+        assert settings.prefix == "/focus"
         assert (settings.port, settings.lease_seconds, settings.heartbeat_seconds) == (9000, 60.0, 10.0)
         assert set(settings.environment()) == set(VARIABLES)
         assert Settings.from_environment(settings.environment()) == settings
@@ -364,6 +365,7 @@ class TestSettings:
         [
             ("FOCUS_PORT", "http"),
             ("FOCUS_PORT", "70000"),
+            ("FOCUS_PREFIX", "https://focus.example.org/"),
             ("FOCUS_LEASE_SECONDS", "12"),
             ("FOCUS_HEARTBEAT_SECONDS", "-1"),
             ("FOCUS_GRACE_SECONDS", "nan"),

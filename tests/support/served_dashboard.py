@@ -37,8 +37,7 @@ def served_dashboard(folder: Path, prefix: str = "") -> Iterator[ServedDashboard
     """
     write_recipes(folder / "tasks")
     environment = {**os.environ, "FOCUS_HOME": str(folder / "home"), "FOCUS_TASKS": str(folder / "tasks")}
-    if prefix:
-        environment["STREAMLIT_SERVER_BASE_URL_PATH"] = prefix
+    environment["FOCUS_PREFIX"] = prefix
     for name in ("FOCUS_DATABASE_URL", "FOCUS_BROKER_URL"):
         environment.pop(name, None)
     settings = Settings.from_environment(environment)
