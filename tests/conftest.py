@@ -15,20 +15,38 @@ from migrations.upgrade import migrate
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Files that take half a minute and more, the longest first: one that began last would run when the other worker has
+# Files that take ten seconds and more, the longest first: one that began last would run when the others have
 # nothing left. (`make test` hands files out in this order; --no-loadscope-reorder keeps it.)
 LONGEST_FIRST = (
-    "browser/test_newcomer.py",
     "integration/test_training_survives.py",
+    "browser/test_newcomer.py",
     "browser/test_compare_and_manage.py",
-    "integration/test_focus_lab_stack.py",
+    "browser/test_addresses.py",
     "integration/test_several_hosts.py",
-    "integration/test_simulation_jobs.py",
+    "integration/test_focus_lab_stack.py",
+    "browser/test_navigation.py",
     "integration/test_focus_lab_up.py",
+    "browser/test_random_walk.py",
+    "integration/test_simulation_jobs.py",
     "worker/test_benchmark_jobs.py",
     "focus_core/training/test_several_devices.py",
     "focus_core/training/test_exact_resume.py",
+    "browser/test_new_page.py",
+    "browser/test_nothing_leaves.py",
+    "browser/test_texts_are_texts.py",
     "focus_core/training/test_resuming.py",
+    "integration/test_trained_elsewhere.py",
+    "project/test_contributing.py",
+    "dashboard/test_new_page.py",
+    "dashboard/test_dashboard_pages.py",
+    "dashboard/test_compare_page.py",
+    "focus_core/evaluation/test_evaluate_command.py",
+    "focus_core/evaluation/test_faults.py",
+    "focus_core/test_drawing.py",
+    "focus_core/test_estimate.py",
+    "focus_core/networks/test_layers.py",
+    "focus_core/training/test_starting.py",
+    "docs/test_tour.py",
 )
 
 
