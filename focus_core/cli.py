@@ -24,6 +24,7 @@ COMMANDS = {
     "benchmark": "measure samplers of a trained run against held-out simulations",
     "evaluate": "judge generated maps by sixteen statistics, as a report",
     "spectrum": "measure the power spectrum P(k) of maps",
+    "measure": "measure a statistic of maps, the one-point distribution say",
     "describe": "parameters, memory and operations of a configuration, before it is trained",
 }
 

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
+from focus_core.catalogue.statistic_spec import MapStatistic
+
 
 class Status(StrEnum):
     """Where a run stands."""
@@ -155,6 +158,27 @@ class CheckpointRow:
 
 
 @dataclass(frozen=True)
+class EpochMeasurement:
+    """A statistic of an epoch's maps: the artifact digest of its .npz, and its summary in plain numbers."""
+
+    arrays: str | None
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SampleMeasurement:
+    """A statistic of a sample's maps.
+
+    `arrays` are `generated` (n, q), and the axis and weights under the names of the catalogue's entry. `truth` is what
+    the simulations say of it at the sample's θ: expected, error, scatter (q,), simulations, maps; or the reason why
+    they say nothing; None where nobody asked.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    truth: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class EpochFigures:
     """What one epoch drew. Tiles are artifact digests of WebP images; arrays are read with `Record.arrays`."""
 
@@ -165,12 +189,25 @@ class EpochFigures:
     ranges: tuple[tuple[float, float], ...]  # log10 Σ shown at the ends of each row's colour bar
     theta: tuple[tuple[float, ...], ...]  # 4 × d
     samples_arrays: str | None  # artifact digest of the .npz behind the maps
-    power_arrays: str | None  # artifact digest of the .npz behind P(k)
-    power_error: float | None
     unit: str | None
-    power_uncertainty: float | None = None  # as in ExperimentSummary
-    power_maps: int | None = None
-    power_simulations: int | None = None
+    measured: Mapping[str, EpochMeasurement]  # by the name of the catalogue's statistic
+
+    def of(self, statistic: MapStatistic) -> EpochMeasurement:
+        return self.measured.get(statistic.name, EpochMeasurement(None, {}))
+
+    # The one by which experiments are listed and compared.
+
+    @property
+    def power_arrays(self) -> str | None:
+        return self.of(POWER_SPECTRUM).arrays
+
+    @property
+    def power_error(self) -> float | None:
+        return self.of(POWER_SPECTRUM).summary.get("power_error")
+
+    @property
+    def power_uncertainty(self) -> float | None:
+        return self.of(POWER_SPECTRUM).summary.get("power_uncertainty")
 
 
 @dataclass(frozen=True)
@@ -230,12 +267,9 @@ class SampleRow:
     tiles: tuple[str, ...]  # artifact digests of WebP images, one a map
     value_range: tuple[float, float] | None  # log10 Σ at the ends of the colour bar
     result: str | None  # artifact digest of the .npz that `focus sample` would write
-    k: NDArray[np.float64] | None  # h/Mpc
-    power: NDArray[np.float64] | None  # (n, nk), (Mpc/h)²
-    n_modes: NDArray[np.float64] | None
     seconds: float | None
     created_at: datetime.datetime
-    truth: Mapping[str, Any] | None = None  # power, error, scatter (nk,), simulations, maps; or reason; older: None
+    measured: Mapping[str, SampleMeasurement]  # by the name of the catalogue's statistic; empty before it is done
 
 
 @dataclass(frozen=True)

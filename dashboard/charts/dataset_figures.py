@@ -1,19 +1,18 @@
-"""What a dataset covers and what power it has: the corner plot of θ, and the mean P(k) with its scatter."""
+"""What a dataset covers: the corner plot of θ."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from dashboard.look.template import colour_with_alpha, log_ticks, plain_number, template
+from dashboard.look.template import plain_number, template
 from dashboard.look.texts import plotly_text
-from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, INK, MUTED, SCATTER_BAND
+from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, MUTED
 from focus_core.parameters import Parameter, ParameterSpace
 
 FloatArray = NDArray[np.float64]
@@ -25,7 +24,6 @@ MARKERS: Mapping[str, Mapping[str, object]] = {
     "validation": {"color": EXPERIMENT_COLOURS[1], "size": 5, "symbol": "diamond"},
     "test": {"color": EXPERIMENT_COLOURS[0], "size": 5, "symbol": "square"},
 }
-CHOSEN = EXPERIMENT_COLOURS[4]  # of all, the one that is clear on both grounds
 
 
 def coverage(
@@ -140,106 +138,3 @@ def _ticks(p: Parameter) -> list[float]:
         return [float(f"{v:.2g}") for v in p.from_unit([-0.5, 0.5])]
     decimals = max(0, math.ceil(-math.log10((p.maximum - p.minimum) / 4.0)))
     return [round(float(v), decimals) for v in p.from_unit([-0.6, 0.6])]
-
-
-@dataclass(frozen=True)
-class DatasetPower:
-    """P(k) of a dataset: arrays over simulations (n, nk), of the maps of each. k in h/Mpc, powers in (Mpc/h)²."""
-
-    k: FloatArray
-    mean: FloatArray
-    std: FloatArray
-    maps_per_simulation: int
-    box_size: float | None
-    grid: int
-    physical: bool
-
-    def overall(self) -> FloatArray:
-        return np.asarray(self.mean.mean(axis=0))
-
-    def scatter(self) -> FloatArray:
-        """Standard deviation of single maps over the whole set: between simulations and within them."""
-        each = self.maps_per_simulation
-        within = (self.std**2).mean(axis=0) * (each - 1) / each
-        return np.asarray(np.sqrt(within + self.mean.var(axis=0)))
-
-
-def dataset_power(
-    power: DatasetPower, chosen: int | None, *, revision: str = "dataset-power", height: int = 330
-) -> go.Figure:
-    """The mean over all maps with the scatter of single ones, and the mean of one simulation with that of its maps."""
-    figure = make_subplots(rows=1, cols=1)
-    mean, scatter = power.overall(), power.scatter()
-    _band(figure, power.k, mean, scatter, SCATTER_BAND, f"single maps of all {len(power.mean)} simulations, ±1σ")
-    if chosen is not None:
-        _band(
-            figure, power.k, power.mean[chosen], power.std[chosen],
-            colour_with_alpha(CHOSEN, 0.2), f"maps of simulation {chosen}, ±1σ",
-        )  # fmt: skip
-    unit = " (Mpc/<i>h</i>)²" if power.physical else ""
-    _line(figure, power.k, mean, INK, 1.8, "mean of all maps", unit)
-    if chosen is not None:
-        _line(figure, power.k, power.mean[chosen], CHOSEN, 2, f"simulation {chosen}", unit)
-    _style_power(figure, power, mean, scatter)
-    figure.update_layout(
-        template=template(),
-        height=height,
-        uirevision=revision,
-        legend={"x": 0.02, "y": 0.03, "yanchor": "bottom"},
-    )
-    return figure
-
-
-def _line(figure: go.Figure, k: FloatArray, p: FloatArray, colour: str, width: float, name: str, unit: str) -> None:
-    hover = "%{y:.4g}" + unit + "<extra>%{fullData.name}</extra>"
-    figure.add_scatter(
-        x=k, y=p, mode="lines", line={"color": colour, "width": width}, name=name, hovertemplate=hover
-    )  # fmt: skip
-
-
-def _band(figure: go.Figure, k: FloatArray, mean: FloatArray, sigma: FloatArray, colour: str, name: str) -> None:
-    low = np.maximum(mean - sigma, 0.02 * mean)  # a band that reaches zero has no lower edge on a log axis
-    figure.add_scatter(
-        x=np.concatenate([k, k[::-1]]),
-        y=np.concatenate([mean + sigma, low[::-1]]),
-        fill="toself",
-        fillcolor=colour,
-        mode="lines",
-        line={"width": 0},
-        hoverinfo="skip",
-        name=name,
-    )
-
-
-def _style_power(figure: go.Figure, power: DatasetPower, mean: FloatArray, scatter: FloatArray) -> None:
-    fundamental = None if power.box_size is None else 2.0 * math.pi / power.box_size
-    nyquist = None if power.box_size is None else math.pi * power.grid / power.box_size
-    low, high = 0.88 * (fundamental or float(power.k[0])), 1.14 * (nyquist or float(power.k[-1]))
-    unit = "[<i>h</i>/Mpc]" if power.box_size is not None else "[2π / box side]"
-    x_axis = {**log_ticks(low, high).axis(), "range": [math.log10(low), math.log10(high)]}
-    figure.update_xaxes(x_axis, title_text=f"<i>k</i> {unit}")
-    bottom, top = float(mean[mean > 0].min()) / 6.0, float((mean + scatter).max()) * 1.4
-    y_axis = {**log_ticks(bottom, top, powers=True).axis(), "range": [math.log10(bottom), math.log10(top)]}
-    title = "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]" if power.physical else "<i>P</i>(<i>k</i>) of the normalised field"
-    figure.update_yaxes(y_axis, title_text=title)
-    for value, label, side in (
-        (fundamental, "<i>k</i><sub>f</sub>", "left"),
-        (nyquist, "<i>k</i><sub>Ny</sub>", "right"),
-    ):
-        if value is not None:
-            _mark(figure, value, label, side)
-
-
-def _mark(figure: go.Figure, value: float, label: str, side: str) -> None:
-    figure.add_vline(x=value, line={"color": AXIS, "width": 1, "dash": "dash"})
-    figure.add_annotation(
-        x=math.log10(value),
-        y=1,
-        yref="paper",
-        text=label,
-        showarrow=False,
-        xanchor=side,
-        yanchor="top",
-        xshift=4 if side == "left" else -4,
-        font={"size": 12, "color": MUTED},
-    )

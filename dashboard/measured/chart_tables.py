@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.loss import TrainingCurves
-from dashboard.charts.power import Spectra
+from dashboard.charts.overlay import MapCurves
 from dashboard.look.words import DASH, number
 
 NEWEST = 200  # epochs; an export has them all
@@ -20,14 +20,16 @@ def table_asked_for(chart: str) -> bool:
     return st.toggle("Values as a table", key=f"{chart}-table", bind="query-params")
 
 
-def power_table(spectra: Spectra) -> str:
-    unit = " [(Mpc/<i>h</i>)²]" if spectra.physical else ""
-    k_unit = " [<i>h</i>/Mpc]" if spectra.box_size is not None else " [2π / box side]"
-    head = [f"<i>k</i>{k_unit}", f"<i>P</i> of simulations{unit}", f"<i>P</i> generated{unit}", "ratio", "± generated"]
-    errors = np.full(len(spectra.k), np.nan) if spectra.generated_error is None else spectra.generated_error
-    columns = [spectra.k, spectra.truth, spectra.generated, spectra.ratio(), errors / spectra.truth]
+def curve_table(curves: MapCurves) -> str:
+    """A statistic of simulations and of generated maps, entry by entry."""
+    value = curves.statistic.value
+    unit = f" [{value.unit_html}]" if curves.physical and value.unit_html else ""
+    of = f"{value.html} of simulations{unit}", f"{value.html} generated{unit}"
+    head = [curves.statistic.axis_html(curves.box_size), *of, curves.statistic.panel.below, "± generated"]
+    errors = np.full(len(curves.x), np.nan) if curves.generated_error is None else curves.generated_error
+    columns = [curves.x, curves.truth, curves.generated, curves.below(), curves.below_error(errors)]
     rows = [[number(float(v), 4) for v in row] for row in zip(*columns, strict=True)]
-    return _table("Power spectra and their ratio", head, rows)
+    return _table(f"{curves.statistic.title} and {curves.statistic.panel.below}", head, rows)
 
 
 def loss_table(curves: TrainingCurves) -> str:

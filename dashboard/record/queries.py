@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from dashboard.record.connection import record
 from focus_core.catalogue.jobs import job_kind
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.catalogue.statistic_spec import NORMALISED
 from focus_core.errors import UserError
 from focus_core.figures.tiles import stretch
 from focus_core.parameters import ParameterSpace
@@ -180,21 +182,40 @@ TRAINING, VALIDATION = 0, 1  # in truth.npz: 0 train, 1 validation, 2 test
 
 
 @dataclass(frozen=True)
-class Truth:
-    """P(k) of every simulation of a run's dataset. Arrays: θ (n, d), split (n,), k (nk,), mean and std (n, nk).
+class SimulationCurves:
+    """A statistic of every simulation of a dataset: its axis `x` (q,), mean and std (n, q) over the maps of each."""
 
-    `power_std` is the scatter of single maps of one simulation, `n_maps` their number.
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    physical: bool
+
+
+def simulation_curves(arrays: Mapping[str, NDArray[Any]]) -> dict[str, SimulationCurves]:
+    """By the name of the statistic, from the arrays of a dataset's survey or of a run's truth.npz."""
+    found = {}
+    for statistic in MAP_STATISTICS.values():
+        if statistic.mean in arrays:  # older files have P(k) alone
+            unit = arrays.get(f"{statistic.value.name}_unit", arrays["unit"])
+            names = (statistic.axis.name, statistic.mean, statistic.std)
+            x, mean, std = (np.asarray(arrays[name], dtype=np.float64) for name in names)
+            found[statistic.name] = SimulationCurves(x, mean, std, physical=str(unit) != NORMALISED)
+    return found
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The simulations of a run's dataset: θ (n, d), split (n,), and by the name of each statistic its curves.
+
+    Their `std` is the scatter of single maps of one simulation, `n_maps` their number.
     """
 
     theta: NDArray[np.float64]
     split: NDArray[Any]
-    k: NDArray[np.float64]
-    power_mean: NDArray[np.float64]
-    power_std: NDArray[np.float64]
     n_maps: int
     box_size: float | None
     grid: int
-    physical: bool
+    curves: Mapping[str, SimulationCurves]
 
     def training(self) -> NDArray[np.bool_]:
         return np.asarray(self.split == TRAINING)
@@ -212,13 +233,10 @@ def truth(detail: ExperimentDetail) -> Truth | None:
     return Truth(
         theta=np.asarray(found["theta"], dtype=np.float64),
         split=np.asarray(found["split"]),
-        k=np.asarray(found["k"], dtype=np.float64),
-        power_mean=np.asarray(found["power_mean"], dtype=np.float64),
-        power_std=np.asarray(found["power_std"], dtype=np.float64),
         n_maps=int(found["maps_per_simulation"]),
         box_size=box if np.isfinite(box) else None,
         grid=int(found["grid"]),
-        physical=str(found["unit"]) != "normalised",
+        curves=simulation_curves(found),
     )
 
 

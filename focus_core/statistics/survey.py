@@ -1,4 +1,4 @@
-"""One pass over a dataset: its pixels checked and measured, and P(k) of every simulation."""
+"""One pass over a dataset: its pixels checked and measured, and the curves of every simulation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,28 +14,21 @@ from numpy.typing import NDArray
 from focus_core.data.checks import check_pixels
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_mass
-from focus_core.statistics.truth import by_simulation, field_power, power_unit
+from focus_core.statistics.measuring import DatasetCurves, dataset_arrays
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Statistics over every pixel, in the maps' unit, and spectra by simulation.
-
-    `k` (nk,) in h/Mpc (in units of k_f without a box); `power_mean` and `power_std` (n_simulations, nk) over the maps
-    of each simulation, in (Mpc/h)² for physical maps of a known box.
-    """
+    """Statistics over every pixel, in the maps' unit, and the `curves` of each simulation (`DatasetCurves.arrays`)."""
 
     minimum: float
     maximum: float
     mean: float
     std: float
     zero_fraction: float
-    k: FloatArray
-    n_modes: NDArray[np.int64]
-    power_mean: FloatArray
-    power_std: FloatArray
+    curves: dict[str, NDArray[Any]]
     findings: Findings
 
     def statistics(self) -> dict[str, float]:
@@ -44,19 +38,7 @@ class Survey:
     def to_npz(self, dataset: MapDataset) -> bytes:
         """The arrays that pages read, with θ, names, box, grid and unit of P(k) beside them."""
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            theta=dataset.simulation_theta,
-            names=np.array(dataset.space.names),
-            k=self.k,
-            n_modes=self.n_modes,
-            power_mean=self.power_mean,
-            power_std=self.power_std,
-            maps_per_simulation=np.int64(np.median(dataset.maps_each)),
-            box_size=np.float64(math.nan if dataset.box_size is None else dataset.box_size),
-            grid=np.int64(dataset.grid),
-            unit=np.array(power_unit(dataset.box_size, dataset.normalised)),
-        )
+        np.savez(buffer, allow_pickle=False, **dataset_arrays(dataset, self.curves))
         return buffer.getvalue()
 
 
@@ -68,23 +50,18 @@ def survey_dataset(dataset: MapDataset, progress: Callable[[int, int], None] | N
     """
     report = progress or (lambda done, total: None)
     low, high, zeros, moments = math.inf, -math.inf, 0, Moments()
-    powers, means, k, n_modes = [], [], np.empty(0), np.empty(0, dtype=np.int64)
+    curves = DatasetCurves(dataset)
     report(0, dataset.n_simulations)
     for first, maps in dataset.chunks():
         check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
         low, high = min(low, float(maps.min())), max(high, float(maps.max()))
         zeros += int(np.count_nonzero(maps == 0))
         moments = moments.merged(maps)
-        spectrum = field_power(maps, dataset.box_size, dataset.normalised, str(dataset.maps_file))
-        powers.append(spectrum.power)
-        means.append(maps.mean(axis=(1, 2)))
-        k, n_modes = spectrum.k, spectrum.n_modes
+        curves.add(maps)
         report((first + len(maps)) * dataset.n_simulations // dataset.n_maps, dataset.n_simulations)
-    power_mean, power_std = by_simulation(np.concatenate(powers), dataset.map_simulation)
-    findings = check_mass(dataset, np.concatenate(means))
-    return Survey(
-        low, high, moments.mean, moments.std, zeros / moments.count, k, n_modes, power_mean, power_std, findings
-    )
+    measured = curves.arrays()
+    findings = check_mass(dataset, measured["map_means"])
+    return Survey(low, high, moments.mean, moments.std, zeros / moments.count, measured, findings)
 
 
 @dataclass(frozen=True)

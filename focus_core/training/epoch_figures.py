@@ -1,16 +1,20 @@
-"""The two figures of an epoch and their arrays: four true maps beside three generated ones each, and their P(k)."""
+"""The figures of an epoch and their arrays: four true maps beside three generated ones each, and their statistics."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from focus_core.catalogue.map_statistics import statistics_of
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
@@ -20,33 +24,34 @@ from focus_core.diffusion.noise import map_seed
 from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.map_model import BATCH_PIXELS, MapModel, SampleProgress, draw_maps
-from focus_core.power_error import band_edges, power_error
 from focus_core.run_files import FIGURES, epoch_files
-from focus_core.statistics.power import PowerSpectrum
-from focus_core.statistics.truth import field_power, power_unit
+from focus_core.statistics.measuring import measure_field
 
-NAMES = ("samples", "power_spectrum")
+FloatArray = NDArray[np.float64]
+SAMPLES = "samples"
 ROWS, GENERATED = 4, 3
 _SEEDS = 5
 
 
 @dataclass(frozen=True)
 class EpochFigure:
-    """Paths relative to the run folder; `extra` are further fields of the journal's event."""
+    """Paths relative to the run folder; `extra` are further fields of the journal's event, `in_words` for its log."""
 
     name: str
     path: Path
     arrays: Path
-    extra: dict[str, Any]
+    extra: dict[str, Any] = field(default_factory=dict)
+    in_words: str = ""
 
-    def in_words(self) -> str:
-        """The P(k) error for the log, with its standard error and what it is of; empty where none was measured."""
-        error, uncertainty = self.extra.get("power_error"), self.extra.get("power_uncertainty")
-        if error is None:
-            return ""
-        among = f"{self.extra['power_maps']} maps of {self.extra['power_simulations']} simulations"
-        spread = "" if uncertainty is None else f" ± {100 * uncertainty:.2g}"
-        return f"P(k) error {100 * error:.3g}{spread} %, mean of bands ({among})"
+
+@dataclass(frozen=True)
+class _Simulated:
+    """A statistic of the simulations of the rows: of the map that is shown, mean and scatter over all (rows, q)."""
+
+    real: FloatArray
+    mean: FloatArray
+    scatter: FloatArray
+    n_maps: int
 
 
 class EpochFigures:
@@ -64,13 +69,14 @@ class EpochFigures:
         self.simulations = choose_simulations(dataset, split.validation)
         seeds = [[map_seed(config.training.seed, _SEEDS, row, i) for i in range(GENERATED)] for row in range(ROWS)]
         self.seeds = np.array(seeds, dtype=np.int64)
-        box, normalised = dataset.box_size, dataset.normalised
-        every = [field_power(self._maps_of(s), box, normalised, str(dataset.maps_file)) for s in self.simulations]
-        self._real = np.stack([self._maps_of(s)[0] for s in self.simulations]).astype(np.float32)
-        self._real_power = np.stack([spectrum.power[0] for spectrum in every])
-        self._mean = np.stack([spectrum.power.mean(axis=0) for spectrum in every])
-        self._scatter = np.stack([s.power.std(axis=0, ddof=min(1, len(s.power) - 1)) for s in every])
-        self._n_maps = min(len(s.power) for s in every)
+        every = [self._maps_of(simulation) for simulation in self.simulations]
+        self._real = np.stack([maps[0] for maps in every]).astype(np.float32)
+        self._simulated = {s: self._simulation(s, every) for s in statistics_of(dataset.normalised)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what an epoch draws, in the journal and in the names of files."""
+        return SAMPLES, *(statistic.name for statistic in self._simulated)
 
     def is_due(self, epoch: int) -> bool:
         """After every `sample_every` completed epochs, and after the last."""
@@ -78,34 +84,41 @@ class EpochFigures:
         return epoch > 0 and (epoch % training.sample_every == 0 or epoch >= training.num_epochs)
 
     @staticmethod
-    def are_there(run_folder: Path, epoch: int) -> bool:
-        return all((run_folder / path).exists() for name in NAMES for path in epoch_files(name, epoch))
+    def are_there(run_folder: Path, epoch: int, names: Sequence[str] = (SAMPLES,)) -> bool:
+        return all((run_folder / path).exists() for name in names for path in epoch_files(name, epoch))
 
     def make(
         self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
     ) -> list[EpochFigure]:
-        """Sample with these weights, write both .npz and both .png."""
+        """Sample with these weights, measure, write every .npz and every .png."""
         # matplotlib, which the first step need not wait for
-        from focus_core.figures.power import draw_power
+        from focus_core.figures.epoch_curves import draw_curves
         from focus_core.figures.samples import draw_samples
 
         (run_folder / FIGURES).mkdir(exist_ok=True)
         theta = self._dataset.theta[list(self.simulations)]
         maps = self._draw(network, theta, progress)
-        spectrum = field_power(maps.reshape(-1, *maps.shape[2:]), self._dataset.box_size, self._dataset.normalised)
-        samples = self._samples(maps, theta, epoch)
-        power = self._power(spectrum, theta, epoch)
+        measured = {s: self._curves(s, maps, theta, epoch) for s in self._simulated}
         symbols = [parameter.symbol for parameter in self._dataset.space.parameters]
-        figures = []
-        for name, arrays in zip(NAMES, (samples, power), strict=True):
-            picture, data = epoch_files(name, epoch)
-            with replacing(run_folder / data) as file:
-                np.savez(file, **arrays)
-            with replacing(run_folder / picture) as file:
-                (draw_samples if name == "samples" else draw_power)(file, arrays, symbols)
-            extra = {} if name == "samples" else self._band_ratios(spectrum)
-            figures.append(EpochFigure(name, picture, data, extra))
+        samples = self._samples(maps, theta, epoch)
+        figures = [_written(run_folder, SAMPLES, epoch, samples, lambda file: draw_samples(file, samples, symbols))]
+        for statistic, arrays in measured.items():
+            summary = statistic.summary(arrays)
+            draw = partial(draw_curves, statistic=statistic, arrays=arrays, symbols=symbols)
+            found = _written(run_folder, statistic.name, epoch, arrays, draw)
+            figures.append(replace(found, extra=summary, in_words=statistic.told(summary)))
         return figures
+
+    def _simulation(self, statistic: MapStatistic, every: Sequence[NDArray[np.float32]]) -> _Simulated:
+        dataset = self._dataset
+        source = str(dataset.maps_file)
+        found = [measure_field(statistic, maps, dataset.box_size, dataset.normalised, source).values for maps in every]
+        return _Simulated(
+            real=np.stack([values[0] for values in found]),
+            mean=np.stack([values.mean(axis=0) for values in found]),
+            scatter=np.stack([values.std(axis=0, ddof=min(1, len(values) - 1)) for values in found]),
+            n_maps=min(len(values) for values in found),
+        )
 
     def _maps_of(self, row: int) -> NDArray[np.float32]:
         """Of the whole simulation to which a row belongs."""
@@ -142,16 +155,19 @@ class EpochFigures:
             **self._common(theta, epoch),
         }
 
-    def _power(self, spectrum: PowerSpectrum, theta: NDArray[np.float64], epoch: int) -> dict[str, Any]:
+    def _curves(
+        self, statistic: MapStatistic, maps: NDArray[np.float32], theta: NDArray[np.float64], epoch: int
+    ) -> dict[str, Any]:
+        box, normalised, truth = self._dataset.box_size, self._dataset.normalised, self._simulated[statistic]
+        found = measure_field(statistic, maps.reshape(-1, *maps.shape[2:]), box, normalised)
         return {
-            "k": spectrum.k,
-            "n_modes": spectrum.n_modes,
-            "real": self._real_power,
-            "generated": spectrum.power.reshape(ROWS, GENERATED, -1),
-            "simulation_mean": self._mean,
-            "simulation_std": self._scatter,
-            "n_simulation_maps": np.int64(self._n_maps),
-            "unit": np.array(power_unit(self._dataset.box_size, self._dataset.normalised)),
+            **statistic.coordinates(found),
+            "real": truth.real,
+            "generated": found.values.reshape(ROWS, GENERATED, -1),
+            "simulation_mean": truth.mean,
+            "simulation_std": truth.scatter,
+            "n_simulation_maps": np.int64(truth.n_maps),
+            "unit": np.array(statistic.unit(box, normalised)),
             **self._common(theta, epoch),
         }
 
@@ -165,20 +181,16 @@ class EpochFigures:
             "epoch": np.int64(epoch),
         }
 
-    def _band_ratios(self, spectrum: PowerSpectrum) -> dict[str, Any]:
-        """What the journal tells of the spectra: their error, what it is of, and the ratio in each band."""
-        edges = band_edges(spectrum.grid)
-        found = power_error(
-            spectrum.power.reshape(ROWS, GENERATED, -1), self._mean, spectrum.n_modes, self.simulations, edges
-        )
-        return {
-            "power_error": found.error,
-            "power_uncertainty": found.uncertainty,
-            "power_maps": found.n_maps,
-            "power_simulations": found.n_simulations,
-            "power_ratio": [] if found.error is None else found.ratio.tolist(),
-            "bands": [list(edge) for edge in edges],
-        }
+
+def _written(
+    run_folder: Path, name: str, epoch: int, arrays: dict[str, Any], draw: Callable[[BinaryIO], None]
+) -> EpochFigure:
+    picture, data = epoch_files(name, epoch)
+    with replacing(run_folder / data) as file:
+        np.savez(file, **arrays)
+    with replacing(run_folder / picture) as file:
+        draw(file)
+    return EpochFigure(name, picture, data)
 
 
 def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tuple[int, ...]:

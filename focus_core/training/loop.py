@@ -21,7 +21,7 @@ from focus_core.training.accounting import StepClock, measured_peak, work_of_a_m
 from focus_core.training.batches import TrainingMaps
 from focus_core.training.device import PeakMemory, device_name, prepare
 from focus_core.training.engine import Engine
-from focus_core.training.epoch_figures import NAMES, EpochFigures
+from focus_core.training.epoch_figures import EpochFigures
 from focus_core.training.history_figure import HistoryFigure
 from focus_core.training.initial_weights import take_weights
 from focus_core.training.learning_rate import LearningRate
@@ -147,9 +147,10 @@ def train(
 
         def drawn() -> bool:
             """And told: a process can be killed between the two."""
-            if not figures.are_there(run_folder, position.epoch):
+            if not figures.are_there(run_folder, position.epoch, figures.names):
                 return False
-            return {told["name"] for told in find_events(journal.path, "figure", epoch=position.epoch)} >= {*NAMES}
+            told = {event["name"] for event in find_events(journal.path, "figure", epoch=position.epoch)}
+            return told.issuperset(figures.names)
 
         def draw_now() -> None:
             began = time.monotonic()
@@ -170,8 +171,8 @@ def train(
                     arrays=str(figure.arrays),
                     **figure.extra,
                 )
-            log.info("samples and P(k) of epoch %d drawn in %.1f s", position.epoch, time.monotonic() - began)
-            for words in filter(None, (figure.in_words() for figure in made)):
+            log.info("the figures of epoch %d drawn in %.1f s", position.epoch, time.monotonic() - began)
+            for words in filter(None, (figure.in_words for figure in made)):
                 log.info("%s", words)
 
         # --- what an earlier start was killed before

@@ -1,16 +1,22 @@
-"""Arrays in a column: float64, little-endian."""
+"""Arrays in a column, as an .npz."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def floats(blob: bytes | None) -> NDArray[np.float64] | None:
-    return None if blob is None else np.frombuffer(blob, dtype="<f8").astype(np.float64)
+def packed(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
-def blob(array: Any) -> bytes:
-    return np.ascontiguousarray(array, dtype="<f8").tobytes()
+def unpacked(content: bytes) -> dict[str, NDArray[Any]]:
+    """ValueError where it is no .npz, or holds more than arrays of numbers and text."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0005"
+REVISION = "0006"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -197,7 +197,6 @@ class Attempt(Base):
     device: Mapped[str | None]
     pid: Mapped[int | None]
     lease_token: Mapped[str | None]
-    versions: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime.datetime]
     ended_at: Mapped[datetime.datetime | None]
     reason: Mapped[str | None]
@@ -226,17 +225,6 @@ class MetricPoint(Base):
     step: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float | None]
     kind: Mapped[int] = mapped_column(SmallInteger, default=0)
-
-
-class MetricSummary(Base):
-    __tablename__ = "metric_summary"
-
-    series_id: Mapped[int] = mapped_column(ForeignKey("metric_series.id", ondelete="CASCADE"), primary_key=True)
-    n: Mapped[int]
-    last_step: Mapped[int]
-    last_value: Mapped[float | None]
-    min_value: Mapped[float | None]
-    max_value: Mapped[float | None]
 
 
 class Checkpoint(Base):
@@ -316,37 +304,27 @@ class SampleRequest(Leased, Base):
     seconds: Mapped[float | None]
 
 
-class Spectrum(Base):
-    """P(k), with its arrays in one row: little-endian float64, `shape` of `power` first.
+class Measurement(Base):
+    """A statistic of the catalogue, of an epoch's maps or of a sample's; that of a dataset is in its survey's arrays.
 
-    An epoch's row has `real` (4, nk) and `power` (4, 3, nk); a sample's has `power` (n, nk).
+    `content` is an .npz with the arrays under the names that the catalogue's entry gives its axes: `generated` (4, 3,
+    q) and `real` (4, q) of an epoch, `generated` (n, q) of a sample. `artifact` is the digest of the same file where it
+    is one of a run's. `summary` is what the statistic says of them in plain numbers.
     """
 
-    __tablename__ = "spectrum"
-    __table_args__ = (UniqueConstraint("experiment", "epoch"), UniqueConstraint("sample"))
+    __tablename__ = "measurement"
+    __table_args__ = (UniqueConstraint("experiment", "epoch", "statistic"), UniqueConstraint("sample", "statistic"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    statistic: Mapped[str]
     experiment: Mapped[str] = mapped_column(ForeignKey("experiment.id", ondelete="CASCADE"))
     epoch: Mapped[int | None]
     attempt: Mapped[int | None]
     step: Mapped[int | None]
     sample: Mapped[str | None] = mapped_column(ForeignKey("sample_request.id", ondelete="CASCADE"))
-    shape: Mapped[list[Any]]
-    k: Mapped[bytes] = mapped_column(LargeBinary)
-    power: Mapped[bytes] = mapped_column(LargeBinary)
-    real: Mapped[bytes | None] = mapped_column(LargeBinary)
-    n_modes: Mapped[bytes | None] = mapped_column(LargeBinary)
-    box_size: Mapped[float | None]
-    grid: Mapped[int | None]
-    unit: Mapped[str]
-    arrays: Mapped[str | None]
-    power_error: Mapped[float | None]
-    power_uncertainty: Mapped[float | None]
-    power_maps: Mapped[int | None]
-    power_simulations: Mapped[int | None]
-    truth: Mapped[dict[str, Any] | None]  # of a sample: the smoothed truth at its θ, or why there is none
-    power_ratio: Mapped[list[Any] | None]
-    bands: Mapped[list[Any] | None]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    artifact: Mapped[str | None]
+    summary: Mapped[dict[str, Any]]
 
 
 class Dataset(Base):

@@ -1,8 +1,7 @@
-"""What an epoch drew, ready for the record: WebP tiles of its maps, the arrays behind them, its spectra."""
+"""What an epoch drew, ready for the record: WebP tiles of its maps, the arrays behind them, its statistics."""
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,21 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile, stretch
-from focus_core.power_error import band_edges, power_error_of_arrays
-from focus_store.database.blobs import blob
+from focus_store.database.blobs import unpacked
 from focus_store.files.artifacts import ArtifactFolder, StoredFile
 from focus_store.files.remote import StoreAway
 
 log = logging.getLogger(__name__)
+SAMPLES = "samples"
+_OF_ALL_FIGURES = frozenset({"seq", "time", "attempt", "kind", "epoch", "step", "name", "path", "arrays"})
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Rows for the tables `figure` or `spectrum`, by `name`, and what the list of experiments shows of them."""
+    """A row for the table `figure`, or of a `statistic` for `measurement`, and what the list of experiments shows."""
 
-    name: str
+    statistic: MapStatistic | None
     values: Mapping[str, Any]
     files: list[tuple[StoredFile, str]]
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -34,15 +36,17 @@ class Drawing:
 
 def read_drawing(event: Mapping[str, Any], run_folder: Path, folder: ArtifactFolder) -> Drawing | None:
     """Store the arrays and tiles behind a `figure` event; None, with a line in the log, when they cannot be read."""
-    reader = {"samples": _samples, "power_spectrum": _power}.get(event["name"])
-    if reader is None or not event.get("arrays"):
+    statistic = MAP_STATISTICS.get(event["name"])
+    if not event.get("arrays") or (statistic is None and event["name"] != SAMPLES):
         return None
     path = run_folder / event["arrays"]
     try:
         content = path.read_bytes()
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return reader(event, arrays, folder.put(content, ".npz"), folder)
+        arrays = unpacked(content)
+        stored = folder.put(content, ".npz")
+        if statistic is None:
+            return _samples(event, arrays, stored, folder)
+        return _measurement(statistic, event, arrays, stored, content)
     except StoreAway:
         raise  # nothing is wrong with the drawing: the journal is read again from here when the store is back
     except (OSError, ValueError, KeyError, UserError) as error:
@@ -82,49 +86,30 @@ def _samples(
     }
     summary = {"thumbnail": generated_tiles[0][0].digest, "grid": int(real.shape[-1])}
     summary |= {"unit": unit} if unit else {}
-    return Drawing("samples", values, [(stored, "samples"), *((tile, "tile") for tile in tiles)], summary)
+    return Drawing(None, values, [(stored, "samples"), *((tile, "tile") for tile in tiles)], summary)
 
 
-def _power(
-    event: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], stored: StoredFile, folder: ArtifactFolder
+def _measurement(
+    statistic: MapStatistic,
+    event: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    stored: StoredFile,
+    content: bytes,
 ) -> Drawing:
-    power, box_size = arrays["generated"], number(arrays.get("box_size"))
-    grid = int(number(arrays.get("grid")) or 2 * len(arrays["k"]))
-    error = _what_the_error_is_of(event, arrays, grid)
+    # What a journal does not tell yet, because an older version wrote it, is computed.
+    summary = statistic.summary(arrays) | {name: value for name, value in event.items() if name not in _OF_ALL_FIGURES}
     values = {
+        "statistic": statistic.name,
         "epoch": event["epoch"],
         "attempt": event["attempt"],
         "step": event["step"],
-        "shape": list(power.shape),
-        "k": blob(arrays["k"]),
-        "power": blob(power),
-        "real": blob(arrays["real"]),
-        "n_modes": blob(arrays["n_modes"]) if "n_modes" in arrays else None,
-        "box_size": box_size,
-        "grid": grid,
-        "unit": text(arrays.get("unit")) or "(Mpc/h)²",
-        "arrays": stored.digest,
-        "power_error": event.get("power_error"),
-        **error,
-        "power_ratio": event.get("power_ratio"),
-        "bands": event.get("bands"),
+        "content": content,
+        "artifact": stored.digest,
+        "summary": summary,
     }
-    summary = {
-        **({"box_size": box_size} if box_size else {}),
-        **(error if event.get("power_error") is not None else {}),
-    }
-    return Drawing("power_spectrum", values, [(stored, "power")], summary)
-
-
-def _what_the_error_is_of(event: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], grid: int) -> dict[str, Any]:
-    """Standard error, maps and simulations of the P(k) error; computed for journals that do not tell them yet."""
-    names = ("power_uncertainty", "power_maps", "power_simulations")
-    if "power_maps" in event or event.get("power_error") is None:
-        return {name: event.get(name) for name in names}
-    found = power_error_of_arrays(arrays, band_edges(grid))
-    if found is None:
-        return dict.fromkeys(names)
-    return dict(zip(names, (found.uncertainty, found.n_maps, found.n_simulations), strict=True))
+    box_size = number(arrays.get("box_size"))
+    listed = {} if summary.get(statistic.scalar) is None else {name: summary.get(name) for name in statistic.listed}
+    return Drawing(statistic, values, [(stored, statistic.name)], listed | ({"box_size": box_size} if box_size else {}))
 
 
 def text(array: NDArray[Any] | None) -> str | None:

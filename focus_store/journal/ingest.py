@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, select, update
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
 from focus_core.progress import JournalPosition, read_events
 from focus_core.run_files import ENVIRONMENT, JOURNAL, LOG, TRUTH
 from focus_store.contracts import Status
@@ -29,10 +30,9 @@ from focus_store.database.tables import (
     Checkpoint,
     Experiment,
     Figure,
+    Measurement,
     MetricPoint,
     MetricSeries,
-    MetricSummary,
-    Spectrum,
 )
 from focus_store.database.tables import Event as EventRow
 from focus_store.database.transitions import move
@@ -59,7 +59,7 @@ EPOCH_CURVES = {
     },
     "peak_memory_bytes": ("peak_memory_bytes", "train"),
 }
-FIGURE_CURVES = {"power_error": ("power_error", "train")}
+FIGURE_CURVES = {statistic.scalar: (statistic.scalar, "train") for statistic in MAP_STATISTICS.values()}
 CURVES = {"step": STEP_CURVES, "epoch": EPOCH_CURVES, "figure": FIGURE_CURVES}
 
 Event = Mapping[str, Any]
@@ -269,28 +269,6 @@ def _insert_points(session: Session, experiment_id: str, name: SeriesName, rows:
         select(MetricSeries.id).filter_by(experiment=experiment_id, attempt=attempt, key=key, split=split)
     ).one()
     session.execute(insert_ignoring(session, MetricPoint), [{"series_id": series_id, **row} for row in rows])
-    points = MetricPoint
-    summary = session.get(MetricSummary, series_id)
-    if summary is None:
-        summary = MetricSummary(series_id=series_id, n=0, last_step=-1)
-        session.add(summary)
-    if rows[0]["step"] <= summary.last_step:  # a replay: count again instead of adding
-        n, low, high = session.execute(
-            select(func.count(), func.min(points.value), func.max(points.value)).where(points.series_id == series_id)
-        ).one()
-        summary.n, summary.min_value, summary.max_value = n, low, high
-    else:
-        values = [row["value"] for row in rows if row["value"] is not None]
-        summary.n += len({row["step"] for row in rows})
-        summary.min_value = min([*values, *_known(summary.min_value)], default=None)
-        summary.max_value = max([*values, *_known(summary.max_value)], default=None)
-    if rows[-1]["step"] >= summary.last_step:
-        summary.last_step, summary.last_value = rows[-1]["step"], rows[-1]["value"]
-    session.flush()
-
-
-def _known(value: float | None) -> list[float]:
-    return [] if value is None else [value]
 
 
 def _time(event: Event) -> datetime.datetime:
@@ -315,7 +293,6 @@ def _start_attempt(session: Session, experiment_id: str, event: Event) -> None:
             device=event.get("device"),
             resumed_epoch=event.get("epoch", 0),
             resumed_step=event.get("step", 0),
-            versions={"torch": event.get("torch")},
         )
     )
 
@@ -337,9 +314,11 @@ def _tell_once(session: Session, experiment_id: str, event: Event) -> None:
 def _insert_drawing(session: Session, experiment_id: str, drawing: Drawing) -> None:
     for file, kind in drawing.files:
         note_artifact(session, file, kind)
-    table = {"samples": Figure, "power_spectrum": Spectrum}[drawing.name]
     values = {"experiment": experiment_id, **drawing.values}
-    session.execute(insert_replacing(session, table, ["experiment", "epoch"], values))
+    if drawing.statistic is None:
+        session.execute(insert_replacing(session, Figure, ["experiment", "epoch"], values))
+    else:
+        session.execute(insert_replacing(session, Measurement, ["experiment", "epoch", "statistic"], values))
 
 
 def _summarise(session: Session, experiment_id: str, events: Sequence[Event], drawings: list[Drawing]) -> None:
@@ -380,7 +359,7 @@ _SUMMARY_FIELDS: Mapping[str, Mapping[str, str]] = {
         "seconds_trained": "elapsed",
         "peak_memory_bytes": "peak_memory_bytes",
     },
-    "figure": {"power_error": "power_error"},
+    "figure": {s.scalar: s.scalar for s in MAP_STATISTICS.values() if s.scalar in s.listed},
 }
 
 

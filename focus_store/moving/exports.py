@@ -1,11 +1,12 @@
-"""An experiment as files that other programs read: every point and spectrum, and what an import needs to bring it back.
+"""An experiment as files that other programs read: every point and curve, and what an import needs to bring it back.
 
     <id>/experiment.json              what the record knows, the digest of the points included
     <id>/points.csv                   attempt, key, split, step, value, kind, time
     <id>/spectra.csv                  epoch or sample, map, k, P(k), number of modes
+    <id>/pdf.csv, …                   the same of every other statistic that was measured
     <id>/run/                         the run's folder: journal, figures, benchmarks, with --checkpoints all of it
 
-With Parquet the two tables are points.parquet and spectra.parquet, with the same columns.
+With Parquet the tables are points.parquet, spectra.parquet, …, with the same columns.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_core.errors import UserError
 from focus_core.paths import check_folder
 from focus_core.progress import read_events
 from focus_core.run_files import JOURNAL
-from focus_store.database.blobs import floats
-from focus_store.database.tables import Checkpoint, Experiment, Figure, Spectrum
+from focus_store.database.blobs import unpacked
+from focus_store.database.tables import Checkpoint, Experiment, Figure, Measurement
 from focus_store.database.transitions import unknown_experiment
 from focus_store.files.run_copying import copy_run, reason, remove
 from focus_store.journal.ingest import CURVES
@@ -38,11 +43,9 @@ from focus_store.record.record import Record
 POINT_COLUMNS: tuple[TableColumn, ...] = (
     ("attempt", int), ("key", str), ("split", str), ("step", int), ("value", float), ("kind", int), ("time", str),
 )  # fmt: skip
-SPECTRUM_COLUMNS: tuple[TableColumn, ...] = (
+_OF_CURVES: tuple[TableColumn, ...] = (
     ("epoch", int), ("sample", str), ("attempt", int), ("step", int), ("source", str), ("row", int), ("column", int),
-    ("k", float), ("power", float), ("n_modes", float), ("k_unit", str), ("power_unit", str),
 )  # fmt: skip
-K_UNIT = "h/Mpc"
 Times = Mapping[tuple[int, str, str, int], str]
 
 
@@ -50,7 +53,7 @@ Times = Mapping[tuple[int, str, str, int], str]
 class Exported:
     folder: Path
     points: int
-    spectra: int
+    curves: int
     digest: str
     warnings: tuple[str, ...]
 
@@ -86,12 +89,15 @@ def _write(record: Record, experiment_id: str, folder: Path, write: Writer, chec
             warnings.append(f"{run_folder}: has no journal, so this export can be read but not imported")
         times = _times(folder / "run" / JOURNAL)
         n_points = write(folder / "points", POINT_COLUMNS, _point_rows(points(session, experiment_id), times))
-        n_spectra = write(folder / "spectra", SPECTRUM_COLUMNS, _spectrum_rows(session, experiment_id))
+        curves = {
+            statistic: write(folder / statistic.export, curve_columns(statistic), _rows(session, row.id, statistic))
+            for statistic in _measured(session, row.id)
+        }
         digest = points_digest(session, experiment_id)
         manifest = _manifest(record, session, row) | {"points": n_points, "points_sha256": digest}
     text = json.dumps(manifest, indent=1, ensure_ascii=False, default=_plain) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
-    return Exported(folder, n_points, n_spectra, digest, tuple(warnings))
+    return Exported(folder, n_points, sum(curves.values()), digest, tuple(warnings))
 
 
 def _times(journal: Path) -> Times:
@@ -109,24 +115,42 @@ def _point_rows(found: Iterable[Point], times: Times) -> Iterator[tuple[Any, ...
         yield (*point, times.get((point.attempt, point.key, point.split, point.step)))
 
 
-def _spectrum_rows(session: Session, experiment_id: str) -> Iterator[tuple[Any, ...]]:
-    """One line a bin of k: `source` is "real" (one map a row) or "generated"."""
-    query = select(Spectrum).where(Spectrum.experiment == experiment_id)
-    for found in session.scalars(query.order_by(Spectrum.epoch, Spectrum.sample)):
-        k, n_modes = floats(found.k), floats(found.n_modes)
-        power = floats(found.power)
-        assert k is not None
-        assert power is not None
-        arrays = {"generated": power.reshape(-1, found.shape[-2] if len(found.shape) == 3 else 1, len(k))}
-        if (real := floats(found.real)) is not None:
-            arrays["real"] = real.reshape(-1, 1, len(k))
-        for source, values in arrays.items():
-            for i, j, bin_ in ((i, j, b) for i, j, b in _indices(values.shape)):
-                yield (
-                    *(found.epoch, found.sample, found.attempt, found.step, source, i, j),
-                    *(float(k[bin_]), float(values[i, j, bin_]), None if n_modes is None else float(n_modes[bin_])),
-                    *(K_UNIT if found.unit == "(Mpc/h)²" else "k_f", found.unit),
-                )
+def _measured(session: Session, experiment_id: str) -> list[MapStatistic]:
+    """The first has its table even where it was never measured."""
+    query = select(Measurement.statistic).where(Measurement.experiment == experiment_id).distinct()
+    names = {MAP_STATISTICS.first.name, *session.scalars(query)}
+    return [statistic for statistic in MAP_STATISTICS.values() if statistic.name in names]
+
+
+def curve_columns(statistic: MapStatistic) -> tuple[TableColumn, ...]:
+    axis, value = statistic.axis.name, statistic.value.name
+    weights: tuple[TableColumn, ...] = () if statistic.weights is None else ((statistic.weights, float),)
+    return (*_OF_CURVES, (axis, float), (value, float), *weights, (f"{axis}_unit", str), (f"{value}_unit", str))
+
+
+def _rows(session: Session, experiment_id: str, statistic: MapStatistic) -> Iterator[tuple[Any, ...]]:
+    """One line an entry of the axis: `source` is "real" (one map a row) or "generated"."""
+    query = select(Measurement).where(Measurement.experiment == experiment_id, Measurement.statistic == statistic.name)
+    for found in session.scalars(query.order_by(Measurement.epoch, Measurement.sample)):
+        arrays = unpacked(found.content)
+        axis, units = arrays[statistic.axis.name], _units(statistic, arrays)
+        weights = arrays.get(statistic.weights) if statistic.weights else None
+        columns = arrays["generated"].shape[-2] if arrays["generated"].ndim == 3 else 1
+        sources = {"generated": arrays["generated"].reshape(-1, columns, len(axis))}
+        if "real" in arrays:
+            sources["real"] = arrays["real"].reshape(-1, 1, len(axis))
+        about = (found.epoch, found.sample, found.attempt, found.step)
+        for source, values in sources.items():
+            for i, j, at in _indices(values.shape):
+                beside = () if statistic.weights is None else (None if weights is None else float(weights[at]),)
+                yield (*about, source, i, j, float(axis[at]), float(values[i, j, at]), *beside, *units)
+
+
+def _units(statistic: MapStatistic, arrays: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
+    """Of the axis, and of the values."""
+    box = float(arrays["box_size"]) if "box_size" in arrays else math.nan
+    unit = str(arrays["unit"]) if "unit" in arrays else statistic.value.unit
+    return statistic.axis_unit(None if math.isnan(box) else box), unit
 
 
 def _indices(shape: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:

@@ -26,7 +26,7 @@ from focus_core.errors import UserError
 from focus_core.run_files import Part, part_of
 from focus_store.contracts import JOB_UNDER_WAY, UNDER_WAY, JobStatus, Status
 from focus_store.database.session import Database, Gateway, add_event
-from focus_store.database.tables import Artifact, Dataset, Event, Experiment, Figure, Job, SampleRequest, Spectrum
+from focus_store.database.tables import Artifact, Dataset, Event, Experiment, Figure, Job, Measurement, SampleRequest
 from focus_store.database.transitions import DELETED, unknown_experiment
 from focus_store.files.artifacts import ArtifactFolder
 from focus_store.files.run_uploads import RunCopies
@@ -269,7 +269,7 @@ def _digests(session: Session, experiment_ids: Collection[str], *, mine: bool) -
         yield from real
         yield from (tile for row in generated for tile in row)
         yield from filter(None, (arrays,))
-    yield from filter(None, session.scalars(select(Spectrum.arrays).where(of(Spectrum.experiment))))
+    yield from filter(None, session.scalars(select(Measurement.artifact).where(of(Measurement.experiment))))
     for tiles, result in session.execute(
         select(SampleRequest.tiles, SampleRequest.result).where(of(SampleRequest.experiment))
     ):

@@ -9,13 +9,14 @@ from focus_store.contracts import (
     DatasetRow,
     JobRow,
     JobStatus,
+    SampleMeasurement,
     SampleRow,
     SampleSpec,
     WorkerRow,
     life,
 )
-from focus_store.database.blobs import floats
-from focus_store.database.tables import Dataset, Job, SampleRequest, Spectrum, Worker
+from focus_store.database.blobs import unpacked
+from focus_store.database.tables import Dataset, Job, Measurement, SampleRequest, Worker
 from focus_store.settings import Settings
 
 
@@ -34,8 +35,7 @@ def specification(row: SampleRequest) -> SampleSpec:
 
 
 def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
-    spectrum = session.scalar(select(Spectrum).where(Spectrum.sample == row.id))
-    power = None if spectrum is None else floats(spectrum.power)
+    measured = session.scalars(select(Measurement).where(Measurement.sample == row.id))
     known_range = row.value_low is not None and row.value_high is not None
     return SampleRow(
         id=row.id,
@@ -46,12 +46,9 @@ def _sample_row(session: Session, row: SampleRequest) -> SampleRow:
         tiles=tuple(row.tiles),
         value_range=(row.value_low, row.value_high) if known_range else None,  # type: ignore[arg-type]
         result=row.result,
-        k=None if spectrum is None else floats(spectrum.k),
-        power=None if power is None or spectrum is None else power.reshape(spectrum.shape),
-        n_modes=None if spectrum is None else floats(spectrum.n_modes),
         seconds=row.seconds,
         created_at=row.created_at,
-        truth=None if spectrum is None else spectrum.truth,
+        measured={m.statistic: SampleMeasurement(unpacked(m.content), m.summary.get("truth")) for m in measured},
     )
 
 

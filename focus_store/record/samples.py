@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from focus_core.catalogue.methods import method_of
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.errors import UserError
-from focus_store.contracts import JOB_UNDER_WAY, Claim, JobStatus, SampleRow, SampleSpec
-from focus_store.database.blobs import blob
+from focus_store.contracts import JOB_UNDER_WAY, Claim, JobStatus, SampleMeasurement, SampleRow, SampleSpec
+from focus_store.database.blobs import packed
 from focus_store.database.session import Database, Gateway, add_event, database_now, free_id, hold, insert_replacing
-from focus_store.database.tables import Checkpoint, Experiment, SampleRequest, Spectrum
+from focus_store.database.tables import Checkpoint, Experiment, Measurement, SampleRequest
 from focus_store.database.transitions import experiment_row, move, unknown
 from focus_store.files.artifacts import StoredFile
 from focus_store.journal.ingest import note_artifact
@@ -119,13 +119,12 @@ class Samples(Gateway):
         result: StoredFile,
         tiles: Sequence[StoredFile],
         value_range: tuple[float, float],
-        spectrum: Mapping[str, Any] | None,
+        measured: Mapping[str, SampleMeasurement],
         seconds: float,
     ) -> bool:
         """Write the answer to a request and end it; False when the lease was lost.
 
-        `spectrum` has arrays k (nk,), power (n, nk), n_modes (nk,), and box_size, grid, unit; `truth`, which may be
-        missing, is the smoothed truth at the request's θ (`TruthAt.to_dict`), or the reason why there is none.
+        `measured` is what was measured of the maps, by the name of the catalogue's statistic.
         """
         with self.writing() as session:
             for file, kind in [(result, "sample"), *((tile, "tile") for tile in tiles)]:
@@ -138,12 +137,10 @@ class Samples(Gateway):
             row.request_digest = request_digest(specification(row), checkpoint_sha256)
             row.tiles, row.result, row.seconds = [tile.digest for tile in tiles], result.digest, seconds
             (row.value_low, row.value_high), row.progress = value_range, 1.0
-            if spectrum is not None:
-                arrays = {name: blob(spectrum[name]) for name in ("k", "power", "n_modes")}
-                plain = {name: spectrum[name] for name in ("box_size", "grid", "unit")}
-                values = {"experiment": row.experiment, "sample": row.id, "shape": list(spectrum["power"].shape)}
-                plain["truth"] = spectrum.get("truth")
-                session.execute(insert_replacing(session, Spectrum, ["sample"], values | arrays | plain))
+            for statistic, found in measured.items():
+                values: dict[str, Any] = {"experiment": row.experiment, "sample": row.id, "statistic": statistic}
+                values |= {"content": packed(found.arrays), "summary": {"truth": found.truth}}
+                session.execute(insert_replacing(session, Measurement, ["sample", "statistic"], values))
         return self._leases.release(claim, JobStatus.SUCCEEDED, "finished")
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from dashboard.charts.compare_cost import CostColumn, cost_quality
 from dashboard.charts.compare_loss import Points, RunLosses, compare_losses
-from dashboard.charts.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.charts.compare_overlay import RunCurves, TruthGroup, compare_curves
 from dashboard.charts.loss_words import loss_words
-from dashboard.charts.power import Spectra
+from dashboard.charts.overlay import MapCurves
 from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, INK
 from dashboard.measured.band_errors import band_errors
 from dashboard.views.compare.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
@@ -93,18 +93,18 @@ def test_a_step_between_two_epochs_lies_between_their_times_and_beyond_the_last_
     assert np.isnan(x[55])
 
 
-def spectra(ratio: float, box: float | None = 64.0, n: int = 32, physical: bool = True) -> Spectra:
+def spectra(ratio: float, box: float | None = 64.0, n: int = 32, physical: bool = True) -> MapCurves:
     k = 2 * np.pi / (box or 2 * np.pi) * np.arange(1, n + 1)
     truth = 10.0 / k**2
-    return Spectra(
-        k=k, truth=truth, scatter=0.4 * truth, truth_error=0.05 * truth, generated=ratio * truth,
+    return MapCurves(
+        x=k, truth=truth, scatter=0.4 * truth, truth_error=0.05 * truth, generated=ratio * truth,
         generated_error=0.1 * truth, box_size=box, grid=2 * n, physical=physical,
     )  # fmt: skip
 
 
 def test_ratios_of_all_runs_stand_over_the_band_of_their_truth() -> None:
-    runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("two", "#de701f", spectra(0.9))]
-    figure = compare_powers([TruthGroup("", runs)])
+    runs = [RunCurves("one", "#2959f2", spectra(1.1)), RunCurves("two", "#de701f", spectra(0.9))]
+    figure = compare_curves([TruthGroup("", runs)])
     ratios = {t.name: t for t in figure.data if t.meta == "ratio"}
     np.testing.assert_allclose(ratios["one"].y, 1.1)
     np.testing.assert_allclose(ratios["two"].y, 0.9)
@@ -119,20 +119,20 @@ def test_ratios_of_all_runs_stand_over_the_band_of_their_truth() -> None:
 
 def test_runs_of_two_boxes_keep_their_own_truth_and_mark_both_boxes() -> None:
     groups = [
-        TruthGroup("quick", [RunPower("one", "#2959f2", spectra(1.1))]),
-        TruthGroup("cmd", [RunPower("two", "#de701f", spectra(1.2, box=25.0, n=128))]),
+        TruthGroup("quick", [RunCurves("one", "#2959f2", spectra(1.1))]),
+        TruthGroup("cmd", [RunCurves("two", "#de701f", spectra(1.2, box=25.0, n=128))]),
     ]
-    figure = compare_powers(groups)
+    figure = compare_curves(groups)
     assert [t.line.dash for t in figure.data if t.line.color == INK] == ["solid", "dash"]
     assert sum("k_f" in (a.text or "") or "<sub>f</sub>" in a.text for a in figure.layout.annotations) == 2
 
 
 def test_a_box_of_unknown_size_brings_all_to_units_of_their_fundamental_mode() -> None:
     groups = [
-        TruthGroup("quick", [RunPower("one", "#2959f2", spectra(1.1))]),
-        TruthGroup("normalised", [RunPower("two", "#de701f", spectra(1.2, box=None, physical=False))]),
+        TruthGroup("quick", [RunCurves("one", "#2959f2", spectra(1.1))]),
+        TruthGroup("normalised", [RunCurves("two", "#de701f", spectra(1.2, box=None, physical=False))]),
     ]
-    figure = compare_powers(groups)
+    figure = compare_curves(groups)
     assert figure.layout.xaxis2.title.text == "<i>k</i> / <i>k</i><sub>f</sub>"
     upper = [t.name for t in figure.data if t.yaxis == "y" and t.meta != "ratio"]
     assert "one" in upper
@@ -141,7 +141,7 @@ def test_a_box_of_unknown_size_brings_all_to_units_of_their_fundamental_mode() -
 
 def test_the_variance_per_ln_k_scales_truth_and_runs_alike_and_leaves_the_ratios_alone() -> None:
     s = spectra(1.1)
-    figure = compare_powers([TruthGroup("", [RunPower("one", "#2959f2", s)])], scaled=True)
+    figure = compare_curves([TruthGroup("", [RunCurves("one", "#2959f2", s)])], scaled=True)
     curves = {(t.name, t.meta): t.y for t in figure.data}
     np.testing.assert_allclose(curves["simulations", None], 10.0 / (2 * np.pi))  # k² · 10/k² / 2π
     np.testing.assert_allclose(curves["one", None], 11.0 / (2 * np.pi))
@@ -150,14 +150,14 @@ def test_the_variance_per_ln_k_scales_truth_and_runs_alike_and_leaves_the_ratios
 
 
 def test_a_run_far_off_is_drawn_on_a_logarithmic_ratio() -> None:
-    runs = [RunPower("one", "#2959f2", spectra(1.1)), RunPower("wild", "#de701f", spectra(15.0))]
-    axis = compare_powers([TruthGroup("", runs)]).layout.yaxis2
+    runs = [RunCurves("one", "#2959f2", spectra(1.1)), RunCurves("wild", "#de701f", spectra(15.0))]
+    axis = compare_curves([TruthGroup("", runs)]).layout.yaxis2
     assert axis.type == "log"
     assert axis.ticktext[:2] == ("1", "2")  # ratios are written as numbers, below 1 as decimals
 
 
 def test_a_ratio_below_one_is_written_as_a_decimal() -> None:
-    axis = compare_powers([TruthGroup("", [RunPower("one", "#2959f2", spectra(0.2))])]).layout.yaxis2
+    axis = compare_curves([TruthGroup("", [RunCurves("one", "#2959f2", spectra(0.2))])]).layout.yaxis2
     assert "0.2" in axis.ticktext
 
 

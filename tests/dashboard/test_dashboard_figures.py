@@ -11,17 +11,17 @@ import pytest
 
 from dashboard.charts.chart import figure_json, script
 from dashboard.charts.loss import Curve, TrainingCurves, loss_curves
-from dashboard.charts.power import Spectra, power_overlay
+from dashboard.charts.overlay import MapCurves, overlay
 from dashboard.look.template import log_ticks, plain_number, power_text, template
 from dashboard.look.theme import ACCENT, CSS_VARIABLES, GENERATED, INK
 
 K = 2 * np.pi / 64.0 * np.arange(1, 33)
 
 
-def spectra(ratio: float = 1.1, **changes: object) -> Spectra:
+def spectra(ratio: float = 1.1, **changes: object) -> MapCurves:
     truth = 10.0 / K**2
     values: dict[str, object] = {
-        "k": K,
+        "x": K,
         "truth": truth,
         "scatter": 0.4 * truth,
         "truth_error": 0.05 * truth,
@@ -30,7 +30,7 @@ def spectra(ratio: float = 1.1, **changes: object) -> Spectra:
         "box_size": 64.0,
         "grid": 64,
     }
-    return Spectra(**(values | changes))  # type: ignore[arg-type]
+    return MapCurves(**(values | changes))  # type: ignore[arg-type]
 
 
 def curves(**changes: object) -> TrainingCurves:
@@ -53,27 +53,27 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
 
 
 def test_the_power_overlay_has_units_on_its_axes() -> None:
-    layout = power_overlay(spectra()).layout
+    layout = overlay(spectra()).layout
     assert layout.yaxis.title.text == "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]"
     assert layout.xaxis2.title.text == "<i>k</i> [<i>h</i>/Mpc]"
     assert layout.yaxis2.title.text == "ratio to sim."
 
 
 def test_normalised_fields_and_unknown_boxes_claim_no_physical_unit() -> None:
-    layout = power_overlay(spectra(physical=False, box_size=None)).layout
+    layout = overlay(spectra(physical=False, box_size=None)).layout
     assert "normalised" in layout.yaxis.title.text
     assert "Mpc" not in layout.xaxis2.title.text + layout.yaxis.title.text
 
 
 def test_the_overlay_draws_truth_in_ink_and_generated_in_orange() -> None:
-    figure = power_overlay(spectra())
+    figure = overlay(spectra())
     assert trace(figure, "simulations").line.color == INK
     assert trace(figure, "generated").line.color == GENERATED
     np.testing.assert_allclose(np.asarray(trace(figure, "ratio").y), 1.1)
 
 
 def test_the_scatter_band_encloses_the_truth_by_one_sigma() -> None:
-    band = trace(power_overlay(spectra()), "scatter of single maps, ±1σ")
+    band = trace(overlay(spectra()), "scatter of single maps, ±1σ")
     assert band.fill == "toself"
     upper, lower = np.asarray(band.y)[:32], np.asarray(band.y)[32:][::-1]
     np.testing.assert_allclose(upper, 14.0 / K**2)
@@ -81,7 +81,7 @@ def test_the_scatter_band_encloses_the_truth_by_one_sigma() -> None:
 
 
 def test_the_scales_of_the_box_are_marked() -> None:
-    figure = power_overlay(spectra())
+    figure = overlay(spectra())
     marks = sorted({shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1})
     assert marks == pytest.approx([2 * math.pi / 64, math.pi])
     low, high = figure.layout.xaxis.range
@@ -91,11 +91,11 @@ def test_the_scales_of_the_box_are_marked() -> None:
 
 @pytest.mark.parametrize(("ratio", "low", "high"), [(1.05, 0.75, 1.25), (2.0, 0.0, 2.15)])
 def test_the_ratio_panel_widens_only_as_far_as_it_must(ratio: float, low: float, high: float) -> None:
-    assert power_overlay(spectra(ratio)).layout.yaxis2.range == pytest.approx((low, high))
+    assert overlay(spectra(ratio)).layout.yaxis2.range == pytest.approx((low, high))
 
 
 def test_an_overlay_without_errors_has_no_bands() -> None:
-    figure = power_overlay(spectra(scatter=None, truth_error=None, generated_error=None))
+    figure = overlay(spectra(scatter=None, truth_error=None, generated_error=None))
     assert [t.name for t in figure.data] == ["simulations", "generated", "ratio"]
 
 
@@ -138,11 +138,11 @@ def test_a_run_that_has_only_steps_is_drawn_too() -> None:
 
 def test_the_zoom_belongs_to_the_run() -> None:
     assert loss_curves(curves(), revision="abc").layout.uirevision == "abc"
-    assert power_overlay(spectra(), revision="abc").layout.uirevision == "abc"
+    assert overlay(spectra(), revision="abc").layout.uirevision == "abc"
 
 
 def test_no_trace_needs_webgl() -> None:
-    kinds = {t.type for figure in (loss_curves(curves()), power_overlay(spectra())) for t in figure.data}
+    kinds = {t.type for figure in (loss_curves(curves()), overlay(spectra())) for t in figure.data}
     assert kinds == {"scatter"}
 
 
@@ -185,7 +185,7 @@ def test_the_template_offers_neither_selection_nor_automatic_scaling() -> None:
 def test_every_token_of_a_figure_can_be_recoloured_in_the_browser() -> None:
     """The script replaces quoted tokens in the JSON: each colour must stand there as a string of its own."""
     known = set(CSS_VARIABLES)
-    for figure in (loss_curves(curves()), power_overlay(spectra())):
+    for figure in (loss_curves(curves()), overlay(spectra())):
         plain = json.loads(figure_json(figure))
         colours = {
             value for value in walk(plain) if isinstance(value, str) and value.startswith("#") and len(value) == 7

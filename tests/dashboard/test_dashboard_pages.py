@@ -322,7 +322,7 @@ def test_difference_scaled_spectrum_enlarged_map_and_tables_are_one_choice_away(
     text = html(app)
     assert text.count("?limit=") == 12
     assert "Σ<sub>simulation</sub>" in text
-    assert "<i>P</i> generated [(Mpc/<i>h</i>)²]" in text
+    assert "<i>P</i>(<i>k</i>) generated [(Mpc/<i>h</i>)²]" in text
     assert "learning rate</th>" in text
     assert len(charts(app)) == 3
 

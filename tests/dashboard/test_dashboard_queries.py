@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from starlette.applications import Starlette
 
 from dashboard.look.template import colour_with_alpha
-from dashboard.measured.spectra import epoch_spectra, nearest_simulations, sample_spectra
+from dashboard.measured.map_curves import epoch_curves, nearest_simulations, sample_curves
 from dashboard.measured.tiles import tile_url
 from dashboard.measured.timing import job_words
 from dashboard.record import queries
@@ -22,7 +23,7 @@ from dashboard.serve import make_app
 from dashboard.server.routes import ROUTES, artifact_url
 from dashboard.views.new.estimates import Reference, dataset_of, outlook
 from dashboard.views.sample.controls import slider_range
-from dashboard.views.sample.result import power_csv
+from dashboard.views.sample.result import curves_csv
 from focus_core.config.experiment import parse_config
 from focus_core.errors import UserError
 from focus_core.figures.tiles import render_tile
@@ -71,15 +72,15 @@ def test_a_list_is_whole_however_many_there_are(empty_record: Any) -> None:
 def test_an_epoch_s_spectra_are_means_with_standard_errors(small_laboratory: Any) -> None:
     drawn = queries.figures(small_laboratory.finished, 3)
     arrays = queries.arrays(drawn.power_arrays or "")
-    whole = epoch_spectra(arrays, 3, 16)
-    np.testing.assert_allclose(whole.ratio(), 1.1)
+    whole = epoch_curves(arrays, 3, 16)
+    np.testing.assert_allclose(whole.below(), 1.1)
     assert whole.scatter is not None
     assert whole.truth_error is not None
     np.testing.assert_allclose(whole.scatter, 0.3 * whole.truth)
     np.testing.assert_allclose(whole.truth_error, whole.scatter / np.sqrt(4 * 3))
     assert whole.truth_name == "simulations, mean of 12"
-    assert epoch_spectra(arrays, 3, 16, row=1).truth_name == "simulation, mean of 3"
-    assert whole.nyquist() == pytest.approx(np.pi)
+    assert epoch_curves(arrays, 3, 16, row=1).truth_name == "simulation, mean of 3"
+    assert [mark.at for mark in whole.marks()] == pytest.approx([2 * np.pi / 16, np.pi])
     assert whole.physical
 
 
@@ -105,16 +106,18 @@ def test_corner_to_corner_is_a_distance_of_one(small_laboratory: Any) -> None:
 def test_a_batch_is_held_against_the_nearest_simulations(small_laboratory: Any) -> None:
     row = small_laboratory.record.samples.get(small_laboratory.sample)
     truth = queries.truth(queries.experiment(small_laboratory.finished))
-    seen = sample_spectra(row.k, row.power, truth, [0, 1, 2])
+    power = row.measured["power_spectrum"]
+    seen = sample_curves(power, truth, [0, 1, 2])
     assert seen is not None
-    np.testing.assert_allclose(seen.ratio(), 1.2)
+    np.testing.assert_allclose(seen.below(), 1.2)
     assert seen.truth_name == "3 nearest simulations, 9 maps"
-    assert sample_spectra(row.k[:-1], row.power, truth, [0]) is None
+    shorter = replace(power, arrays=power.arrays | {"k": power.arrays["k"][:-1]})
+    assert sample_curves(shorter, truth, [0]) is None
 
 
 def test_the_csv_of_a_batch_has_the_columns_of_focus_spectrum(small_laboratory: Any) -> None:
     row = small_laboratory.record.samples.get(small_laboratory.sample)
-    lines = power_csv(row).splitlines()
+    lines = curves_csv(row).splitlines()
     assert lines[0] == "map,k,power,n_modes,error"
     assert len(lines) == 1 + 4 * 8
     number, _, power, modes, error = (float(cell) for cell in lines[1].split(","))

@@ -16,7 +16,8 @@ from page_alone import address, html, open_page
 from PIL import Image
 from sqlalchemy import update
 
-from dashboard.charts.dataset_figures import DatasetPower, coverage, dataset_power
+from dashboard.charts.dataset_curves import DatasetCurves, dataset_curves
+from dashboard.charts.dataset_figures import coverage
 from dashboard.parts.frame import state_markup
 from dashboard.views.datasets.outlook import (
     changed_files,
@@ -106,16 +107,16 @@ class TestFigures:
 
     def test_scatter_is_that_of_single_maps_over_the_whole_set(self) -> None:
         every = np.random.default_rng(1).lognormal(size=(200, 5, 4))
-        power = DatasetPower(K[:4], every.mean(axis=1), every.std(axis=1, ddof=1), 5, BOX, GRID, True)
+        power = DatasetCurves(K[:4], every.mean(axis=1), every.std(axis=1, ddof=1), 5, BOX, GRID, True)
         np.testing.assert_allclose(power.scatter(), every.reshape(-1, 4).std(axis=0), rtol=1e-12)
 
     def test_the_power_figure_marks_the_box_and_its_grid_and_names_units(self) -> None:
         mean = np.tile(10.0 / K**2, (SIMULATIONS, 1))
-        figure = dataset_power(DatasetPower(K, mean, 0.3 * mean, EACH, BOX, GRID, True), 2)
+        figure = dataset_curves(DatasetCurves(K, mean, 0.3 * mean, EACH, BOX, GRID, True), 2)
         assert sorted(shape.x0 for shape in figure.layout.shapes) == pytest.approx([2 * math.pi / BOX, math.pi])
         assert "<i>h</i>/Mpc" in figure.layout.xaxis.title.text
         assert "(Mpc/<i>h</i>)²" in figure.layout.yaxis.title.text
-        bare = dataset_power(DatasetPower(K, mean, 0.3 * mean, EACH, None, GRID, False), None)
+        bare = dataset_curves(DatasetCurves(K, mean, 0.3 * mean, EACH, None, GRID, False), None)
         assert not bare.layout.shapes
         assert "normalised" in bare.layout.yaxis.title.text
 

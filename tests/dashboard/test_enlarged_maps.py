@@ -11,7 +11,7 @@ from PIL import Image
 
 from dashboard.charts.chart import figure_json
 from dashboard.charts.heatmap import enlarged_map
-from dashboard.charts.power import Spectra, power_panels
+from dashboard.charts.overlay import MapCurves, curve_panels
 from focus_core.figures.tiles import log_ratio, render_ratio_tile
 
 VALUES = np.arange(16.0).reshape(4, 4)
@@ -42,8 +42,8 @@ def test_the_enlarged_map_carries_every_pixel_at_its_place_in_the_box() -> None:
 
 def test_the_scaled_spectrum_is_the_variance_per_ln_k_and_leaves_the_ratio_alone() -> None:
     k, power = np.array([0.1, 0.2, 0.4]), np.array([30.0, 20.0, 10.0])
-    spectra = Spectra(k, power, None, None, 1.1 * power, None, box_size=64.0, grid=64)
-    traces = {trace["name"]: trace for trace in power_panels(spectra, scaled=True).traces}
+    spectra = MapCurves(k, power, None, None, 1.1 * power, None, box_size=64.0, grid=64)
+    traces = {trace["name"]: trace for trace in curve_panels(spectra, scaled=True).traces}
     np.testing.assert_allclose(traces["simulations"]["y"], k**2 * power / (2 * np.pi))
     np.testing.assert_allclose(traces["ratio"]["y"], 1.1)
-    assert power_panels(spectra, scaled=True).layout["uirevision"] != power_panels(spectra).layout["uirevision"]
+    assert curve_panels(spectra, scaled=True).layout["uirevision"] != curve_panels(spectra).layout["uirevision"]

@@ -15,8 +15,9 @@ from sqlalchemy import MetaData, select
 
 from focus_core.errors import UserError
 from focus_store.contracts import JobStatus, Status
+from focus_store.database.blobs import unpacked
 from focus_store.database.engine import make_engine
-from focus_store.database.tables import REVISION
+from focus_store.database.tables import REVISION, Measurement
 from focus_store.journal.points import points_digest
 from focus_store.moving.backups import migrate_safely
 from focus_store.moving.copying import copy_as_it_is
@@ -134,6 +135,34 @@ class TestOpening:
         again = contents(old.url)
         assert again.keys() == newest.keys()
         assert shared(again, oldest) == shared(newest, oldest)
+
+
+class TestStatistics:
+    @pytest.mark.parametrize("revision", ["0005"])
+    def test_spectra_are_measurements_of_the_power_spectrum_and_come_back_bit_by_bit(
+        self, old: OldRecord, revision: str
+    ) -> None:
+        before = contents(old.url)
+        migrate(old.url)
+        record = open_record(old.settings)
+        (epoch, *_) = record.figures.epochs(old.trained)
+        drawn = record.figures.at(old.trained, epoch)
+        told = dict(zip(before["spectrum"]["epoch"], before["spectrum"]["power_error"], strict=True))
+        assert repr(drawn.power_error) == told[str(epoch)]
+        assert repr(drawn.power_arrays) in before["spectrum"]["arrays"]
+        with record.database.reading() as session:
+            (found,) = session.scalars(
+                select(Measurement).where(Measurement.experiment == old.trained, Measurement.epoch == epoch)
+            )
+        arrays = unpacked(found.content)
+        assert arrays["generated"].shape == (4, 3, 8)
+        assert arrays["real"].shape == (4, 8)
+        assert repr(arrays["k"].astype("<f8").tobytes()) in before["spectrum"]["k"]
+        record.close()
+        migrate_down(old.url, "0005")
+        after = contents(old.url)
+        for table in ("spectrum", "metric_summary"):
+            assert after[table] == before[table]
 
 
 class TestBackup:

@@ -306,7 +306,7 @@ class TestExport:
         assert found == expected, "to the last bit"
         assert {row["time"] for row in rows} == {"2025-01-01T00:00:00.000000+00:00"}
         spectra = read_table(done.folder / f"spectra.{suffix}")
-        assert len(spectra) == done.spectra == (4 * 3 + 4) * 4
+        assert len(spectra) == done.curves == (4 * 3 + 4) * 4
         assert {(row["k_unit"], row["power_unit"]) for row in spectra} == {("h/Mpc", "(Mpc/h)²")}
 
         back = import_run(empty, done.folder)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
+from focus_core.catalogue.measured.pdf import PDF
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.errors import UserError
 from focus_store.contracts import Status
-from focus_store.database.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint, MetricSeries, MetricSummary
+from focus_store.database.tables import Attempt, Base, Checkpoint, Experiment, MetricPoint
 from focus_store.journal.curve import downsample
 from focus_store.queue import TRAIN
 from focus_store.record.record import Record, open_record
@@ -112,6 +113,28 @@ class TestIngestion:
         for digest in (*figures.real_tiles, *(tile for row in figures.generated_tiles for tile in row)):
             assert record.artifacts.read(digest)[8:12] == b"WEBP"
 
+    def test_every_statistic_of_the_catalogue_is_a_row_with_its_summary_and_its_scalar_a_curve(
+        self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
+    ) -> None:
+        row_id, folder = run
+        (folder / "figs").mkdir(parents=True)
+        bins = {PDF.axis.name: np.arange(4.0), "unit": np.array("1/dex"), "box_size": np.float64(16.0)}
+        generated, simulated = np.random.default_rng(0).random((4, 3, 4)), np.ones((4, 4))
+        np.savez(folder / "figs/pdf.npz", generated=generated, simulation_mean=simulated, real=simulated, **bins)
+        about = {"epoch": 2, "step": 8, "name": "pdf", "path": "figs/pdf.png", "arrays": "figs/pdf.npz"}
+        told = {"pdf_distance": 0.25, "pdf_uncertainty": 0.125}
+        unknown = about | {"name": "of a version to come"}
+        write_journal(folder, [started(1), *epoch(1, 2, 0.8), (1, "figure", about | told), (1, "figure", unknown)])
+        record.journal.ingest(row_id, folder)
+        found = record.figures.at(row_id, 2)
+        assert found.measured.keys() == {"pdf"}
+        of = found.of(PDF)
+        assert of.summary == {"pdf_maps": 12, "pdf_simulations": 4, **told}, "what was told, and what was not"
+        assert of.arrays is not None
+        np.testing.assert_array_equal(record.artifacts.arrays(of.arrays)["generated"], generated)
+        assert record.curves.series(row_id, "pdf_distance", "train").value.tolist() == [0.25]
+        assert record.experiments.get(row_id).summary.power_error is None
+
     def test_the_peak_of_memory_is_that_of_all_attempts(
         self, record: Record, run: tuple[str, Path], write_journal: WriteJournal
     ) -> None:
@@ -189,14 +212,9 @@ class TestIngestion:
             record.journal.ingest(row_id, folder)
         write_journal(folder, journal)
         record.journal.ingest(row_id, folder)
-        with record.database.reading() as session:
-            query = select(MetricSeries.key, MetricSeries.split, MetricSummary).join(
-                MetricSummary, MetricSummary.series_id == MetricSeries.id
-            )
-            found = {(key, split): s for key, split, s in session.execute(query)}
-        loss = found["loss", "train"]
-        assert (loss.n, loss.last_step, loss.min_value, loss.max_value) == (8, 8, 1.01, 1.08)
-        assert found["loss", "validation"].last_value == 0.9
+        loss = record.curves.series(row_id, "loss", "train")
+        assert (loss.step.tolist(), loss.value.min(), loss.value.max()) == ([*range(1, 9)], 1.01, 1.08)
+        assert record.curves.series(row_id, "loss", "validation").value.tolist()[-1] == 0.9
         assert record.experiments.get(row_id).summary.best_val_loss == 0.8
 
     def test_a_torn_last_line_waits_until_it_is_whole(

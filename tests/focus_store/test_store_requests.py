@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from focus_core.config.experiment import ExperimentConfig, parse_config, validate_config
 from focus_core.errors import UserError
-from focus_store.contracts import DesiredState, JobStatus, SampleSpec, Status, WorkerRow
+from focus_store.contracts import DesiredState, JobStatus, SampleMeasurement, SampleSpec, Status, WorkerRow
 from focus_store.database.tables import Checkpoint, Experiment, ExperimentParam, UtcDateTime
 from focus_store.files.artifacts import ArtifactFolder
 from focus_store.queue import SAMPLE, TRAIN
@@ -180,21 +180,27 @@ class TestSamples:
         claim = record.leases.claim(SAMPLE, "host:1")
         assert claim is not None
         put = record.artifacts.put
-        spectrum = {"k": np.arange(1.0, 4.0), "power": np.arange(6.0).reshape(2, 3), "n_modes": np.array([8, 12, 16])}
+        power = {"k": np.arange(1.0, 4.0), "generated": np.arange(6.0).reshape(2, 3), "n_modes": np.array([8, 12, 16])}
+        pdf = {"log_density": np.arange(2.0), "generated": np.ones((2, 2)), "unit": np.array("1/dex")}
         assert record.samples.finish(
             claim,
             checkpoint_sha256="a" * 64,
             result=put(b"npz", ".npz"),
             tiles=[put(b"one", ".webp"), put(b"two", ".webp")],
             value_range=(10.0, 13.0),
-            spectrum=spectrum | {"box_size": None, "grid": 8, "unit": "normalised"},
+            measured={
+                "power_spectrum": SampleMeasurement(power, {"reason": "too few simulations"}),
+                "pdf": SampleMeasurement(pdf),
+            },
             seconds=1.5,
         )
         row = record.samples.get(sample_id)
         assert (row.status, row.progress, row.value_range, row.seconds) == (JobStatus.SUCCEEDED, 1.0, (10.0, 13.0), 1.5)
         assert [record.artifacts.read(tile) for tile in row.tiles] == [b"one", b"two"]
-        assert row.power is not None
-        np.testing.assert_array_equal(row.power, spectrum["power"])
+        assert row.measured.keys() == {"power_spectrum", "pdf"}
+        np.testing.assert_array_equal(row.measured["power_spectrum"].arrays["generated"], power["generated"])
+        assert row.measured["power_spectrum"].truth == {"reason": "too few simulations"}
+        assert str(row.measured["pdf"].arrays["unit"]) == "1/dex"
 
     @pytest.mark.parametrize(
         ("change", "sentence"),

@@ -103,8 +103,10 @@ def test_a_run_trains_to_its_end_and_is_sampled(laboratory: Any, tiny_config: Ma
     assert (arrays["maps"].shape, arrays["params"].shape) == ((3, 16, 16), (3, 6))
     best = next(checkpoint for checkpoint in detail.checkpoints if checkpoint.role == "best")
     assert str(arrays["checkpoint_sha256"]) == best.sha256
-    assert row.power.shape == (3, len(row.k))
-    np.testing.assert_allclose(row.power[0], _independent_power(arrays["maps"][0], 16.0, row.n_modes), rtol=1e-5)
+    power = row.measured["power_spectrum"].arrays
+    assert power["generated"].shape == (3, len(power["k"]))
+    expected = _independent_power(arrays["maps"][0], 16.0, power["n_modes"])
+    np.testing.assert_allclose(power["generated"][0], expected, rtol=1e-5)
     assert all(record.artifacts.read(tile)[8:12] == b"WEBP" for tile in row.tiles)
     assert len(row.tiles) == 3
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from contributing import ROOT, apply, blocks, copy_sources
 
-SECTIONS = ("A network", "A sampler", "A kind of job", "A column of the list", "A page")
+SECTIONS = ("A network", "A sampler", "A statistic", "A kind of job", "A column of the list", "A page")
 
 IN_THE_SHELL = """
 import sys
@@ -47,6 +47,16 @@ data: {dataset: suite, train_split: 0.5}
 model: {from: PlainNet, base_channels: 8, time_dim: 16, depth: 2}
 training: {num_epochs: 1, batch_size: 4}
 sampling: {method: midpoint, num_steps: 3}
+"""
+
+PLAIN_CONFIG = """
+experiment: {name: Plain}
+data: {dataset: suite, train_split: 0.5}
+model: {base_channels: 8, channel_mults: [1, 2], time_dim: 16}
+diffusion: {timesteps: 20}
+training: {num_epochs: 1, batch_size: 4}
+sampling: {ddim_timesteps: 3}
+device: cpu
 """
 
 ON_THE_PAGES = """
@@ -91,6 +101,64 @@ assert not sample.exception, sample.exception
 assert record().samples.latest(queued.id)[0].spec.sampler == "midpoint"
 """
 
+
+A_STATISTIC = """
+from pathlib import Path
+
+import numpy as np
+import yaml
+from page_alone import html, open_page
+from prepared_record import write_recipes
+from standing import standing
+
+from dashboard.record.connection import record
+from focus_core.cli import main
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.statistics.survey import survey_dataset
+from focus_core.data.checking import open_path
+from focus_store.contracts import SampleSpec
+from focus_store.moving.export_tables import write_csv
+from focus_store.moving.exports import export_run
+from focus_store.moving.imports import import_run
+from migrations.upgrade import migrate
+from focus_store.settings import Settings
+from worker.jobs.sampling import answer
+
+VARIANCE = MAP_STATISTICS["variance"]
+assert main(["simulate", "--out", "suite", "--simulations", "8", "--grid", "16", "--box", "16"]) == 0
+assert main(["train", "--config", "config.yaml", "--exp-dir", "run"]) == 0
+figures = sorted(path.name for path in Path("run/figs").glob("variance*"))
+assert figures == ["variance_epoch_0001.npz", "variance_epoch_0001.png"], figures
+truth = np.load("run/truth.npz")
+assert truth["variance_mean"].shape == (8, 3), truth["variance_mean"].shape
+assert "variance_mean" in survey_dataset(open_path(Path("suite"))).curves
+assert main(["measure", "variance", "suite/maps.npy", "--box", "16", "--mean", "--out", "variance.csv"]) == 0
+head, first, *_ = Path("variance.csv").read_text().splitlines()
+assert head == "cell,variance,error"
+maps = np.load("suite/maps.npy").astype(float)
+delta = maps / maps.mean(axis=(1, 2), keepdims=True) - 1
+assert np.isclose(float(first.split(",")[1]), delta.var(axis=(1, 2)).mean()), first
+
+write_recipes(Path("tasks_of_a_test"))
+migrate(Settings.from_environment().database_url)
+run = import_run(record(), Path("run")).id
+found = record().figures.at(run, 1).of(VARIANCE)
+assert found.summary["variance_error"] > 0, found
+assert "variance" in (export_run(record(), run, Path("out"), write_csv).folder / "variance.csv").read_text()
+sample = record().samples.request(SampleSpec(run, (0.3, 0.05, 0.7, 0.96, 0.8, -1.0), n=2, seed=1, steps=3))
+answer(record(), record().leases.claim("sample", "worker-1"), lambda: False)
+assert record().samples.get(sample).measured["variance"].arrays["generated"].shape == (2, 3)
+
+for page in (
+    open_page("experiment", id=run, statistic="variance"),
+    open_page("sample", model=run, statistic="variance"),
+    open_page("compare", ids=run, statistic="variance"),
+):
+    assert not page.exception, page.exception
+    choice = next(group for group in page.get("button_group") if group.key == "statistic")
+    assert choice.value == "variance", choice
+    assert "not measured" not in html(page)
+"""
 
 A_JOB = """
 from page_alone import html, open_page
@@ -223,6 +291,13 @@ def test_a_new_network_is_in_the_form_with_its_own_settings_and_a_new_sampler_dr
     extended: Path, tmp_path: Path
 ) -> None:
     run(ON_THE_PAGES, extended, tmp_path)
+
+
+def test_a_new_statistic_is_measured_of_epochs_datasets_and_samples_and_shown_and_exported(
+    extended: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(PLAIN_CONFIG, encoding="utf-8")
+    run(A_STATISTIC, extended, tmp_path)
 
 
 def test_a_new_kind_of_job_is_asked_for_in_the_shell_and_on_a_dataset_and_its_end_is_told(

@@ -26,6 +26,7 @@ NAMED_ELSEWHERE = {
     ("datasets/page", "f'open-{form}'"): ("open-add", "open-describe", "open-simulate"),
     ("experiment/head", "key"): ("pause", "stop", "resume", "queue"),
     ("experiment/notes", "key"): ("keep-theirs", "keep-mine-…"),
+    ("statistics", "key"): ("power-kind", "compare-power-kind"),
     ("tables", "f'{chart}-table'"): ("loss-table", "power-table"),
     ("new/fields", "**common"): ("f-…",),
     ("workers/disk", "f'disk-{label.lower()}'"): ("disk-larger", "disk-smaller"),

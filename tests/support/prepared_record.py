@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from focus_core.catalogue.measured.pdf import PDF, measure
 from focus_core.config.experiment import ExperimentConfig, parse_config
 from focus_core.parameters import WCDM6
 from focus_core.progress import Journal
-from focus_store.contracts import SampleSpec, Status, WorkerRow
+from focus_store.contracts import SampleMeasurement, SampleSpec, Status, WorkerRow
 from focus_store.journal.drawings import shared_range, store_tiles
 from focus_store.record.record import Record
 
@@ -136,11 +137,14 @@ def write_run(
     (folder / "figs").mkdir(parents=True)
     common = {"theta": theta(), "names": np.array(WCDM6.names), "k": K, "box_size": np.float64(BOX)}
     power = np.tile(amplitude / K**2, (SIMULATIONS, 1))
+    found = measure(np.exp(np.random.default_rng(5).normal(27.0, 0.5, (SIMULATIONS, GRID, GRID))), BOX)
+    pdf = {**PDF.coordinates(found), PDF.mean: found.values, PDF.std: 0.3 * found.values}
     split = np.zeros(SIMULATIONS, dtype=np.int8)
     split[list(validation)] = 1
     np.savez(
         folder / "truth.npz", split=split, n_modes=np.full(len(K), 12.0), power_mean=power, power_std=0.3 * power,
-        maps_per_simulation=np.int64(MAPS), grid=np.int64(GRID), unit=np.array("(Mpc/h)²"), **common,
+        maps_per_simulation=np.int64(MAPS), grid=np.int64(GRID), unit=np.array("(Mpc/h)²"),
+        density_unit=np.array("1/dex"), **pdf, **common,
     )  # fmt: skip
     facts = {"parameter_space": WCDM6.to_dict(), "box_size": BOX, "grid": GRID, "unit": "(M☉/h)/(Mpc/h)²"}
     environment = {"torch": "2.13.0", "dataset": {"digest": f"sha256:{dataset}", **facts}}
@@ -177,7 +181,8 @@ def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1,
         simulation_mean=mean, simulation_std=0.3 * mean, n_simulation_maps=np.int64(MAPS),
         n_modes=np.full(len(K), 12.0), unit=np.array("(Mpc/h)²"), **shared,
     )  # fmt: skip
-    for name in ("samples", "power_spectrum"):
+    _write_pdf(folder, epoch, maps, shared)
+    for name in ("samples", "power_spectrum", "pdf"):
         path = f"figs/{name}_epoch_{epoch:04d}"
         journal.write(
             "figure",
@@ -186,12 +191,24 @@ def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1,
             name=name,
             path=path + ".png",
             arrays=path + ".npz",
-            power_error=excess - 1,
+            **({"power_error": excess - 1} if name != "pdf" else {"pdf_distance": 0.02, "pdf_uncertainty": 0.01}),
         )
     for role in ("best", "last"):
         sha256 = hashlib.sha256(f"{role}{epoch}".encode()).hexdigest()
         path = f"checkpoints/checkpoint_{role}.pt"
         journal.write("checkpoint", epoch=epoch, step=step, role=role, path=path, bytes=9, sha256=sha256, val_loss=loss)
+
+
+def _write_pdf(folder: Path, epoch: int, maps: np.ndarray, shared: dict[str, np.ndarray]) -> None:
+    """One-point distributions of an epoch's maps, beside those of its true ones."""
+    found = measure(maps.reshape(-1, GRID, GRID), BOX)
+    generated = found.values.reshape(4, 3, -1)
+    real = generated[:, 0]
+    np.savez(
+        folder / f"figs/pdf_epoch_{epoch:04d}.npz", **PDF.coordinates(found), real=real, generated=generated,
+        simulation_mean=real, simulation_std=0.3 * real, n_simulation_maps=np.int64(MAPS), unit=np.array("1/dex"),
+        **shared,
+    )  # fmt: skip
 
 
 def draw_sample(record: Record, experiment: str) -> str:
@@ -203,20 +220,21 @@ def draw_sample(record: Record, experiment: str) -> str:
     content = io.BytesIO()
     np.savez(content, maps=maps, params=spec.theta)
     shown, folder = shared_range(maps), record.artifacts
-    power = np.tile(12.0 / K**2, (4, 1))
+    power, pdf = np.tile(12.0 / K**2, (4, 1)), measure(maps, BOX)
+    of_box = {"box_size": np.array(BOX), "grid": np.array(GRID)}
     assert record.samples.finish(
         claim,
         checkpoint_sha256=next(c.sha256 for c in record.experiments.get(experiment).checkpoints if c.role == "best"),
         result=folder.put(content.getvalue(), ".npz"),
         tiles=store_tiles(maps, shown, folder),
         value_range=shown,
-        spectrum={
-            "k": K,
-            "power": power,
-            "n_modes": np.full(len(K), 12.0),
-            "box_size": BOX,
-            "grid": GRID,
-            "unit": "(Mpc/h)²",
+        measured={
+            "power_spectrum": SampleMeasurement(
+                {"k": K, "generated": power, "n_modes": np.full(len(K), 12.0), **of_box, "unit": np.array("(Mpc/h)²")}
+            ),
+            "pdf": SampleMeasurement(
+                {**PDF.coordinates(pdf), "generated": pdf.values, **of_box, "unit": np.array("1/dex")}
+            ),
         },
         seconds=1.5,
     )

@@ -19,14 +19,15 @@ import psutil
 from numpy.typing import NDArray
 from sqlalchemy.exc import OperationalError
 
+from focus_core.catalogue.map_statistics import statistics_of
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures.tiles import render_tile, stretch
 from focus_core.run_files import TRUTH
 from focus_core.sampling.from_run import LoadedRun, Weights, load_run, sample_maps
-from focus_core.statistics.truth import field_power, power_unit
+from focus_core.statistics.measuring import measure_field
 from focus_core.statistics.truth_at import truth_at
 from focus_core.training.checkpoint import path_of_role
-from focus_store.contracts import Claim, JobStatus, SampleSpec, Wish
+from focus_store.contracts import Claim, JobStatus, SampleMeasurement, SampleSpec, Wish
 from focus_store.files.artifacts import StoredFile
 from focus_store.files.remote import StoreAway
 from focus_store.files.run_uploads import fetched_folder
@@ -107,7 +108,7 @@ def answer(record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> N
         result=result,
         tiles=tiles,
         value_range=value_range,
-        spectrum=_spectrum(run, maps) | {"truth": _truth(folder, run, spec)},
+        measured=_measured(folder, run, spec, maps),
         seconds=time.monotonic() - began,
     )
 
@@ -144,16 +145,23 @@ def _tiles(
     return [put(render_tile(map2d, *shown), ".webp") for map2d in maps]
 
 
-def _spectrum(run: LoadedRun, maps: NDArray[np.float32]) -> dict[str, Any]:
-    spectrum = field_power(maps, run.box_size, run.normalised, "generated maps")
-    return {
-        "k": spectrum.k,
-        "power": spectrum.power,
-        "n_modes": spectrum.n_modes,
-        "box_size": run.box_size,
-        "grid": run.grid,
-        "unit": power_unit(run.box_size, run.normalised),
-    }
+def _measured(
+    folder: Path, run: LoadedRun, spec: SampleSpec, maps: NDArray[np.float32]
+) -> dict[str, SampleMeasurement]:
+    """Every statistic of the catalogue that such maps have, by name."""
+    measured = {}
+    for statistic in statistics_of(run.normalised):
+        found = measure_field(statistic, maps, run.box_size, run.normalised, "generated maps")
+        arrays = {
+            **statistic.coordinates(found),
+            "generated": found.values,
+            "box_size": np.array(np.nan if run.box_size is None else run.box_size, dtype=np.float64),
+            "grid": np.array(run.grid, dtype=np.int64),
+            "unit": np.array(statistic.unit(run.box_size, run.normalised)),
+        }
+        truth = _truth(folder, run, spec) if statistic.smoothed_truth else None
+        measured[statistic.name] = SampleMeasurement(arrays, truth)
+    return measured
 
 
 def _truth(folder: Path, run: LoadedRun, spec: SampleSpec) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def export_runs(settings: Settings, arguments: argparse.Namespace) -> int:
             for warning in done.warnings:
                 print(f"focus-lab export: warning: {warning}", file=sys.stderr)
             print(
-                f"{done.folder}: {done.points:,} points (sha256 {done.digest[:16]}…), {done.spectra:,} rows of spectra"
+                f"{done.folder}: {done.points:,} points (sha256 {done.digest[:16]}…), "
+                f"{done.curves:,} rows of spectra and other curves"
             )
     finally:
         record.close()

@@ -1,4 +1,4 @@
-"""Losses and P(k) of all chosen experiments, each overlaid in one figure."""
+"""Losses and a statistic of all chosen experiments, each overlaid in one figure."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ import streamlit as st
 
 from dashboard.charts.chart import chart, figure_json
 from dashboard.charts.compare_loss import AXES, Axis, Points, RunLosses, compare_losses
-from dashboard.charts.compare_power import RunPower, TruthGroup, compare_powers
+from dashboard.charts.compare_overlay import RunCurves, TruthGroup, compare_curves
 from dashboard.charts.loss_words import loss_words
-from dashboard.charts.power import PLAIN, SCALED, SPECTRA
-from dashboard.look.words import with_error
 from dashboard.parts.state import choice
+from dashboard.parts.statistics import choose_statistic, choose_view
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.compare.comparison import Compared, Places, truth_groups
-from dashboard.views.compare.comparison_files import losses_csv, powers_csv
+from dashboard.views.compare.comparison_files import curves_csv, losses_csv
 from dashboard.views.compare.head import download, section_head
-from dashboard.views.compare.runs import compared
+from dashboard.views.compare.runs import compared, measured
 
 HEIGHT = 470
 
 
 def charts(slots: Places) -> None:
     runs = compared(slots)
-    losses, powers = st.columns(2, gap="medium")
+    losses, curves = st.columns(2, gap="medium")
     with losses:
         _losses(runs)
-    with powers:
-        _powers(runs)
+    with curves:
+        _curves(runs)
 
 
 def _losses(runs: Sequence[Compared]) -> None:
@@ -85,38 +84,42 @@ def _run_losses(experiment_id: str, token: int, name: str, colour: str, steps: b
     )
 
 
-def _powers(runs: Sequence[Compared]) -> None:
-    groups = truth_groups(runs)
-    epochs = sorted({run.drawn.epoch for run in runs if run.drawn and run.spectra})
-    where = f"best checkpoint of each, epoch {', '.join(map(str, epochs))}" if epochs else ""
-    with section_head("Power spectrum", "power", where):
-        kind = st.segmented_control(
-            "Spectrum", **choice("compare-power-kind", SPECTRA, PLAIN), required=True, label_visibility="collapsed",
-            help="P(k), or the variance per ln k of the two-dimensional field",
-        )  # fmt: skip
-        download("power", partial(powers_csv, runs))
+def _curves(runs: Sequence[Compared]) -> None:
+    with section_head("Statistics of maps", "power", _where(runs)):
+        statistic = choose_statistic()
+        scaled = choose_view(statistic, "compare-power-kind")
+        shown = measured(runs, statistic)
+        download("power", partial(curves_csv, shown, statistic))
+    groups = truth_groups(shown)
     if not groups:
-        st.html('<p class="focus-note">No spectrum was measured yet: the first drawn epoch brings one.</p>')
+        st.html(
+            f'<p class="focus-note">No {statistic.symbol_html} was measured yet: the first drawn epoch brings one.</p>'
+        )
         return
     drawn = [
         TruthGroup(
             _group_name(group, groups) if len(groups) > 1 else "",
-            [RunPower(run.short, run.colour, run.spectra) for run in group if run.spectra],
+            [RunCurves(run.short, run.colour, run.curves) for run in group if run.curves],
         )
         for group in groups
     ]
-    errors = [
-        f"{run.name} {with_error(run.drawn.power_error, run.uncertainty)}"
-        for run in runs
-        if run.drawn and run.drawn.power_error is not None
+    told = [
+        f"{run.name}: {words}"
+        for run in shown
+        if run.drawn and (words := statistic.told(run.drawn.of(statistic).summary))
     ]
     chart(
-        compare_powers(drawn, height=HEIGHT, scaled=kind == SCALED),
+        compare_curves(drawn, height=HEIGHT, scaled=scaled),
         name="compare-power",
-        label=f"Power spectra over those of the simulations, and their ratios; mean errors: {', '.join(errors)}",
+        label=f"{statistic.title} over that of the simulations, and their {statistic.panel.below}; {'; '.join(told)}",
         height=HEIGHT,
         key="compare-power",
     )
+
+
+def _where(runs: Sequence[Compared]) -> str:
+    epochs = sorted({run.drawn.epoch for run in runs if run.drawn and run.drawn.measured})
+    return f"best checkpoint of each, epoch {', '.join(map(str, epochs))}" if epochs else ""
 
 
 def _group_name(group: Sequence[Compared], groups: Sequence[Sequence[Compared]]) -> str:

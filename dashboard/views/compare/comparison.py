@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.power import Spectra
+from dashboard.charts.overlay import MapCurves
 from dashboard.look.texts import told_apart
 from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS
 from dashboard.measured.band_errors import BandError, band_errors
-from dashboard.measured.spectra import epoch_spectra
+from dashboard.measured.map_curves import epoch_curves
 from dashboard.record.queries import Frame
 from dashboard.views.datasets.outlook import learnt_other_content
 from focus_core.parameters import ParameterSpace
@@ -62,12 +62,15 @@ def colour_of(slot: int) -> str:
 
 @dataclass(frozen=True)
 class Compared:
-    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None where nothing was drawn yet."""
+    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None where nothing was drawn yet.
+
+    `curves` are P(k) there, or another statistic that a chart shows.
+    """
 
     slot: int
     detail: ExperimentDetail
     drawn: EpochFigures | None = None
-    spectra: Spectra | None = None
+    curves: MapCurves | None = None
     bands: tuple[BandError, ...] = ()
     measured: PowerError | None = None  # from the arrays of the quoted epoch
     validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None where not yet known
@@ -139,7 +142,7 @@ def with_power(
     grid = detail.grid or 2 * len(arrays["k"])
     bands = tuple(band_errors(arrays, grid)) if "n_modes" in arrays else ()
     measured = power_error_of_arrays(arrays, band_edges(grid))
-    return Compared(slot, detail, drawn, epoch_spectra(arrays, drawn.epoch, grid), bands, measured, validation)
+    return Compared(slot, detail, drawn, epoch_curves(arrays, drawn.epoch, grid), bands, measured, validation)
 
 
 def labelled(runs: Sequence[Compared]) -> list[Compared]:
@@ -188,10 +191,10 @@ def all_comparable(runs: Sequence[Compared]) -> bool:
 
 
 def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
-    """Runs with a P(k), by the truth that it is held against: equal up to rounding, in the order of the set."""
+    """Runs with curves, by the truth that it is held against: equal up to rounding, in the order of the set."""
     groups: list[list[Compared]] = []
     for run in runs:
-        if run.spectra is not None:
+        if run.curves is not None:
             mine = next((group for group in groups if _same_truth(group[0], run)), None)
             if mine is None:
                 groups.append([run])
@@ -201,11 +204,11 @@ def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
 
 
 def _same_truth(one: Compared, other: Compared) -> bool:
-    """Another machine or version sums P(k) in another order, which moves its last digits."""
-    a, b = one.spectra, other.spectra
-    if a is None or b is None or a.k.shape != b.k.shape:
+    """Another machine or version adds up in another order, which moves its last digits."""
+    a, b = one.curves, other.curves
+    if a is None or b is None or a.x.shape != b.x.shape:
         return False
-    return np.allclose(a.k, b.k, rtol=1e-6, atol=0) and np.allclose(a.truth, b.truth, rtol=1e-5, atol=0)
+    return np.allclose(a.x, b.x, rtol=1e-6, atol=0) and np.allclose(a.truth, b.truth, rtol=1e-5, atol=0)
 
 
 def changed_sentence(runs: Sequence[Compared], datasets: Sequence[DatasetRow]) -> str | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard.views.compare.compared_values import Measure, Setting
 from dashboard.views.compare.comparison import Compared, DrawnMaps
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_store.record.record import Record
 
 _CURVES = (("validation", "loss", "validation"), ("train", "epoch_loss", "train"), ("step", "loss", "train"))
@@ -55,20 +56,21 @@ def losses_csv(record: Record, runs: Sequence[Compared]) -> str:
     return _csv(lines)
 
 
-def powers_csv(runs: Sequence[Compared]) -> str:
-    """P(k) of each run at its quoted epoch with its own truth: means over maps, scatter of single maps, errors."""
-    head = ["experiment", "name", "epoch", "dataset", "k", "k_unit", "power_unit", "generated", "generated_error"]
-    lines = [[*head, "simulated", "simulated_error", "scatter", "ratio"]]
+def curves_csv(runs: Sequence[Compared], statistic: MapStatistic) -> str:
+    """A statistic of each run at its quoted epoch with its truth: means over maps, scatter of single maps, errors."""
+    axis, value = statistic.axis.name, statistic.value.name
+    head = ["experiment", "name", "epoch", "dataset", axis, f"{axis}_unit", f"{value}_unit", "generated"]
+    lines = [[*head, "generated_error", "simulated", "simulated_error", "scatter", statistic.panel.below]]
     for run in runs:
-        s = run.spectra
-        if s is None or run.drawn is None:
+        c = run.curves
+        if c is None or run.drawn is None:
             continue
-        units = ["h/Mpc" if s.box_size else "k_f", "(Mpc/h)²" if s.physical else "normalised"]
-        columns = [s.generated, s.generated_error, s.truth, s.truth_error, s.scatter, s.ratio()]
-        for i, k in enumerate(s.k):
+        units = [statistic.axis_unit(c.box_size), statistic.unit(c.box_size, not c.physical)]
+        columns = [c.generated, c.generated_error, c.truth, c.truth_error, c.scatter, c.below()]
+        for i, x in enumerate(c.x):
             values = ["" if column is None else _text(column[i]) for column in columns]
             about = [run.id, run.name, str(run.drawn.epoch), run.detail.summary.dataset]
-            lines.append([*about, _text(k), *units, *values])
+            lines.append([*about, _text(x), *units, *values])
     return _csv(lines)
 
 

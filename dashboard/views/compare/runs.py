@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dashboard.measured.map_curves import epoch_curves
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.compare.comparison import Compared, DrawnMaps, Places, labelled, quoted_epoch, with_power
+from focus_core.catalogue.statistic_spec import MapStatistic
 
 
 def compared(slots: Places) -> list[Compared]:
@@ -20,6 +25,18 @@ def compared(slots: Places) -> list[Compared]:
         truth = queries.truth(detail)
         runs.append(with_power(slot, detail, drawn, arrays, None if truth is None else truth.validation()))
     return labelled(runs)
+
+
+def measured(runs: Sequence[Compared], statistic: MapStatistic) -> list[Compared]:
+    """The same runs with the curves of a statistic at their quoted epochs, None where it was not measured."""
+    shown = []
+    for run in runs:
+        digest = None if run.drawn is None else run.drawn.of(statistic).arrays
+        curves = None
+        if run.drawn is not None and digest is not None:
+            curves = epoch_curves(queries.arrays(digest), run.drawn.epoch, run.detail.grid, statistic=statistic)
+        shown.append(replace(run, curves=curves))
+    return shown
 
 
 def maps_of(run: Compared, epoch: int | None) -> DrawnMaps | None:

@@ -10,7 +10,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.chart import chart, figure_json
-from dashboard.charts.dataset_figures import DatasetPower, coverage, dataset_power
+from dashboard.charts.dataset_curves import DatasetCurves, dataset_curves
+from dashboard.charts.dataset_figures import coverage
 from dashboard.look.markup import Readout, horizontal_bar, pill, readouts, section, theta_words, unit_html
 from dashboard.look.template import plain_number
 from dashboard.look.texts import plain, sentence
@@ -18,6 +19,7 @@ from dashboard.look.theme import STATUS_LOOK
 from dashboard.look.words import DASH, Amount, date_and_time, number
 from dashboard.parts.problems import show_user_error
 from dashboard.parts.state import asked_number, came_by_history, choice, experiment_link, keep
+from dashboard.parts.statistics import choose_statistic
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.server.routes import artifact_url
@@ -25,6 +27,7 @@ from dashboard.views.datasets.outlook import changed_files, other_digest
 from dashboard.views.datasets.removal import removal
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import DATASET, job_kinds
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
 from focus_core.data.answers import in_form
 from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
@@ -54,7 +57,7 @@ def detail(dataset: DatasetRow) -> None:
             _coverage(dataset, dataset.survey, split, problem)
             _used_by(dataset, uses)
         with right:
-            st.fragment(_maps_and_power)(dataset)
+            st.fragment(_maps_and_curves)(dataset)
     _offers(dataset)
     removal(dataset, len(uses))
 
@@ -257,8 +260,8 @@ def _coverage_figure(home: str, digest: str, name: str, train_split: float, seed
     return figure_json(coverage(space, theta, parts, revision=f"{name}-{seed}-{train_split:g}"))
 
 
-def _maps_and_power(dataset: DatasetRow) -> None:
-    """One simulation: its maps, and its P(k) over that of the whole set."""
+def _maps_and_curves(dataset: DatasetRow) -> None:
+    """One simulation: its maps, and a statistic of it over that of the whole set."""
     survey = dataset.survey or {}
     sheets = {int(simulation): str(digest) for simulation, digest in survey["sheets"]}
     numbers, space = list(sheets), ParameterSpace.from_dict(dataset.parameter_space)
@@ -280,16 +283,25 @@ def _maps_and_power(dataset: DatasetRow) -> None:
             label_visibility="collapsed",
         )
     st.html(_sheet(dataset, survey, sheets[chosen], f"Maps of simulation {chosen} of {dataset.name}: {words}"))
-    st.html(
-        section(
-            "Mean power spectrum",
-            f"{dataset.n_maps:,} maps; <i>k</i><sub>f</sub> and <i>k</i><sub>Ny</sub> of the box and its grid",
+    _curves(dataset, str(survey["arrays"]), chosen)
+
+
+def _curves(dataset: DatasetRow, digest: str, chosen: int) -> None:
+    head = st.container()
+    statistic = choose_statistic()
+    title = f"Mean {statistic.title[0].lower()}{statistic.title[1:]}"
+    marks = ", ".join(mark.html for mark in statistic.panel.marks(dataset.box_size, dataset.grid))
+    head.html(section(title, f"{dataset.n_maps:,} maps" + (f"; {marks} of the box and its grid" if marks else "")))
+    if statistic.name not in queries.simulation_curves(queries.arrays(digest)):
+        why = (
+            "not of normalised maps" if (dataset.survey or {}).get("normalised") else "not yet: check the dataset again"
         )
-    )
+        st.html(f'<p class="focus-note">{statistic.symbol_html} was not measured, {why}.</p>')
+        return
     chart(
-        _power_figure(queries.home(), str(survey["arrays"]), dataset.name, chosen),
+        _figure(queries.home(), digest, dataset.name, chosen, statistic.name),
         name="dataset-power",
-        label=f"Mean power spectrum of {dataset.name} with the scatter of its maps, and of simulation {chosen}",
+        label=f"{title} of {dataset.name} with the scatter of its maps, and of simulation {chosen}",
         height=340,
         key=f"dataset-power-{dataset.name}",
     )
@@ -311,18 +323,20 @@ def _sheet(dataset: DatasetRow, survey: Mapping[str, Any], digest: str, alt: str
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _power_figure(home: str, digest: str, name: str, chosen: int) -> str:
-    arrays, dataset = queries.arrays(digest), record().datasets.get(name)
-    power = DatasetPower(
-        k=np.asarray(arrays["k"], dtype=np.float64),
-        mean=np.asarray(arrays["power_mean"], dtype=np.float64),
-        std=np.asarray(arrays["power_std"], dtype=np.float64),
+def _figure(home: str, digest: str, name: str, chosen: int, of: str) -> str:
+    arrays, dataset, statistic = queries.arrays(digest), record().datasets.get(name), MAP_STATISTICS[of]
+    found = queries.simulation_curves(arrays)[of]
+    curves = DatasetCurves(
+        x=found.x,
+        mean=found.mean,
+        std=found.std,
         maps_per_simulation=int(arrays["maps_per_simulation"]),
         box_size=dataset.box_size,
         grid=dataset.grid,
-        physical=str(arrays["unit"]) != "normalised",
+        physical=found.physical,
+        statistic=statistic,
     )
-    return figure_json(dataset_power(power, chosen, revision=name, height=340))
+    return figure_json(dataset_curves(curves, chosen, revision=f"{name}-{of}", height=340))
 
 
 def _used_by(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:

@@ -1,20 +1,22 @@
-"""Maps and P(k) of one epoch, under one slider: both always show the same epoch."""
+"""Maps and a statistic of one epoch, under one slider: both always show the same epoch."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from dashboard.charts.chart import chart, figure_json
-from dashboard.charts.power import PLAIN, SCALED, SPECTRA, power_panels
+from dashboard.charts.overlay import curve_panels
 from dashboard.look.texts import sentence
-from dashboard.look.words import of_maps, with_error
-from dashboard.measured.chart_tables import power_table, table_asked_for
-from dashboard.measured.spectra import epoch_spectra
+from dashboard.measured.chart_tables import curve_table, table_asked_for
+from dashboard.measured.map_curves import epoch_curves
 from dashboard.parts.problems import while_there
 from dashboard.parts.state import choice, epoch_to_show, keep_epoch
+from dashboard.parts.statistics import choose_statistic, choose_view
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.experiment.maps import epoch_maps
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_core.errors import UserError
 from focus_store.contracts import EpochFigures, ExperimentDetail
 
@@ -38,22 +40,22 @@ def _epochs(experiment_id: str) -> None:
             '<p class="focus-note" data-testid="no-maps">Maps and P(<i>k</i>) appear here after the first epoch.</p>'
         )
         return
-    epoch, row = _controls(experiment_id, epochs, rows=4)
-    difference, scaled = st.session_state["maps-kind"] == DIFFERENCE, st.session_state["power-kind"] == SCALED
+    epoch, row, statistic, scaled = _controls(experiment_id, epochs, rows=4)
+    difference = st.session_state["maps-kind"] == DIFFERENCE
     try:
         drawn = queries.figures(experiment_id, epoch)
     except UserError as error:
         st.warning(sentence(error))
         return
-    maps, powers = st.columns([46, 54], gap="medium")
+    maps, curves = st.columns([46, 54], gap="medium")
     with maps:
         epoch_maps(detail, drawn, difference=difference)
-    with powers:
-        _powers(detail, drawn, row, scaled)
+    with curves:
+        _curves(detail, drawn, row, statistic, scaled)
 
 
-def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, int | None]:
-    """Play, the epoch slider, and which simulation the spectra are of."""
+def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, int | None, MapStatistic, bool]:
+    """Play, the epoch slider, which simulation the curves are of, which statistic they show, and in which view."""
     with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
         playing = st.session_state.get("playing") == experiment_id
         icon = ":material/pause:" if playing else ":material/play_arrow:"
@@ -68,18 +70,16 @@ def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, in
             key="spectra-row",
             bind="query-params",
             label_visibility="collapsed",
-            help="P(k) of all four simulations together, or of one row of maps",
+            help="Of all four simulations together, or of one row of maps",
         )
         st.segmented_control(
             "Maps", **choice("maps-kind", KINDS, MAPS), required=True, label_visibility="collapsed",
             help="Maps as they are, or the logarithm of each generated one over its simulation, pixel by pixel. The "
             "phases are drawn anew, so structures lie elsewhere: read the colours’ balance, not their places",
         )  # fmt: skip
-        st.segmented_control(
-            "Spectrum", **choice("power-kind", SPECTRA, PLAIN), required=True, label_visibility="collapsed",
-            help="The power spectrum, or the variance per ln k of the two-dimensional field",
-        )  # fmt: skip
-    return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1
+        statistic = choose_statistic()
+        scaled = choose_view(statistic, "power-kind")
+    return epoch, None if chosen in (ALL_ROWS, None) else int(chosen) - 1, statistic, scaled
 
 
 def _toggle_play(experiment_id: str, epochs: list[int]) -> None:
@@ -124,28 +124,31 @@ def _next_epoch(epochs: list[int], current: int) -> int:
     return later[0] if later else epochs[-1]
 
 
-def _powers(detail: ExperimentDetail, drawn: EpochFigures, row: int | None, scaled: bool) -> None:
-    if drawn.power_arrays is None:
-        st.html('<p class="focus-note">This epoch drew no spectra.</p>')
+def _curves(
+    detail: ExperimentDetail, drawn: EpochFigures, row: int | None, statistic: MapStatistic, scaled: bool
+) -> None:
+    found = drawn.of(statistic)
+    if found.arrays is None:
+        st.html(f'<p class="focus-note">This epoch has no {statistic.symbol_html}.</p>')
         return
-    error = ""
-    if drawn.power_error is not None:
-        amount = with_error(drawn.power_error, drawn.power_uncertainty)
-        error = f", mean error of the bands {amount}, {of_maps(drawn.power_maps, drawn.power_simulations)}"
+    told = statistic.told(found.summary)
+    about = f"epoch {drawn.epoch}, {told}" if told else f"epoch {drawn.epoch}"
     chart(
-        _power_figure(queries.home(), drawn.power_arrays, detail.summary.id, drawn.epoch, detail.grid, row, scaled),
+        _figure(queries.home(), found.arrays, detail.summary.id, drawn.epoch, detail.grid, row, statistic.name, scaled),
         name="power",
-        label=f"Power spectrum of generated maps and of simulations, with their ratio, epoch {drawn.epoch}{error}",
+        label=f"{statistic.title} of generated maps and of simulations, with their {statistic.panel.below}, {about}",
         height=540,
         key="power",
     )
     if table_asked_for("power"):
-        st.html(power_table(epoch_spectra(queries.arrays(drawn.power_arrays), drawn.epoch, detail.grid, row)))
+        arrays = queries.arrays(found.arrays)
+        st.html(curve_table(epoch_curves(arrays, drawn.epoch, detail.grid, row, statistic)))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _power_figure(
-    home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None, scaled: bool
+def _figure(
+    home: str, digest: str, experiment_id: str, epoch: int, grid: int | None, row: int | None, name: str, scaled: bool
 ) -> str:
-    spectra = epoch_spectra(queries.arrays(digest), epoch, grid, row)
-    return figure_json(power_panels(spectra, revision=experiment_id, height=540, scaled=scaled))
+    statistic = MAP_STATISTICS[name]
+    curves = epoch_curves(queries.arrays(digest), epoch, grid, row, statistic)
+    return figure_json(curve_panels(curves, revision=f"{experiment_id}-{name}", height=540, scaled=scaled))

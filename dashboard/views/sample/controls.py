@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dashboard.look.markup import rug
 from dashboard.look.texts import plain
 from dashboard.look.words import decimals, duration
-from dashboard.measured.spectra import nearest_simulations
+from dashboard.measured.map_curves import nearest_simulations
 from dashboard.parts.problems import show_user_error
 from dashboard.parts.state import choice
 from dashboard.record import queries

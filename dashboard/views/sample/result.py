@@ -1,28 +1,31 @@
-"""The answer to a sample request: progress, then maps beside their P(k), then files."""
+"""The answer to a sample request: progress, then maps beside what was measured of them, then files."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from html import escape
 
-import numpy as np
 import streamlit as st
 
 from dashboard.charts.chart import chart
-from dashboard.charts.power import power_panels
+from dashboard.charts.overlay import curve_panels
 from dashboard.look.markup import gallery, horizontal_bar, progress, section, theta_words, unit_html
-from dashboard.look.texts import sentence
+from dashboard.look.texts import plain, sentence
 from dashboard.look.words import DASH, decimals, duration
-from dashboard.measured.spectra import is_at_theta, nearest_simulations, sample_spectra
+from dashboard.measured.map_curves import is_at_theta, nearest_simulations, sample_curves
 from dashboard.parts.problems import show_user_error
+from dashboard.parts.statistics import choose_statistic
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.server.routes import artifact_url
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.catalogue.samplers import sampler_title
+from focus_core.catalogue.statistic_spec import MapStatistic
 from focus_core.errors import UserError
 from focus_core.parameters import ParameterSpace
-from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, JobStatus, SampleRow
+from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, JobStatus, SampleMeasurement, SampleRow
 
 POLL_SECONDS = 0.7
 
@@ -83,61 +86,71 @@ def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
     spec = row.spec
     how = f"seed {spec.seed}, {sampler_title(spec.sampler)} {spec.steps}, {duration(row.seconds)}"
     st.html(f'<div class="focus-note" data-testid="sample-theta">{escape(theta_words(space, spec.theta))}</div>')
-    maps, powers = st.columns([53, 47], gap="medium")
+    maps, curves = st.columns([53, 47], gap="medium")
     with maps:
         st.html(section(f"{spec.n} generated map{'s' if spec.n > 1 else ''}", how))
         alts = [f"Generated map {i + 1} of {spec.n}: {theta_words(space, spec.theta)}" for i in range(len(row.tiles))]
         bar = horizontal_bar(*row.value_range, unit_html(detail.unit)) if row.value_range else ""
         st.html(gallery([artifact_url(d) for d in row.tiles], alts, _columns(spec.n)) + bar)
-    with powers:
-        _powers(row, detail, space)
-    _downloads(row)
+    with curves:
+        statistic = _curves(row, detail, space)
+    _downloads(row, statistic)
 
 
-def _powers(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> None:
-    truth = queries.truth(detail)
+def _curves(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> MapStatistic:
+    """Of the chosen statistic, which is returned."""
+    head = st.container()
+    statistic = choose_statistic()
+    found, truth = row.measured.get(statistic.name), queries.truth(detail)
     nearest = [] if truth is None else nearest_simulations(space, truth, row.spec.theta, count=3)
-    far = f"distance {DASH.join(decimals(d, 2) for d in sorted({nearest[0][1], nearest[-1][1]}))}" if nearest else ""
-    at_theta = row.k is not None and is_at_theta(row.truth, row.k)
-    against = f"the {len(nearest)} nearest simulations, {far} of the range" if nearest else ""
-    if at_theta and row.truth is not None:
-        against = f"the truth at this θ, smoothed over {row.truth['simulations']} simulations"
-    st.html(section("Power spectrum", f"against {against}" if against else ""))
-    spectra = None
-    if row.k is not None and row.power is not None:
-        spectra = sample_spectra(row.k, row.power, truth, [i for i, _ in nearest], row.truth)
-    if spectra is None:
-        st.html('<p class="focus-note">P(<i>k</i>) was not measured for this request.</p>')
-        return
-    if not at_theta:
-        why = str((row.truth or {}).get("reason", "")).removeprefix("smoothed truth: ")
+    against = _against(found, statistic, nearest)
+    head.html(section(statistic.title, f"against {against}" if against else ""))
+    curves = None if found is None else sample_curves(found, truth, [i for i, _ in nearest], statistic)
+    if found is None or curves is None:
+        st.html(f'<p class="focus-note">{statistic.symbol_html} was not measured for this request.</p>')
+        return statistic
+    if not is_at_theta(found, statistic):
+        why = str((found.truth or {}).get("reason", "")).removeprefix("smoothed truth: ")
         st.html(
-            f'<p class="focus-note" data-testid="sample-against">The ratio is against {against}: at other θ, so not a '
-            f"model error.{f' There is no smoothed truth at this θ: {escape(why)}' if why else ''}</p>"
+            f'<p class="focus-note" data-testid="sample-against">The {statistic.panel.below} is against {against}: at '
+            "other θ, so not a model error."
+            f"{f' There is no smoothed truth at this θ: {escape(why)}' if why else ''}</p>"
         )
     if row.spec.guidance != 1.0:
         st.html(
-            f'<div class="focus-warn">△ Drawn with guidance {row.spec.guidance:g}: this P(<i>k</i>) is biased</div>'
+            f'<div class="focus-warn">△ Drawn with guidance {row.spec.guidance:g}: this {statistic.symbol_html} is '
+            "biased</div>"
         )
     chart(
-        power_panels(spectra, revision=row.id, height=540),
+        curve_panels(curves, revision=f"{row.id}-{statistic.name}", height=540),
         name="sample-power",
-        label=f"Power spectrum of {row.spec.n} generated maps over {against}, with their ratio",
+        label=f"{statistic.title} of {row.spec.n} generated maps over {against}, with their {statistic.panel.below}",
         height=540,
         key="sample-power",
     )
+    return statistic
 
 
-def _downloads(row: SampleRow) -> None:
+def _against(found: SampleMeasurement | None, statistic: MapStatistic, nearest: Sequence[tuple[int, float]]) -> str:
+    """What the maps of a request are held against, in words."""
+    if found is not None and found.truth is not None and is_at_theta(found, statistic):
+        return f"the truth at this θ, smoothed over {found.truth['simulations']} simulations"
+    if not nearest:
+        return ""
+    far = f"distance {DASH.join(decimals(d, 2) for d in sorted({nearest[0][1], nearest[-1][1]}))}"
+    return f"the {len(nearest)} nearest simulations, {far} of the range"
+
+
+def _downloads(row: SampleRow, statistic: MapStatistic) -> None:
     with st.container(horizontal=True, key="downloads"):
         if row.result:
             url = artifact_url(row.result, "npz") + f"?name=focus_sample_{row.id}.npz"
             st.link_button("Maps (.npz)", url, icon=":material/download:")
-        if row.k is not None and row.power is not None and row.n_modes is not None:
+        if statistic.name in row.measured:
             st.download_button(
-                "P(k) (.csv)",
-                power_csv(row),
-                file_name=f"focus_sample_{row.id}_power.csv",
+                f"{plain(statistic.symbol)} (.csv)",
+                curves_csv(row, statistic),
+                file_name=f"focus_sample_{row.id}_{statistic.value.name}.csv",
                 mime="text/csv",
                 icon=":material/download:",
                 on_click="ignore",
@@ -145,15 +158,14 @@ def _downloads(row: SampleRow) -> None:
             )
 
 
-def power_csv(row: SampleRow) -> str:
-    """map,k,power,n_modes,error as `focus spectrum` writes it: k in h/Mpc, P in (Mpc/h)², Gaussian error P√(2/N)."""
-    if row.k is None or row.power is None or row.n_modes is None:
-        raise UserError(f"sample request {row.id}: has no spectrum, so there is no table of it.")
+def curves_csv(row: SampleRow, statistic: MapStatistic = POWER_SPECTRUM) -> str:
+    """A line a map and entry, as `focus measure` and `focus spectrum` write it, in the statistic's own units."""
+    found = row.measured.get(statistic.name)
+    if found is None:
+        raise UserError(f"sample request {row.id}: has no {statistic.symbol}, so there is no table of it.")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["map", "k", "power", "n_modes", "error"])
-    for number, power in enumerate(row.power):
-        for k, p, modes in zip(row.k, power, row.n_modes, strict=True):
-            error = p * np.sqrt(2.0 / modes)
-            writer.writerow([number, f"{k:.9g}", f"{p:.9g}", f"{modes:g}", f"{error:.9g}"])
+    writer.writerow(statistic.columns())
+    for number, curve in enumerate(found.arrays["generated"]):
+        writer.writerows(statistic.rows(number, found.arrays, curve))
     return text.getvalue()

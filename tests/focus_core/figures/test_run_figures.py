@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.opening import open_dataset
-from focus_core.figures import power as power_figure
+from focus_core.figures import epoch_curves as curves_figure
 from focus_core.figures.tiles import DIVIDE, NIGHT, render_tile, stretch
 from focus_core.parameters import CAMELS_LH6
 from focus_core.sampling.from_run import load_run
@@ -131,10 +132,10 @@ def test_titles_of_feedback_parameters_lie_within_the_figure_and_beside_each_oth
     finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
-    monkeypatch.setattr(power_figure, "save_png", lambda figure, file: drawn.append(figure))
+    monkeypatch.setattr(curves_figure, "save_png", lambda figure, file: drawn.append(figure))
     with np.load(finished_run / "figs" / "power_spectrum_epoch_0002.npz") as file:
         arrays = {**file, "theta": np.full((4, 6), 0.261)}
-    power_figure.draw_power(io.BytesIO(), arrays, [p.symbol for p in CAMELS_LH6.parameters])
+    curves_figure.draw_curves(io.BytesIO(), POWER_SPECTRUM, arrays, [p.symbol for p in CAMELS_LH6.parameters])
     titles = [axes.title.get_window_extent() for axes in drawn[0].axes[:4]]
     whole = drawn[0].bbox
     assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in titles)

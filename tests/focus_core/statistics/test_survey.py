@@ -51,11 +51,11 @@ def test_statistics_are_those_of_every_pixel_however_the_file_is_cut(
 
 
 def test_spectra_are_means_and_scatters_over_the_maps_of_each_simulation(dataset: MapDataset, maps: np.ndarray) -> None:
-    found = survey_dataset(dataset)
-    assert found.power_mean.shape == found.power_std.shape == (SIMULATIONS, GRID // 2)
+    found = survey_dataset(dataset).curves
+    assert found["power_mean"].shape == found["power_std"].shape == (SIMULATIONS, GRID // 2)
     ring = independent_ring(maps[EACH : 2 * EACH].astype(np.float64), 3)
-    assert found.power_mean[1, 2] == pytest.approx(ring.mean(), rel=1e-5)
-    assert found.power_std[1, 2] == pytest.approx(ring.std(ddof=1), rel=1e-5)
+    assert found["power_mean"][1, 2] == pytest.approx(ring.mean(), rel=1e-5)
+    assert found["power_std"][1, 2] == pytest.approx(ring.std(ddof=1), rel=1e-5)
 
 
 def independent_ring(images: np.ndarray, ring: int) -> np.ndarray:

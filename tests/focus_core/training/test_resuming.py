@@ -15,6 +15,7 @@ from mortal import mortal
 from safetensors import SafetensorError, safe_open
 from waiting import await_condition, patience
 
+from focus_core.catalogue.map_statistics import MAP_STATISTICS
 from focus_core.config.experiment import ExperimentConfig, to_yaml
 from focus_core.errors import StopRequested, UserError
 from focus_core.figures import history
@@ -23,7 +24,7 @@ from focus_core.progress import Journal, find_events, read_events
 from focus_core.run_files import BEST, HISTORY, JOURNAL, LAST
 from focus_core.training import checkpoint
 from focus_core.training.checkpoint import load_checkpoint, load_weights, path_of_role, save_checkpoint, sha256_of
-from focus_core.training.epoch_figures import NAMES, EpochFigures
+from focus_core.training.epoch_figures import SAMPLES, EpochFigures
 from focus_core.training.learning_rate import LearningRate
 from focus_core.training.start import run_training
 from focus_core.training.stopping import PARENT, StopSwitch
@@ -264,7 +265,7 @@ def test_what_a_killed_training_had_not_written_of_an_epoch_is_written_when_it_r
     files = find_events(tmp_path / JOURNAL, "checkpoint", epoch=2)
     assert {event["role"] for event in files} == {"last", "best", "epoch_0002"}
     assert all(sha256_of(tmp_path / event["path"]) == event["sha256"] for event in files)
-    assert {event["name"] for event in find_events(tmp_path / JOURNAL, "figure", epoch=2)} == set(NAMES)
+    assert {event["name"] for event in find_events(tmp_path / JOURNAL, "figure", epoch=2)} == {SAMPLES, *MAP_STATISTICS}
     curves, written = (tmp_path / path for path in (HISTORY, LAST))
     assert curves.stat().st_mtime_ns > written.stat().st_mtime_ns
 

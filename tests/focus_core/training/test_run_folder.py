@@ -34,7 +34,7 @@ def test_every_promised_file_is_there(finished_run: Path) -> None:
     promised += ["checkpoints/checkpoint_best.pt", "checkpoints/checkpoint_last.pt", "checkpoints/training_history.png"]
     promised += ["logs/training.log", "logs/events.jsonl", "truth.npz", "weights/ema.safetensors"]
     for epoch in ("0001", "0002"):
-        for name in ("samples", "power_spectrum"):
+        for name in ("samples", "power_spectrum", "pdf"):
             promised += [f"figs/{name}_epoch_{epoch}.{kind}" for kind in ("png", "npz")]
     missing = [name for name in promised if not (finished_run / name).is_file()]
     assert not missing
@@ -84,7 +84,7 @@ def test_the_journal_tells_the_run_in_order(finished_run: Path) -> None:
     last = [event for event in events if event["kind"] == "checkpoint"][-1]
     assert (finished_run / last["path"]).stat().st_size == last["bytes"]
     figures = [event for event in events if event["kind"] == "figure"]
-    assert [event["name"] for event in figures] == ["samples", "power_spectrum"] * 2
+    assert [event["name"] for event in figures] == ["samples", "power_spectrum", "pdf"] * 2
     assert all((finished_run / event[key]).is_file() for event in figures for key in ("path", "arrays"))
 
 
