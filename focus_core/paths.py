@@ -34,6 +34,11 @@ def runs_folder(home: Path) -> Path:
     return home / "runs"
 
 
+def measured_folder(home: Path) -> Path:
+    """What was measured of datasets; all of it can be measured again."""
+    return home / "measured"
+
+
 def check_writable(path: Path, source: str) -> None:
     """Before long work: UserError, which begins with `source`, where no file could be put at its end."""
     try:

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from focus_core.data.checks import check_pixels
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_mass
+from focus_core.statistics.kept import keep, kept
 from focus_core.statistics.measuring import DatasetCurves, dataset_arrays
 
 FloatArray = NDArray[np.float64]
@@ -42,24 +44,31 @@ class Survey:
         return buffer.getvalue()
 
 
-def survey_dataset(dataset: MapDataset, progress: Callable[[int, int], None] | None = None) -> Survey:
+def survey_dataset(
+    dataset: MapDataset, progress: Callable[[int, int], None] | None = None, home: Path | None = None
+) -> Survey:
     """Read every map once, in pieces of bounded memory. `progress(done, total)` counts simulations.
+
+    Curves that are kept in `home` are not measured again; those that are measured are kept there.
 
     UserError for pixels that are not finite or, in physical maps, negative or all zero, and for those that are not what
     they are said to be.
     """
     report = progress or (lambda done, total: None)
     low, high, zeros, moments = math.inf, -math.inf, 0, Moments()
-    curves = DatasetCurves(dataset)
+    known, curves = None if home is None else kept(dataset, home), DatasetCurves(dataset)
     report(0, dataset.n_simulations)
     for first, maps in dataset.chunks():
         check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
         low, high = min(low, float(maps.min())), max(high, float(maps.max()))
         zeros += int(np.count_nonzero(maps == 0))
         moments = moments.merged(maps)
-        curves.add(maps)
+        if known is None:
+            curves.add(maps)
         report((first + len(maps)) * dataset.n_simulations // dataset.n_maps, dataset.n_simulations)
-    measured = curves.arrays()
+    measured = curves.arrays() if known is None else known
+    if home is not None and known is None:
+        keep(dataset, home, measured)
     findings = check_mass(dataset, measured["map_means"])
     return Survey(low, high, moments.mean, moments.std, zeros / moments.count, measured, findings)
 

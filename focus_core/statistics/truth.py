@@ -16,7 +16,8 @@ from focus_core.data.split import Split
 from focus_core.disk.atomic import replacing
 from focus_core.errors import UserError
 from focus_core.run_files import TRUTH
-from focus_core.statistics.measuring import DatasetCurves, about_one, by_simulation, dataset_arrays
+from focus_core.statistics.kept import measured_of
+from focus_core.statistics.measuring import about_one, by_simulation, dataset_arrays
 from focus_core.statistics.power import PowerSpectrum, power_spectrum
 
 
@@ -40,16 +41,13 @@ def read_truth(run_folder: Path) -> dict[str, NDArray[Any]]:
         raise UserError(f"{path}: is damaged ({error}); delete it and resume the run once.") from error
 
 
-def write_truth(path: Path, dataset: MapDataset, split: Split) -> None:
-    """Measure every map once, in pieces of bounded memory, and write the arrays of each simulation atomically.
+def write_truth(path: Path, dataset: MapDataset, split: Split, home: Path) -> None:
+    """Write the arrays of each simulation atomically, with the split; what was measured before is kept in `home`.
 
     `field_mean` and `field_scatter` are the mean of a simulation's maps, and the standard deviation of their means.
     UserError, before anything is written, for maps that are certainly not what they are said to be.
     """
-    curves = DatasetCurves(dataset)
-    for _, maps in dataset.chunks():
-        curves.add(maps)
-    measured = curves.arrays()
+    measured = measured_of(dataset, home)
     field_mean, field_scatter = by_simulation(measured["map_means"], dataset.map_simulation)
     check_field_means(dataset, field_mean, field_scatter)
     membership = np.zeros(dataset.n_rows, dtype=np.int8)

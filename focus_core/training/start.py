@@ -162,7 +162,7 @@ def _run(
         _fall_back(run_folder, found, journal)
     state, found = None if found is None else found.state, None
     parent = check_parent(config, home, dataset) if state is None else parent_of(state)
-    data = _prepare(config, run_folder, dataset, state, parent)
+    data = _prepare(config, run_folder, home, dataset, state, parent)
     dataset = data.dataset
     stop.check()
     write_documents(run_folder, config, dataset)
@@ -256,6 +256,7 @@ def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> No
 def _prepare(
     config: ExperimentConfig,
     run_folder: Path,
+    home: Path,
     dataset: MapDataset,
     state: dict[str, Any] | None,
     parent: Parent | None,
@@ -277,7 +278,7 @@ def _prepare(
     write_text(run_folder / SPLIT, split.to_json())
     write_text(run_folder / TRANSFORM, transform.to_json())
     if state is None or not (run_folder / TRUTH).exists():
-        write_truth(run_folder / TRUTH, dataset, split)
+        write_truth(run_folder / TRUTH, dataset, split, home)
     findings = findings_of(run_folder / TRUTH, dataset)
     doubted = dataclasses.replace(
         dataset,

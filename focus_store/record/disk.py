@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
 from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
+from focus_core.paths import measured_folder
 from focus_core.run_files import Part, part_of
 from focus_store.contracts import JOB_UNDER_WAY, UNDER_WAY, JobStatus, Status
 from focus_store.database.session import Database, Gateway, add_event
@@ -82,10 +83,11 @@ class Disk(Gateway):
         return sorted(uses, key=lambda use: (-use.total, use.id))
 
     def shared(self) -> dict[str, int]:
-        """Bytes beside the run folders: `datasets` that lie here, and `artifacts` (maps, arrays, samples)."""
+        """Bytes beside the run folders: `datasets` that lie here and what was measured of any, and `artifacts`."""
         with self.reading() as session:
             artifacts = session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)))
-        return {"datasets": folder_bytes(self.settings.datasets), "artifacts": int(artifacts or 0)}
+        datasets = folder_bytes(self.settings.datasets) + folder_bytes(measured_folder(self.settings.home))
+        return {"datasets": datasets, "artifacts": int(artifacts or 0)}
 
     def would_free(self, *experiment_ids: str) -> Freed:
         """What deleting all of these would give back now; what only they share goes with the last of them."""

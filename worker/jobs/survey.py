@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ from focus_core.data.labels import outside_prior
 from focus_core.disk.atomic import write_text
 from focus_core.errors import EXIT_DONE, EXIT_USER_MISTAKE, UserError
 from focus_core.figures.sheets import render_sheet, sheet_columns, shown_range
+from focus_core.paths import focus_home
+from focus_core.statistics.kept import keep
 from focus_core.statistics.survey import survey_dataset
 from worker.jobs.dataset_check import ARRAYS, LINK, RESULT, SHEETS
 
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         path, answers = given.path.expanduser(), answers_of(given)
         _refuse_answers(path, answers)
-        run(open_path(path, given.params, answers), given.name, given.out)
+        run(open_path(path, given.params, answers), given.name, given.out, focus_home())
     except UserError as error:
         print(f"{DATASET_CHECK.mistake}{error}", file=sys.stderr, flush=True)
         return EXIT_USER_MISTAKE
@@ -69,17 +72,19 @@ def _refuse_answers(path: Path, answers: Answers) -> None:
             raise UserError(f"{key}: is said in a folder itself; write `{key}: {value}` into {path / DESCRIPTION}.")
 
 
-def run(dataset: MapDataset, name: str, out: Path) -> None:
+def run(dataset: MapDataset, name: str, out: Path, home: Path | None = None) -> None:
     """Measure `dataset` and write everything that a row of the record needs into the work folder `out`."""
     (out / SHEETS).mkdir(parents=True, exist_ok=True)
     stamps = {str(file): stamp(file) for file in (dataset.maps_file, dataset.params_file)}
     hashes = file_hashes(dataset)
-    survey = survey_dataset(dataset, lambda done, total: write_text(out / PROGRESS, f"{done} {total}\n"))
+    survey = survey_dataset(dataset, lambda done, total: write_text(out / PROGRESS, f"{done} {total}\n"), home)
     (out / ARRAYS).write_bytes(survey.to_npz(dataset))
     low, high = _scale(dataset)
     shown = _draw_sheets(dataset, out / SHEETS, low, high)
     folder = dataset.maps_file.parent
     path, digest = (folder, dataset.digest) if is_folder(folder) else _link(dataset, hashes, name, out / LINK)
+    if home is not None and digest != dataset.digest:  # runs know the files by that of their folder
+        keep(replace(dataset, digest=digest), home, survey.curves)
     row = {
         "name": name,
         "path": str(path),
