@@ -19,9 +19,10 @@ One JSON object a line, flushed as it is written:
                   steps' time, waiting for maps), flops_per_step (operations of a full batch), peak_share (operations
                   a second over peak_flops), compiled (bool: false too where the compiler failed)
     lr_reduced    epoch, before, after
-    figure        epoch, step, name ("samples" | "power_spectrum"), path, arrays, and for the spectrum power_error,
-                  power_uncertainty (its standard error over the simulations), power_maps, power_simulations (how
-                  many it is of), power_ratio (by band), bands (in units of k_f)
+    figure        epoch, step, name ("samples", or that of a statistic of the catalogue), path, arrays, and what the
+                  statistic's summary says; of "power_spectrum" power_error, power_uncertainty (its standard error over
+                  the simulations), power_maps, power_simulations (how many it is of), power_ratio (by band), bands (in
+                  units of k_f); of "pdf" pdf_distance (W₁, dex), pdf_uncertainty, pdf_maps, pdf_simulations
     checkpoint    epoch, step, role ("best" | "last" | "epoch_XXXX"), path, bytes, sha256, val_loss
     checkpoint_removed   epoch, step, role, path  (training.keep_last: the file goes after this line)
     checkpoint_damaged   epoch, step (of the one gone on from), path, used, message

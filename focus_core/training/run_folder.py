@@ -2,7 +2,7 @@
 
 config.yaml  run_model.sh  README.md                 written once, never again
 checkpoints/checkpoint_{best,last,previous,epoch_XXXX}.pt  training_history.png
-figs/samples_epoch_XXXX.{png,npz}  power_spectrum_epoch_XXXX.{png,npz}
+figs/samples_epoch_XXXX.{png,npz}  <statistic>_epoch_XXXX.{png,npz}
 logs/training.log  events.jsonl  trainer.lock
 environment.json  split.json  transform.json  truth.npz
 weights/ema.safetensors  raw.safetensors             the best epoch's, for other programs
