@@ -17,8 +17,8 @@ from dashboard.look.texts import plotly_text
 from dashboard.look.theme import INK
 
 FloatArray = NDArray[np.float64]
-Axis = Literal["epoch", "step", "time"]
-AXES: Mapping[Axis, str] = {"epoch": "epoch", "step": "step", "time": "wall time"}
+LossAxis = Literal["epoch", "step", "time"]
+AXES: Mapping[LossAxis, str] = {"epoch": "epoch", "step": "step", "time": "wall time"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RunLosses:
     steps_per_epoch: int
     loss: str = FIRST
 
-    def along(self, points: Points, axis: Axis) -> FloatArray:
+    def along(self, points: Points, axis: LossAxis) -> FloatArray:
         """Abscissae of points. Between two epochs the time is taken as even; NaN beyond the last measured one."""
         if axis == "step":
             return points.step
@@ -52,7 +52,7 @@ class RunLosses:
         return np.interp(points.step, step, seconds, right=math.nan)
 
 
-def compare_losses(runs: Sequence[RunLosses], axis: Axis = "epoch", *, height: int = 470) -> go.Figure:
+def compare_losses(runs: Sequence[RunLosses], axis: LossAxis = "epoch", *, height: int = 470) -> go.Figure:
     """Validation solid, training dotted, one colour an experiment; log y."""
     figure = go.Figure()
     unit, divisor = _time_unit(runs) if axis == "time" else ("", 1.0)
@@ -85,7 +85,7 @@ def _line(
     figure: go.Figure,
     run: RunLosses,
     points: Points,
-    axis: Axis,
+    axis: LossAxis,
     divisor: float,
     split: str,
     line: dict[str, object],

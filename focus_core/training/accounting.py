@@ -20,7 +20,7 @@ from focus_core.training.device import one_thread
 from focus_core.training.precision import Number
 
 T = TypeVar("T")
-Mark = Any  # of a clock: seconds, or an event of CUDA
+Moment = Any  # of a clock: seconds, or an event of CUDA
 
 # A product of matrices of this side is repeated for a moment: large enough for full speed, short enough not to matter.
 _PRODUCT = {"cpu": (768, 0.15), "cuda": (8192, 0.2), "mps": (2048, 0.1)}
@@ -31,8 +31,8 @@ class StepClock:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._steps: list[tuple[Mark, Mark]] = []
-        self._last: Mark = None
+        self._steps: list[tuple[Moment, Moment]] = []
+        self._last: Moment = None
         self._waited = self._looped = 0.0
         self._since = 0.0
 
@@ -74,14 +74,14 @@ class StepClock:
             "data_wait_share": min(1.0, waited / looped) if looped > 0 else 0.0,
         }
 
-    def _mark(self) -> Mark:
+    def _mark(self) -> Moment:
         if self._device.type != "cuda":
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))
         return event
 
-    def _milliseconds(self, began: Mark, ended: Mark) -> float:
+    def _milliseconds(self, began: Moment, ended: Moment) -> float:
         return float(began.elapsed_time(ended)) if self._device.type == "cuda" else 1e3 * (ended - began)
 
 

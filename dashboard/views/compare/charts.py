@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.charts.chart import chart, figure_json
-from dashboard.charts.compare_loss import AXES, Axis, Points, RunLosses, compare_losses
+from dashboard.charts.compare_loss import AXES, LossAxis, Points, RunLosses, compare_losses
 from dashboard.charts.compare_overlay import RunCurves, TruthGroup, compare_curves
 from dashboard.charts.loss_words import loss_words
 from dashboard.parts.state import choice
@@ -61,7 +61,7 @@ def _losses(runs: Sequence[Compared]) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _loss_figure(home: str, keys: tuple[tuple[str, int, str, str], ...], axis: Axis, steps: bool) -> str:
+def _loss_figure(home: str, keys: tuple[tuple[str, int, str, str], ...], axis: LossAxis, steps: bool) -> str:
     runs = [_run_losses(experiment, token, name, colour, steps) for experiment, token, name, colour in keys]
     return figure_json(compare_losses(runs, axis, height=HEIGHT))
 
