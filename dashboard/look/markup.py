@@ -11,6 +11,7 @@ from html import escape
 from dashboard.look.template import MINUS, power_text
 from dashboard.look.theme import DIVIDE, NIGHT, StatusLook
 from dashboard.look.words import Amount, decimals
+from focus_core.catalogue.statistic_spec import NORMALISED
 from focus_core.parameters import Parameter, ParameterSpace
 
 
@@ -193,7 +194,7 @@ def rug(values: Sequence[float], low: float, high: float, minimum: float, maximu
 
 def unit_html(unit: str | None) -> str:
     """The unit of Σ as figures write it; a normalised field says so."""
-    if unit in (None, "", "normalised"):
+    if unit in (None, "", NORMALISED):
         return "normalised field"
     if unit and unit.replace(" ", "") in (
         "(M☉/h)/(Mpc/h)²",

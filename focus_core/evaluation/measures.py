@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.statistics.bispectrum import bispectrum, equilateral, squeezed
 from focus_core.statistics.fields import FloatArray, smoothed
 from focus_core.statistics.isotropy import directional_power, seam
@@ -19,6 +20,7 @@ from focus_core.statistics.peaks import count_peaks
 from focus_core.statistics.power import power_spectrum
 from focus_core.statistics.scattering import scattering
 
+POWER_UNIT = POWER_SPECTRUM.value.unit
 # Σ is floored at this share of each map's mean before its logarithm, as the default transform does.
 _FLOOR_SHARE = 1e-3
 PEAK_EDGES = (-1.0, 0.0, 1.0, 2.0, 20.0)
@@ -45,7 +47,7 @@ Measure = Callable[[FloatArray, float], Parts]
 def power(maps: FloatArray, box_size: float) -> Parts:
     """P(k) of Σ/Σ̄ − 1 by ring."""
     spectrum = power_spectrum(maps, box_size)
-    return {"P(k)": Part(spectrum.power, spectrum.k, "k  [h/Mpc]", "(Mpc/h)²", spectrum.n_modes.astype(np.float64))}
+    return {"P(k)": Part(spectrum.power, spectrum.k, "k  [h/Mpc]", POWER_UNIT, spectrum.n_modes.astype(np.float64))}
 
 
 def log_power(maps: FloatArray, box_size: float) -> Parts:
@@ -54,7 +56,7 @@ def log_power(maps: FloatArray, box_size: float) -> Parts:
     # `power_spectrum` is that of map/mean − 1: with a mean of one, that of the values about their mean.
     spectrum = power_spectrum(logs - logs.mean(axis=(1, 2), keepdims=True) + 1.0, box_size)
     weights = spectrum.n_modes.astype(np.float64)
-    return {"P(k) of log10 Σ": Part(spectrum.power, spectrum.k, "k  [h/Mpc]", "dex² (Mpc/h)²", weights)}
+    return {"P(k) of log10 Σ": Part(spectrum.power, spectrum.k, "k  [h/Mpc]", f"dex² {POWER_UNIT}", weights)}
 
 
 def mean_of_field(maps: FloatArray, box_size: float) -> Parts:
@@ -114,7 +116,7 @@ def directions(maps: FloatArray, box_size: float) -> Parts:
     """P(k) along the axes and the diagonals by ring, and the steps of log10 Σ across the edges and inside."""
     found, steps = directional_power(maps, box_size), seam(log_field(maps))
     rings = {
-        name: Part(np.nan_to_num(found.power[:, i]), found.k, "k  [h/Mpc]", "(Mpc/h)²", found.n_modes[i].astype(float))
+        name: Part(np.nan_to_num(found.power[:, i]), found.k, "k  [h/Mpc]", POWER_UNIT, found.n_modes[i].astype(float))
         for i, name in enumerate(("first axis", "second axis", "diagonal"))
     }
     axes = np.array([1.0, 2.0])

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from focus_core.catalogue.statistic_spec import NORMALISED
 from focus_core.figures.style import AXIS, INK, MUTED, NIGHT_MAP, new_figure, save_png, theta_text
 from focus_core.figures.tiles import stretch
 
@@ -26,7 +27,7 @@ def draw_samples(file: BinaryIO, arrays: Mapping[str, Any], symbols: list[str]) 
         gridspec_kw={"left": 0.01, "right": 0.91, "bottom": 0.01, "top": 0.935, "wspace": 0.04, "hspace": 0.17},
     )
     unit = str(arrays["unit"])
-    physical = unit != "normalised"
+    physical = unit != NORMALISED
     for row in range(rows):
         pictures = [_log(real[row], physical), *(_log(one, physical) for one in generated[row])]
         low, high = stretch(real[row]) if physical else (float(real[row].min()), float(real[row].max()))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from focus_core.catalogue.map_statistics import statistics_of
-from focus_core.catalogue.statistic_spec import MapStatistic
+from focus_core.catalogue.statistic_spec import NORMALISED, MapStatistic
 from focus_core.config.experiment import ExperimentConfig
 from focus_core.data.dataset import MapDataset
 from focus_core.data.split import Split
@@ -151,7 +151,7 @@ class EpochFigures:
             "generated": maps,
             "seeds": self.seeds,
             "symbols": np.array([p.symbol for p in self._dataset.space.parameters]),
-            "unit": np.array(self._dataset.unit or "normalised"),
+            "unit": np.array(self._dataset.unit or NORMALISED),
             **self._common(theta, epoch),
         }
 

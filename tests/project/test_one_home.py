@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.figures import tiles
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +86,16 @@ def test_what_must_never_be_seen_half_is_written_in_one_way() -> None:
 def test_files_are_locked_in_one_way() -> None:
     found = [name for name, tree in trees("focus_core/disk/locks.py") if "import fcntl" in ast.unparse(tree)]
     assert found == [], "use focus_core.disk.locks"
+
+
+def test_the_unit_of_power_is_said_by_the_catalogue() -> None:
+    """A migration says what was true in its time."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in trees("focus_core/catalogue/measured/power_spectrum.py")
+        for node in ast.walk(tree)
+        if not name.startswith("migrations/")
+        and isinstance(node, ast.Constant)
+        and node.value == POWER_SPECTRUM.value.unit
+    ]
+    assert found == [], "ask the statistic's entry for its unit"

@@ -9,7 +9,7 @@ from dashboard.measured.map_curves import epoch_curves
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.compare.comparison import Compared, DrawnMaps, Places, labelled, quoted_epoch, with_power
-from focus_core.catalogue.statistic_spec import MapStatistic
+from focus_core.catalogue.statistic_spec import NORMALISED, MapStatistic
 
 
 def compared(slots: Places) -> list[Compared]:
@@ -46,5 +46,5 @@ def maps_of(run: Compared, epoch: int | None) -> DrawnMaps | None:
     drawn = queries.figures(run.id, epoch)
     if drawn.samples_arrays is None:
         return None
-    unit = drawn.unit or run.detail.unit or "normalised"
+    unit = drawn.unit or run.detail.unit or NORMALISED
     return DrawnMaps(run, epoch, drawn.samples_arrays, queries.frame(drawn.samples_arrays), space, unit)

@@ -28,6 +28,7 @@ from dashboard.views.datasets.removal import removal
 from focus_core.catalogue.job_kinds.dataset_check import DATASET_CHECK
 from focus_core.catalogue.jobs import DATASET, job_kinds
 from focus_core.catalogue.map_statistics import MAP_STATISTICS
+from focus_core.catalogue.statistic_spec import NORMALISED
 from focus_core.data.answers import in_form
 from focus_core.data.split import Split, split_simulations
 from focus_core.errors import UserError
@@ -97,7 +98,7 @@ def _depth(survey: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
 def statistics(dataset: DatasetRow) -> list[Readout]:
     """Of every pixel, in the maps' unit."""
     survey = dataset.survey or {}
-    unit = "normalised" if survey.get("normalised") else (dataset.unit or "unit unknown")
+    unit = NORMALISED if survey.get("normalised") else (dataset.unit or "unit unknown")
     resolution = (dataset.provenance or {}).get("force_resolution")
     values = (("mean", "Mean"), ("std", "Standard deviation"), ("minimum", "Smallest"), ("maximum", "Largest"))
     shown = [Readout(f"{label} pixel" if key != "std" else label, short(survey[key]), unit) for key, label in values]
