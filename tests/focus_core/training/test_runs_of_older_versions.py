@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from focus_core.config import load_config
+from focus_core.config.experiment import load_config
 from focus_core.progress import read_events
 from focus_core.run_files import CONFIG, JOURNAL, LAST
 from focus_core.training.checkpoint import load_checkpoint
