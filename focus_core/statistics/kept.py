@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
 
 from focus_core.catalogue.map_statistics import statistics_of
+from focus_core.catalogue.statistic_spec import Arrays
 from focus_core.data.dataset import MapDataset
 from focus_core.disk.atomic import replacing
 from focus_core.paths import measured_folder
 from focus_core.statistics.measuring import DatasetCurves
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def measured_of(dataset: MapDataset, home: Path) -> Arrays:

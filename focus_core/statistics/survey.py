@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.catalogue.statistic_spec import Arrays
 from focus_core.data.checks import check_pixels
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_mass
@@ -30,7 +30,7 @@ class Survey:
     mean: float
     std: float
     zero_fraction: float
-    curves: dict[str, NDArray[Any]]
+    curves: Arrays
     findings: Findings
 
     def statistics(self) -> dict[str, float]:
