@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from page_alone import html, open_page
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from dashboard.look.words import of_maps, with_error
 from dashboard.views.compare.compared_values import _best
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.config.experiment import parse_config
-from focus_store.database.tables import Experiment, Spectrum
+from focus_store.database.tables import Experiment, Measurement
 from focus_store.record.record import Record
 
 
@@ -23,15 +24,22 @@ def forget_errors(record: Record, experiment: str) -> None:
     drawn = record.figures.at(experiment, record.figures.epochs(experiment)[-1])
     arrays = record.artifacts.arrays(str(drawn.power_arrays))
     older = {name: array for name, array in arrays.items() if name != "n_modes"}
-    content = io.BytesIO()
-    np.savez(content, **older)
-    digest = record.artifacts.put(content.getvalue(), ".npz").digest
     unknown = {"power_uncertainty": None, "power_maps": None, "power_simulations": None}
+    write_power(record, experiment, older, unknown)
     with record.database.writing() as session:
-        mine = Spectrum.experiment == experiment
-        session.execute(update(Spectrum).where(mine).values(arrays=digest, **unknown))
         changed = update(Experiment).where(Experiment.id == experiment)
         session.execute(changed.values(change=Experiment.change + 1, **unknown))
+
+
+def write_power(record: Record, experiment: str, arrays: dict[str, Any], summary: dict[str, Any]) -> None:
+    """Other arrays behind every epoch's P(k), and other numbers of them."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    digest = record.artifacts.put(content.getvalue(), ".npz").digest
+    with record.database.writing() as session:
+        for row in session.scalars(select(Measurement).where(Measurement.experiment == experiment)):
+            if row.statistic == POWER_SPECTRUM.name:
+                row.artifact, row.content, row.summary = digest, content.getvalue(), {**row.summary, **summary}
 
 
 def test_an_error_that_is_not_known_is_a_question_and_no_nought() -> None:
@@ -110,10 +118,4 @@ def write_scattered_run(record: Record, experiment: str, excess: float) -> None:
     drawn = record.figures.at(experiment, record.figures.epochs(experiment)[-1])
     arrays = dict(record.artifacts.arrays(str(drawn.power_arrays)))
     arrays["generated"] = arrays["generated"] * np.array([1.02, 0.98, 1.01, 0.99])[:, None, None]
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    digest = record.artifacts.put(content.getvalue(), ".npz").digest
-    with record.database.writing() as session:
-        session.execute(
-            update(Spectrum).where(Spectrum.experiment == experiment).values(arrays=digest, power_uncertainty=0.015)
-        )
+    write_power(record, experiment, arrays, {"power_uncertainty": 0.015})

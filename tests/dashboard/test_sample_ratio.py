@@ -7,16 +7,21 @@ from typing import Any
 
 from page_alone import html, open_page
 from prepared_record import MAPS, K
-from sqlalchemy import update
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from focus_store.database.tables import Spectrum
+from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
+from focus_store.database.tables import Measurement
 
 
 def tell_truth(small: Any, truth: dict[str, Any] | None) -> None:
     """As a worker of this version writes it with the sample; one of an older version wrote none."""
     with small.record.database.writing() as session:
-        session.execute(update(Spectrum).where(Spectrum.sample == small.sample).values(truth=truth))
+        mine = select(Measurement).where(
+            Measurement.sample == small.sample, Measurement.statistic == POWER_SPECTRUM.name
+        )
+        row = session.scalars(mine).one()
+        row.summary = {**row.summary, "truth": truth}
 
 
 def chart(app: AppTest) -> tuple[str, str]:
