@@ -64,7 +64,7 @@ def test_list_head_and_curves_of_an_older_record_say_that_the_error_is_not_known
     assert "0.0" not in html(page).partition("error</dt>")[2].partition("</div>")[0]
     charts = [json.loads(element.proto.json) for element in page.get("bidi_component")]
     (label,) = [chart["label"] for chart in charts if chart["name"] == "power"]
-    assert "mean error of the bands 10 ± ? %, maps of one epoch, error not known" in label
+    assert "P(k) error 10 ± ? %, mean of bands (maps of one epoch, error not known)" in label
 
 
 def test_compare_of_older_records_says_so_and_marks_none_of_them(pair: tuple[str, str], small_laboratory: Any) -> None:

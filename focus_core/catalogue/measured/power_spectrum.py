@@ -33,7 +33,10 @@ def _told(summary: Mapping[str, Any]) -> str:
     error, uncertainty = summary.get("power_error"), summary.get("power_uncertainty")
     if error is None:
         return ""
-    among = f"{summary['power_maps']} maps of {summary['power_simulations']} simulations"
+    maps, simulations = summary.get("power_maps"), summary.get("power_simulations")
+    if maps is None or simulations is None:  # of an older version
+        return f"P(k) error {100 * error:.3g} ± ? %, mean of bands (maps of one epoch, error not known)"
+    among = f"{maps} maps of {simulations} simulations"
     spread = "" if uncertainty is None else f" ± {100 * uncertainty:.2g}"
     return f"P(k) error {100 * error:.3g}{spread} %, mean of bands ({among})"
 
