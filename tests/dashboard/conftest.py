@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prepared_record import SmallLaboratory, add_second, add_stranger, fill, write_recipes
+import streamlit as st
+from prepared_record import SmallLaboratory, add_second, add_stranger, copy_filled, fill, write_recipes
 
 from dashboard.record.connection import record
-from focus_store.record.record import Record
+from focus_store.record.record import Record, open_record
+from focus_store.settings import Settings
 
 
 @pytest.fixture
@@ -39,9 +41,26 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> SmallLaboratory:
+    """Closed; tests get copies of its home."""
+    home = tmp_path_factory.mktemp("filled") / "home"
+    home.mkdir()
+    shutil.copy(migrated_file, home / "focus.db")
+    opened = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
+    filled = fill(opened)
+    opened.close()
+    return filled
+
+
 @pytest.fixture
-def small_laboratory(empty_record: Record, tasks: Path) -> SmallLaboratory:
-    return fill(empty_record)
+def small_laboratory(filled_once: SmallLaboratory, home: Path, tasks: Path) -> Iterator[SmallLaboratory]:
+    shutil.copytree(filled_once.home, home)
+    st.cache_data.clear()  # which knows of a copy by the same ids
+    st.cache_resource.clear()
+    opened = record()
+    yield copy_filled(filled_once, opened)
+    opened.close()
 
 
 @pytest.fixture

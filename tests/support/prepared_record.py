@@ -9,12 +9,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import update
 
 from focus_core.catalogue.measured.pdf import PDF, measure
 from focus_core.config.experiment import ExperimentConfig, parse_config
 from focus_core.parameters import WCDM6
 from focus_core.progress import Journal
 from focus_store.contracts import SampleMeasurement, SampleSpec, Status, WorkerRow
+from focus_store.database.tables import Dataset, Experiment
 from focus_store.journal.drawings import shared_range, store_tiles
 from focus_store.record.record import Record
 
@@ -66,9 +68,22 @@ def fill(record: Record) -> SmallLaboratory:
     move(record, failed, Status.FAILED, "The loss is not finite at step 12: lower training.lr.")
     draft = record.experiments.create(configuration("A draft", seed=3), draft=True)
     queued = record.experiments.create(configuration("Queued one", seed=4))
+    beat(record)
+    return SmallLaboratory(record.settings.home, record, finished, queued, failed, draft, draw_sample(record, finished))
+
+
+def beat(record: Record) -> None:
+    """Its two workers are there."""
     record.workers.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
     record.workers.beat(WorkerRow("sample-1", "here", "sample", 2, "cpu", 0.0, None))
-    return SmallLaboratory(record.settings.home, record, finished, queued, failed, draft, draw_sample(record, finished))
+
+
+def copy_filled(filled: SmallLaboratory, record: Record) -> SmallLaboratory:
+    """`record` lies in a copy of the home of `filled`; its dataset lies there too, and its workers live now."""
+    with record.database.writing() as session:
+        session.execute(update(Dataset).values(path=str(record.settings.datasets / "quick")))
+    beat(record)
+    return dataclasses.replace(filled, home=record.settings.home, record=record)
 
 
 def register_quick(record: Record, name: str = "quick") -> None:
@@ -89,10 +104,6 @@ def register_quick(record: Record, name: str = "quick") -> None:
 
 def move(record: Record, experiment: str, status: Status, message: str | None = None) -> None:
     """Put a run where a worker would have left it, without one."""
-    from sqlalchemy import update
-
-    from focus_store.database.tables import Experiment
-
     with record.database.writing() as session:
         values = {"status": status, "message": message, "change": Experiment.change + 1}
         session.execute(update(Experiment).where(Experiment.id == experiment).values(**values))
