@@ -130,16 +130,16 @@ OURS: dict[str, set[str]] = {
     "views/experiments/column": {"note"},
     "views/experiments/page": {"column.title"},
     "views/experiments/selection": {"done", "taken"},
-    "views/new/fields": {"changes", "field.label", "label"},
+    "views/new/widgets": {"field.label", "label"},
     "views/new/form": {"info.description"},
     "views/new/notices": {
         "', '.join([STATUS_LOOK[twin.status].word, *scores])", "config.model.cond_dim", "config.training.seed",
         "dataset_link(dataset.name)",  # an address, encoded
         "more", "settings.quick_simulations", "word",
     },
-    "views/new/page": {"origin.whose", "theirs"},  # an address, encoded
+    "views/new/page": {"origin.whose", "theirs", "below('/new')"},  # addresses, encoded
     "views/sample/controls": {
-        "' '.join((note for name in options if (note := SAMPLERS[name].note)))", "label", "list(WEIGHTS)", "roles",
+        "' '.join((note for name in options if (note := SAMPLERS[name].note)))", "label", "roles",
         "words",
     },
     "views/workers/disk": {"label"},

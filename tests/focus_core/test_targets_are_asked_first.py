@@ -20,6 +20,7 @@ WRITING: dict[str, tuple[list[str], str]] = {
     "train": (["--config", "CONFIG", "--exp-dir", "TARGET/run"], "focus_core.training.start.run_training"),
     "sample": (["--run", "run", *THETA, "--out", "TARGET/a.npz"], "focus_core.sampling.from_run.load_run"),
     "spectrum": (["MAPS", "--box", "25", "--out", "TARGET/pk.csv"], "focus_core.data.files.open_stack"),
+    "measure": (["pdf", "MAPS", "--box", "25", "--out", "TARGET/pdf.csv"], "focus_core.data.files.open_stack"),
     "benchmark": (["samplers", "--run", "run", "--out", "TARGET/b"], "focus_core.sampling.from_run.load_run"),
     "benchmark of its own run": (["samplers", "--run", "TARGET/run"], "focus_core.sampling.from_run.load_run"),
     "evaluate": (["--run", "run", "--out", "TARGET/report"], "focus_core.evaluation.subjects.drawn_subject"),
