@@ -38,7 +38,6 @@ MODULES = {
     "training": "of a run: its settings, its process",
 }
 CLASSES = {
-    "Arrays": "numpy's, by name: one type, named where it is used",
     "Curve": "values over an axis: with the truth they are held against, and as a line of the loss figure",
     "DatasetCurves": "what is measured of a dataset's maps: gathered, drawn",
     "EpochFigures": "of one epoch: what draws them, and what the record has of them",
