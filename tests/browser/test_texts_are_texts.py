@@ -75,3 +75,31 @@ def test_compare_shows_names_as_they_were_written_and_whole_under_the_pointer(
 )
 def test_no_page_obeys_a_name(page: Page, prepared: ServedDashboard, named: str, path: str, heading: str) -> None:
     _opened(page, f"{prepared.address}/{path.format(named)}", heading)
+
+
+def test_long_names_of_one_series_are_told_apart_on_a_telephone(page: Page, prepared: ServedDashboard) -> None:
+    """Three names of 90 letters that share 80: chips are whole and unlike, and so are the heads and the legend."""
+    record = prepared.laboratory.record
+    series = [f"{'sweep of the learning rate on the quick suite, ':.<80}1e-{n}, seed {n}"[:92] for n in (3, 4, 5)]
+    runs = [record.experiments.create(configuration(f"'{name}'", seed=90 + n)) for n, name in enumerate(series)]
+    for run in runs:
+        write_run(record, run)
+        move(record, run, Status.SUCCEEDED)
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto(f"{prepared.address}/compare?ids={','.join(runs)}")
+    chips = page.get_by_test_id("stMultiSelect").locator("[data-tag]")
+    expect(chips).to_have_count(3)
+    expect(page.locator(".focus-chart[data-draws]")).to_have_count(3)
+    right = page.get_by_test_id("stMultiSelectTagsContainer").evaluate("box => box.getBoundingClientRect().right")
+    for chip in chips.all():
+        box = chip.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= right + 1, "a chip is cut at the edge"
+    legend = page.get_by_test_id("chart-compare-loss").locator(".legendtext").all_text_contents()
+    shown = {
+        "chips": {chip.inner_text() for chip in chips.all()},
+        "heads": {head.inner_text() for head in page.locator("th a").all()},
+        "legend": set(legend) - {"validation", "train"},
+    }
+    assert {place: len(names) for place, names in shown.items()} == {"chips": 3, "heads": 3, "legend": 3}
