@@ -26,6 +26,9 @@ SAMPLER_BENCHMARK = Path("sampler_benchmark")
 # In that folder, or where `focus benchmark samplers --out` says; while it runs there is a job's PROGRESS too.
 BENCHMARK_RESULT, BENCHMARK_TABLE, BENCHMARK_FIGURE = "result.json", "sampler_benchmark.csv", "sampler_benchmark.png"
 BENCHMARK_CASES = "cases_{}.jsonl"  # by what the cases have in common
+EVALUATION = Path("evaluation")
+# In that folder, or where `focus evaluate --out` says.
+EVALUATION_RESULT, EVALUATION_PAGE = "evaluation.json", "report.html"
 
 
 def checkpoint_file(role: str) -> Path:
@@ -53,6 +56,7 @@ class Part(StrEnum):
     WEIGHTS = "Checkpoints and weights"
     FIGURES = "Figures"
     BENCHMARKS = "Benchmarks"
+    EVALUATIONS = "Evaluations"
     RECORDS = "Logs and documents"
     OTHER = "Other files"
 
@@ -93,6 +97,7 @@ RUN_FILES = (
     RunFile(f"{LOGS}/*", "the trainer and its supervisor", Part.RECORDS),
     RunFile(f"{WEIGHTS}/*", "the trainer after an epoch", Part.WEIGHTS),
     RunFile(f"{SAMPLER_BENCHMARK}/*", "focus benchmark samplers", Part.BENCHMARKS),
+    RunFile(f"{EVALUATION}/*", "focus evaluate", Part.EVALUATIONS),
 )
 
 FRESH = tuple(dict.fromkeys(kind.top for kind in RUN_FILES if kind.fresh))  # files and folders that a new start renews

@@ -87,14 +87,14 @@ def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
     return record().artifacts.arrays(digest)
 
 
-def benchmark(digest: str) -> Mapping[str, Any]:
-    """What `focus benchmark samplers` found, by its hash."""
-    return _benchmark(home(), digest)
+def finding(kind: str, digest: str) -> Mapping[str, Any]:
+    """What a job of this kind found out about a run, by the hash of its result."""
+    return _finding(home(), kind, digest)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)  # only read
-def _benchmark(home: str, digest: str) -> Mapping[str, Any]:
-    return record().benchmarks.found(digest)
+def _finding(home: str, kind: str, digest: str) -> Mapping[str, Any]:
+    return record().findings.found(kind, digest)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from focus_core.errors import UserError
 
 # Content never changes under its hash, so a browser need never ask twice.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_MEDIA = {"webp": "image/webp", "npz": "application/octet-stream", "png": "image/png"}
+_MEDIA = {"webp": "image/webp", "npz": "application/octet-stream", "png": "image/png", "html": "text/html"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -54,6 +54,8 @@ async def _artifact(request: Request) -> Response:
     if path is None or path.suffix != f".{suffix}":
         return PlainTextResponse("no such artifact", status_code=404)
     headers = dict(_FOR_EVER)
+    if suffix == "html":  # a document of its own, to keep or to send: never a page of this server
+        headers["Content-Disposition"] = "attachment"
     name = request.query_params.get("name")
     if name and re.fullmatch(r"[\w.-]{1,120}", name, flags=re.ASCII):
         headers["Content-Disposition"] = f'attachment; filename="{name}"'

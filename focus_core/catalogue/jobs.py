@@ -63,6 +63,19 @@ class JobWords:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What a job finds out about a run: it works in a folder of the run, which stays; the record keeps copies.
+
+    `result` is JSON whose "kind" is that of the job. `needs` is what is fetched first of a run on another host.
+    """
+
+    folder: Path
+    result: str
+    needs: tuple[str, ...]
+    beside: tuple[str, ...] = ()  # further files, for people
+
+
+@dataclass(frozen=True)
 class JobKind:
     """All there is to say about a kind of job. Functions are pure; what needs the record or a worker is a path."""
 
@@ -78,6 +91,7 @@ class JobKind:
     total: Callable[[Arguments], int] = field(default=lambda arguments: PARTS)
     progress: Callable[[Path, int], tuple[int, int] | None] = read_progress
     offered: str = ""  # the button on the page of what it is about; without, pages offer it in a way of their own
+    finds: Finding | None = None  # of a run
     makes_dataset: bool = False  # experiments may wait for the dataset of its name
     admit: str = (
         "focus_store.record.jobs:admit"  # looks into the record: what it refuses, and the job that answers already
@@ -90,6 +104,7 @@ _KINDS = (
     "focus_core.catalogue.job_kinds.simulation:SIMULATION",
     "focus_core.catalogue.job_kinds.dataset_check:DATASET_CHECK",
     "focus_core.catalogue.job_kinds.sampler_benchmark:SAMPLER_BENCHMARK",
+    "focus_core.catalogue.job_kinds.evaluation:EVALUATION",
 )
 
 
@@ -107,6 +122,11 @@ def job_kind(name: str) -> JobKind:
     except KeyError:
         known = ", ".join(sorted(job_kinds()))
         raise UserError(f"job: '{name}' is not a kind of job that this version knows; known are {known}.") from None
+
+
+def finding_kinds() -> tuple[str, ...]:
+    """Names of the kinds that find something out about a run."""
+    return tuple(name for name, kind in job_kinds().items() if kind.finds is not None)
 
 
 def kinds_in(lane: str) -> tuple[str, ...]:

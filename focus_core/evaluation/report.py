@@ -19,15 +19,16 @@ from focus_core.evaluation.pairs import Pairs
 from focus_core.evaluation.report_page import page
 from focus_core.evaluation.result_figures import draw_result
 from focus_core.evaluation.summary import (
-    PAGE,
     SUMMARY,
     TABLE,
     curves_csv,
     entries_csv,
+    finding_of,
     summary_of,
     to_csv,
     to_json,
 )
+from focus_core.run_files import EVALUATION_PAGE, EVALUATION_RESULT
 from focus_core.versions import FOCUS, source_commit, versions_of
 
 _PACKAGES = (FOCUS, "torch", "numpy", "scipy", "matplotlib")
@@ -124,8 +125,9 @@ def write_report(
         write_text(paths["_curves.csv"], curves_csv(result.outcome.curves))
         with replacing(paths[".png"]) as file:
             draw_result(file, result)
-    write_text(folder / PAGE, page(results, settings, notes))
+    write_text(folder / EVALUATION_PAGE, page(results, settings, notes))
     write_text(folder / TABLE, to_csv(results))
+    write_text(folder / EVALUATION_RESULT, to_json(finding_of(results, settings)))
     write_text(folder / SUMMARY, to_json(summary_of(results, settings)))
 
 

@@ -9,17 +9,32 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from focus_core.catalogue.job_kinds.evaluation import EVALUATION
 from focus_core.evaluation.evaluating import Result
 from focus_core.evaluation.scoring import Curve, Entry
 from focus_core.statistics.verdict import Judgement, Verdict
 
 SCHEMA = 1
-SUMMARY, TABLE, PAGE = "summary.json", "summary.csv", "report.html"
+SUMMARY, TABLE = "summary.json", "summary.csv"
 Plain = dict[str, Any]
 
 
 def summary_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
     return {"statistics": [_statistic(result) for result in results], "settings": dict(settings), "schema": SCHEMA}
+
+
+def finding_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
+    """The summary in words and with what the figures draw, as pages show it."""
+    return {
+        "kind": EVALUATION.name,
+        **summary_of(results, settings),
+        "headline": headline(results),
+        "findings": [{"verdict": str(verdict), "sentence": sentence} for verdict, sentence in findings(results)],
+        "rivals": beside_rivals(results),
+        "curves": {r.statistic.name: [_curve(c) for c in r.outcome.curves] for r in results if r.outcome},
+    }
 
 
 def to_json(summary: Plain) -> str:
@@ -151,6 +166,22 @@ def _entry(entry: Entry) -> Plain:
         **_numbers(entry.judgement),
         "judged": entry.judged,
         "reason": entry.judgement.reason,
+    }
+
+
+def _curve(curve: Curve) -> Plain:
+    """Numbers that are not finite are null."""
+    plain = {
+        name: [_rounded(float(value)) for value in np.ravel(values)]
+        for name, values in vars(curve).items()
+        if isinstance(values, np.ndarray)
+    }
+    return {
+        **plain,
+        "title": curve.title,
+        "axis_title": curve.axis_title,
+        "unit": curve.unit,
+        "logarithmic": curve.logarithmic,
     }
 
 

@@ -15,7 +15,13 @@ from focus_core.disk.atomic import write_bytes
 from focus_core.errors import UserError
 from focus_store.files.remote import RemoteFolder
 
-SUFFIXES = {"image/webp": ".webp", "image/png": ".png", "application/x-npz": ".npz", "application/json": ".json"}
+SUFFIXES = {
+    "image/webp": ".webp",
+    "image/png": ".png",
+    "application/x-npz": ".npz",
+    "application/json": ".json",
+    "text/html": ".html",
+}
 MEDIA_TYPES = {suffix: media for media, suffix in SUFFIXES.items()}
 
 

@@ -20,7 +20,6 @@ from typing import Any
 from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
 from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
 from focus_core.paths import measured_folder
@@ -31,6 +30,7 @@ from focus_store.database.tables import Artifact, Dataset, Event, Experiment, Fi
 from focus_store.database.transitions import DELETED, unknown_experiment
 from focus_store.files.artifacts import ArtifactFolder
 from focus_store.files.run_uploads import RunCopies
+from focus_store.record.findings import finding_digests
 from focus_store.record.notes import PERSON
 
 log = logging.getLogger(__name__)
@@ -277,9 +277,7 @@ def _digests(session: Session, experiment_ids: Collection[str], *, mine: bool) -
     ):
         yield from tiles
         yield from filter(None, (result,))
-    yield from filter(
-        None, session.scalars(select(Event.after).where(Event.kind == SAMPLER_BENCHMARK.name, of(Event.subject)))
-    )
+    yield from finding_digests(session, of(Event.subject))
     if not mine:
         for survey in session.scalars(select(Dataset.survey)):
             yield from survey_digests(survey)

@@ -14,13 +14,13 @@ from focus_store.files.remote import RemoteFolder
 from focus_store.files.run_uploads import RunCopies
 from focus_store.journal.ingest import Journal
 from focus_store.queue import Publisher
-from focus_store.record.benchmarks import Benchmarks
 from focus_store.record.curves import Curves
 from focus_store.record.datasets import Datasets
 from focus_store.record.disk import Disk
 from focus_store.record.drafts import Drafts
 from focus_store.record.experiments import Experiments
 from focus_store.record.figures import Figures
+from focus_store.record.findings import Findings
 from focus_store.record.forms import Forms
 from focus_store.record.jobs import Jobs
 from focus_store.record.laboratory import Laboratory
@@ -50,7 +50,7 @@ class Record:
     figures: Figures
     samples: Samples
     jobs: Jobs
-    benchmarks: Benchmarks
+    findings: Findings
     datasets: Datasets
     disk: Disk
     journal: Journal
@@ -86,7 +86,7 @@ def open_record(settings: Settings) -> Record:
         figures=Figures(database),
         samples=Samples(database, queue, leases),
         jobs=jobs,
-        benchmarks=Benchmarks(database, jobs, artifacts),
+        findings=Findings(database, jobs, artifacts),
         datasets=Datasets(database, jobs, disk),
         disk=disk,
         journal=Journal(database, artifacts),

@@ -228,7 +228,7 @@ def full(prepared: ServedDashboard) -> ServedDashboard:
     """With something to choose on every page: a benchmark, a second dataset, an archived run, two parts of the disk."""
     record, small = prepared.laboratory.record, prepared.laboratory
     file = record.artifacts.put(json.dumps(found()).encode(), ".json")
-    record.benchmarks.note(small.finished, file, "train-1")
+    record.findings.note("sampler_benchmark", small.finished, {"result.json": file}, "train-1")
     register_quick(record, "another")
     record.experiments.archive(small.failed)
     for i in range(10):

@@ -134,6 +134,12 @@ def test_images_are_served_by_hash_for_ever(small_laboratory: Any) -> None:
     assert body == small_laboratory.record.artifacts.read(digest)
 
 
+def test_a_report_is_sent_to_be_kept_and_never_shown_as_a_page_of_this_server(small_laboratory: Any) -> None:
+    file = small_laboratory.record.artifacts.put(b"<html><script>1</script>", ".html")
+    status, headers, _ = fetch(artifact_url(file.digest, "html"))
+    assert (status, headers["content-disposition"]) == (200, "attachment")
+
+
 @pytest.mark.parametrize("name", ["0" * 64 + ".webp", "..%2f..%2fetc%2fpasswd.webp", "abc.webp", "0" * 64 + ".db"])
 def test_anything_else_is_not_found(small_laboratory: Any, name: str) -> None:
     assert fetch(f"/artifacts/{name}")[0] == 404

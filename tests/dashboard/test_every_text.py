@@ -106,7 +106,7 @@ def _filled(record: Record) -> Nasty:
     move(record, lost, Status.RUNNING)
     check = record.jobs.request("add_dataset", {"name": "checked", "path": str(record.settings.home)})
     running = record.jobs.request_simulation({"name": "running"})
-    benchmark = record.benchmarks.request(small.finished)
+    benchmark = record.findings.request("sampler_benchmark", small.finished)
     record.samples.request(SampleSpec(small.finished, (0.3, 0.05, 0.7, 1.0, 1.02, -1.0), n=2, seed=8))
     failed = record.samples.request(SampleSpec(second, (0.3, 0.05, 0.7, 1.0, 1.02, -1.0), n=2, seed=9))
     record.workers.beat(WorkerRow("train-1", WRITTEN, "train", 1, WRITTEN, 0.0, None, message=WRITTEN))

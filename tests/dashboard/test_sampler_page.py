@@ -66,22 +66,22 @@ def test_a_benchmark_is_asked_for_followed_cancelled_and_shown_on_the_page(small
     assert not app.exception
     assert "at the θ of simulations it was not trained on" in html(app)
     app.button(key="samplers-start").click().run()
-    job = record.benchmarks.job(run)
+    job = record.findings.job("sampler_benchmark", run)
     assert (job.kind, job.status, job.arguments["experiment"]) == ("sampler_benchmark", JobStatus.QUEUED, run)
-    assert record.benchmarks.request(run) == job.id  # it answers a second request too
+    assert record.findings.request("sampler_benchmark", run) == job.id  # it answers a second request too
     (entry,) = [e for e in record.lanes.entries("train") if e.kind == "job"]
     assert (entry.experiment, entry.title) == (run, "Samplers of Finished one")
     app.run()
     assert 'data-testid="samplers-job" data-status="queued"' in html(app)
     app.button(key="samplers-cancel").click().run()
-    assert record.benchmarks.job(run).status is JobStatus.QUEUED  # so soon after the start it asks
+    assert record.findings.job("sampler_benchmark", run).status is JobStatus.QUEUED  # so soon after the start it asks
     app.button(key="act-sure").click().run()
-    assert record.benchmarks.job(run).status is JobStatus.CANCELLED
+    assert record.findings.job("sampler_benchmark", run).status is JobStatus.CANCELLED
     assert "The benchmark was stopped" in html(app)
 
     file = record.artifacts.put(json.dumps(found()).encode(), ".json")
-    record.benchmarks.note(run, file, "train-1")
-    record.benchmarks.note(run, file, "train-1")
+    record.findings.note("sampler_benchmark", run, {"result.json": file}, "train-1")
+    record.findings.note("sampler_benchmark", run, {"result.json": file}, "train-1")
     assert [event.after for event in record.experiments.events(run) if event.kind == "sampler_benchmark"] == [
         file.digest
     ]
@@ -102,11 +102,11 @@ def test_a_run_whose_samplers_are_being_measured_is_not_deleted_and_one_without_
     small_laboratory: Any,
 ) -> None:
     record = small_laboratory.record
-    record.benchmarks.request(small_laboratory.finished)
+    record.findings.request("sampler_benchmark", small_laboratory.finished)
     with pytest.raises(UserError, match=r"the job 'Samplers of Finished one' .*, which reads it, waits; cancel it"):
         record.disk.delete(small_laboratory.finished)
     with pytest.raises(UserError, match="has no checkpoint yet"):
-        record.benchmarks.request(small_laboratory.queued)
+        record.findings.request("sampler_benchmark", small_laboratory.queued)
 
 
 def html(app: AppTest) -> str:

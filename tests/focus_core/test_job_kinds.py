@@ -15,6 +15,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "simulate": {"name": "quick"},
     "add_dataset": {"name": "tng", "path": "/data/tng"},
     "sampler_benchmark": {"experiment": "3x7k2m9q"},
+    "evaluation": {"experiment": "3x7k2m9q", "n": 4},
 }
 
 
@@ -44,7 +45,7 @@ def test_every_kind_waits_in_one_lane() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(UserError, match=r"'dance' is not a kind of job.*add_dataset, sampler_benchmark, simulate"):
+    with pytest.raises(UserError, match="known are add_dataset, evaluation, sampler_benchmark, simulate"):
         job_kind("dance")
 
 

@@ -83,7 +83,8 @@ PARTS = ("focus_core", "focus_store", "worker", "dashboard", "benchmarks")
 ANOTHER_THING = {
     ("focus_store/recipes.py", "*/config.yaml"),  # a recipe, which a run's file is named like
     ("focus_store/recipes.py", "config.yaml"),
-    ("focus_store/record/benchmarks.py", "sampler_benchmark"),  # a kind of job
+    ("focus_core/catalogue/job_kinds/sampler_benchmark.py", "sampler_benchmark"),  # kinds of jobs
+    ("focus_core/catalogue/job_kinds/evaluation.py", "evaluation"),
     ("focus_store/settings.py", "logs"),  # of the laboratory
     ("focus_core/catalogue/jobs.py", "progress"),  # of any job, in the folder that it works in
     ("benchmarks/loops.py", "config.yaml"),  # recipes and drafts of the scripts' own

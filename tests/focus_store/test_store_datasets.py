@@ -285,7 +285,7 @@ class TestDeleting:
         run, other = two_runs
         record.jobs.request_simulation({"name": "another"})
         request_sample(record, other)
-        record.benchmarks.request(other)
+        record.findings.request("sampler_benchmark", other)
         record.experiments.create(validate_config({"data": {"dataset": "quick"}}), parent=run)
 
         sample = request_sample(record, run)
@@ -296,7 +296,7 @@ class TestDeleting:
         with pytest.raises(UserError, match="being drawn from it"):
             record.disk.delete(run)
         record.leases.release(claim, JobStatus.FAILED, "failed")
-        job = record.benchmarks.request(run)
+        job = record.findings.request("sampler_benchmark", run)
         with pytest.raises(UserError, match=rf"'Samplers of Λ run' \({job}\), which reads it, waits; cancel it"):
             record.disk.delete(run)
         record.jobs.cancel(job)

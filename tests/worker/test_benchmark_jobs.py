@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from focus_core.catalogue.statistics import STATISTICS
 from focus_core.config.experiment import validate_config
 from focus_core.data.folder import Description, write_folder
+from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
@@ -67,20 +71,53 @@ def work(record: Record, job: str, *, shutting_down: bool = False) -> JobRow:
 
 def test_a_benchmark_runs_as_a_job_and_its_result_is_an_artifact_of_the_run(record: Record, trained: str) -> None:
     before = record.experiments.change_token(trained)
-    job = record.benchmarks.request(trained, maps=2)
+    job = record.findings.request("sampler_benchmark", trained, maps=2)
     assert work(record, job, shutting_down=True).status is JobStatus.QUEUED  # goes back to the lane
     row = work(record, job)
     assert (row.status, row.message, row.done, row.total) == (JobStatus.SUCCEEDED, None, 1000, 1000)
-    digest = record.benchmarks.newest(trained)
+    digest = record.findings.newest("sampler_benchmark", trained)
     assert digest is not None
-    found = record.benchmarks.found(digest)
+    found = record.findings.found("sampler_benchmark", digest)
     assert {case["sampler"] for case in found["cases"]} == {"ddim", "ddpm", "heun", "dpmpp_2m"}
     assert len(found["cases"]) == found["cases_in_all"]
     assert (found["maps_each"], found["simulations"]) == (2, 4)
     assert record.experiments.change_token(trained) > before  # live pages look again
 
     (record.settings.run_folder(trained) / "truth.npz").unlink()
-    row = work(record, record.benchmarks.request(trained))
+    row = work(record, record.findings.request("sampler_benchmark", trained))
     assert row.status is JobStatus.FAILED
     assert "truth.npz: is not there; a training writes it when it starts" in (row.message or "")
-    assert record.benchmarks.newest(trained) == digest
+    assert record.findings.newest("sampler_benchmark", trained) == digest
+
+
+def test_an_evaluation_runs_as_a_job_and_its_result_and_report_are_artifacts_of_the_run(
+    record: Record, trained: str
+) -> None:
+    row = work(record, record.findings.request("evaluation", trained, n=2, split="validation"))
+    assert (row.status, row.message, row.done, row.total) == (JobStatus.SUCCEEDED, None, 1000, 1000)
+    digest = record.findings.newest("evaluation", trained)
+    assert digest is not None
+    found = record.findings.found("evaluation", digest)
+    assert [each["name"] for each in found["statistics"]] == list(STATISTICS)
+    assert found["settings"]["split"] == "validation"
+    assert found["headline"]
+    assert set(found["curves"]) <= set(STATISTICS)
+    report = record.findings.newest("evaluation", trained, "report.html")
+    assert report is not None
+    assert b"<html" in record.artifacts.read(report)[:200]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"n": 0}, "n: 0 is not a whole number from 1 on."),
+        ({"split": "all of it"}, "split: 'all of it' is unknown; known are test, validation, train, all."),
+        ({"sampler": "magic"}, "sampler: 'magic' is unknown"),
+        ({"level": 1}, "level: is not an argument of an evaluation"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_when_it_is_asked_for(
+    record: Record, trained: str, wrong: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        record.findings.request("evaluation", trained, **wrong)

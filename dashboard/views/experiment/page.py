@@ -1,4 +1,4 @@
-"""One experiment: maps and P(k) of an epoch side by side, then the curves and its texts, then its samplers. Live."""
+"""One experiment: an epoch's maps and P(k) side by side, curves, texts, the evaluation and its samplers. Live."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.experiment.accounting import accounting
 from dashboard.views.experiment.epochs import epochs_fragment
+from dashboard.views.experiment.evaluation import evaluation
 from dashboard.views.experiment.head import actions, numbers, state_message, status_look, stop_question
 from dashboard.views.experiment.samplers import samplers
 from dashboard.views.experiment.tabs import tabs
@@ -45,6 +46,7 @@ def page() -> None:
         st.fragment(while_there(accounting), run_every=5.0)(experiment_id)
     with right:
         tabs(experiment_id, live)
+    st.fragment(while_there(evaluation), run_every=3.0)(experiment_id)
     st.fragment(while_there(samplers), run_every=3.0)(experiment_id)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from html import escape
 from typing import Any
 
@@ -11,13 +10,13 @@ import streamlit as st
 
 from dashboard.charts.chart import chart
 from dashboard.charts.samplers import MEAN, SCATTER, sampler_panels
-from dashboard.look.markup import progress, section
+from dashboard.look.markup import section
 from dashboard.look.words import DASH, decimals, duration
-from dashboard.parts.acts import Act, Kind, draw, question
 from dashboard.parts.state import choice
 from dashboard.record import queries
-from dashboard.record.connection import record
-from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, JobRow, JobStatus
+from dashboard.views.experiment.finding import Offer, finding_job, newest
+from focus_core.catalogue.job_kinds.sampler_benchmark import SAMPLER_BENCHMARK
+from focus_store.contracts import ExperimentDetail
 
 QUANTITIES = {MEAN: "Mean *P*(*k*)", SCATTER: "Scatter of *P*(*k*)"}
 WHAT = (
@@ -29,13 +28,15 @@ WHAT = (
 
 def samplers(experiment_id: str) -> None:
     detail = queries.experiment(experiment_id)
-    digest = record().benchmarks.newest(experiment_id)
-    found = queries.benchmark(digest) if digest else None
+    digest = newest(SAMPLER_BENCHMARK, experiment_id)
+    found = queries.finding(SAMPLER_BENCHMARK.name, digest) if digest else None
     st.html(section("Samplers", _note(detail, found)))
     if not detail.checkpoints:
         st.html('<p class="focus-note">The first epoch writes a checkpoint; its samplers can then be compared.</p>')
         return
-    _job(detail, record().benchmarks.job(experiment_id), found)
+    complete = found is not None and len(found["cases"]) == found["cases_in_all"]
+    label = "Benchmark samplers again" if complete else "Benchmark samplers"
+    finding_job(Offer(SAMPLER_BENCHMARK, "samplers", label, "speed", WHAT), experiment_id, found=found is not None)
     if found is not None and found["cases"]:
         _result(found)
 
@@ -47,38 +48,6 @@ def _note(detail: ExperimentDetail, found: Mapping[str, Any] | None) -> str:
     newer = ", an older checkpoint" if best not in (None, found["checkpoint_sha256"]) else ""
     maps = f"{found['maps_each']} maps at each of {found['simulations']} held-out θ"
     return escape(f"epoch {found['epoch']}{newer}, {maps}")
-
-
-def _job(detail: ExperimentDetail, job: JobRow | None, found: Mapping[str, Any] | None) -> None:
-    """The button, or the bar of a benchmark that is under way."""
-    experiment_id = detail.summary.id
-    status = job.status.value if job is not None else "none"
-    if job is not None and job.status in JOB_UNDER_WAY:
-        done = job.done / job.total if job.total else 0.0
-        words = "waits in the training lane" if job.status is JobStatus.QUEUED else f"{100 * done:.0f} %"
-        bar = progress(done, "Progress of the benchmark of samplers")
-        with st.container(horizontal=True, vertical_alignment="center", key="samplers-job"):
-            hook = f'data-testid="samplers-job" data-status="{status}"'
-            st.html(f"<div {hook}>Measuring the samplers: {words}</div>{bar}", width="stretch")
-            draw([_cancel(job)])
-        question([_cancel(job)])
-        return
-    if job is not None and job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
-        words = f"The benchmark {'failed' if job.status is JobStatus.FAILED else 'was stopped'}"
-        st.html(f'<p class="focus-warn" role="alert">△ {words}: {escape(job.message or "its log says why")}</p>')
-    if found is None:
-        st.html(f'<p class="focus-note">{WHAT}</p>')
-    complete = found is not None and len(found["cases"]) == found["cases_in_all"]
-    label = "Benchmark samplers again" if complete else "Benchmark samplers"
-    start = partial(record().benchmarks.request, experiment_id)
-    draw([Act("samplers-start", label, Kind.START, start, icon="speed")])
-
-
-def _cancel(job: JobRow) -> Act:
-    return Act(
-        "samplers-cancel", "Cancel", Kind.UNDO, partial(record().jobs.cancel, job.id), icon="stop",
-        question="Cancel the benchmark of samplers, which you started seconds ago?",
-    )  # fmt: skip
 
 
 def _result(found: Mapping[str, Any]) -> None:

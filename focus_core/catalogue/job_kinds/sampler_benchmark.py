@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from focus_core.catalogue.jobs import EXPERIMENT, TRAIN, Arguments, JobKind, JobWords, refuse_unknown
+from focus_core.catalogue.jobs import EXPERIMENT, TRAIN, Arguments, Finding, JobKind, JobWords, refuse_unknown
 from focus_core.errors import UserError
+from focus_core.run_files import BENCHMARK_RESULT, BEST, TRUTH
+from focus_core.run_files import SAMPLER_BENCHMARK as FOLDER
 
 _MAPS = 4  # at each held-out θ
 
@@ -44,6 +46,7 @@ SAMPLER_BENCHMARK = JobKind(
         failed="was not measured",
         stopped="what was measured stays, and the next benchmark goes on from there",
     ),
-    admit="focus_store.record.benchmarks:admit_benchmark",
-    work="worker.jobs.sampler_benchmark:SamplerBenchmarkWork",
+    finds=Finding(FOLDER, BENCHMARK_RESULT, needs=(BEST.as_posix(), TRUTH)),
+    admit="focus_store.record.findings:admit_finding",
+    work="worker.jobs.finding:FindingWork",
 )

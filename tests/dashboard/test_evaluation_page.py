@@ -1,0 +1,59 @@
+"""The section of an experiment that says how far its maps can be trusted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from evaluation_found import evaluation
+from page_alone import html, open_page
+
+from dashboard.charts.evaluation import statistic_panels
+from focus_store.contracts import JobStatus
+
+
+def test_an_evaluation_is_asked_for_followed_and_shown_with_every_verdict_and_reason(small_laboratory: Any) -> None:
+    record, run = small_laboratory.record, small_laboratory.finished
+    app = open_page("experiment", id=run)
+    assert not app.exception
+    assert "sixteen statistics of them" in html(app)
+    app.button(key="evaluation-start").click().run()
+    job = record.findings.job("evaluation", run)
+    assert (job.status, job.arguments["experiment"], job.arguments["n"]) == (JobStatus.QUEUED, run, 16)
+    app.run()
+    assert 'data-testid="evaluation-job" data-status="queued"' in html(app)
+    record.jobs.cancel(job.id)
+
+    put = record.artifacts.put
+    files = {"evaluation.json": put(json.dumps(evaluation()).encode(), ".json"), "report.html": put(b"<html>", ".html")}
+    record.findings.note("evaluation", run, files, "train-1")
+    app.run()
+    assert not app.exception
+    shown = html(app)
+    assert "1 of 2 measured statistics pass, 1 fail." in shown
+    assert 'data-statistic="power_mean" data-verdict="pass"' in shown
+    assert "1.012 ± 0.010" in shown
+    assert "✗ fail" in shown
+    assert "the tail is &lt;b&gt;too&lt;/b&gt; bright" in shown
+    assert "needs 200 training simulations" in shown
+    assert "an older checkpoint, 24 maps at 8 of 8 θ of the part test" in shown
+    (report,) = [link.proto.url for link in app.get("link_button") if "Report" in link.proto.label]
+    assert report.startswith(f"/artifacts/{files['report.html'].digest}.html?name=")
+    app.selectbox(key="statistic").select("pdf-0").run()
+    assert not app.exception
+
+    record.disk.delete(run)
+    assert [record.artifacts.find(file.digest) for file in files.values()] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["power_mean", "pdf"])
+def test_a_statistic_is_drawn_with_units_on_both_axes_and_gaps_where_nothing_was_measured(name: str) -> None:
+    curve = evaluation()["curves"][name][0]
+    figure = statistic_panels(curve, revision="r").figure()
+    assert figure.layout.xaxis2.title.text == "k [h/Mpc]"
+    assert figure.layout.yaxis.title.text.endswith(" [(Mpc/h)²]")
+    assert figure.layout.yaxis2.title.text == "generated / simulated"
+    ratio = figure.data[-1].y
+    assert list(ratio[:2]) == pytest.approx([0.9, 4.0 / 4.2])
+    assert ratio[2] != ratio[2]

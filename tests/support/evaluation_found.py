@@ -1,0 +1,36 @@
+"""What an evaluation found, for pages that show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def evaluation() -> dict[str, Any]:
+    """As `focus evaluate` writes it: one statistic that passes, one that fails, one that was not measured."""
+
+    def statistic(name: str, title: str, value: float | None, verdict: str, reason: str) -> dict[str, Any]:
+        error, floor = (None, None) if value is None else (0.01, 0.004)
+        return {
+            "name": name, "title": title, "value": value, "error": error, "floor": floor, "level": 0.05, "ideal": 1.0,
+            "verdict": verdict, "reason": reason, "unit": "generated / simulated", "worst": None, "note": "",
+            "bands": [], "rivals": {},
+        }  # fmt: skip
+
+    curve = {
+        "title": "P(k)", "axis_title": "k [h/Mpc]", "unit": "(Mpc/h)²", "logarithmic": True,
+        "axis": [0.2, 0.4, 0.8], "generated": [9.0, 4.0, None], "generated_error": [0.5, 0.2, None],
+        "simulated": [10.0, 4.2, 1.0], "simulated_error": [0.4, 0.1, 0.02], "scatter": [0.3, 0.2, 0.1],
+    }  # fmt: skip
+    return {
+        "kind": "evaluation", "schema": 1,
+        "headline": "1 of 2 measured statistics pass, 1 fail. 1 could not be measured.", "rivals": "", "findings": [],
+        "statistics": [
+            statistic("power_mean", "Mean power spectrum", 1.012, "pass", ""),
+            statistic("pdf", "One-point distribution", 1.4, "fail", "the tail is <b>too</b> bright"),
+            statistic("calibration", "Calibration", None, "not measured", "needs 200 training simulations"),
+        ],
+        "curves": {"power_mean": [curve], "pdf": [{**curve, "title": "PDF", "logarithmic": False, "scatter": None}]},
+        "settings": {
+            "checkpoint_sha256": "c" * 64, "epoch": 3, "maps": 24, "split_in_words": "at 8 of 8 θ of the part test",
+        },
+    }  # fmt: skip
