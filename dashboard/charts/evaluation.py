@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.charts.overlay import band_trace
 from dashboard.charts.panels import Panels
-from dashboard.charts.power import band_trace
 from dashboard.look.template import log_ticks
 from dashboard.look.texts import plotly_text
 from dashboard.look.theme import AXIS, GENERATED, GENERATED_BAND, INK, SCATTER_BAND, TRUTH_ERROR_BAND

@@ -40,7 +40,7 @@ def test_an_evaluation_is_asked_for_followed_and_shown_with_every_verdict_and_re
     assert "an older checkpoint, 24 maps at 8 of 8 θ of the part test" in shown
     (report,) = [link.proto.url for link in app.get("link_button") if "Report" in link.proto.label]
     assert report.startswith(f"/artifacts/{files['report.html'].digest}.html?name=")
-    app.selectbox(key="statistic").select("pdf-0").run()
+    app.selectbox(key="evaluated").select("pdf-0").run()
     assert not app.exception
 
     record.disk.delete(run)

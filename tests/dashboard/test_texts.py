@@ -114,6 +114,7 @@ OURS: dict[str, set[str]] = {
     },
     "charts/dataset_curves": {"hover", "name"},
     "charts/dataset_figures": {"part"},
+    "charts/evaluation": {"name", "words"},
     "charts/loss": {"name"},
     "charts/overlay": {"hover", "name"},
     "charts/samplers": {"[word.replace('-', '−') for word in words]", "cases[0]['line']"},

@@ -47,7 +47,10 @@ ASKED: dict[str, tuple[Callable[[SmallLaboratory], str], str, tuple[str, ...]]] 
         lambda s: s.record.jobs.request("add_dataset", {"name": "new", "path": str(s.home)}),
         SAMPLE, ("datasets", "artifacts", "work"),
     ),
-    "sampler_benchmark": (lambda s: s.record.benchmarks.request(s.finished), TRAIN, ("artifacts", "runs")),
+    "sampler_benchmark": (
+        lambda s: s.record.findings.request("sampler_benchmark", s.finished), TRAIN, ("artifacts", "runs"),
+    ),
+    "evaluation": (lambda s: s.record.findings.request("evaluation", s.finished), TRAIN, ("artifacts", "runs")),
     "training": (_train, TRAIN, ("runs", "artifacts")),
     "sample": (lambda s: s.record.samples.request(SampleSpec(s.finished, THETA, n=2, seed=9)), SAMPLE, ("artifacts",)),
 }  # fmt: skip

@@ -75,7 +75,7 @@ def _curve(found: Mapping[str, Any]) -> None:
     if not curves:
         return
     names = {key: title for key, (title, _) in curves.items()}
-    chosen = st.selectbox("Statistic", **choice("statistic", names, next(iter(names))))
+    chosen = st.selectbox("Statistic", **choice("evaluated", names, next(iter(names))))
     title, curve = curves[chosen]
     chart(
         statistic_panels(curve, revision=f"evaluation-{chosen}"),
