@@ -27,8 +27,8 @@ NAMED_ELSEWHERE = {
     ("experiment/head", "key"): ("pause", "stop", "resume", "queue"),
     ("experiment/notes", "key"): ("keep-theirs", "keep-mine-…"),
     ("statistics", "key"): ("power-kind", "compare-power-kind"),
-    ("tables", "f'{chart}-table'"): ("loss-table", "power-table"),
-    ("new/fields", "**common"): ("f-…",),
+    ("chart_tables", "f'{chart}-table'"): ("loss-table", "power-table"),
+    ("new/widgets", "**common"): ("f-…",),
     ("workers/disk", "f'disk-{label.lower()}'"): ("disk-larger", "disk-smaller"),
 }
 # Links of rows, by the key of the row.
