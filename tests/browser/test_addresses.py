@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from benchmark_found import found
-from living_page import AT_REST, Watch
+from living_page import AT_REST, Watch, await_rest
 from playwright.sync_api import Page, expect
 from prepared_record import configuration, register_quick
 from served_dashboard import ServedDashboard
@@ -102,7 +102,7 @@ def press_heading_of_names(page: Page) -> None:
 
 
 def place_of_list(page: Page) -> tuple[float, float]:
-    await_condition(lambda: chosen(page) is not None, "the list to be drawn", 15.0)
+    await_rest(page)
     table = page.locator('[data-testid="stDataFrame"] canvas').first
     place = await_condition(table.bounding_box, "the list to be drawn", 15.0)
     return place["x"], place["y"]
@@ -296,6 +296,21 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
     expect(page.get_by_role("heading", name=other, level=1)).to_be_visible()
     page.go_back()
     await_same(page, watch, left, "Back again")
+
+
+def test_a_question_before_a_deletion_is_in_no_address_and_gone_after_a_reload(
+    page: Page, full: ServedDashboard
+) -> None:
+    where = f"{full.address}/experiment?id={full.laboratory.draft}"
+    question = page.locator("[class*=st-key-confirm-deletion]")
+    page.goto(where)
+    press("delete")(page)
+    expect(question).to_be_visible()
+    assert page.url == where
+    page.reload()
+    expect(page.get_by_role("heading", name="A draft", level=1)).to_be_visible()
+    await_rest(page)
+    expect(question).to_have_count(0)
 
 
 def test_a_form_that_was_sent_begins_empty_and_leaves_the_address(page: Page, full: ServedDashboard) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from living_page import AT_REST, Watch
+from living_page import Watch, await_rest
 from outgoing import Outgoing
 from playwright.sync_api import Browser, expect
 from served_dashboard import ServedDashboard, served_dashboard
-from waiting import await_condition, patience
+from waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +44,7 @@ def test_nothing_is_asked_for_outside_the_prefix_and_nothing_is_missing(
     }.items():
         page.goto(f"{below.address}/{path}")
         expect(page.locator("h1").first).to_contain_text(heading)
-        await_condition(lambda: page.evaluate(AT_REST), f"{page.url} to be drawn")
+        await_rest(page)
         page.wait_for_load_state("networkidle")
     page.goto(f"{below.address}/workers")
     page.get_by_test_id("disk-row").get_by_role("link", name="Second one").click()

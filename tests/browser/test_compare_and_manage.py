@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from living_page import await_rest
 from playwright.sync_api import Browser, Locator, Page, expect
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
@@ -237,6 +238,7 @@ class TestSeveralExperiments:
     def test_the_table_holds_what_was_measured_and_the_settings_that_differ(self, visit: Visit) -> None:
         page = visit.compare()
         page.get_by_test_id("compare-table").wait_for()
+        await_rest(page)
         assert row(page, "compare-table", "Base channels") == ["16", "8 ×0.5"]
         assert row(page, "compare-table", "Batch size") == ["16", "8 ×0.5"]
         assert row(page, "compare-table", "Epochs done") == ["2", "2 ×1"]
@@ -286,11 +288,13 @@ class TestSeveralExperiments:
         truths = len(alts["Simulation"])
         assert earlier[:truths] == newest[:truths], "the truth is the same at every epoch"
         assert not set(earlier[truths:]) & set(newest[truths:])
-        assert "epoch=1" in page.url
+        page.wait_for_url(re.compile(r"[?&]epoch=1\b"))
+        await_rest(page)
         widths = "box => [...box.querySelectorAll('img')].map(i => i.getBoundingClientRect().width)"
         whole = matrix.evaluate(widths)
         matrix.locator(".cell").nth(5).click()
-        assert matrix.evaluate(widths) == pytest.approx([2 * width for width in whole]), "one zoom for all maps"
+        twice = pytest.approx([2 * width for width in whole])
+        await_condition(lambda: matrix.evaluate(widths) == twice, "one zoom for all maps")
 
     def test_a_suite_of_ones_own_is_cancelled_in_the_middle(self, visit: Visit) -> None:
         page = visit.open("datasets")
@@ -365,6 +369,7 @@ def mark_row(page: Page, i: int) -> None:
     """Click the box at the left of a row: the table is drawn on a canvas and has no element for it."""
     table = page.get_by_test_id("stDataFrame")
     expect(table).to_have_count(1)  # while the list is drawn anew, the old one is still there for a moment
+    await_rest(table.page)
     table.scroll_into_view_if_needed()
     table.click(position={"x": 18, "y": 36 + 44 * i + 22})
 

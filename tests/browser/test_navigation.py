@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from living_page import Watch
+from living_page import Watch, await_rest
 from playwright.sync_api import Page, expect
 from prepared_record import configuration
 from served_dashboard import ServedDashboard
@@ -34,6 +34,7 @@ def mark(page: Page, row: int) -> None:
     """The box at the left of a row of the list, which is drawn on a canvas."""
     table = page.locator('[data-testid="stDataFrame"] canvas').first
     table.wait_for()
+    await_rest(page)
     place = table.bounding_box()
     assert place is not None
     page.mouse.click(place["x"] + 20, place["y"] + 35 + 44 * row + 22)
@@ -82,6 +83,7 @@ def test_back_leads_to_the_page_of_the_button_and_forward_to_where_it_led(
     page.go_back()
     await_address(page, here)
     watch.assert_alive(f"{button} and Back")
+    await_rest(page, f"{button} and Back")
     assert page.get_by_text("names no experiment").count() == 0
     page.go_forward()
     assert await_address(page, there) == led
@@ -137,7 +139,7 @@ def test_the_style_stays_after_archive_and_restore(page: Page, prepared: ServedD
         press(page, button)
         page.get_by_text(word).wait_for()
         watch.assert_alive(button)
-        assert page.locator(".focus-readouts").evaluate("box => getComputedStyle(box).display") == "grid"
+        expect(page.locator(".focus-readouts")).to_have_css("display", "grid")
         if button == "archive":
             page.goto(f"{prepared.address}/?status=Archived")
             mark(page, 0)
@@ -160,6 +162,7 @@ def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
     page.goto(f"{prepared.address}/{where}")
     button = page.locator(".st-key-queue button").first
     expect(button).to_be_enabled()
+    await_rest(page)
     button.scroll_into_view_if_needed()
     place = button.bounding_box()
     assert place is not None

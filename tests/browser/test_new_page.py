@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from living_page import Watch
+from living_page import Watch, await_rest
 from playwright.sync_api import Browser, Locator, Page, expect
 from served_dashboard import ServedDashboard
 from waiting import PATIENCE_SECONDS
@@ -81,6 +81,7 @@ def test_queue_and_what_is_refused_stay_in_sight_while_the_form_is_filled_in(
     page.goto(f"{prepared.address}/new?parent={prepared.laboratory.finished}")
     put(page, "Learning rate", "50")
     expect(page.get_by_test_id("refused")).to_contain_text("Learning rate")
+    await_rest(page)
     field(page, "Description").scroll_into_view_if_needed()
     assert page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTop") > 500
     for shown in (queue_button(page), page.locator(".st-key-draft button"), page.get_by_test_id("refused")):
@@ -100,6 +101,7 @@ def test_fields_are_read_aloud_by_their_plain_names_changed_or_not(page: Page, p
     page.goto(f"{prepared.address}/new?parent={prepared.laboratory.finished}")
     put(page, "Gradient clip", "2")
     expect(page.get_by_role("tab", name="Changes to parent (1)")).to_be_visible()
+    await_rest(page)
     names = page.locator('[data-testid="stMain"]').get_by_role("textbox").evaluate_all(
         "boxes => boxes.map(box => box.getAttribute('aria-label') ?? '')"
     )  # fmt: skip

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 import numpy as np
 import pytest
+from living_page import await_rest
 from playwright.sync_api import Locator, Page, expect
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
@@ -282,5 +283,6 @@ def test_no_page_scrolls_sideways(page: Page, laboratory: Laboratory, visit: dic
         page.goto(f"{laboratory.address}/{path}")
         page.locator("h1").first.wait_for()
         page.wait_for_load_state("networkidle")
+        await_rest(page)
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, f"/{path} is {wider} px wider than a window of {width}"

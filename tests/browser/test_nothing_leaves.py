@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from living_page import await_rest
 from outgoing import Outgoing
 from playwright.sync_api import Browser, Page, expect
 from served_dashboard import ServedDashboard
@@ -49,6 +50,7 @@ def open_page(page: Page, address: str, path: str, heading: str, charts: int) ->
     if charts:
         expect(drawn).to_have_count(charts)
     page.wait_for_load_state("networkidle")
+    await_rest(page)
 
 
 def press_every_button_of_charts_and_tables(page: Page) -> list[str]:

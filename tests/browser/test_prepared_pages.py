@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from living_page import await_rest
 from playwright.sync_api import Page, expect
 from served_dashboard import ServedDashboard
 
@@ -27,5 +28,6 @@ def test_every_page_shows_its_heading_and_does_not_scroll_sideways(
         page.goto(f"{prepared.address}/{path}")
         expect(page.locator("h1").first).to_contain_text(heading)
         page.wait_for_load_state("networkidle")
+        await_rest(page)
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, f"/{path} is {wider} px wider than a window of {width}"

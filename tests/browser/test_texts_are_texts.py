@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from living_page import await_rest
 from playwright.sync_api import Page, expect
 from prepared_record import configuration, move, write_run
 from served_dashboard import ServedDashboard
@@ -42,7 +43,7 @@ def _opened(page: Page, address: str, heading: str) -> str:
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(heading))
     main = page.get_by_test_id("stMain")
-    expect(main.locator("[data-stale=true]")).to_have_count(0)
+    await_rest(page)
     made = {markup for markup in MARKUP if main.locator(markup).count()}
     symbols = {".katex"} if "/sample" in address else set()  # sliders are named by the symbols of θ
     assert made - symbols == set(), f"{address} obeyed the name"

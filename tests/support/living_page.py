@@ -13,6 +13,19 @@ AT_REST = """() => {
     && !document.querySelector('[data-testid=stSkeleton], [data-testid=stAppSkeleton], [data-stale=true]');
 }"""
 
+
+def is_at_rest(page: Page) -> bool:
+    try:
+        return bool(page.evaluate(AT_REST))
+    except Error:  # the page is being loaded
+        return False
+
+
+def await_rest(page: Page, after: str = "the last act") -> None:
+    """Before anything is read once: places, sizes, numbers of elements, what is not there."""
+    await_condition(lambda: is_at_rest(page), f"{page.url} to be drawn after {after}")
+
+
 # The sheet's own rule for the whole page; without the sheet the numbers have the browser's figures.
 _STATE = """() => {
   const app = document.querySelector('.stApp'), main = document.querySelector('[data-testid="stMain"]');

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from buttons_of_pages import PAGES, name_of, to_be_pressed
-from living_page import AT_REST, Watch
+from living_page import Watch, await_rest
 from playwright.sync_api import Error, Locator, Page
 from prepared_record import configuration, draw_sample, register_quick
 from steering import PATHS, next_to_reach, rarest, way_to, weighted
-from waiting import await_condition, patience
+from waiting import patience
 
 from focus_store.contracts import Status
 from focus_store.record.record import Record
@@ -108,13 +108,7 @@ class RandomWalk:
 
     def _rest(self) -> None:
         """Until all is drawn that was asked for."""
-        await_condition(self._is_drawn, f"{self.page.url} to be drawn {self._story()}")
-
-    def _is_drawn(self) -> bool:
-        try:
-            return bool(self.page.evaluate(AT_REST))
-        except Error:  # the page is being loaded
-            return False
+        await_rest(self.page, self._story())
 
     def _story(self) -> str:
         return f"(seed {self.seed}: {' → '.join(self.acts[-30:])})"
