@@ -226,15 +226,17 @@ class RandomWalk:
         return self._mark_rows(self.random.choice((1, 2)))
 
     def _mark_rows(self, wanted: int) -> str:
-        """Rows of the list, which is a canvas."""
+        """Rows of the list, which is a canvas; of those that are in the window, for no other can be pressed."""
         table = self.page.locator('[data-testid="stDataFrame"] canvas').first
         box = table.bounding_box(timeout=_quick_ms()) if table.count() else None
-        if box is None:
+        window = self.page.viewport_size
+        if box is None or window is None:
             return "nothing to mark"
-        rows = max(1, int((box["height"] - 35) // 44))
-        marked = self.random.sample(range(rows), min(rows, wanted))
-        for row in marked:
-            self.page.mouse.click(box["x"] + 20, box["y"] + 35 + 44 * row + 22)
+        middles = [box["y"] + 35 + 44 * row + 22 for row in range(max(1, int((box["height"] - 35) // 44)))]
+        there = [y for y in middles if 0 < y < window["height"]]
+        marked = self.random.sample(there, min(len(there), wanted))
+        for y in marked:
+            self.page.mouse.click(box["x"] + 20, y)
         return f"mark {len(marked)}"
 
     def _write(self) -> str:
