@@ -21,7 +21,7 @@ from focus_store.record.jobs import Admitted, Jobs, under_way
 from focus_store.settings import Settings
 
 
-class Findings(Gateway):
+class RunFindings(Gateway):
     """The kind of a job is that of its event too, whose `after` is the artifact's digest, and of its artifact."""
 
     def __init__(self, database: Database, jobs: Jobs, artifacts: ArtifactFolder) -> None:

@@ -20,7 +20,7 @@ from focus_store.record.disk import Disk
 from focus_store.record.drafts import Drafts
 from focus_store.record.experiments import Experiments
 from focus_store.record.figures import Figures
-from focus_store.record.findings import Findings
+from focus_store.record.findings import RunFindings
 from focus_store.record.forms import Forms
 from focus_store.record.jobs import Jobs
 from focus_store.record.laboratory import Laboratory
@@ -50,7 +50,7 @@ class Record:
     figures: Figures
     samples: Samples
     jobs: Jobs
-    findings: Findings
+    findings: RunFindings
     datasets: Datasets
     disk: Disk
     journal: Journal
@@ -86,7 +86,7 @@ def open_record(settings: Settings) -> Record:
         figures=Figures(database),
         samples=Samples(database, queue, leases),
         jobs=jobs,
-        findings=Findings(database, jobs, artifacts),
+        findings=RunFindings(database, jobs, artifacts),
         datasets=Datasets(database, jobs, disk),
         disk=disk,
         journal=Journal(database, artifacts),
