@@ -65,6 +65,16 @@ def test_the_experiments_page_lists_name_status_and_best_loss(small_laboratory: 
     assert row["map"].startswith("/artifacts/")
 
 
+def test_a_long_name_in_the_readouts_is_cut_in_its_middle_for_its_end_tells_a_series_apart(
+    small_laboratory: Any,
+) -> None:
+    with small_laboratory.record.database.writing() as session:
+        mine = update(Experiment).where(Experiment.id == small_laboratory.queued)
+        session.execute(mine.values(name=f"{'sweep ' * 15}seed 17", change=Experiment.change + 1))
+    shown = html(open_page("experiments")).partition("Queued</dt>")[2].partition("</div>")[0]
+    assert ">sweep sweep sw…p sweep seed 17</dd>" in shown
+
+
 def test_filters_of_the_address_choose_experiments(small_laboratory: Any) -> None:
     app = open_page("experiments", status="Failed")
     assert len(app.dataframe[0].value) == 1
