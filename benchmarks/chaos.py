@@ -2,11 +2,11 @@
 
     python benchmarks/chaos.py [--stack sqlite|postgresql ...] [--kills 20] [--seed 0]
 
-Several small trainings run on two training workers while a third process draws samples. SIGKILL hits workers, their
+Several small training runs run on two training workers while a third process draws samples. SIGKILL hits workers, their
 forked children, trainers and the sampler; between the kills come restarts of Redis and PostgreSQL (or, on SQLite, a
 writer that holds the database), lost messages and doubled ones, a pause, a cancel. In the end every run must stand
 where it should, the database must equal the journal point by point and attempt by attempt, the losses must be those of
-a training that nobody disturbed, and no process may be left. Prints a table; exit code 1 if anything is not right.
+a training run that nobody disturbed, and no process may be left. Prints a table; exit code 1 if anything is not right.
 `chaos_exact.py` asks another question, without a laboratory: are a killed training's weights the same to the last bit?
 """
 

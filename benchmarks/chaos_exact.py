@@ -105,7 +105,7 @@ def _compare(
         _await_step(process, killed, step)
         process.kill()
         process.wait()
-        counts["SIGKILL to a training"] += 1
+        counts["SIGKILL to a training run"] += 1
         print(f"  {method}: killed at step {step} or a little after", flush=True)
     _start(home, file, killed).wait()
     starts = [event for event in read_journal(killed) if event["kind"] == "run_started" and event["resumed"]]

@@ -112,7 +112,7 @@ class Ground:
         return [process for process in self._seen.values() if not is_gone(process)] + self._trainers()
 
     def close(self) -> None:
-        """However the storm ended, nothing that it started goes on."""
+        """However the storm ended, nothing that it started continues."""
         self._ended.set()
         if self._reaper.is_alive():
             self._reaper.join()

@@ -106,7 +106,7 @@ def _check_events(verdict: Verdict, record: Record, run: str) -> None:
 
 
 def _check_curve(verdict: Verdict, record: Record, run: str, undisturbed: Mapping[int, float], *, whole: bool) -> None:
-    """What a person sees has every step once, with the loss of a training that nobody disturbed."""
+    """What a person sees has every step once, with the loss of a training run that nobody disturbed."""
     curve = record.curves.series(run, "loss", "train")
     last = len(undisturbed) if whole else len(curve.step)
     verdict.check(np.array_equal(curve.step, np.arange(1, last + 1)), f"run {run}: the curve misses or doubles steps")

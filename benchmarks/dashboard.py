@@ -169,7 +169,7 @@ def live_ticks(page: Page, address: str, server: psutil.Process, record: Record,
         costs.append(processor_ms(server) - used - idle * (time.perf_counter() - began))
     now = box.evaluate("box => [box._fullLayout.xaxis.range, box._fullLayout.yaxis.range].flat()")
     kept = np.allclose(now, [200, 500, -1.5, -0.5]) and box.evaluate("box => box.readersOwn === true")
-    print(f"| live page without news, server ms a second | {idle:.0f} |")
+    print(f"| live page without news, server ms per second | {idle:.0f} |")
     print(f"| live tick, server ms beyond that (median, 90 %) | {quantiles(costs)} |")
     print(f"| zoom kept over {ticks} ticks on the same element | {'yes' if kept else 'NO'} |")
     with record.database.writing() as session:

@@ -1,10 +1,10 @@
-"""Does a training wait for its maps? A file of CAMELS' size, and the share of a step that is waiting.
+"""Does a training run wait for its maps? A file of CAMELS' size, and the share of a step that is waiting.
 
     python benchmarks/data_path.py [--maps 15000] [--grid 256] [--experiment 02] [--batch-size 2] [--folder DIR]
 
 Writes maps as the CAMELS Multifield Dataset stores them (15,000 of 256², 3.9 GB, removed at the end), forgets them from
 the system's cache, and reports
- * maps a second that FOCUS's own loader delivers alone, cold and warm: an accelerator that trains faster would wait;
+ * maps per second that FOCUS's own loader delivers alone, cold and warm: an accelerator that trains faster would wait;
  * the share of the training loop's time that is waiting for the next batch, over steps of FOCUS's own loop.
 """
 
@@ -106,7 +106,7 @@ def opened(folder: Path) -> RunData:
 
 
 def delivery(data: RunData, folder: Path, arguments: argparse.Namespace) -> None:
-    """Maps a second of the loader alone, by the median batch, first from the disk and then from memory."""
+    """Maps per second of the loader alone, by the median batch, first from the disk and then from memory."""
     rows = []
     for workers in arguments.workers:
         config = config_of(folder, arguments, workers, 32)
@@ -131,7 +131,7 @@ def waiting(data: RunData, folder: Path, arguments: argparse.Namespace) -> None:
         cells = [str(workers), f"{1000 * median(steps):,.0f}", f"{1000 * median(waits):.1f}", f"{share:.2f} %"]
         rows.append(cells)
     title = f"\nExperiment {arguments.experiment}, {arguments.grid}², batch {arguments.batch_size}, from disk\n\n"
-    print(title + table(["loader processes", "ms a step", "ms waiting", "share"], rows), flush=True)
+    print(title + table(["loader processes", "ms per step", "ms waiting", "share"], rows), flush=True)
 
 
 def _timed_steps(config: ExperimentConfig, data: RunData, run: Path, n: int) -> tuple[list[float], list[float]]:

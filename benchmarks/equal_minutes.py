@@ -106,7 +106,7 @@ class Artist(Protocol):
 
     @property
     def samplings(self) -> Mapping[str, int]:
-        """Names of its ways to draw, and their network evaluations a map."""
+        """Names of its ways to draw, and their network evaluations per map."""
 
     def draw(self, sampling: str, theta: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
         """A physical map (N, N) at every row of θ (n, d)."""
@@ -186,7 +186,7 @@ def _for_epochs(config: ExperimentConfig, epochs: int) -> ExperimentConfig:
 
 
 def _epoch_seconds(study: Study, config: ExperimentConfig) -> float:
-    """Of an epoch in a training: its steps, its validation and its checkpoint."""
+    """Of an epoch in a training run: its steps, its validation and its checkpoint."""
     with TemporaryDirectory() as folder:
         run_training(_for_epochs(config, _TRIAL_EPOCHS), Path(folder), study.home, StopSwitch())
         *_, before, last = load_checkpoint(Path(folder) / LAST)["history"]

@@ -1,9 +1,9 @@
-"""What does half the width buy? Experiment 02 against Experiment 01: images a second and memory, beside the claims.
+"""What does half the width buy? Experiment 02 against Experiment 01: images per second and memory, beside the claims.
 
     python benchmarks/experiments.py [--grid 64 256] [--steps 5] [--own-batch]
 
 Both recipes train in FOCUS's own loop, one step of each in turn: at an equal batch, and with --own-batch at that of
-each recipe (64 and 32), which takes minutes a step on a processor and is left out where it would not fit into memory.
+each recipe (64 and 32), which takes minutes per step on a processor and is left out where it would not fit into memory.
 Memory is the peak of two steps in a process of their own, or the estimate (`focus describe`) of what was not timed.
 """
 

@@ -7,7 +7,7 @@ process of its own that ends when its time is over, and what was not reached is 
 minute of one core, so all that will be compiled is compiled first, side by side, into a cache that the measurements,
 one after the other, take it from; `--cache` keeps it for another run. Every experiment trains at its recipe's batch,
 halved until it fits into memory. The plain loop of `plain_loop.py` runs its own network, and FOCUS's as well.
-Prints images a second, peak memory beside the estimate, the share of the bf16 matrix-product rate of the same GPU,
+Prints images per second, peak memory beside the estimate, the share of the bf16 matrix-product rate of the same GPU,
 measured first, and Experiment 02 against 01; `--out` keeps every case as a line of JSON.
 
 `--device cpu --tiny` walks the same path on a processor with narrow networks: a trial of the script, and no result.
@@ -105,7 +105,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=9.0, help="after which no case goes on")
+    parser.add_argument("--minutes", type=float, default=9.0, help="after which no case continues")
     parser.add_argument("--experiment", nargs="+", choices=("01", "02"), default=["01", "02"])
     parser.add_argument("--grid", nargs="+", type=int, default=[256, 64])
     parser.add_argument("--way", nargs="+", choices=tuple(WAYS), default=list(WAYS))

@@ -33,7 +33,7 @@ _TIMES = 1000.0
 
 @dataclass(frozen=True)
 class Learned:
-    """What a training leaves: how long it was, and the mean loss of its last epoch."""
+    """What a training run leaves: how long it was, and the mean loss of its last epoch."""
 
     seconds: float
     steps: int

@@ -66,7 +66,7 @@ def lesson(home: Path, grid: int, n_maps: int) -> Lesson:
 
 
 def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0, name: str = "lesson") -> None:
-    """Lognormal maps of this many pixels a side, two a simulation, written as a dataset under `home`."""
+    """Lognormal maps of this many pixels per side, two a simulation, written as a dataset under `home`."""
     rng, simulations = np.random.default_rng(seed), -(-n_maps // 2)
     theta = WCDM6.from_unit(rng.uniform(-1, 1, (simulations, 6)))
     maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid), dtype=np.float32))).astype(np.float32)
@@ -85,7 +85,7 @@ def opened_lesson(home: Path) -> Lesson:
 
 
 class FocusLoop(Iterator[None]):
-    """`focus_core.training.loop.train` itself, held at every look at its stop switch until `next` lets it go on.
+    """`focus_core.training.loop.train` itself, held at every look at its stop switch until `next` lets it continue.
 
     A step is what lies between two looks: the batch, the step, its line in the journal. Close it to end the training.
     """
@@ -146,7 +146,7 @@ class OwnThread(Iterator[Any]):
 
 
 class _Closed(BaseException):
-    """Ends a training between two steps; nobody is to take it for a failure, or to save anything."""
+    """Ends a training run between two steps; nobody is to take it for a failure, or to save anything."""
 
 
 class _Gate(StopSwitch):

@@ -147,7 +147,7 @@ class Study:
         epochs = epochs or max(1, round(minutes * 60 / (seconds * n_steps)))
         plain = config.to_dict()
         plain["training"] |= {"num_epochs": epochs, "sample_every": epochs}
-        print(f"{name}: {parameters:,} parameters, {1000 * seconds:.0f} ms a step, {epochs} epochs", file=sys.stderr)
+        print(f"{name}: {parameters:,} parameters, {1000 * seconds:.0f} ms per step, {epochs} epochs", file=sys.stderr)
         began = time.monotonic()
         run_training(validate_config(plain), folder, self.home, StopSwitch())
         return self.score_run(folder, name, parameters, epochs, time.monotonic() - began, text)

@@ -205,7 +205,7 @@ def _seconds(arguments: argparse.Namespace) -> int:
             words for times in both for words in (_spread(times.wall), f"{statistics.median(times.processor):.2f}")
         ]
         rows.append([f"{title}, {s} steps", *cells])
-    head = [f"{arguments.maps} maps", "alone, s", "of which a processor's", "beside a training, s", "a processor's"]
+    head = [f"{arguments.maps} maps", "alone, s", "of which a processor's", "beside a training run, s", "a processor's"]
     print(table(head[: len(rows[0])], rows))
     return 0
 

@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     maps = some_maps(arguments.maps, arguments.grid)
-    # Maps a round: about as long for each of the slow ones as for FOCUS.
+    # Maps per round: about as long for each of the slow ones as for FOCUS.
     share = {FOCUS: len(maps), POWERBOX: max(1, len(maps) // 25), MASKS: max(1, len(maps) // 100)}
     difference = largest_difference(maps[: share[MASKS]])
     print(f"largest relative difference of any two spectra: {difference:.1e}")
@@ -48,7 +48,7 @@ def main() -> int:
         [name, f"{share[name]:,}", *_cells(times[name], times[FOCUS]), *_cells(work[name], work[FOCUS])]
         for name in times
     ]
-    head = ["", "maps a round", "ms a map", "time over FOCUS's", "ms of processor time", "over FOCUS's"]
+    head = ["", "maps per round", "ms per map", "time over FOCUS's", "ms of processor time", "over FOCUS's"]
     print("\n" + table(head, rows))
     print(machine())
     return 0

@@ -143,8 +143,8 @@ def report(result: Result) -> str:
         cells += [f"{work / image:.0f}", ratio_text(times, result.times[FOCUS])]
         cells += [f"{1000 * median(result.work[name]):,.0f}", ratio_text(result.work[name], result.work[FOCUS])]
         rows.append(cells)
-    head = ["loop", "parameters", "GFLOP an image", "ms a step", "images/s", "GFLOP/s", "time over FOCUS's"]
-    head += ["processor ms a step", "over FOCUS's"]
+    head = ["loop", "parameters", "GFLOP per image", "ms per step", "images/s", "GFLOP/s", "time over FOCUS's"]
+    head += ["processor ms per step", "over FOCUS's"]
     title = f"\nExperiment {result.experiment}, {result.grid}², batch {result.batch_size}\n\n"
     return title + table(head, rows) + "\n"
 
@@ -158,7 +158,7 @@ def summary(results: list[Result]) -> str:
             first = [f"Experiment {result.experiment}, {result.grid}², batch {result.batch_size}", kind]
             first.append(f"{1000 * median(seconds[FOCUS]):,.0f}")
             rows.append(first + [ratio_text(seconds[name], seconds[FOCUS]) for name in names])
-    return table(["", "time", "FOCUS, ms a step", *(f"{name} / FOCUS" for name in names)], rows)
+    return table(["", "time", "FOCUS, ms per step", *(f"{name} / FOCUS" for name in names)], rows)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def doubling_bands(last: int) -> tuple[Band, ...]:
 
 
 def quoted_bands(grid: int) -> tuple[Band, ...]:
-    """Up to k_Ny/2 = (grid / 4) k_f, where P(k) of maps of `grid`² pixels is trusted; none under 8 pixels a side."""
+    """Up to k_Ny/2 = (grid / 4) k_f, where P(k) of maps of `grid`² pixels is trusted; none under 8 pixels per side."""
     return doubling_bands(grid // 4)
 
 

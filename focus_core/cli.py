@@ -31,8 +31,9 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit code is 0 done, 1 our fault, 2 the user's mistake, 3 stopped and resumable."""
-    # Threads that spin while they wait rob each other where cores are shared (a simulation beside a training took 20 s
-    # instead of 3), and threads that sleep at once wake too late for small layers (a training step took twice as long).
+    # Threads that spin while they wait rob each other where cores are shared (a simulation beside a training run took
+    # 20 s instead of 3), and threads that sleep at once wake too late for small layers (a training step took twice as
+    # long).
     # Spinning some ten microseconds does neither. OpenMP reads this when torch is first imported, which is later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = list(sys.argv[1:] if argv is None else argv)

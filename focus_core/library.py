@@ -69,7 +69,7 @@ def simulate(
 ) -> NDArray[np.float32]:
     """The maps (3·slabs, N, N) [(M☉/h)/(Mpc/h)²] of one particle-mesh simulation at z = 0.
 
-    `grid` counts cells, particles and pixels a side; `box_size` is in Mpc/h. Map `axis·slabs + i` is slab i along an
+    `grid` counts cells, particles and pixels per side; `box_size` is in Mpc/h. Map `axis·slabs + i` is slab i along an
     axis, box_size/slabs deep, by default about 16 Mpc/h. `seed` chooses the initial phases. `focus simulate` makes
     datasets of many. Source: FastPM's kick and drift (arXiv 1603.00476). Raises UserError for what cannot be simulated.
     """

@@ -91,7 +91,7 @@ def distinct_rows(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def band_edges(grid: int) -> list[tuple[int, int]]:
-    """[2, 4), [4, 8), … up to k_Ny/2 = (grid / 4) k_f, the last one closed; none for maps under 8 pixels a side."""
+    """[2, 4), [4, 8), … up to k_Ny/2 = (grid / 4) k_f, the last one closed; none for maps under 8 pixels per side."""
     return [(band.low, band.high) for band in quoted_bands(grid)]
 
 

@@ -8,7 +8,7 @@ One JSON object a line, flushed as it is written:
 
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
                   train_maps, validation_maps, torch, peak_memory_estimate, devices, precision ("fp32" | "bf16"),
-                  compiled (bool: asked for), data (where the maps wait), peak_flops (measured, operations a second),
+                  compiled (bool: asked for), data (where the maps wait), peak_flops (measured, operations per second),
                   init_from, init_from_sha256 (the checkpoint whose weights were the first, or null)
     step          step, epoch, loss, lr, grad_norm
                   (step: optimiser steps done, from 1; epoch: step / steps_per_epoch; where the loss or its gradient

@@ -20,7 +20,7 @@ DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LARGEST_SUITE = 1_000_000
 
 
-# What a suite is where nobody says otherwise; `box` in Mpc/h. The quick suite is this one.
+# What a suite is by default; `box` in Mpc/h. The quick suite is this one.
 PLAIN_SUITE: Mapping[str, Any] = MappingProxyType(
     {"simulations": 64, "grid": 64, "box": 64.0, "seed": 0, "realisations": 1, "space": "wcdm6"}
 )

@@ -274,8 +274,8 @@ class SampleRow:
 
 @dataclass(frozen=True)
 class JobRow:
-    """Neither a training nor a sample: `simulate` and `sampler_benchmark` on the training lane, `add_dataset` on the
-    other."""
+    """Neither a training run nor a sample: `simulate` and `sampler_benchmark` on the training lane, `add_dataset` on
+    the other."""
 
     id: str
     kind: str

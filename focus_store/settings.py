@@ -51,7 +51,7 @@ class Settings:
     train_threads: int = 0  # of the trainer; 0 chooses from the machine
     train_niceness: int = 10  # so that a sample and the pages never wait for a training
     quick_simulations: int = PLAIN_SUITE["simulations"]  # of the suite that an empty laboratory simulates
-    quick_grid: int = PLAIN_SUITE["grid"]  # cells a side of each of them, 1 Mpc/h each
+    quick_grid: int = PLAIN_SUITE["grid"]  # cells per side of each of them, 1 Mpc/h each
 
     @property
     def quick_suite(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def give_way(pid: int, niceness: int) -> None:
     """Let others have the processor first. If the process has ended already, whoever waits for it will hear why.
 
     Linux shares a processor between sessions before it looks at their processes (sched(7), autogroup): a niceness alone
-    counts within the session, and a training, which has one of its own, would take half of every core from a sampler.
+    counts within the session, and training, which has one of its own, would take half of every core from a sampler.
     """
     with contextlib.suppress(psutil.Error):
         psutil.Process(pid).nice(niceness)

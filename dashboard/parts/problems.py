@@ -1,4 +1,4 @@
-"""What a page shows when something is wrong: the sentence that mends it, never a traceback."""
+"""What a page shows when something is wrong: the sentence that says how to fix it, never a traceback."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def show_record_missing(error: UserError) -> None:
         st.title("The record cannot be opened", anchor=False)
         st.error(sentence(error), icon=":material/error:")
         if isinstance(error, RecordAway):
-            st.write("Trainings go on meanwhile, and nothing is lost. This page looks again every few seconds.")
+            st.write("Training runs continue meanwhile, and nothing is lost. This page looks again every few seconds.")
         else:
             st.write("Run this; the page then comes by itself, and nothing changes when there is nothing to do:")
             st.code(error.command if isinstance(error, RecordUnfit) else "focus-lab migrate", language=None)
@@ -80,7 +80,7 @@ def show_script_error(error: Exception) -> bool:
         return True
     log.error("a page failed", exc_info=error)
     st.error(
-        f"This page failed ({type(error).__name__}). The record is untouched and running experiments go on; "
+        f"This page failed ({type(error).__name__}). The record is untouched and running experiments continue; "
         "reload the page, and if it happens again, the traceback is in the dashboard's log.",
         icon=":material/error:",
     )

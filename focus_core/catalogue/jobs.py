@@ -57,7 +57,7 @@ class JobWords:
     failed: str  # "was not simulated"
     under_way: str = "is worked on"  # "is being simulated"
     stopped: str = "stopped; a resumed job begins anew"  # what its end is told as when it was cancelled
-    last_part: str = ""  # where work goes on when all parts are done: "Measuring"
+    last_part: str = ""  # where work continues when all parts are done: "Measuring"
     unit: str = ""  # of its parts; where it has none that a person knows, pages show a share
     again: str = "Start again"  # the button of one that failed or was cancelled
 

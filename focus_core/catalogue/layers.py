@@ -67,7 +67,7 @@ def block(layers: list[Layer], entering: int) -> Iterator[Layer]:
 def convolution(
     width_in: int, width: int, kernel: int, side: int, kept: int | None = None, on_data: bool = False
 ) -> Layer:
-    """A convolution whose output has `side` pixels a side; it keeps its wrapped input unless told otherwise."""
+    """A convolution whose output has `side` pixels per side; it keeps its wrapped input unless told otherwise."""
     weights = kernel**2 * width_in * width
     if kept is None:
         kept = width_in * (side + 2) ** 2

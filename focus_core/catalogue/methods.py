@@ -31,7 +31,7 @@ class MethodSpec:
     # (configuration, state, device) → Method, and (configuration, dataset, transform, simulations) → state.
     build: str
     measure: str | None = None
-    # Where its samplers may put their steps, and where they do if nobody says.
+    # Where its samplers may put their steps, and where they do by default.
     spacings: tuple[str, ...] = SPACINGS.names
     own_spacing: str = "even"
     # Its times are the whole ones of a noise schedule.

@@ -33,7 +33,7 @@ class ModelSettings(Protocol):
         ...
 
 
-# (settings, pixels a side) → why such maps cannot be taken, as the end of a sentence; None where they can.
+# (settings, pixels per side) → why such maps cannot be taken, as the end of a sentence; None where they can.
 GridRefusal = Callable[[ModelSettings, int], str | None]
 
 

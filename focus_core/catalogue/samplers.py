@@ -14,7 +14,7 @@ from focus_core.catalogue.registry import Registry
 MOST_STEPS = 10_000
 # What is shown of the way of a solver that decides by itself how many evaluations it takes: per cent.
 EVALUATIONS_SUPPOSED = 100
-# At which a benchmark compares samplers, if nobody says.
+# At which a benchmark compares samplers, by default.
 BENCHMARK_EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)
 
 

@@ -26,7 +26,7 @@ def stages_refusal(stages: int, grid: int) -> str | None:
         return None
     return (
         f"model.channel_mults: {stages} stages halve the map {stages} times, so its side must be a multiple of "
-        f"{2**stages}, but the maps have {grid} pixels a side; use fewer stages or other maps"
+        f"{2**stages}, but the maps have {grid} pixels per side; use fewer stages or other maps"
     )
 
 

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     samplers = subjects.add_parser(
         "samplers",
         help="error of P(k) and of its scatter against network evaluations",
-        epilog="Ctrl-C keeps every finished case; the same command goes on. It writes "
+        epilog="Ctrl-C keeps every finished case; the same command continues. It writes "
         f"{BENCHMARK_RESULT}, {BENCHMARK_TABLE} and {BENCHMARK_FIGURE}.",
     )
     samplers.add_argument("--run", required=True, type=Path, metavar="DIR", help="the folder of a trained run")
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_numbers,
         default=BENCHMARK_EVALUATIONS,
         metavar="N,N,…",
-        help="network evaluations a map, at most (default 5,10,20,50,100,250,1000); DDPM takes its whole schedule",
+        help="network evaluations per map, at most (default 5,10,20,50,100,250,1000); DDPM takes its whole schedule",
     )
     samplers.add_argument("--samplers", metavar="NAME,…", help="only these (default: all that fit the run's method)")
     samplers.add_argument("--maps", type=int, default=4, help="maps at each held-out θ (default 4)")
@@ -100,7 +100,7 @@ def _measure(
         except StopRequested as reason:
             _draw(folder, found)
             kept = f"{len(found['cases'])} of {len(cases)} cases are kept in {folder}"
-            raise StopRequested(f"{reason}; {kept}, and the same command goes on.") from reason
+            raise StopRequested(f"{reason}; {kept}, and the same command continues.") from reason
     return found
 
 

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grid",
         type=int,
         metavar="N",
-        help="pixels a side of the maps (default: 64 for a named dataset, 256 for files of maps)",
+        help="pixels per side of the maps (default: 64 for a named dataset, 256 for files of maps)",
     )
 
 

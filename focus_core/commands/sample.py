@@ -32,7 +32,7 @@ _LARGEST_FILE = 10_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "Ctrl-C keeps what is drawn, beside FILE.npz in FILE.npz.partial; the same command goes on there. The file "
+        "Ctrl-C keeps what is drawn, beside FILE.npz in FILE.npz.partial; the same command continues there. The file "
         "holds maps, params, param_names, box_size, seed and checkpoint_sha256; map i belongs to row i of params."
     )
     parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="the folder of a trained run")

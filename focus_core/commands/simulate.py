@@ -17,7 +17,7 @@ SUMMARY = "make a suite of particle-mesh simulations and their maps"
 
 _NUMBERS = {
     "simulations": "points in parameter space",
-    "grid": "cells, particles and pixels a side",
+    "grid": "cells, particles and pixels per side",
     "box": "side of the periodic box in Mpc/h",
     "seed": "of the design and the initial phases",
     "realisations": "initial phases at each point",

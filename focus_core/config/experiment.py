@@ -266,7 +266,7 @@ class ExperimentConfig(Section):
     def made_on(self, day: datetime.date) -> ExperimentConfig:
         """As a run of its own, made on that day; the date of a recipe or of a parent is not its own.
 
-        A configuration that tells no date goes on telling none.
+        A configuration without a date stays without one.
         """
         if not self.experiment.created:
             return self
@@ -292,7 +292,7 @@ def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
 
 
 def validate_config(plain: Any, source: str = "configuration", root: yaml.Node | None = None) -> ExperimentConfig:
-    """Build the configuration from plain values; UserError tells the first thing to mend, and its line if known."""
+    """Build the configuration from plain values; UserError tells the first thing to fix, and its line if known."""
     try:
         return ExperimentConfig.model_validate(_without_empty(plain, ExperimentConfig))
     except ValidationError as error:

@@ -134,7 +134,7 @@ class TrainingSection(Section):
         ge=1,
         le=65_536,
         title="Gradient accumulation",
-        description="Parts of a batch, computed one after another to save memory.",
+        description="In how many parts a batch is computed, one after another, to save memory.",
     )
     activation_checkpointing: bool = Field(
         False,

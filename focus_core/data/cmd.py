@@ -211,7 +211,7 @@ def realisations_of_suite(provenance: Mapping[str, Any], n_rows: int, source: st
 
 
 def _doubts_of_number(dataset: MapDataset, name: CmdName) -> tuple[str, ...]:
-    """Official sets have 15 maps a simulation: fewer are a part of a set, more are labels of too few rows."""
+    """Official sets have 15 maps per simulation: fewer are a part of a set, more are labels of too few rows."""
     if not name.about.is_official or name.set in ("BE",):
         return ()
     most = dataset.maps_per_row if dataset.maps_per_row > 1 else int(dataset.maps_each.max())

@@ -1,4 +1,4 @@
-"""Where the files of a configuration lie: relative paths become absolute once, when a training starts."""
+"""Where the files of a configuration lie: relative paths become absolute once, when a training run starts."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Side = Literal[-1, 1]
 
 @dataclass(frozen=True)
 class Pairs:
-    """A run and the simulator of its dataset. `grid` cells and pixels a side, `box` in Mpc/h, `slabs` along an axis."""
+    """A run and the simulator of its dataset. `grid` cells and pixels per side, `box` in Mpc/h, `slabs` an axis."""
 
     run: LoadedRun
     sampler: Sampler

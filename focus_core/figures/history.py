@@ -1,4 +1,4 @@
-"""checkpoints/training_history.png: losses and learning rate of a training so far."""
+"""checkpoints/training_history.png: losses and learning rate of a training run so far."""
 
 from __future__ import annotations
 

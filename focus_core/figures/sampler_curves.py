@@ -31,7 +31,7 @@ def draw_sampler_curves(file: BinaryIO, found: Mapping[str, Any]) -> None:
         axes[row][0].set_ylabel(label)
     for column, band in enumerate(bands):
         axes[0][column].set_title(f"{band['label'].replace('k_f', '')}$k_f$", fontsize=10, color=INK)
-        axes[1][column].set_xlabel("network evaluations a map")
+        axes[1][column].set_xlabel("network evaluations per map")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=8, labelcolor=INK,

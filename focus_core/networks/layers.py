@@ -171,10 +171,10 @@ def normalised(convolution: Convolution, norm: GroupNorm, x: Tensor) -> Tensor:
 
 
 class Doubling(nn.ConvTranspose2d):
-    """4×4 transposed convolution with stride 2: twice as many pixels a side.
+    """4×4 transposed convolution with stride 2: twice as many pixels per side.
 
     `ConvTranspose2d` knows zero padding only. Where the box is periodic the input is wrapped by one pixel and the two
-    pixels a side that the wrapped ring adds to the output are cropped.
+    pixels per side that the wrapped ring adds to the output are cropped.
     """
 
     def __init__(self, channels: int, periodic: bool) -> None:

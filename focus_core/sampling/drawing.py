@@ -3,7 +3,7 @@
     maps.npz.partial/    plan.json  000000.npy  000001.npy …  lock
 
 A piece is written whole or not at all, and holds the same maps whenever it is drawn; so a drawing that was stopped or
-killed goes on where it was and ends in the same file, byte for byte. Memory holds one piece.
+killed continues where it was and ends in the same file, byte for byte. Memory holds one piece.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def draw_to_file(
 ) -> None:
     """Draw the maps that are missing and put the .npz together, atomically.
 
-    `progress` may raise StopRequested; the finished pieces then stay, and the same call goes on with them. UserError
+    `progress` may raise StopRequested; the finished pieces then stay, and the same call continues with them. UserError
     for pieces of another drawing, unless `fresh`, which throws them away, and where another process draws this file.
     """
     piece = maps_at_once(run.model)
@@ -87,7 +87,7 @@ def draw_to_file(
             _draw_missing(run, drawing, pieces, progress)
         except StopRequested as stop:
             kept = f"{pieces.finished_maps()} of {len(drawing)} maps are kept in {partial}"
-            raise StopRequested(f"{stop}; {kept}, and the same command goes on.") from stop
+            raise StopRequested(f"{stop}; {kept}, and the same command continues.") from stop
         with replacing(path) as file:
             write_maps(file, labels(run, drawing.theta, drawing.seed), pieces.shape, iter(pieces))
         pieces.remove()

@@ -1,7 +1,7 @@
 """How much of P(k) each sampler gets right in how many network evaluations, on the θ that a run was not trained on.
 
 Every case draws the same maps: the same θ, and the same noise. A finished case is a line of `cases_….jsonl` in the
-benchmark's folder, named by what the cases have in common, so that a benchmark that was stopped goes on.
+benchmark's folder, named by what the cases have in common, so that a benchmark that was stopped continues.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Finished:
-    """A case with what was measured: evaluations a map that really took place, seconds of all maps, moments of P(k)."""
+    """A case with what was measured: evaluations per map that took place, seconds of all maps, moments of P(k)."""
 
     case: Case
     evaluations: float

@@ -95,7 +95,7 @@ _COLUMNS = ("mean", "mean_error", "scatter", "scatter_error")
 
 
 def to_csv(found: Plain) -> str:
-    """A row a case and band: ratios generated/true with their errors, band edges in k_f, seconds a map."""
+    """One row per case and band: ratios generated/true with their errors, band edges in k_f, seconds per map."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     beside = [f"{column}_to_reference" for column in _COLUMNS]

@@ -1,7 +1,7 @@
 """Suites of simulations: a design in parameter space, one box after another, one dataset at the end.
 
 Every finished simulation is a file in `.suite/` of the output folder, written atomically, so that a suite that was
-stopped goes on where it was and ends in the same bytes. Each box follows from (suite seed, point, realisation) alone.
+stopped continues where it was and ends in the same bytes. Each box follows from (suite seed, point, realisation) alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Layout = Literal["folder", "cmd"]
 
 FIELD = "Mtot"
 STATE = ".suite"
-# Below 8 cells a side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
+# Below 8 cells per side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
 _SMALLEST_GRID, _LARGEST_GRID = 8, 1024
 
 
@@ -119,7 +119,7 @@ class SuiteSpec:
 
 
 def check_grid(grid: int, source: str) -> None:
-    """UserError, which begins with `source`, for a number of cells a side that cannot be simulated."""
+    """UserError, which begins with `source`, for a number of cells per side that cannot be simulated."""
     if grid % 2 or not _SMALLEST_GRID <= grid <= _LARGEST_GRID:
         raise UserError(f"{source} is {grid}; it must be even, from {_SMALLEST_GRID} to {_LARGEST_GRID}.")
 
@@ -188,7 +188,7 @@ def _run(
     report(done, spec.n_rows)
     for row in missing:
         if should_stop():
-            raise StopRequested(f"stopped after {done} of {spec.n_rows} simulations; the same command goes on.")
+            raise StopRequested(f"stopped after {done} of {spec.n_rows} simulations; the same command continues.")
         maps = _simulate(spec, theta[row], spec.phase_seed(row), device)
         write_maps(_shard(out, row), [maps], maps.shape)
         done += 1

@@ -91,7 +91,7 @@ def seam(fields: ArrayLike, source: str = "fields") -> Seam:
     """Of fields (N, N) or (B, N, N), δ or log10 Σ; UserError for maps without steps inside."""
     batch = finite_fields(fields, source, "a seam")
     if batch.shape[-1] < 3:
-        raise UserError(f"{source}: have {batch.shape[-1]} pixels a side; a seam needs 3 or more to compare with.")
+        raise UserError(f"{source}: have {batch.shape[-1]} pixels per side; a seam needs 3 or more to compare with.")
     across, inside = [], []
     for axis in (1, 2):
         steps = np.moveaxis(np.roll(batch, -1, axis=axis) - batch, axis, -1) ** 2

@@ -70,7 +70,7 @@ def nearest_training_map(
     everything = as_batch(training, "training maps", "a nearest map")
     if everything.shape[1:] != wanted.shape[1:]:
         raise UserError(
-            f"training maps: have {everything.shape[1]} pixels a side and the maps {wanted.shape[1]}; "
+            f"training maps: have {everything.shape[1]} pixels per side and the maps {wanted.shape[1]}; "
             "they can be compared on the same grid only."
         )
     own, others = _labels(simulation, training_simulation, len(wanted), len(everything))

@@ -48,7 +48,7 @@ def count_peaks(
         raise UserError(f"{source}: the edges of peak heights must increase; give at least two values in units of σ.")
     nu = heights(fields, sigma, source, "a peak count")
     if nu.shape[-1] < 3:
-        raise UserError(f"{source}: have {nu.shape[-1]} pixels a side; a peak needs eight neighbours, so 3 or more.")
+        raise UserError(f"{source}: have {nu.shape[-1]} pixels per side; a peak needs eight neighbours, so 3 or more.")
     maxima, minima = _by_height(nu, maxima_of(nu), bins), _by_height(nu, maxima_of(-nu), bins)
     return PeakCounts(bins, maxima, minima, float(box_size), nu.shape[-1])
 

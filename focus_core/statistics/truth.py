@@ -36,7 +36,7 @@ def read_truth(run_folder: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file}
     except FileNotFoundError:
-        raise UserError(f"{path}: is not there; a training writes it when it starts: resume the run once.") from None
+        raise UserError(f"{path}: is not there; a training run writes it at its start: resume the run once.") from None
     except (ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: is damaged ({error}); delete it and resume the run once.") from error
 

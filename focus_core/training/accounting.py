@@ -108,7 +108,7 @@ def measured_peak(device: torch.device, number: Number) -> float:
     """Operations a second of a product of matrices on this device, in 32 bits or bf16; measured once a process.
 
     On a processor it is one thread's, by the time that this thread itself ran, times the threads: the product of
-    several, by the clock, is that of what others leave, and a training seemed to work at 133 % of it.
+    several, by the clock, is that of what others leave, and a training run seemed to work at 133 % of it.
     """
     if device.type != "cpu":
         return _measured_peak(device, number)

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on as if it had never stopped, and a sampler to know its network.
+"""Checkpoints: everything a training needs to continue as if it had never stopped, and a sampler to know its network.
 
 A checkpoint is a plain dictionary that `torch.load(weights_only=True)` reads:
 
@@ -37,7 +37,7 @@ from focus_core.errors import DISK_FULL, UserError
 from focus_core.run_files import BEST, CHECKPOINTS, DAMAGED, LAST, PREVIOUS, WEIGHTS, checkpoint_file, weights_file
 
 FORMAT = 1
-# Without these a training does not go on as if it had never stopped.
+# Without these a training run does not continue as if it had never stopped.
 NEEDED_TO_RESUME = frozenset(
     ("config", "model", "ema", "optimizer", "scheduler", "epoch", "step", "val_loss", "best_val_loss", "history", "rng")
 )
@@ -60,7 +60,7 @@ class SavedCheckpoint:
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """What a training goes on from. `damaged` says what is wrong with each newer file, paths as in `path`."""
+    """What a training run continues from. `damaged` says what is wrong with each newer file, paths as in `path`."""
 
     state: dict[str, Any]
     path: Path
@@ -146,8 +146,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         is_pickle = isinstance(error, pickle.UnpicklingError)  # of which torch speaks at length, and in bold
         what = "it holds Python objects, which FOCUS does not load" if is_pickle else _first_line(error)
         raise DamagedCheckpoint(
-            f"{path}: is not a readable checkpoint ({what}); choose another one, or resume its run, which goes on from "
-            "the last good one."
+            f"{path}: is not a readable checkpoint ({what}); choose another one, or resume its run, which continues "
+            "from the last good one."
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise DamagedCheckpoint(
@@ -170,8 +170,8 @@ def last_good(run_folder: Path) -> FoundCheckpoint | None:
     if newest is None:
         path, what = damaged[0]
         raise DamagedCheckpoint(
-            f"{run_folder / path}: {what}, and there is no other checkpoint to go on from; put the run aside and start "
-            "it anew with --fresh."
+            f"{run_folder / path}: {what}, and there is no other checkpoint to continue from; put the run aside and "
+            "start it anew with --fresh."
         )
     path, state = newest
     return FoundCheckpoint(state, path, tuple(damaged))

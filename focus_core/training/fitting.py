@@ -22,11 +22,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
-    """The sentence with the batch that would fit, and how to go on without changing what is learned."""
+    """The sentence with the batch that would fit, and how to continue without changing what is learned."""
     training, grid = config.training, grid_of(run_folder)
     at_once = -(-training.batch_size // training.accumulation)
     problem = f"training.batch_size: {at_once} maps at once do not fit into the memory of {config.device}"
-    kept = "goes on from its last checkpoint" if (run_folder / LAST).exists() else "then begins anew"
+    kept = "continues from its last checkpoint" if (run_folder / LAST).exists() else "then begins anew"
     if grid is None or at_once == 1:
         fit = 0
     else:

@@ -15,7 +15,7 @@ _SHARE = 0.05
 
 
 class HistoryFigure:
-    """The curves of one start of a training. After a drawing that took long, epochs may go without: the journal has
+    """The curves of one start of a training run. After a drawing that took long, epochs may go without: the journal has
     every point, and the last epoch, a stop and a resumption draw them all."""
 
     def __init__(self, run_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`focus train` on several devices: the command starts torchrun, which starts a rank a device, and answers for them.
+"""`focus train` on several devices: the command starts torchrun, which starts a rank for each, and ends as they end.
 
 torchrun knows two ends, good and bad. So each rank leaves its exit code and its sentence in a folder of ours, and what
 the user, a shell script or a supervisor sees is what a single process would have said.

@@ -1,4 +1,4 @@
-"""The optimisers of a training, without what torch wraps around them for its compiler."""
+"""The optimisers of a training run, without what torch wraps around them for its compiler."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ from focus_core.versions import FOCUS, source_commit, versions_of
 log = logging.getLogger("focus.training")
 
 _SCRIPT = """#!/bin/sh
-# Trains this run, or resumes it. Options go on to the command: --fresh puts what is here aside and starts anew.
+# Trains this run, or resumes it. Options are passed to the command: --fresh puts what is here aside and starts anew.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 if ! command -v focus >/dev/null 2>&1; then
     echo "run_model.sh: the command focus is not found; activate the environment that FOCUS is installed in." >&2
@@ -83,7 +83,7 @@ def locked(run_folder: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().decode("ascii", errors="replace").strip() or "unknown"
             raise UserError(
-                f"--exp-dir {run_folder}: a training (process {holder}) is writing there; stop it or choose another."
+                f"--exp-dir {run_folder}: a run (process {holder}) is writing there; stop it or choose another."
             )
         file.truncate(0)
         # The lock holds without its holder's name, for which a full disk has no room.

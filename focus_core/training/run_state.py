@@ -1,4 +1,4 @@
-"""What a training knows of itself, and what of it a checkpoint keeps."""
+"""What a training run knows of itself, and what of it a checkpoint keeps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RunData:
 
 @dataclass
 class Position:
-    """How far a training has come. `epoch` counts completed epochs, `step` optimiser steps, `elapsed` seconds."""
+    """How far a training run has come. `epoch` counts completed epochs, `step` optimiser steps, `elapsed` seconds."""
 
     epoch: int = 0
     step: int = 0

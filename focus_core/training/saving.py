@@ -24,7 +24,7 @@ from focus_core.training.checkpoint import (
 
 
 class CheckpointWriter:
-    """Writes the checkpoints of one start of a training."""
+    """Writes the checkpoints of one start of a training run."""
 
     def __init__(self, run_folder: Path, journal: Journal, training: TrainingSection) -> None:
         self._run_folder, self._journal, self._training = run_folder, journal, training

@@ -1,4 +1,4 @@
-"""From a configuration and a folder to a training: what is checked and written before the first step, and the end."""
+"""From a configuration and a folder to a training run: what is checked and written before it, and its end."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run_training(
     """Train a run, resume it, or say that it is finished. `home` is where named datasets lie.
 
     Relative paths of the configuration start at the current folder, or at `config_folder`, that of its file.
-    Raises UserError for whatever the user can mend and StopRequested when stopped; the journal says how it ended.
+    Raises UserError for whatever the user can fix and StopRequested when stopped; the journal says how it ended.
     """
     folders = [Path.cwd(), *([] if config_folder is None else [config_folder])]
     with joined() as ranks:
@@ -103,7 +103,7 @@ def _lead(
         aside = None
         if fresh:
             _check_start(config, folders, run_folder, home, ranks)
-            # Before the log is opened, which would otherwise go on in the old run's file.
+            # Before the log is opened, which would otherwise continue in the old run's file.
             aside = move_aside(run_folder)
         with logging_to(run_folder):
             if aside is not None:
@@ -201,7 +201,7 @@ def _opened(
 
 
 def _in_its_space(config: ExperimentConfig, space: str | None) -> DataSection:
-    """A run goes on in the space that it began with, whatever its files would be read as today."""
+    """A run continues in the space that it began with, whatever its files would be read as today."""
     data = config.data
     if space not in SPACES or data.parameter_space is not None or data.maps_path is None:
         return data
@@ -246,7 +246,7 @@ def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> No
     """Go on from the last good checkpoint, and say so; what cannot be read is put aside."""
     epoch, step = int(found.state["epoch"]), int(found.state["step"])
     for path, what in found.damaged:
-        message = f"{path} {what}; the training goes on from {found.path}, epoch {epoch}, step {step}"
+        message = f"{path} {what}; the training continues from {found.path}, epoch {epoch}, step {step}"
         log.warning("%s", message)
         told = {"epoch": epoch, "step": step, "path": str(path), "used": str(found.path), "message": message}
         journal.write("checkpoint_damaged", **told)
@@ -408,7 +408,7 @@ def _last_position(run_folder: Path) -> tuple[int, int]:
 
 
 def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path) -> UserError | None:
-    """The sentence for a failure that the user can mend, or None."""
+    """The sentence for a failure that the user can fix, or None."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and error.errno in MENDABLE:

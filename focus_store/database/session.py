@@ -145,7 +145,7 @@ def add_event(
 
 
 class RecordUnfit(UserError):
-    """The record holds other tables than this code knows; `command` mends it."""
+    """The record holds other tables than this code knows; `command` fixes it."""
 
     def __init__(self, message: str, command: str) -> None:
         super().__init__(f"{message}; run: {command}")

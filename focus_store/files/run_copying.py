@@ -1,4 +1,4 @@
-"""Copying what a training wrote, and nothing else that lies in its folder."""
+"""Copying what a training run wrote, and nothing else that lies in its folder."""
 
 from __future__ import annotations
 

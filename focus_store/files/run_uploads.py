@@ -58,7 +58,7 @@ class RunCopies:
         return found is not None and journal_position(folder) < found.position
 
     def upload(self, experiment_id: str, folder: Path) -> bool:
-        """Copy what has changed. False when the store's copy is newer: another host goes on with the run.
+        """Copy what has changed. False when the store's copy is newer: another host continues with the run.
 
         Checkpoints go before the journal: one may hold steps that no checkpoint has, as after a crash, but never the
         other way round.

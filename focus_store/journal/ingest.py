@@ -144,7 +144,7 @@ class Journal(Gateway):
         return len(events)
 
     def _position(self, experiment_id: str, run_folder: Path) -> JournalPosition:
-        """Where reading goes on; the beginning when the journal is shorter than what was read: it was replaced."""
+        """Where reading continues; the beginning when the journal is shorter than what was read: it was replaced."""
         with self.reading() as session:
             offset, line = session.execute(
                 select(Experiment.journal_offset, Experiment.journal_line).where(Experiment.id == experiment_id)

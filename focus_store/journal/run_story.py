@@ -1,6 +1,6 @@
 """What a run's folder tells about the run: its configuration, its attempts, how it ended, and what is missing.
 
-A journal that is broken elsewhere than in its last line is refused, not mended: FOCUS itself only ever leaves a torn
+A journal that is broken elsewhere than in its last line is refused, not repaired: FOCUS itself only ever leaves a torn
 *last* line, so a torn one in the middle means that a copy, a disk or an editor damaged the file, and nobody here can
 know what else is gone. Points would be missing from the record without a word, and the trainer could not resume the
 run either, for it reads the same lines.
@@ -31,7 +31,7 @@ from focus_core.progress import read_events
 from focus_core.run_files import CONFIG, ENVIRONMENT, JOURNAL, LAST, LOCK, SPLIT
 from focus_store.contracts import Status
 
-SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, before its training counts as ended
+SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, before its training run counts as ended
 _STATUS = {"finished": Status.SUCCEEDED, "stopped": Status.PAUSED, "failed": Status.FAILED}
 _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "run_started": ("epoch", "step"),
@@ -81,7 +81,7 @@ def read_story(folder: Path) -> RunStory:
         raise UserError(f"{folder}: has no {JOURNAL}, so it is not a run's folder; give what --exp-dir named.")
     journal = _read_journal(path)
     if not journal.attempts:
-        raise UserError(f"{path}: tells of no event yet; import the folder once its training has begun.")
+        raise UserError(f"{path}: tells of no event yet; import the folder once its training run has begun.")
     environment = _environment(folder / ENVIRONMENT)
     config, warnings = _config(folder, environment)
     attempts = tuple(journal.attempts[number] for number in sorted(journal.attempts))
@@ -113,7 +113,7 @@ def check_ended(story: RunStory) -> None:
             if not is_free(file):
                 holder = file.read().decode(errors="replace").strip() or "unknown"
                 raise UserError(
-                    f"{story.folder}: a training (process {holder}) is writing there; import it when it has ended."
+                    f"{story.folder}: a training run (process {holder}) is writing there; import it when it has ended."
                 )
     # A lock is not seen from another machine.
     here = story.environment.get("host") == socket.gethostname()
@@ -121,7 +121,7 @@ def check_ended(story: RunStory) -> None:
     if story.status is Status.CRASHED and not here and silent < SILENCE:
         raise UserError(
             f"{story.folder / JOURNAL}: grew {silent.total_seconds():.0f} s ago on "
-            f"{story.environment.get('host') or 'an unknown machine'}, so a training may be running there; import it "
+            f"{story.environment.get('host') or 'an unknown machine'}, so training may go on there; import it "
             "when it has ended, or add --ended if it has."
         )
 

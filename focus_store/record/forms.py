@@ -1,7 +1,7 @@
 """What stands on forms that were neither saved nor queued, so that a reload, another tab or a restarted page show it.
 
 A form is known by the token in its page's address. Two pages on one token never overwrite one another: the one that has
-not seen the other's last write goes on under a token of its own.
+not seen the other's last write continues under a token of its own.
 """
 
 from __future__ import annotations

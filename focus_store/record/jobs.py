@@ -1,4 +1,4 @@
-"""Jobs of every kind: asking for one, stopping it, letting it go on. The row first, its message afterwards.
+"""Jobs of every kind: asking for one, stopping it, letting it continue. The row first, its message afterwards.
 
 What a kind is, `focus_core.catalogue.jobs` says; here is what is true of all of them.
 """
@@ -65,7 +65,7 @@ class Jobs(Gateway):
                 session.execute(update(Job).where(Job.id == job_id).values(cancel=True))
 
     def resume(self, job_id: str) -> None:
-        """Queue a cancelled or failed job again; it goes on where it stopped."""
+        """Queue a cancelled or failed job again; it continues where it stopped."""
         with self.writing() as session:
             now = database_now(session)
             moved = move(

@@ -199,7 +199,7 @@ def _name(session: Session, experiment_id: str) -> str:
 
 
 def _failures_that_happened(session: Session, since: datetime.datetime) -> list[Failure]:
-    """From the events, which stay when a run goes on; of what was deleted nothing is told."""
+    """From the events, which stay when a run continues; of what was deleted nothing is told."""
     query = select(Event).where(
         Event.kind == "status", Event.after.in_([Status.FAILED, Status.CRASHED]), Event.time >= since
     )

@@ -193,7 +193,7 @@ VISITS = {
             (fill("suite-simulations", "32"), "suite-simulations=32"),
             (segment("suite-grid", 0), "suite-grid=32"),
         ],
-        ["quick", "Name: of my own", "Simulations: 32", "Cells a side: 32", "Parameter space: wcdm6"],
+        ["quick", "Name: of my own", "Simulations: 32", "Cells per side: 32", "Parameter space: wcdm6"],
     ),
     "A path": Visit(
         "/datasets",

@@ -156,7 +156,7 @@ def await_images(area: Locator) -> int:
 
 
 class TestSeveralExperiments:
-    """In this order; each test goes on where the one before it left the laboratory."""
+    """In this order; each test continues where the one before it left the laboratory."""
 
     def test_the_workers_page_shows_who_works_and_what_waits_and_cancels_it(self, visit: Visit) -> None:
         lock = json.loads((visit.laboratory.home / "laboratory.lock").read_text())

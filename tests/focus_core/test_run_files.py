@@ -1,4 +1,4 @@
-"""The one list of a run's files, held against what a training and a benchmark of samplers really leave behind."""
+"""The one list of a run's files, held against what a training run and a benchmark of samplers really leave behind."""
 
 from __future__ import annotations
 

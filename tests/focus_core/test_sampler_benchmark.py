@@ -1,4 +1,4 @@
-"""`focus benchmark samplers`: what is measured, in how many evaluations, and how it goes on after a stop."""
+"""`focus benchmark samplers`: what is measured, in how many evaluations, and how it continues after a stop."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ class TestBadFolders:
         folder = trained([started(1), *epoch(1, 1)])
         journal, now = folder / "logs" / "events.jsonl", datetime.datetime.now(datetime.UTC)
         journal.write_text(journal.read_text().replace("2025-01-01T00:00:00.000000+00:00", now.isoformat()))
-        with pytest.raises(UserError, match=r"on far.example, so a training may be running there.*--ended"):
+        with pytest.raises(UserError, match=r"on far.example, so a training run may be running there.*--ended"):
             import_run(record, folder)
         assert import_run(record, folder, ended=True).status is Status.CRASHED
 

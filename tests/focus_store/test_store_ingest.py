@@ -326,7 +326,7 @@ class TestOwnership:
         row_id, folder = run
         kept = [(attempt, kind, {**fields, "role": "epoch_0001"}) for attempt, kind, fields in epoch(1, 1, 0.5)[:1]]
         removed = {"epoch": 2, "step": 8, "role": "epoch_0001", "path": "checkpoints/checkpoint_epoch_0001.pt"}
-        damaged = {"epoch": 1, "step": 4, "message": "checkpoint_last.pt is damaged; goes on from another"}
+        damaged = {"epoch": 1, "step": 4, "message": "checkpoint_last.pt is damaged; continues from another"}
         write_journal(folder, [started(1), *kept, *epoch(1, 2, 0.4)])
         record.journal.ingest(row_id, folder)
         assert [c.role for c in record.experiments.get(row_id).checkpoints] == ["epoch_0001", "last"]

@@ -53,7 +53,7 @@ class Stack:
             "FOCUS_POLL_SECONDS": "0.2",
             "FOCUS_REAP_SECONDS": "1",
             "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
-            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
+            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training run that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         self.process: subprocess.Popen[bytes] | None = None

@@ -61,7 +61,7 @@ class Up:
             # Small boxes, and more of them than any machine makes before the test interrupts them.
             "FOCUS_QUICK_SIMULATIONS": "3000",
             "FOCUS_QUICK_GRID": "32",
-            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
+            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training run that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         self.output = folder / "up.txt"
@@ -141,7 +141,7 @@ def test_a_newcomer_gets_a_suite_and_a_training_and_an_interrupted_training_goes
     assert lab.record.laboratory.state().workers == ()
     assert "not running" in lab.run("status").stdout
 
-    # The next up goes on with it; `down` ends it as well.
+    # The next up continues with it; `down` ends it as well.
     lab.start()
     await_condition(lambda: lab.record.jobs.get(job.id).done > made, "the suite to go on")
     assert len(lab.record.jobs.every()) == 1

@@ -143,7 +143,7 @@ def test_a_database_and_a_broker_that_start_last_are_waited_for(tmp_path: Path) 
             "FOCUS_LEASE_SECONDS": f"{8 * slowness():g}",
             "FOCUS_QUICK_GRID": "16",  # it is cancelled, which waits for the simulation under way
             "FOCUS_QUICK_SIMULATIONS": "4096",  # and is never done before that
-            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training that gives way would hardly move
+            "FOCUS_TRAIN_NICENESS": "0",  # beside busy programs a training run that gives way would hardly move
             "OMP_NUM_THREADS": "1",
         }
         output = tmp_path / "up.txt"

@@ -1,4 +1,4 @@
-"""Real workers, real trainings: success, pause and resume, lost and doubled messages, killed workers and trainers."""
+"""Real workers, real training: success, pause and resume, lost and doubled messages, killed workers and trainers."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def registries() -> dict[str, frozenset[str]]:
     return found
 
 
-# Names of the catalogue that mean something else too: a step of a training is an event and an axis, the scaling of a
+# Names of the catalogue that mean something else too: a step of training is an event and an axis, the scaling of a
 # parameter is linear, and truth.npz has an array of the field's means.
 HOMONYMS = {"step", "linear", "field_mean"}
 REGISTRIES = registries()

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("focus_core", "focus_store", "worker", "dashboard", "migrations")
 
 MODULES = {
-    "accounting": "where a training's time goes: how it is measured, how it is shown",
+    "accounting": "where a training run's time goes: how it is measured, how it is shown",
     "app": "what Celery and Streamlit call the program that they start",
     "curves": "the curves of a run: read from the record, drawn over epochs",
     "dataset_check": "the kind of job and its process",
     "describing": "an undescribed dataset: what is found out, the command, the form",
     "disk": "how much a laboratory takes: counted, shown",
-    "engine": "of a training's steps, and SQLAlchemy's own word",
+    "engine": "of a training run's steps, and SQLAlchemy's own word",
     "evaluation": "of a run's maps: the kind of job, its chart, its place on a page",
     "fields": "of a configuration, and on a grid: each field's own word",
     "finding": "what a job finds out about a run: its process, its button",

@@ -41,7 +41,7 @@ def write_suite(folder: Path, n: int, seed: int = 1, theta: np.ndarray | None = 
 
 
 def write_maps(path: Path, maps: np.ndarray, theta: np.ndarray, /, **more: object) -> Path:
-    """A file as `focus sample` writes it, a row of params a map."""
+    """A file as `focus sample` writes it, a row of params per map."""
     rows = np.repeat(theta, len(maps) // len(theta), axis=0)
     contents = {"maps": maps, "params": rows, "param_names": np.array(SPACE.names), "box_size": np.float64(BOX)}
     np.savez(path, **{**contents, **more})

@@ -53,7 +53,7 @@ def start_laboratory(
 ) -> Laboratory:
     """`focus-lab up` (or `stack`) as make starts it, on a free port and a home of its own; once the page answers."""
     port = free_port()
-    # Beside busy programs a training that gives way would hardly move.
+    # Beside busy programs a training run that gives way would hardly move.
     ours = {"FOCUS_TRAIN_NICENESS": "0", **(variables or {})}
     environment = {**os.environ, **ours, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
     words = [sys.executable, "-m", "worker.laboratory.command", command, *options]

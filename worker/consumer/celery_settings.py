@@ -27,7 +27,7 @@ def celery_configuration(settings: Settings) -> dict[str, Any]:
         # JSON only: a message can carry data, never code.
         "task_serializer": "json",
         "accept_content": ["json"],
-        # A broker that is away is waited for; work under way goes on without it.
+        # A broker that is away is waited for; work under way continues without it.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "worker_cancel_long_running_tasks_on_connection_loss": False,

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def first_line(error: BaseException) -> str:
-    """The reason itself, of errors that go on with a statement and a link."""
+    """The reason itself, of errors that continue with a statement and a link."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(error).__name__
@@ -50,7 +50,7 @@ def when_ready(
     """The answer of `action`, once the database is there; StopRequested when `ended` is set before.
 
     With `also_unfit` a record of another revision is waited for too: somebody will migrate it. A file of SQLite that
-    cannot be opened never mends itself, and is a UserError.
+    cannot be opened never gets right by itself, and is a UserError.
     """
     where = make_url(database_url).render_as_string(hide_password=True)
     waiting = Waiting(tell)

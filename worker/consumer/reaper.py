@@ -43,7 +43,7 @@ class Reaper(threading.Thread):
 def tick(record: Record) -> None:
     """One look. What crashed a tick ago is queued before new crashes are found, so that a crash is always shown."""
     for row_id in record.leases.requeue_crashed():
-        log.info("%s goes on after its crash", row_id)
+        log.info("%s continues after its crash", row_id)
     for row_id in record.leases.expire():
         log.warning("%s lost its worker", row_id)
     for row_id in record.leases.mark_stalled():

@@ -54,7 +54,7 @@ def _work_on_next(lane: str) -> bool:
     try:
         _run(worker.record, claim)
     except OperationalError:
-        raise  # the record is away: the lease runs out, and the row goes on from there
+        raise  # the record is away: the lease runs out, and the row continues from there
     except UserError as error:
         worker.record.leases.release(claim, "failed", "refused", str(error))
     except Exception as error:

@@ -1,7 +1,7 @@
 """A child process of a worker from its start to its end, and how it ended in the words of whoever asked for it.
 
-Trainings and every kind of job share it: leftovers of an earlier attempt are ended, the lease is renewed, wishes become
-signals, and an exit code becomes one of few endings.
+Training runs and every kind of job share it: leftovers of an earlier attempt are ended, the lease is renewed, wishes
+become signals, and an exit code becomes one of few endings.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def patiently(action: Callable[[], object]) -> bool:
 def bring_here(record: Record, claim: Claim, folder: Path) -> None:
     """Before an attempt: take the run over from the host that had it, if the store's copy is newer than ours.
 
-    UserError when the store stays away: to begin without it would be to forget a training.
+    UserError when the store stays away: to begin without it would be to forget a training run.
     """
     if (copies := record.run_copies) is None:
         return

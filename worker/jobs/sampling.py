@@ -61,7 +61,7 @@ class WarmModels:
         return self._runs[key]
 
     def _make_room(self, path: Path) -> None:
-        """Forget old models, and refuse to load one that would push a training out of memory."""
+        """Forget old models, and refuse to load one that would push a training run out of memory."""
         while len(self._runs) >= self._size:
             self._runs.popitem(last=False)
         needed, free = path.stat().st_size + _SPARE_BYTES, psutil.virtual_memory().available

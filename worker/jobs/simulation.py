@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class SimulationWork(JobWork):
-    """`focus simulate` into the dataset's own folder, which stays: a later start goes on where this one stopped."""
+    """`focus simulate` into the dataset's own folder, which stays: a later start continues where this one stopped."""
 
     keeps_folder = True
 

@@ -1,7 +1,7 @@
 """`python -m worker.jobs.survey`: check a dataset, measure it, and leave what the record shall hold in a work folder.
 
 A process of its own, because it needs torch and may take minutes. It prints one line, "focus survey: …", for a mistake
-that a person can mend, exactly as `focus data check` says it. `survey.json` is written last and completes the folder.
+that a person can fix, exactly as `focus data check` says it. `survey.json` is written last and completes the folder.
 """
 
 from __future__ import annotations

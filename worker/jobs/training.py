@@ -89,7 +89,7 @@ class _Follower:
                 self._ingest()
             else:  # a picture takes many requests to the store: not at the cost of the lease
                 while_renewing(self._record, self._claim, self._ingest)
-        except UserError as error:  # an edited journal, or a store that is away: training goes on, the record waits
+        except UserError as error:  # an edited journal, or a store that is away: training continues, the record waits
             if str(error) != self._broken:
                 log.error("%s: %s", self._claim.id, error)
                 self._broken = str(error)
@@ -119,7 +119,7 @@ def _release(record: Record, claim: Claim, ended: Ending) -> None:
 def outcome(ended: Ending) -> tuple[Status, str, str | None]:
     """(status, reason of the attempt's end, message for the person) of a trainer that ended."""
     if ended.stop is not None and ended.why in (Why.STOPPED, Why.KILLED):
-        killed = "it had to be killed; it goes on from its last checkpoint" if ended.had_to_be_killed else None
+        killed = "it had to be killed; it continues from its last checkpoint" if ended.had_to_be_killed else None
         return _WISHED[ended.stop], "stopped", killed
     if ended.why is Why.STOPPED:
         return Status.PAUSED, "stopped", "its trainer was stopped by somebody outside the laboratory"

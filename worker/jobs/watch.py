@@ -1,4 +1,4 @@
-"""Watching one child process under a lease: heartbeats, wishes, and its end. Trainings and simulations share it."""
+"""Watching one child process under a lease: heartbeats, wishes, and its end. Training runs and simulations share it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Watch:
                 self._patiently(self._obey)
                 self._wait()
         finally:
-            # Also when an error of ours ends the loop: nothing that we started may go on without us.
+            # Also when an error of ours ends the loop: nothing that we started may continue without us.
             end(family(self._process.pid), self._settings.grace_seconds)
             code = self._process.wait()
         if self.stop is not Stop.LOST:

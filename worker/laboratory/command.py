@@ -34,7 +34,7 @@ from worker.processes import wait_until_gone
 COMMANDS = {
     "up": "start the laboratory here, or say where it runs; Ctrl-C ends it",
     "stack": "the same on a PostgreSQL and a Redis of its own, which end with it; needs both installed",
-    "down": "end the laboratory that runs here; trainings write a checkpoint and go on with the next up",
+    "down": "end the laboratory that runs here; training runs write a checkpoint and continue with the next up",
     "status": "what runs, waits and failed, and which workers are there",
     "migrate": "bring the record to the revision that this version of FOCUS needs",
 }
@@ -132,7 +132,7 @@ def down(settings: Settings) -> int:
         if not wait_until_gone([process], 2 * settings.grace_seconds + 30):
             print(f"focus-lab down: process {running['pid']} has not ended; its logs are in {settings.log_folder}")
             return EXIT_FAULT
-    print("FOCUS has ended; interrupted trainings go on with the next focus-lab up")
+    print("FOCUS has ended; interrupted training runs continue with the next focus-lab up")
     return EXIT_DONE
 
 

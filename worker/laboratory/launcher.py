@@ -139,7 +139,7 @@ class Launcher:
         if not self._fit():
             say("FOCUS ends, because its servers have gone; see the logs")
             return EXIT_FAULT
-        say("FOCUS has ended; interrupted trainings go on with the next focus-lab up")
+        say("FOCUS has ended; interrupted training runs continue with the next focus-lab up")
         return EXIT_DONE
 
     def _open(self, record: Record) -> str | None:
@@ -214,7 +214,7 @@ class Launcher:
     def _end_all(self) -> None:
         """SIGTERM to each child, time to write checkpoints, then SIGKILL to all that is left of their families."""
         self._stop.set()
-        say("ending: running trainings write a checkpoint")
+        say("ending: training runs write a checkpoint")
         for child in self._children:
             self._remember_kin(child)
             if child.process is not None:

@@ -32,7 +32,7 @@ class RecordCommand:
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="what focus train --exp-dir wrote")
     parser.add_argument("--link", action="store_true", help="leave the folder where it is; do not copy it")
-    parser.add_argument("--ended", action="store_true", help="its training has ended, although it looks alive")
+    parser.add_argument("--ended", action="store_true", help="its training run has ended, although it looks alive")
 
 
 def import_runs(settings: Settings, arguments: argparse.Namespace) -> int:

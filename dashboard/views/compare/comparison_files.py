@@ -28,7 +28,7 @@ def table_csv(runs: Sequence[Compared], rows: Sequence[Measure], settings: Seque
 
 
 def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
-    """A line an experiment, with the values that the chart of cost against quality draws."""
+    """One line per experiment, with the values that the chart of cost against quality draws."""
     head = ["experiment", "name", *(f"{row.plain} [{row.unit}]" if row.unit else row.plain for row in measured)]
     lines = [[run.id, run.name, *(_text(row.values[i]) for row in measured)] for i, run in enumerate(runs)]
     return _csv([head, *lines])

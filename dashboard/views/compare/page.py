@@ -61,7 +61,7 @@ def page() -> None:
 
 def _top(slots: Places, baseline: str) -> None:
     if any(place and queries.is_gone(place) for place in slots):
-        st.rerun()  # the page then goes on without it
+        st.rerun()  # the page then continues without it
     runs = compared(slots)
     changed = changed_sentence(runs, queries.datasets())
     for said, hook in ((difference_sentence(runs), "compare-difference"), (changed, "compare-changed")):

@@ -79,7 +79,7 @@ def _describe() -> None:
         return
     except OSError as error:
         where = Path(error.filename) if error.filename else Settings.from_environment().datasets
-        state["describe-error"] = f"{where}: {error.strerror}; mend this, or choose another place."
+        state["describe-error"] = f"{where}: {error.strerror}; fix this, or choose another place."
         return
     state["describe-error"] = ""
     forget_typed("describe")

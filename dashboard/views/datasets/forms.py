@@ -150,7 +150,7 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         "Seed", value=plain["seed"], step=1, **typed("suite-seed"), help="Of the design and of the phases."
     )
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    cells = grid.segmented_control("Cells a side", GRIDS, default=plain["grid"], required=True, **typed("suite-grid"))
+    cells = grid.segmented_control("Cells per side", GRIDS, default=plain["grid"], required=True, **typed("suite-grid"))
     side = box.number_input("Box side [Mpc/h]", value=plain["box"], **typed("suite-box"))
     space.selectbox("Parameter space", [*SPACES], **typed("suite-space"))
     button.button(

@@ -160,8 +160,8 @@ def failure_sentence(detail: ExperimentDetail) -> str:
     said = row.message or ("its worker vanished" if row.status is Status.CRASHED else "the log says why")
     said = said if said.endswith((".", "!", "?")) else said + "."
     if row.status is Status.CRASHED:
-        return f"Crashed: {said} It is queued again by itself a few times; Resume goes on from the last checkpoint."
-    again = "Resume goes on from the last checkpoint" if detail.checkpoints else "Resume starts again"
+        return f"Crashed: {said} It is queued again by itself a few times; Resume continues from the last checkpoint."
+    again = "Resume continues from the last checkpoint" if detail.checkpoints else "Resume starts again"
     return f"Failed: {said} {again} after you fix the cause; Clone creates a copy to change."
 
 
@@ -169,7 +169,8 @@ def _resting_sentence(detail: ExperimentDetail) -> str:
     last = max((c.epoch for c in detail.checkpoints), default=None)
     word = "Paused" if detail.summary.status is Status.PAUSED else "Stopped"
     where = f" at epoch {last} of {detail.summary.num_epochs}" if last is not None else " before its first checkpoint"
-    return f"{word}{where}. Resume goes on exactly there." if last is not None else f"{word}{where}. Resume starts it."
+    what_next = "Resume continues exactly there." if last is not None else "Resume starts it."
+    return f"{word}{where}. {what_next}"
 
 
 def _queued_sentence(detail: ExperimentDetail) -> None:

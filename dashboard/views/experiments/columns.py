@@ -139,7 +139,7 @@ def filter_words(column: Column, rows: Sequence[ExperimentSummary]) -> list[str]
 
 
 def to_csv(rows: Sequence[ExperimentSummary]) -> str:
-    """A line an experiment, in the order of `rows`: its id, then every column that can be written, with its unit."""
+    """One line per experiment, in the order of `rows`: its id, then every column that can be written, with its unit."""
     written = [(column, column.export or column.order) for column in COLUMNS if column.export or column.order]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")

@@ -4,7 +4,7 @@ Pure: no Streamlit. A draft never changes; what the reader does makes the next o
 remember, and a script that is stopped half-way (Streamlit stops it at every new click) leaves the old draft or the new
 one, never a form that has followed and a YAML that has not.
 
-A value that cannot be stays where it was typed, whatever else is changed, until the reader mends or discards it. It is
+A value that cannot be stays where it was typed, whatever else is changed, until the reader fixes or discards it. It is
 tried again after every other change: a second setting may be what makes it possible.
 """
 
@@ -19,7 +19,7 @@ from focus_core.config.experiment import ExperimentConfig, parse_config
 from focus_core.errors import UserError
 
 YAML, NAME, TAGS = "yaml-text", "new-name", "new-tags"
-WAITS = "Waits for the YAML, which cannot be read as it stands: mend it or discard its changes."
+WAITS = "Waits for the YAML, which cannot be read as it stands: fix it or discard its changes."
 Seen = Mapping[str, Any]  # place → what its widget shows now, of the widgets that stand
 
 

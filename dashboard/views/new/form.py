@@ -209,7 +209,7 @@ def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
 
 
 def dated(text: str, day: str) -> str:
-    """The YAML with the day on which the run is made; one that tells no day goes on telling none."""
+    """The YAML with the day on which the run is made; one without a day stays without one."""
     created = parse_config(text, "the YAML").experiment.created
     return text if created in ("", day) else edit(text, "experiment.created", day)[0]
 

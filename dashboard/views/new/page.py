@@ -218,7 +218,7 @@ def _told(origin: Origin, sheet: Sheet) -> None:
     if sheet.parted_from is not None and record().forms.get(sheet.parted_from) is not None:
         theirs = urlencode(origin.query | {EDIT: sheet.parted_from})
         st.warning(
-            f"Another tab changed the same settings meanwhile. Nothing is lost: yours go on here, and "
+            f"Another tab changed the same settings meanwhile. Nothing is lost: yours continue here, and "
             f"[the other tab's are here]({below('/new')}?{theirs}).",
             icon=":material/call_split:",
         )

@@ -40,7 +40,7 @@ _KNOWN: Sequence[tuple[str, str, str]] = (
     (
         r"has not been heard of|its worker vanished",
         "Worker vanished",
-        "See that its machine is on; Resume goes on from the last checkpoint",
+        "See that its machine is on; Resume continues from the last checkpoint",
     ),
     (
         r"No space left|could not be written|cannot be written",

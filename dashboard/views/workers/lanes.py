@@ -20,8 +20,8 @@ from focus_store.record.lanes import LaneEntry
 
 SHOWN = 20
 HEADS = {
-    SAMPLE: ("Interactive", "samples and checks of datasets, never behind a training"),
-    TRAIN: ("Training", "trainings, simulations and benchmarks, one at a time on a device"),
+    SAMPLE: ("Interactive", "samples and checks of datasets, never behind a training run"),
+    TRAIN: ("Training", "training runs, simulations and benchmarks, one at a time on a device"),
 }
 
 

@@ -44,7 +44,7 @@ SAMPLER_BENCHMARK = JobKind(
         waits="waits in the training lane",
         runs="Measuring the samplers",
         failed="was not measured",
-        stopped="what was measured stays, and the next benchmark goes on from there",
+        stopped="what was measured stays, and the next benchmark continues from there",
     ),
     finds=Finding(FOLDER, BENCHMARK_RESULT, needs=(BEST.as_posix(), TRUTH)),
     admit="focus_store.record.findings:admit_finding",

@@ -237,7 +237,7 @@ def test_the_exact_network_has_the_least_loss_and_it_is_the_known_one(name: str)
         a = SCHEDULE.alpha_bar[t].float()
         total = a * variance + 1 - a
         expected = a * variance / total if name == "epsilon" else variance / total
-    # 1,024 pixels a map: 4.4 % each, over 200 maps 0.3 % on the mean.
+    # 1,024 pixels per map: 4.4 % each, over 200 maps 0.3 % on the mean.
     assert float((losses / expected).mean()) == pytest.approx(1.0, abs=0.012)
     worse = method.loss(Exact(lambda t: 1.1 * network._factor(t) + 0.05), x0, CONDITION.expand(n, 6), t, eps)
     assert float(worse.mean()) > float(losses.mean())

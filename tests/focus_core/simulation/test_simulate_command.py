@@ -39,7 +39,7 @@ def test_a_signal_stops_with_3_after_a_whole_simulation(tmp_path: Path, number: 
     process.send_signal(number)
     errors = process.communicate(timeout=patience())[1]
     assert process.returncode == 3, errors
-    assert "of 60 simulations; the same command goes on." in errors
+    assert "of 60 simulations; the same command continues." in errors
     finished = len(list((tmp_path / "s" / ".suite").glob("simulation_*.npy")))
     assert 1 <= finished < 60
 

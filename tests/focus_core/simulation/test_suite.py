@@ -38,7 +38,7 @@ class StopAfter:
 
 def stop_after(spec: SuiteSpec, out: Path, count: int) -> None:
     stop = StopAfter(count)
-    with pytest.raises(StopRequested, match="the same command goes on"):
+    with pytest.raises(StopRequested, match="the same command continues"):
         simulate_suite(spec, out, progress=stop.progress, should_stop=stop)
 
 

@@ -113,7 +113,7 @@ def test_a_suite_too_small_to_be_smoothed_is_compared_simulation_by_simulation(t
 
 
 def test_a_run_without_a_truth_file_says_what_writes_one(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"truth\.npz: is not there; a training writes it"):
+    with pytest.raises(UserError, match=r"truth\.npz: is not there; a training run writes it"):
         read_held_out(tmp_path, WCDM6)
     (tmp_path / TRUTH).write_bytes(b"not a zip")
     with pytest.raises(UserError, match=r"truth\.npz: is damaged"):

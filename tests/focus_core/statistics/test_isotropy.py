@@ -126,7 +126,7 @@ def test_a_window_of_a_larger_field_is_told_from_a_periodic_map() -> None:
 def test_maps_without_steps_are_refused() -> None:
     with pytest.raises(UserError, match="map 0 is the same in every pixel along an axis"):
         seam(np.tile(np.arange(4.0), (4, 1)))
-    with pytest.raises(UserError, match="have 2 pixels a side"):
+    with pytest.raises(UserError, match="have 2 pixels per side"):
         seam(np.eye(2))
     with pytest.raises(UserError, match="box side is 0"):
         directional_power(np.ones((4, 4)), 0.0)

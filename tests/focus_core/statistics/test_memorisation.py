@@ -96,5 +96,5 @@ def test_constant_maps_and_other_grids_are_refused() -> None:
         nearest_training_map(np.ones((4, 4)), np.eye(4))
     with pytest.raises(UserError, match="training maps from 0: map 1 is the same in every pixel"):
         nearest_training_map(np.eye(4), np.stack([np.eye(4), np.ones((4, 4))]))
-    with pytest.raises(UserError, match="have 8 pixels a side and the maps 4"):
+    with pytest.raises(UserError, match="have 8 pixels per side and the maps 4"):
         nearest_training_map(np.eye(4), np.eye(8))

@@ -88,7 +88,7 @@ def test_a_gaussian_random_field_has_the_maxima_and_minima_of_bond_and_efstathio
 def test_edges_and_maps_without_peaks_are_refused() -> None:
     with pytest.raises(UserError, match="must increase"):
         count_peaks(np.eye(4), 4.0, [1.0, 0.0])
-    with pytest.raises(UserError, match="have 2 pixels a side"):
+    with pytest.raises(UserError, match="have 2 pixels per side"):
         count_peaks(np.eye(2), 4.0, [0.0, 1.0])
     with pytest.raises(UserError, match="the same in every pixel"):
         count_peaks(np.ones((4, 4)), 4.0, [0.0, 1.0])

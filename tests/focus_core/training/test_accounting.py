@@ -1,4 +1,4 @@
-"""What a training says about its speed."""
+"""What a training run says about its speed."""
 
 from collections.abc import Callable
 from pathlib import Path

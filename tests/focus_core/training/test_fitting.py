@@ -1,4 +1,4 @@
-"""A step that does not fit into memory ends with the batch that would, and the run goes on with the same steps."""
+"""A step that does not fit into memory ends with the batch that would, and the run continues with the same steps."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_training_out_of_memory_names_the_batch_that_fits_and_goes_on_with_it(
             UserError, match=r"5 maps at once .* but 3 would: set training\.accumulation to 2"
         ) as caught:
             run_training(config, tmp_path, tiny_home, StopSwitch())
-    assert "goes on from its last checkpoint" in str(caught.value)
+    assert "continues from its last checkpoint" in str(caught.value)
     last = [event for event, _ in read_events(tmp_path / JOURNAL)][-1]
     assert (last["kind"], last["reason"], last["message"]) == ("run_ended", "failed", str(caught.value))
 

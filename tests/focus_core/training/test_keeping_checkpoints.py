@@ -34,7 +34,7 @@ def test_checkpoints_of_epochs_are_kept_and_removed_as_the_settings_say(
     ]
     assert load_run(tmp_path, checkpoint="epoch_0004", device="cpu").epoch == 4
 
-    # Both may change when the run goes on; what was kept under the old settings counts under the new.
+    # Both may change when the run continues; what was kept under the old settings counts under the new.
     more = tiny_config(training={**plain, "num_epochs": 8, "keep_every": 2, "keep_last": 0})
     run_training(more, tmp_path, tiny_home, StopSwitch())
     assert kept(tmp_path) == ["best", *(f"epoch_000{n}" for n in (4, 5, 6, 8)), "last", "previous"]

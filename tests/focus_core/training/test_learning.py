@@ -1,4 +1,4 @@
-"""The parts of a training: rate, average, batches, validation."""
+"""The parts of a training run: rate, average, batches, validation."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a training does without, so that its first step comes soon and short epochs are not spent on pictures."""
+"""What a training run does without, so that its first step comes soon and short epochs are not spent on pictures."""
 
 from __future__ import annotations
 

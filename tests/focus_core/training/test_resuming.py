@@ -1,4 +1,4 @@
-"""A training that was stopped, crashed or out of disk goes on as if nothing had been."""
+"""A training that was stopped, crashed or out of disk continues as if nothing had been."""
 
 import os
 import signal

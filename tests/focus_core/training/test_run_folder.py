@@ -1,4 +1,4 @@
-"""What a training leaves in its folder, and what it never touches there."""
+"""What a training run leaves in its folder, and what it never touches there."""
 
 import json
 import os
