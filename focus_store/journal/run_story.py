@@ -121,8 +121,8 @@ def check_ended(story: RunStory) -> None:
     if story.status is Status.CRASHED and not here and silent < SILENCE:
         raise UserError(
             f"{story.folder / JOURNAL}: grew {silent.total_seconds():.0f} s ago on "
-            f"{story.environment.get('host') or 'an unknown machine'}, so training may go on there; import it "
-            "when it has ended, or add --ended if it has."
+            f"{story.environment.get('host') or 'an unknown machine'}, so a training run may be running there; import "
+            "it when it has ended, or add --ended if it has."
         )
 
 

@@ -27,6 +27,8 @@ NAMED_ELSEWHERE = {
     ("experiment/head", "key"): ("pause", "stop", "resume", "queue"),
     ("experiment/notes", "key"): ("keep-theirs", "keep-mine-…"),
     ("statistics", "key"): ("power-kind", "compare-power-kind"),
+    ("experiment/finding", "f'{offer.key}-start'"): ("samplers-start", "evaluation-start"),
+    ("experiment/finding", "f'{offer.key}-cancel'"): ("samplers-cancel", "evaluation-cancel"),
     ("chart_tables", "f'{chart}-table'"): ("loss-table", "power-table"),
     ("new/widgets", "**common"): ("f-…",),
     ("workers/disk", "f'disk-{label.lower()}'"): ("disk-larger", "disk-smaller"),

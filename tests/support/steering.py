@@ -57,6 +57,7 @@ WAYS = {
     "experiment/pause": Way(PATHS["experiment"], QUEUED),
     "experiment/queue": Way(PATHS["experiment"], DRAFT),
     "experiment/resume": Way(PATHS["experiment"], FAILED),
+    "experiment/evaluation-cancel": Way(PATHS["experiment"], presses=("experiment/evaluation-start",)),
     "experiment/samplers-cancel": Way(PATHS["experiment"], presses=("experiment/samplers-start",)),
     "experiment/stop": Way(PATHS["experiment"], QUEUED),
     "experiments/archive": Way("?status=Resting", marks=1),
