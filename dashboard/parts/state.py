@@ -64,10 +64,24 @@ def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> d
         chosen = next((key for key, word in words.items() if asked in (key, word)), None)
     if chosen not in words:  # nothing asked for, or what there is to choose from has changed
         chosen = default
-    if name not in st.session_state or st.session_state[name] != chosen:
+    if name not in st.session_state or st.session_state[name] != chosen or not _stands_in_browser(name):
         st.session_state[name] = chosen
     keep(name, chosen, default)
     return {"key": name, "options": list(words), "format_func": words.__getitem__}
+
+
+def _stands_in_browser(name: str) -> bool:
+    """Whether this run was asked for by a page that has the widget.
+
+    Streamlit tells a widget's value once. A browser that is still fetching the widget's code, while a live part of the
+    page is drawn again, would show the default in its place, and send that back as if it had been chosen.
+    """
+    run = get_script_run_ctx()
+    if run is None:
+        return True
+    state = run.session_state._state
+    widget = state._key_id_mapper.get_id_from_key(name, None)
+    return widget is not None and widget in state._new_widget_state.states
 
 
 def open_tab(name: str, words: Mapping[str, str]) -> dict[str, Any]:

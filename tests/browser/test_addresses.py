@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from benchmark_found import found
 from living_page import AT_REST, Watch, await_rest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 from prepared_record import configuration, register_quick
 from served_dashboard import ServedDashboard
 from waiting import await_condition
@@ -296,6 +296,31 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
     expect(page.get_by_role("heading", name=other, level=1)).to_be_visible()
     page.go_back()
     await_same(page, watch, left, "Back again")
+
+
+def test_controls_whose_code_comes_late_stand_as_the_address_says(page: Page, full: ServedDashboard) -> None:
+    """Live parts are drawn again meanwhile: what a control is told once, it would have missed by then."""
+    sent: list[bytes] = []
+    held: list[Route] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda said: sent.append(said if isinstance(said, bytes) else said.encode()))
+
+    page.on("websocket", listen)
+    page.route("**/ButtonGroup*.js", lambda route: held.append(route))
+    where = f"{full.address}/experiment?id={full.laboratory.finished}&maps-kind=difference&power-kind=k2pk"
+    page.goto(where)
+
+    def drawn_again() -> bool:
+        page.wait_for_timeout(50)  # Playwright tells of events only while it is waited on
+        return bool(held) and sum(b"maps-kind" in said for said in sent) >= 3
+
+    await_condition(drawn_again, "the live part of the page to be drawn again")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".st-key-maps-kind [role=radio][aria-checked=true]")).to_have_text("Difference")
+    await_rest(page)
+    assert page.url == where
 
 
 def test_a_question_before_a_deletion_is_in_no_address_and_gone_after_a_reload(
