@@ -36,7 +36,7 @@ SHEET = theme.STYLE_SHEET.read_text(encoding="utf-8")
 # The selectors of Streamlit's own that the style sheet leans on; each has a check in a browser.
 KNOWN_SELECTORS = {
     "stApp", "stMainBlockContainer", "stCaptionContainer", "stBaseButton-primary", "stBaseLinkButton-primary", "stCode",
-    "stMarkdownContainer", "stLayoutWrapper", "stCheckbox",
+    "stMarkdownContainer", "stLayoutWrapper", "stCheckbox", "stMultiSelect", "stMultiSelectTagsContainer",
 }  # fmt: skip
 
 

@@ -118,7 +118,6 @@ class TestLanes:
     ) -> None:
         job = record.jobs.request_simulation({"name": "quick"})
         experiment = record.experiments.create(config, after_job=job)
-        beat(record, TRAIN)
         if how is JobStatus.CANCELLED:
             record.jobs.cancel(job)
         else:
@@ -126,9 +125,11 @@ class TestLanes:
             assert claim is not None
             record.leases.release(claim, how, "failed", "no room")
         assert record.leases.claim(TRAIN, "here:1:train") is None
+        beat(record, TRAIN)  # a worker does so all the time; the machine may have stood still since the first
         (entry,) = record.lanes.entries(TRAIN)
         word = "was cancelled" if how is JobStatus.CANCELLED else "failed"
         assert entry.reason == f"waits for the dataset quick, whose simulation {word}"
+        beat(record, TRAIN)
         held = record.lanes.held_back(experiment)
         assert held is not None
         assert (held.job, held.job_status, held.reason) == (job, how, entry.reason)

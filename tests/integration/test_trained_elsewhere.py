@@ -52,7 +52,7 @@ def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_ex
     assert (done.change, done.status, done.figures, done.warnings) == (Change.NEW, Status.SUCCEEDED, 2, ())
     laboratory.await_condition(lambda: laboratory.summary(twin).status is Status.SUCCEEDED, "the worker's training")
     theirs, ours = (measured(record, run) for run in (done.id, twin))
-    assert len(theirs) == 12 * 3 + 2 * 3 + 2, "three values a step, two losses and the work an epoch, the error of P(k)"
+    assert len(theirs) == 12 * 3 + 2 * (3 + 2), "three values per step; per epoch two losses, the work, two statistics"
     assert theirs == ours, "to the last bit: the same seed, wherever it ran"
     imported, worked = (record.experiments.get(run) for run in (done.id, twin))
     assert imported.config_digest == worked.config_digest
@@ -68,8 +68,9 @@ def test_a_folder_of_focus_train_equals_what_a_worker_trained_and_survives_an_ex
     answer(record, claim, lambda: False)
     found = record.samples.get(request)
     assert found.status is JobStatus.SUCCEEDED, found.message
-    assert found.truth is not None
-    assert "too few" in found.truth["reason"], "what its P(k) is held against, or why there is no truth at its θ"
+    truth = found.measured["power_spectrum"].truth
+    assert truth is not None
+    assert "too few" in truth["reason"], "what its P(k) is held against, or why there is no truth at its θ"
 
     # Out of this record and into an empty one.
     out = export_run(record, twin, tmp_path / "out", write_parquet)

@@ -86,7 +86,7 @@ def test_a_benchmark_runs_as_a_job_and_its_result_is_an_artifact_of_the_run(reco
     (record.settings.run_folder(trained) / "truth.npz").unlink()
     row = work(record, record.findings.request("sampler_benchmark", trained))
     assert row.status is JobStatus.FAILED
-    assert "truth.npz: is not there; a training run writes it when it starts" in (row.message or "")
+    assert "truth.npz: is not there; a training run writes it at its start" in (row.message or "")
     assert record.findings.newest("sampler_benchmark", trained) == digest
 
 
