@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What each installation is made from; a change of either makes the next command install again.
 INPUTS := pyproject.toml constraints.txt
+# Tests that run side by side: three keep two cores busy, for real workers and browsers wait much.
+TESTS_AT_ONCE ?= 3
 # How long `make chaos` clicks at random.
 CHAOS_MINUTES ?= 10
 
@@ -35,7 +37,7 @@ check: install-dev ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 
 test: install-dev ## every test, real processes and a real browser included
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --durations 10 $(PYTEST_ARGS)
 
 chaos: install-dev ## kill workers, trainers and servers at random over several runs, on both stacks, and click at random; minutes
 	$(BIN)/python benchmarks/chaos.py $(CHAOS_ARGS)

@@ -44,6 +44,7 @@ LONGEST_FIRST = (
     "dashboard/test_new_page.py",
     "dashboard/test_dashboard_pages.py",
     "dashboard/test_compare_page.py",
+    "dashboard/test_every_text.py",
     "focus_core/test_estimate.py",
     "focus_core/training/test_starting.py",
     "docs/test_tour.py",
