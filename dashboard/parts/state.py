@@ -45,7 +45,8 @@ def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
 def keep(name: str, value: object, default: object) -> None:
     """The address names what was chosen, so that Back, a reload and a second tab find it; a default is not named.
 
-    For what no widget holds; a widget binds itself to the address by `bind="query-params"`, or is a `choice`.
+    For what no widget holds; a widget binds itself to the address by `bind="query-params"`, or is a `choice`. Said in
+    every run: a live part that was asked for before the reader chose still brings the address of before.
     """
     if value == default:
         st.query_params.pop(name, None)
@@ -118,11 +119,6 @@ def epoch_to_show(slider: str, of: str, newest: int) -> int:
         return asked_number("epoch", newest)
     stood = int(st.session_state[slider])
     return newest if stood == seen[1] else stood
-
-
-def keep_epoch(slider: str) -> None:
-    """The reader moved the slider; the newest epoch is the default."""
-    keep("epoch", st.session_state[slider], st.session_state[f"{slider}-seen"][1])
 
 
 def once(key: str, make: Callable[[], object]) -> None:

@@ -68,3 +68,17 @@ def test_the_request_whose_maps_are_shown_is_the_one_that_is_chosen_among_the_ea
 ) -> None:
     app = open_page("sample", model=small_laboratory.finished, sample=small_laboratory.sample)
     assert app.selectbox(key="recall").value == small_laboratory.sample
+
+
+@pytest.mark.parametrize(("page", "slider"), [("experiment", "epoch"), ("compare", "compare-epoch")])
+def test_an_epoch_comes_back_into_an_address_that_a_live_part_has_brought_from_before(
+    page: str, slider: str, small_laboratory: Any
+) -> None:
+    whose = {"id" if page == "experiment" else "ids": small_laboratory.finished}
+    app = open_page(page, **whose)
+    app.select_slider(key=slider).set_value(2).run()
+    assert address(app, "epoch") == "2"
+    del app.query_params["epoch"]
+    app.run()
+    assert app.select_slider(key=slider).value == 2
+    assert address(app, "epoch") == "2"

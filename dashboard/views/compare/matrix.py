@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.charts.linked_zoom import linked_zoom
 from dashboard.look.markup import horizontal_bar, unit_html
 from dashboard.measured.tiles import tile_url
-from dashboard.parts.state import epoch_to_show, keep_epoch
+from dashboard.parts.state import epoch_to_show, keep
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.compare.comparison import Compared, DrawnMaps, Places, at_or_before, write_slots
@@ -56,9 +56,8 @@ def _slider(compared: str, epochs: Sequence[int]) -> int:
             key="compare-epoch",
             format_func=lambda e: f"epoch {e}",
             label_visibility="collapsed",
-            on_change=keep_epoch,
-            args=("compare-epoch",),
         )
+        keep("epoch", epoch, epochs[-1])
     st.html(f'<span class="focus-note" data-testid="epoch">epoch {epoch} of {epochs[-1]}</span>', width="content")
     return int(epoch)
 

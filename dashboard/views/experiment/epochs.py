@@ -10,7 +10,7 @@ from dashboard.look.texts import sentence
 from dashboard.measured.chart_tables import curve_table, table_asked_for
 from dashboard.measured.map_curves import epoch_curves
 from dashboard.parts.problems import while_there
-from dashboard.parts.state import choice, epoch_to_show, keep_epoch
+from dashboard.parts.state import choice, epoch_to_show, keep
 from dashboard.parts.statistics import choose_statistic, choose_view
 from dashboard.record import queries
 from dashboard.record.connection import record
@@ -106,15 +106,16 @@ def _epoch_slider(experiment_id: str, epochs: list[int]) -> int:
         key="epoch",
         format_func=lambda e: f"epoch {e}",
         label_visibility="collapsed",
-        on_change=_keep_epoch,
+        on_change=_stop_playing,
     )
+    if st.session_state.get("playing") != experiment_id:
+        keep("epoch", epoch, epochs[-1])
     return int(epoch)
 
 
-def _keep_epoch() -> None:
-    """The reader moved the slider: the address follows, and playing ends."""
+def _stop_playing() -> None:
+    """The reader moved the slider."""
     st.session_state.playing = None
-    keep_epoch("epoch")
 
 
 def _next_epoch(epochs: list[int], current: int) -> int:
