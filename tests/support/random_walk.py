@@ -203,7 +203,7 @@ class RandomWalk:
         self.page.goto(f"{self.address}/{path}", wait_until="commit")
         self._rest()
         if way.marks:
-            self._mark_rows(way.marks)
+            self._mark_for_sure(way.marks)
         for name, text in way.writes.items():
             self._fill(self.page.get_by_label(name, exact=True), text)
         for name in (*way.presses, button):
@@ -221,6 +221,19 @@ class RandomWalk:
                     return str(one["key"])
             self.page.wait_for_timeout(50)
         raise Error(f"no {button} here")
+
+    def _mark_for_sure(self, wanted: int) -> None:
+        """A click that comes before the list listens is lost, so it is made again until the page tells of it."""
+        end = time.monotonic() + patience(30.0)
+        while time.monotonic() < end:
+            self._mark_rows(wanted)
+            told = time.monotonic() + patience(3.0)
+            while time.monotonic() < told:
+                selected = self.page.get_by_test_id("selected")
+                if selected.count() and selected.first.inner_text()[:1].isdigit():
+                    return
+                self.page.wait_for_timeout(50)
+        raise Error("no row could be marked")
 
     def _mark(self) -> str:
         return self._mark_rows(self.random.choice((1, 2)))
