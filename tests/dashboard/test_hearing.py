@@ -78,7 +78,9 @@ def test_every_run_hears_its_query_without_the_mark_and_has_a_number(runs: list[
     asked = RerunData(query_string="model=a&asked-from=%2Fsample", context_info=ContextInfo(url="http://here/sample"))
     ScriptRunner._run_script(drawing("sample"), asked)
     assert [run.query_string for run in runs] == ["model=a"]
-    assert "#" in runs[0].context_info.url  # type: ignore[union-attr]
+    where = runs[0].context_info
+    assert where is not None
+    assert "#" in where.url
 
 
 def test_a_run_after_back_begins_without_what_widgets_wrote_and_another_one_with_it(runs: list[RerunData]) -> None:

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Message
 from streamlit import config
 
 from dashboard.look.prefix import below
@@ -42,9 +43,9 @@ def asked(path: str) -> tuple[int, str]:
     routes: list[BaseRoute] = [Route("/look/{name}", ours)]
     theirs = Mount("/", routes=[Route("/{path:path}", streamlit)])
     app = Starlette(routes=[*routes, theirs], middleware=[Middleware(WithoutPrefix, routes=routes)])
-    sent = []
+    sent: list[Message] = []
 
-    async def send(message) -> None:  # type: ignore[no-untyped-def]
+    async def send(message: Message) -> None:
         sent.append(message)
 
     async def receive() -> dict[str, str]:
