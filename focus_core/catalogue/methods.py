@@ -121,3 +121,8 @@ else:
 def method_of(config: Mapping[str, Any]) -> MethodSpec:
     """Of a configuration as plain values; one from before there were several methods is of the first."""
     return METHODS.get(str(config.get("method")), METHODS.first)
+
+
+def schedule_length(config: Mapping[str, Any]) -> int:
+    """Times of the noise schedule of a configuration as plain values; one from before they could be set has 1000."""
+    return int(config.get("diffusion", {}).get("timesteps", 1000))

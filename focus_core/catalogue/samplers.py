@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal
 
-from focus_core.catalogue.methods import METHODS, MethodSpec
+from focus_core.catalogue.methods import METHODS, MethodSpec, method_of, schedule_length
 from focus_core.catalogue.registry import Registry
 
 # More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
@@ -195,6 +195,27 @@ def sampler_refusal(name: str, method: str) -> str | None:
     if name in SAMPLERS and SAMPLERS[name].draws_from(method):
         return None
     return f"{name} is not available for method {method}; use {', '.join(samplers_of(method)) or 'another run'}"
+
+
+def drawing_refusal(config: Mapping[str, Any], sampler: str | None, steps: int | None) -> tuple[str, str] | None:
+    """Why a run cannot draw with what a person gave, before anything of it is read.
+
+    Of its configuration as plain values; None stands for the run's own. The setting that is wrong, `sampler` or
+    `steps`, and what stands after its name; None where both fit.
+    """
+    if sampler is None and steps is None:
+        return None
+    method, timesteps, sampling = method_of(config), schedule_length(config), config.get("sampling", {})
+    name = sampler or str(sampling.get("method", method.sampler))
+    refusal = sampler_refusal(name, method.name)
+    if refusal is not None:
+        return "sampler", refusal
+    spec = SAMPLERS[name]
+    if steps is not None:
+        refusal = spec.given_steps_refusal(method.name, steps, timesteps)
+    elif spec.steps_key in sampling:
+        refusal = spec.steps_refusal(method.name, int(sampling[spec.steps_key]), timesteps)
+    return None if refusal is None else ("steps", refusal)
 
 
 def sampler_title(name: str) -> str:

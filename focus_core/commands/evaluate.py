@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from focus_core.catalogue.jobs import PROGRESS
 from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.catalogue.statistics import STATISTICS
+from focus_core.commands.sampler_choice import check_sampler_of_folder
 from focus_core.commands.whole_numbers import check_least, check_seed
 from focus_core.disk.atomic import write_text
 from focus_core.errors import UserError
@@ -154,3 +155,5 @@ def _check(arguments: argparse.Namespace) -> None:
         for name in ("checkpoint", "sampler", "steps"):
             if getattr(arguments, name) is not None:
                 raise UserError(f"--{name}: is for maps that a run draws; leave it out with --maps.")
+    else:
+        check_sampler_of_folder(arguments)

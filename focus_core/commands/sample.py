@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
+from focus_core.catalogue.samplers import SAMPLERS
+from focus_core.commands.sampler_choice import check_sampler, check_sampler_of_folder
 from focus_core.commands.whole_numbers import check_least, check_seed
 from focus_core.data.column_names import own_name
 from focus_core.data.parameter_tables import read_table
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     loaded = load_run(arguments.run, arguments.weights, arguments.checkpoint, arguments.device)
     theta = _theta(arguments, loaded.space)
-    _check_steps(loaded, arguments.sampler, arguments.steps)
+    check_sampler(loaded.config, arguments)
     sampler = chosen_sampler(loaded, arguments.sampler, arguments.steps)
     scale = loaded.config.sampling.cfg_scale if arguments.guidance is None else arguments.guidance
     _warn(loaded.training_range, theta, scale)
@@ -147,15 +148,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if not arguments.out.absolute().parent.is_dir():
         raise UserError(f"--out: the folder {arguments.out.absolute().parent} does not exist; make it first.")
     check_writable(arguments.out, "--out")
-
-
-def _check_steps(run: LoadedRun, sampler: str | None, given: int | None) -> None:
-    """A number that would be ignored is refused, and one that the sampler cannot take."""
-    if given is None or sampler_refusal(name := sampler or run.config.sampling.method, run.config.method):
-        return
-    refusal = SAMPLERS[name].given_steps_refusal(run.config.method, given, run.config.diffusion.timesteps)
-    if refusal is not None:
-        raise UserError(f"--steps: {refusal}.")
+    check_sampler_of_folder(arguments)
 
 
 def _warn(trained: TrainingRange, theta: NDArray[np.float64], guidance: float) -> None:

@@ -87,13 +87,13 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
         config = load_config(request.run / CONFIG)
         dataset = open_data(request.dataset, config.data)
         return _empty(request, config, str(error)), dataset
+    sampler = chosen_sampler(run, request.sampler, request.steps)
     dataset = open_data(request.dataset, run.config.data)
     simulations = simulations_of(request.split, dataset, request.run)
     if not len(simulations):
         reason = f"the part {request.split} of the run's split has no simulation; use another --split."
         return _empty(request, run.config, reason), dataset
     chosen = spread(simulations, request.most)
-    sampler = chosen_sampler(run, request.sampler, request.steps)
     theta = np.repeat(dataset.simulation_theta[chosen], dataset.maps_each[chosen], axis=0)
     maps = by_theta(_drawn(run, MapRequest(theta, request.seed, sampler, 1.0), folder, told), theta)
     about = {

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from focus_core.catalogue.jobs import JobKind, finding_kinds, job_kind
+from focus_core.catalogue.samplers import drawing_refusal
 from focus_core.errors import UserError
 from focus_store.contracts import JobRow
 from focus_store.database.session import Database, Gateway, add_event
@@ -85,12 +86,15 @@ def _digest(session: Session, event: str, experiment_id: str) -> str | None:
 
 
 def admit_finding(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
-    """One of the kind under way answers every request for its run; of a run without checkpoint there is none."""
+    """One of the kind under way answers every request for its run. UserError for a run that could not be drawn from."""
     experiment_id = str(arguments["experiment"])
-    name = session.scalar(select(Experiment.name).where(Experiment.id == experiment_id))
-    if name is None:
+    experiment = session.get(Experiment, experiment_id)
+    if experiment is None:
         raise unknown_experiment(session, experiment_id)
     if session.scalar(select(Checkpoint.sha256).where(Checkpoint.experiment == experiment_id).limit(1)) is None:
         raise UserError(f"experiment {experiment_id}: has no checkpoint yet; the first epoch writes one.")
+    refusal = drawing_refusal(experiment.config, arguments.get("sampler"), arguments.get("steps"))
+    if refusal is not None:
+        raise UserError(f"{refusal[0]}: {refusal[1]} (experiment {experiment_id}).")
     job = under_way(session, kind, experiment_id)
-    return Admitted({**arguments, "name": name}, None if job is None else job.id)
+    return Admitted({**arguments, "name": experiment.name}, None if job is None else job.id)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from focus_core.catalogue.methods import method_of
+from focus_core.catalogue.methods import method_of, schedule_length
 from focus_core.catalogue.samplers import SAMPLERS, sampler_refusal
 from focus_core.errors import UserError
 from focus_store.contracts import JOB_UNDER_WAY, Claim, JobStatus, SampleMeasurement, SampleRow, SampleSpec
@@ -178,11 +178,10 @@ def _check_sample(spec: SampleSpec, experiment: Experiment) -> None:
     if not 0.0 <= spec.guidance <= 100.0:
         raise UserError(f"guidance: {spec.guidance:g} is not between 0 and 100; 1 is the unbiased model.")
     method = method_of(experiment.config).name
-    timesteps = int(experiment.config.get("diffusion", {}).get("timesteps", 1000))
     refusal = sampler_refusal(spec.sampler, method)
     if refusal is not None:
         raise UserError(f"sampler: {refusal} (experiment {experiment.id}).")
-    refusal = SAMPLERS[spec.sampler].steps_refusal(method, spec.steps, timesteps)
+    refusal = SAMPLERS[spec.sampler].steps_refusal(method, spec.steps, schedule_length(experiment.config))
     if refusal is not None:
         raise UserError(f"steps: {refusal} (experiment {experiment.id}).")
     if spec.weights not in ("ema", "raw"):

@@ -13,6 +13,7 @@ from waiting import patience
 from dashboard.views.sample.requests import changed_words, sample_label
 from focus_core.parameters import WCDM6
 from focus_store.contracts import SampleSpec
+from focus_store.database.tables import Experiment
 
 SPEC = SampleSpec("run", (0.36, 0.05, 0.7, 0.96, 0.9, -1.0), n=2, seed=5, sampler="ddim", steps=20, guidance=1.5)
 PAGE = """
@@ -117,3 +118,18 @@ def test_a_number_that_cannot_be_drawn_stays_in_its_field_and_is_refused_by_its_
     assert app.number_input(key=key).value == value
     assert sentence in app.error[0].value
     assert len(small_laboratory.record.samples.latest()) == before
+
+
+def test_more_steps_than_the_runs_own_schedule_has_are_refused_beside_the_button(small_laboratory: Any) -> None:
+    """They were accepted, and failed minutes later in the worker."""
+    record = small_laboratory.record
+    with record.database.writing() as session:
+        row = session.get(Experiment, small_laboratory.finished)
+        row.config = {**row.config, "diffusion": {**row.config["diffusion"], "timesteps": 50}}
+    before = len(record.samples.latest())
+    app = open_sample(model=small_laboratory.finished)
+    app.number_input(key="steps").set_value(200).run()
+    app.button(key="draw").click().run()
+    assert "steps: 200 are too many; DDIM takes 50 or fewer, all of diffusion.timesteps" in app.error[0].value
+    assert len(record.samples.latest()) == before
+    assert app.number_input(key="steps").value == 200

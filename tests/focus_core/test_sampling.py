@@ -148,6 +148,7 @@ def test_guidance_other_than_one_is_a_warning_about_the_spectrum(
         ((), PARAMS.replace("h=", "H0="), "'H0' is not a parameter of wcdm6"),
         ((), PARAMS.replace("0.7", "seventy"), "h=seventy is not a number"),
         (("--steps", "51"), PARAMS, "--steps: 51 are too many; DDIM takes 50 or fewer, all of"),
+        (("--steps", "200"), PARAMS, "--steps: 200 are too many; DDIM takes 50 or fewer, all of diffusion.timesteps"),
         (("--sampler", "ddpm", "--steps", "20"), PARAMS, "--steps: is 20, but ddpm takes all 50 steps"),
         (("--sampler", "heun", "--steps", "51"), PARAMS, "--steps: 51 are too many; Heun takes 50 or fewer"),
         (("--n", "0"), PARAMS, "--n: 0 is too small"),

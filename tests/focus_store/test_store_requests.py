@@ -226,6 +226,20 @@ class TestSamples:
         with pytest.raises(UserError, match=sentence.replace("(", r"\(")):
             record.samples.request(spec)
 
+    @pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmpp_2m"])
+    def test_more_steps_than_the_runs_own_schedule_has_are_refused_when_they_are_asked_for(
+        self, record: Record, sampler: str
+    ) -> None:
+        spec = dataclasses.replace(self.spec(record), sampler=sampler, steps=200)
+        record.samples.request(spec)  # of the thousand that a schedule has by default
+        with record.database.writing() as session:
+            (row,) = session.scalars(select(Experiment))
+            row.config = {**row.config, "diffusion": {**row.config["diffusion"], "timesteps": 50}}
+        with pytest.raises(UserError, match=r"steps: 200 are too many; .* takes 50 or fewer, all of diffusion.timest"):
+            record.samples.request(dataclasses.replace(spec, seed=1))
+        assert len(record.samples.latest()) == 1
+        record.samples.request(dataclasses.replace(spec, steps=50))
+
     def test_theta_of_another_width_is_refused_with_the_names(self, record: Record) -> None:
         spec = self.spec(record)
         space = {"name": "two", "parameters": [{"name": "Omega_m"}, {"name": "sigma_8"}], "fixed": {}}

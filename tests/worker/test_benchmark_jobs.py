@@ -107,17 +107,20 @@ def test_an_evaluation_runs_as_a_job_and_its_result_and_report_are_artifacts_of_
     assert b"<html" in record.artifacts.read(report)[:200]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"n": 0}, "n: 0 is not a whole number from 1 on."),
-        ({"split": "all of it"}, "split: 'all of it' is unknown; known are test, validation, train, all."),
-        ({"sampler": "magic"}, "sampler: 'magic' is unknown"),
-        ({"level": 1}, "level: is not an argument of an evaluation"),
-    ],
-)
-def test_what_cannot_be_evaluated_is_refused_when_it_is_asked_for(
-    record: Record, trained: str, wrong: dict[str, Any], sentence: str
-) -> None:
-    with pytest.raises(UserError, match=re.escape(sentence)):
-        record.findings.request("evaluation", trained, **wrong)
+NOT_EVALUATED: list[tuple[dict[str, Any], str]] = [
+    ({"n": 0}, "n: 0 is not a whole number from 1 on."),
+    ({"split": "all of it"}, "split: 'all of it' is unknown; known are test, validation, train, all."),
+    ({"sampler": "magic"}, "sampler: 'magic' is unknown"),
+    ({"steps": 200}, "steps: 200 are too many; DDIM takes 20 or fewer, all of diffusion.timesteps"),
+    ({"sampler": "heun", "steps": 21}, "steps: 21 are too many; Heun takes 20 or fewer"),
+    ({"sampler": "ddpm", "steps": 7}, "steps: is 7, but ddpm takes all 20 steps of the run's schedule"),
+    ({"sampler": "euler"}, "sampler: euler is not available for method diffusion; use ddim"),
+    ({"level": 1}, "level: is not an argument of an evaluation"),
+]
+
+
+def test_what_cannot_be_evaluated_is_refused_when_it_is_asked_for(record: Record, trained: str) -> None:
+    for wrong, sentence in NOT_EVALUATED:
+        with pytest.raises(UserError, match=re.escape(sentence)):
+            record.findings.request("evaluation", trained, **wrong)
+    assert record.jobs.every() == []

@@ -20,7 +20,7 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.record.queries import Truth
 from dashboard.views.sample.requests import changed_words, sample_label
-from focus_core.catalogue.methods import method_of
+from focus_core.catalogue.methods import method_of, schedule_length
 from focus_core.catalogue.samplers import SAMPLERS, own_sampler, sampler_title, samplers_of
 from focus_core.errors import UserError
 from focus_core.parameters import OutOfRange, Parameter, ParameterSpace, TrainingRange
@@ -238,11 +238,6 @@ def samplers(detail: ExperimentDetail) -> tuple[str, ...]:
     return samplers_of(method_of(detail.config).name)
 
 
-def _timesteps(detail: ExperimentDetail) -> int:
-    """Of the run's schedule."""
-    return int(detail.config.get("diffusion", {}).get("timesteps", 1000))
-
-
 def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpec:
     """The request that the controls describe."""
     state = st.session_state
@@ -253,7 +248,7 @@ def specification(detail: ExperimentDetail, theta: Sequence[float]) -> SampleSpe
         n=int(state.n),
         seed=int(state.seed),
         sampler=sampler,
-        steps=_timesteps(detail) if SAMPLERS[sampler].every_time else int(state.steps),
+        steps=schedule_length(detail.config) if SAMPLERS[sampler].every_time else int(state.steps),
         guidance=round(float(state.guidance), 3),
         weights=str(state.weights),
         checkpoint=str(state.checkpoint),

@@ -290,6 +290,32 @@ def test_a_run_is_judged_at_the_theta_it_was_not_trained_on_with_as_many_maps_as
         assert len(file["maps"]) == settings["maps"]
 
 
+@pytest.mark.parametrize("command", [["evaluate"], ["sample", "--params", "Omega_m=0.3,Omega_b=0.05,h=0.7"]])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--steps", "200"], "--steps: 200 are too many; DDIM takes 50 or fewer, all of diffusion.timesteps."),
+        (["--sampler", "heun", "--steps", "51"], "--steps: 51 are too many; Heun takes 50 or fewer"),
+        (["--sampler", "ddpm", "--steps", "7"], "--steps: is 7, but ddpm takes all 50 steps of the run's schedule"),
+        (["--sampler", "euler"], "--sampler: euler is not available for method diffusion; use ddim"),
+    ],
+)
+def test_a_sampler_or_steps_that_do_not_fit_the_run_are_refused_before_anything_else_of_it_is_read(
+    finished_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    words: list[str],
+    sentence: str,
+) -> None:
+    """Neither its checkpoint nor its data are there, and nobody gets to see that."""
+    shutil.copy(finished_run / "config.yaml", tmp_path)
+    out = tmp_path / "out.npz"
+    assert main([*command, "--run", str(tmp_path), *words, "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"focus {command[0]}: {sentence}")
+    assert not out.exists()
+
+
 def test_a_checkpoint_without_its_transform_is_a_report_that_says_so(
     finished_run: Path, tiny_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
