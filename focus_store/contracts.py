@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.catalogue.statistic_spec import MapStatistic
+from focus_core.evaluated import Evaluated
 
 
 class Status(StrEnum):
@@ -124,6 +125,7 @@ class ExperimentSummary:
     power_uncertainty: float | None = None  # standard error of power_error over the simulations; None where not told
     power_maps: int | None = None  # generated maps that power_error is of, and the distinct simulations beside them
     power_simulations: int | None = None
+    evaluation: Evaluated | None = None  # of the newest evaluation, of whichever checkpoint was evaluated
 
     @property
     def progress(self) -> float:

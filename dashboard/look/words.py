@@ -113,6 +113,19 @@ def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
     return Amount(f"{amount.value} ± {spread:.1f}" if spread < 9.95 else f"{amount.value} ± {spread:.0f}", amount.unit)
 
 
+def signed_with_error(fraction: float, uncertainty: float | None) -> Amount:
+    """ "+35 ± 4.1 %", "−12 ± 3.0 %"; a power ten times too high and more as its ratio, "×13.9 ± 2"."""
+    amount = with_error(abs(fraction), uncertainty)
+    if amount.value.startswith("×"):
+        return amount
+    return Amount(f"{'+' if fraction >= 0 else '−'}{amount.value}", amount.unit)
+
+
+def estimated_from(maps: int | None, simulations: int | None) -> str:
+    """What a P(k) error of an epoch's few maps is, where an evaluation would say more."""
+    return f"estimate from {of_maps(maps, simulations)}"
+
+
 def of_maps(maps: int | None, simulations: int | None) -> str:
     """What a P(k) error is of: "12 maps of 4 simulations". Older journals do not count them."""
     if maps is None or simulations is None:

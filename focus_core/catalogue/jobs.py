@@ -73,6 +73,8 @@ class Finding:
     result: str
     needs: tuple[str, ...]
     beside: tuple[str, ...] = ()  # further files, for people
+    # Path of code that gives the columns of the list of experiments that follow from the result, by their names.
+    listed: str = ""
 
 
 @dataclass(frozen=True)

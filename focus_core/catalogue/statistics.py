@@ -114,3 +114,4 @@ _ALL = (
 )  # fmt: skip
 
 STATISTICS = {statistic.name: statistic for statistic in _ALL}
+QUOTED = STATISTICS["power_mean"]  # what is said of an evaluation where there is room for one number

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 # The revision that this code reads and writes. `focus-lab migrate` brings a database to it.
-REVISION = "0006"
+REVISION = "0007"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -151,6 +151,7 @@ class Experiment(Leased, Base):
     power_uncertainty: Mapped[float | None]
     power_maps: Mapped[int | None]
     power_simulations: Mapped[int | None]
+    evaluation: Mapped[dict[str, Any] | None]  # in short; the whole is an artifact
     images_per_second: Mapped[float | None]
     seconds_per_epoch: Mapped[float | None]
     seconds_trained: Mapped[float] = mapped_column(default=0.0)

@@ -20,6 +20,7 @@ from focus_core.config.experiment import (
     with_split_seed_of_its_time,
 )
 from focus_core.errors import UserError
+from focus_core.evaluated import from_list
 from focus_store.contracts import (
     ACTIVE,
     RESUMABLE,
@@ -280,7 +281,9 @@ _COPIED = (
 
 
 # A list reads these columns alone: configuration, log and environment of 1,000 experiments are megabytes of JSON.
-_SUMMARY = tuple(getattr(Experiment, name) for name in (*_COPIED, "status", "desired_state", "tags", "loss_sparkline"))
+_SUMMARY = tuple(
+    getattr(Experiment, name) for name in (*_COPIED, "status", "desired_state", "tags", "loss_sparkline", "evaluation")
+)
 
 
 def summary(row: Experiment | Row[Any]) -> ExperimentSummary:
@@ -290,6 +293,7 @@ def summary(row: Experiment | Row[Any]) -> ExperimentSummary:
         desired_state=DesiredState(row.desired_state),
         tags=tuple(row.tags),
         loss_sparkline=tuple(row.loss_sparkline),
+        evaluation=from_list(row.evaluation),
         **copied,
     )
 

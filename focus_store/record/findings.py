@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from focus_core.catalogue.jobs import JobKind, finding_kinds, job_kind
+from focus_core.catalogue.by_path import load
+from focus_core.catalogue.jobs import Finding, JobKind, finding_kinds, job_kind
 from focus_core.catalogue.samplers import drawing_refusal
 from focus_core.errors import UserError
 from focus_store.contracts import JobRow
@@ -45,13 +46,23 @@ class RunFindings(Gateway):
         """`files` by name, the result and what lies beside it; they take the place of older ones on the page."""
         finds = job_kind(kind).finds
         assert finds is not None
+        listed = self._listed(kind, finds, files)
         with self.writing() as session:
+            if listed:
+                touch(session, experiment_id, **listed)
             for name, file in files.items():
                 event = kind if name == finds.result else _beside(kind, name)
                 note_artifact(session, file, kind)
                 if _digest(session, event, experiment_id) != file.digest:
                     add_event(session, experiment_id, event, who, after=file.digest)
                     touch(session, experiment_id)
+
+    def _listed(self, kind: str, finds: Finding, files: Mapping[str, StoredFile]) -> dict[str, Any]:
+        """Columns of the experiment that its list shows."""
+        if not finds.listed or finds.result not in files:
+            return {}
+        columns: dict[str, Any] = load(finds.listed)(self.found(kind, files[finds.result].digest))
+        return columns
 
     def newest(self, kind: str, experiment_id: str, beside: str | None = None) -> str | None:
         """Digest of the newest result, for `found`, or of the newest file `beside` it."""

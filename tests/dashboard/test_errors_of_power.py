@@ -57,7 +57,7 @@ def test_list_head_and_curves_of_an_older_record_say_that_the_error_is_not_known
     listed = open_page("experiments")
     table = listed.dataframe[0].value
     assert table[table["name"].str.endswith("Finished%20one")].iloc[0]["error"] == "10 ± ? %"
-    assert "Finished one, maps of one epoch, error not known" in html(listed)
+    assert "Finished one, estimate from maps of one epoch, error not known" in html(listed)
     page = open_page("experiment", id=one)
     assert not page.exception
     assert "10 ± ?" in html(page)

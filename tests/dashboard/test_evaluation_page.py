@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from evaluation_found import evaluation
+from evaluation_found import evaluation, note_evaluation
 from page_alone import html, open_page
 
 from dashboard.charts.evaluation import statistic_panels
@@ -25,9 +24,7 @@ def test_an_evaluation_is_asked_for_followed_and_shown_with_every_verdict_and_re
     assert 'data-testid="evaluation-job" data-status="queued"' in html(app)
     record.jobs.cancel(job.id)
 
-    put = record.artifacts.put
-    files = {"evaluation.json": put(json.dumps(evaluation()).encode(), ".json"), "report.html": put(b"<html>", ".html")}
-    record.findings.note("evaluation", run, files, "train-1")
+    files = note_evaluation(record, run)
     app.run()
     assert not app.exception
     shown = html(app)
@@ -39,12 +36,12 @@ def test_an_evaluation_is_asked_for_followed_and_shown_with_every_verdict_and_re
     assert "needs 200 training simulations" in shown
     assert "an older checkpoint, 24 maps at 8 of 8 θ of the part test" in shown
     (report,) = [link.proto.url for link in app.get("link_button") if "Report" in link.proto.label]
-    assert report.startswith(f"/artifacts/{files['report.html'].digest}.html?name=")
+    assert report.startswith(f"/artifacts/{files['report.html']}.html?name=")
     app.selectbox(key="evaluated").select("pdf-0").run()
     assert not app.exception
 
     record.disk.delete(run)
-    assert [record.artifacts.find(file.digest) for file in files.values()] == [None, None]
+    assert [record.artifacts.find(digest) for digest in files.values()] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["power_mean", "pdf"])

@@ -120,7 +120,7 @@ def test_the_csv_has_the_rows_in_their_order_and_every_number_with_its_unit(rows
     line = dict(zip(head, first, strict=True))
     assert (line["id"], line["Name"]) == ("2", "A")
     assert float(line["Best loss"]) == 0.1
-    assert line["P(k) error"] == "", "a number that is none is an empty field"
+    assert line["P(k) error, estimate"] == "", "a number that is none is an empty field"
     assert float(line["Time [s]"]) == pytest.approx(rows[1].seconds_trained)
     assert datetime.datetime.fromisoformat(line["Created"]) == rows[1].created_at.replace(microsecond=0)
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from focus_store.record.record import Record
 
-def evaluation() -> dict[str, Any]:
-    """As `focus evaluate` writes it: one statistic that passes, one that fails, one that was not measured."""
+
+def evaluation(mean: float = 1.012, **settings: Any) -> dict[str, Any]:
+    """As `focus evaluate` writes it: one statistic that passes, one that fails, one that was not measured.
+
+    `mean` is the ratio of mean P(k), of a single band.
+    """
 
     def statistic(name: str, title: str, value: float | None, verdict: str, reason: str) -> dict[str, Any]:
         error, floor = (None, None) if value is None else (0.01, 0.004)
+        numbers = {"value": value, "error": error, "floor": floor, "level": 0.05, "ideal": 1.0, "verdict": verdict}
+        band = {"label": "[4, 8) k_f", **numbers, "judged": True, "reason": ""}
         return {
-            "name": name, "title": title, "value": value, "error": error, "floor": floor, "level": 0.05, "ideal": 1.0,
-            "verdict": verdict, "reason": reason, "unit": "generated / simulated", "worst": None, "note": "",
-            "bands": [], "rivals": {},
+            "name": name, "title": title, **numbers, "reason": reason, "unit": "generated / simulated",
+            "worst": None if value is None else band["label"], "note": "", "bands": [] if value is None else [band],
+            "rivals": {},
         }  # fmt: skip
 
     curve = {
@@ -25,12 +33,24 @@ def evaluation() -> dict[str, Any]:
         "kind": "evaluation", "schema": 1,
         "headline": "1 of 2 measured statistics pass, 1 fail. 1 could not be measured.", "rivals": "", "findings": [],
         "statistics": [
-            statistic("power_mean", "Mean power spectrum", 1.012, "pass", ""),
+            statistic("power_mean", "Mean power spectrum", mean, "pass", ""),
             statistic("pdf", "One-point distribution", 1.4, "fail", "the tail is <b>too</b> bright"),
             statistic("calibration", "Calibration", None, "not measured", "needs 200 training simulations"),
         ],
         "curves": {"power_mean": [curve], "pdf": [{**curve, "title": "PDF", "logarithmic": False, "scatter": None}]},
         "settings": {
-            "checkpoint_sha256": "c" * 64, "epoch": 3, "maps": 24, "split_in_words": "at 8 of 8 θ of the part test",
+            "checkpoint_sha256": "c" * 64, "epoch": 3, "maps": 24, "simulations": 8,
+            "split_in_words": "at 8 of 8 θ of the part test", **settings,
         },
     }  # fmt: skip
+
+
+def note_evaluation(record: Record, experiment: str, found: dict[str, Any] | None = None) -> dict[str, str]:
+    """Into the record, as a worker does; digests by the names of the files."""
+    put = record.artifacts.put
+    files = {
+        "evaluation.json": put(json.dumps(found or evaluation()).encode(), ".json"),
+        "report.html": put(b"<html>", ".html"),
+    }
+    record.findings.note("evaluation", experiment, files, "train-1")
+    return {name: file.digest for name, file in files.items()}

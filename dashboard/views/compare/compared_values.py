@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.charts.loss_words import loss_words
-from dashboard.look.words import UNCOUNTED, count, duration, number, of_maps, per_cent, size, with_error
+from dashboard.look.words import (
+    UNCOUNTED,
+    count,
+    duration,
+    estimated_from,
+    number,
+    per_cent,
+    signed_with_error,
+    size,
+    with_error,
+)
 from dashboard.views.compare.comparison import Compared, all_comparable, comparable
 from focus_core.config.experiment import recorded_config
 
 POWER_ERROR = "P(k) error, mean of bands"  # in files and as a name; the table adds what it is of
+EVALUATED = "mean P(k), worst band, evaluated"
 NOT_MEASURED = "not measured"
 _REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
 
@@ -92,6 +103,12 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         for low, high in dict.fromkeys((band.low, band.high) for run in runs for band in run.bands)
     ]  # fmt: skip
     rows.append(
+        row(
+            "Mean <i>P</i>(<i>k</i>), worst band, evaluated", "", _deviation, _signed, 0, EVALUATED,
+            quality=True, error=lambda run: run.evaluation.error if run.evaluation else None,
+        )
+    )  # fmt: skip
+    rows.append(
         row("Training time", "s", lambda run: run.detail.summary.seconds_trained or None, lambda v: str(duration(v)))
     )
     rows.append(row("Epochs done", "", lambda run: float(run.detail.summary.epoch), _whole))
@@ -130,6 +147,10 @@ def _setting(key: str) -> Callable[[Compared], float | None]:
     return value
 
 
+def _deviation(run: Compared) -> float | None:
+    return None if run.evaluation is None else run.evaluation.deviation
+
+
 def _band(low: int, high: int) -> Callable[[Compared], float | None]:
     return lambda run: next((b.error for b in run.bands if (b.low, b.high) == (low, high)), None)
 
@@ -139,17 +160,16 @@ def _band_error(low: int, high: int) -> Callable[[Compared], float | None]:
 
 
 def _error_is_of(runs: Sequence[Compared]) -> str:
-    """ "± of 12 maps of 4 simulations", where all are of as many."""
+    """ "estimate from 12 maps of 4 simulations", where all are of as many."""
     counts = {(run.measured.n_maps, run.measured.n_simulations) for run in runs if run.measured}
-    if not counts:
-        return UNCOUNTED if any(run.drawn for run in runs) else "± of the maps of one epoch each"
-    return f"± of {of_maps(*counts.pop())}" if len(counts) == 1 else "± of the maps of one epoch each"
+    if not counts and any(run.drawn for run in runs):
+        return UNCOUNTED
+    return estimated_from(*counts.pop()) if len(counts) == 1 else "estimate from the maps of one epoch each"
 
 
 def _with_error(value: float, error: float | None, *, signed: bool) -> str:
     """ "+35 ± 4.1 %", "12 ± 3.0 %"."""
-    text = str(with_error(abs(value), error))
-    return f"{'+' if value >= 0 else '−'}{text}" if signed and not text.startswith("×") else text
+    return str(signed_with_error(value, error) if signed else with_error(abs(value), error))
 
 
 def _band_label(low: int, high: int, runs: Sequence[Compared], *, html: bool) -> str:

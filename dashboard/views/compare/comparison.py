@@ -16,6 +16,7 @@ from dashboard.measured.band_errors import BandError, band_errors
 from dashboard.measured.map_curves import epoch_curves
 from dashboard.record.queries import Frame
 from dashboard.views.datasets.outlook import learnt_other_content
+from focus_core.evaluated import Evaluated
 from focus_core.parameters import ParameterSpace
 from focus_core.power_error import PowerError, band_edges, power_error_of_arrays
 from focus_store.contracts import DatasetRow, EpochFigures, ExperimentDetail
@@ -87,6 +88,10 @@ class Compared:
     @property
     def name(self) -> str:
         return self.detail.summary.name
+
+    @property
+    def evaluation(self) -> Evaluated | None:
+        return self.detail.summary.evaluation
 
     @property
     def uncertainty(self) -> float | None:

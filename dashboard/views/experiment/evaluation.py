@@ -11,13 +11,16 @@ import streamlit as st
 from dashboard.charts.chart import chart
 from dashboard.charts.evaluation import statistic_panels
 from dashboard.look.markup import section
+from dashboard.look.verdicts import value_with_error, verdict_look
 from dashboard.look.words import DASH, decimals
+from dashboard.measured.evaluations import OLDER, is_of_older_checkpoint
 from dashboard.parts.state import choice
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.server.routes import artifact_url
 from dashboard.views.experiment.finding import Offer, finding_job, newest
 from focus_core.catalogue.job_kinds.evaluation import EVALUATION, SIMULATIONS
+from focus_core.evaluated import ScoredStatistic, read_statistics
 from focus_core.run_files import EVALUATION_PAGE
 from focus_store.contracts import ExperimentDetail
 
@@ -26,9 +29,6 @@ WHAT = (
     "<i>P</i>(<i>k</i>) to memorisation, are compared with the simulations there. It takes minutes; maps that are "
     "drawn when it is stopped stay."
 )
-# Word and sign, so that no verdict is a colour alone.
-_VERDICTS = {"pass": ("green", "✓ pass"), "warn": ("yellow", "△ warn"), "fail": ("red", "✗ fail")}
-_NOT_MEASURED = ("gray", f"{DASH} not measured")
 
 
 def evaluation(experiment_id: str) -> None:
@@ -49,8 +49,7 @@ def _note(detail: ExperimentDetail, found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     settings = found["settings"]
-    best = next((c.sha256 for c in detail.checkpoints if c.role == "best"), None)
-    newer = ", an older checkpoint" if best not in (None, settings["checkpoint_sha256"]) else ""
+    newer = f", {OLDER}" if is_of_older_checkpoint(detail, settings["checkpoint_sha256"]) else ""
     epoch = settings.get("epoch", DASH)
     return escape(f"epoch {epoch}{newer}, {settings['maps']} maps {settings['split_in_words']}")
 
@@ -97,7 +96,7 @@ def _report_link(experiment_id: str) -> None:
 def statistics_table(found: Mapping[str, Any]) -> str:
     """A row per statistic, that of its worst entry; why a verdict is what it is stands under its title."""
     head = "".join(f'<th scope="col">{word}</th>' for word in ("Statistic", "Value", "Floor", "Level", "Verdict"))
-    rows = "".join(_row(each) for each in found["statistics"])
+    rows = "".join(_row(each) for each in read_statistics(found))
     return (
         '<div class="focus-scroll" data-testid="evaluation-table"><table class="focus-table">'
         '<caption class="focus-hidden">Statistics of generated maps against simulations</caption>'
@@ -105,17 +104,13 @@ def statistics_table(found: Mapping[str, Any]) -> str:
     )
 
 
-def _row(each: Mapping[str, Any]) -> str:
-    family, words = _VERDICTS.get(each["verdict"], _NOT_MEASURED)
-    value = f"{_three(each['value'])} ± {_three(each['error'])}" if each["value"] is not None else DASH
-    reason = f'<div class="focus-note">{escape(each["reason"])}</div>' if each["reason"] else ""
+def _row(each: ScoredStatistic) -> str:
+    look, worst = verdict_look(each.worst.verdict), each.worst
+    reason = f'<div class="focus-note">{escape(each.reason)}</div>' if each.reason else ""
     return (
-        f'<tr data-statistic="{escape(each["name"])}" data-verdict="{escape(each["verdict"])}">'
-        f'<td title="{escape(each["unit"])}">{escape(each["title"])}{reason}</td><td class="focus-numbers">{value}</td>'
-        f"<td>{_three(each['floor'])}</td><td>{_three(each['level'])}</td>"
-        f'<td><span class="focus-pill {family}">{words}</span></td></tr>'
+        f'<tr data-statistic="{escape(each.name)}" data-verdict="{escape(worst.verdict)}">'
+        f'<td title="{escape(each.unit)}">{escape(each.title)}{reason}</td>'
+        f'<td class="focus-numbers">{value_with_error(worst)}</td>'
+        f"<td>{DASH if worst.floor is None else decimals(worst.floor, 3)}</td><td>{decimals(each.level, 3)}</td>"
+        f'<td><span class="focus-pill {look.family}">{look}</span></td></tr>'
     )
-
-
-def _three(value: float | None) -> str:
-    return DASH if value is None else decimals(value, 3)

@@ -11,7 +11,9 @@ import streamlit as st
 from dashboard.look.markup import Readout
 from dashboard.look.texts import plain, sentence
 from dashboard.look.theme import STATUS_LOOK, StatusLook
-from dashboard.look.words import NOTHING, Amount, count, duration, number, of_maps, short_count, size, with_error
+from dashboard.look.verdicts import counts, deviation
+from dashboard.look.words import NOTHING, Amount, count, duration, estimated_from, number, short_count, size, with_error
+from dashboard.measured.evaluations import OLDER, is_of_older_checkpoint
 from dashboard.measured.timing import ends_about, experiment_seconds_left
 from dashboard.parts.acts import Act, Kind, draw, question
 from dashboard.parts.frame import silent_words, warn_of_workers
@@ -21,6 +23,7 @@ from dashboard.record.actions import start
 from dashboard.record.connection import laboratory, record
 from dashboard.views.datasets.outlook import changed_files, learnt_other_content
 from focus_core.errors import UserError
+from focus_core.evaluated import Evaluated
 from focus_store.contracts import (
     ACTIVE,
     RESUMABLE,
@@ -217,19 +220,32 @@ def numbers(detail: ExperimentDetail) -> list[Readout]:
     best_epoch = next((f"best, epoch {c.epoch}" for c in detail.checkpoints if c.role == "best"), "best")
     device = detail.attempts[-1].device if detail.attempts else None
     step = f"{duration(row.seconds_per_epoch)} per epoch" if row.seconds_per_epoch else ""
-    known = row.power_error is not None
     return [
         Readout("Epoch", Amount(str(row.epoch), f"/ {row.num_epochs}"), share + attempt),
         Readout("Time left", duration(left) if left is not None else NOTHING, ends_about(row) or _trained(detail)),
         Readout("Validation loss", number(row.best_val_loss), best_epoch if row.best_val_loss is not None else ""),
-        Readout(
-            "<i>P</i>(<i>k</i>) error", with_error(row.power_error, row.power_uncertainty),
-            of_maps(row.power_maps, row.power_simulations) if known else "",
-        ),
+        _power(detail),
         Readout("Speed", Amount(number(row.images_per_second), "images/s") if row.images_per_second else NOTHING, step),
         Readout("Peak memory", size(detail.peak_memory_bytes), device or ""),
         Readout("Parameters", count(row.parameters) if row.parameters else short_count(None), _data(detail)),
     ]  # fmt: skip
+
+
+def _power(detail: ExperimentDetail) -> Readout:
+    """As the newest evaluation found it; before there is one, as the maps of the latest epoch let one guess."""
+    row = detail.summary
+    if row.evaluation is None:
+        known = row.power_error is not None
+        return Readout(
+            "<i>P</i>(<i>k</i>) error", with_error(row.power_error, row.power_uncertainty),
+            estimated_from(row.power_maps, row.power_simulations) if known else "",
+        )  # fmt: skip
+    return Readout("Mean <i>P</i>(<i>k</i>), worst band", deviation(row.evaluation), _evaluated(detail, row.evaluation))
+
+
+def _evaluated(detail: ExperimentDetail, found: Evaluated) -> str:
+    older = f", {OLDER}" if is_of_older_checkpoint(detail, found.checkpoint) else ""
+    return f"{counts(found)}{older}"
 
 
 def _trained(detail: ExperimentDetail) -> str:

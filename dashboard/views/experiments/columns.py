@@ -32,8 +32,8 @@ def _left(row: ExperimentSummary) -> str | None:
 
 
 _ERROR_NOTE = (
-    "Latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard error over simulations; ± ? where an "
-    "older record does not tell it"
+    "An estimate from the few maps of the latest drawn epoch: mean over bands of |ratio − 1| of P(k) ± its standard "
+    "error over simulations; ± ? where an older record does not tell it. An evaluation says more"
 )
 
 # In the order of the table. A name has its link and its label from the list, which knows the other names.
@@ -70,13 +70,14 @@ COLUMNS: tuple[Column, ...] = (
         look=text("Best loss", 80, right=True),
     ),
     Column(
-        "error", "P(k) error", lambda row: row.power_error,
+        "error", "P(k) error, estimate", lambda row: row.power_error,
         cell=lambda row: (
             str(with_error(row.power_error, row.power_uncertainty)) if row.power_error is not None else None
         ),
-        look=text("P(k) error", 104, right=True, note=_ERROR_NOTE),
+        look=text("P(k) error, est.", 116, right=True, note=_ERROR_NOTE),
     ),
     Column("uncertainty", "P(k) error, standard error", export=lambda row: row.power_uncertainty),
+    *load("dashboard.views.experiments.evaluation_column:EVALUATION"),
     Column(
         "parameters", "Parameters", lambda row: row.parameters or None, DESCENDING,
         cell=lambda row: short_count(row.parameters) if row.parameters else None,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.look.markup import Readout, progress, readouts
 from dashboard.look.texts import plain, sentence, shortened, told_apart_when_cut
-from dashboard.look.words import DASH, NOTHING, Amount, duration, of_maps, with_error
+from dashboard.look.words import DASH, NOTHING, Amount, duration, estimated_from, with_error
 from dashboard.measured.timing import job_words
 from dashboard.parts.acts import note_start
 from dashboard.parts.deletion import LIST, deletion_said
@@ -103,7 +103,7 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
             # Not "best": each is of its own few maps, and often of other simulations.
             "Lowest <i>P</i>(<i>k</i>) error",
             with_error(best.power_error, best.power_uncertainty) if best else NOTHING,
-            f"{_short(best)}, {of_maps(best.power_maps, best.power_simulations)}" if best else "",
+            f"{_short(best)}, {estimated_from(best.power_maps, best.power_simulations)}" if best else "",
         ),
     ]
 
@@ -231,7 +231,8 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
         on_select=lambda: _hear(key, ids),
         selection_mode=["multi-row", "single-column"],
         selection_default={"selection": {"rows": [i for i, one in enumerate(ids) if one in marked]}},
-        alt="Table of experiments: map, name, status, progress, time left, validation loss, P(k) error and size",
+        alt="Table of experiments: map, name, status, progress, time left, validation loss, P(k) error, evaluation and "
+        "size",
     )
     return [row for row in rows if row.id in marked]
 

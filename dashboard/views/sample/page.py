@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
+from dashboard.measured.evaluations import trust_sentence
 from dashboard.parts.frame import page_head, warn_without_workers
 from dashboard.parts.problems import offered, show_user_error
 from dashboard.parts.state import follow
@@ -28,6 +31,7 @@ def page() -> None:
         detail = _model(models)
         if detail is None:
             return
+        st.html(f'<div class="focus-note" data-testid="sample-trust">{escape(trust_sentence(detail))}</div>')
         shown = shown_request(detail)
         st.fragment(controls)(detail, shown)
         recall(detail)

@@ -56,7 +56,13 @@ EVALUATION = JobKind(
         failed="was not evaluated",
         stopped="maps that were drawn stay, and the next evaluation continues with them",
     ),
-    finds=Finding(FOLDER, EVALUATION_RESULT, needs=(CONFIG, SPLIT, BEST.as_posix()), beside=(EVALUATION_PAGE,)),
+    finds=Finding(
+        FOLDER,
+        EVALUATION_RESULT,
+        needs=(CONFIG, SPLIT, BEST.as_posix()),
+        beside=(EVALUATION_PAGE,),
+        listed="focus_core.evaluated:of_list",
+    ),
     admit="focus_store.record.findings:admit_finding",
     work="worker.jobs.finding:FindingWork",
 )

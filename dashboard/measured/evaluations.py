@@ -1,0 +1,29 @@
+"""Evaluations beside the runs that they are of."""
+
+from __future__ import annotations
+
+from dashboard.look.verdicts import counts, deviation, evaluated_at
+from dashboard.look.words import estimated_from, with_error
+from focus_store.contracts import ExperimentDetail
+
+OLDER = "an older checkpoint"
+
+
+def is_of_older_checkpoint(detail: ExperimentDetail, evaluated: str | None) -> bool:
+    """Whether training has written a better one since; `evaluated` is the sha256 of the one that was judged."""
+    best = next((c.sha256 for c in detail.checkpoints if c.role == "best"), None)
+    return best not in (None, evaluated)
+
+
+def trust_sentence(detail: ExperimentDetail) -> str:
+    """How far maps of a run can be trusted: as it was evaluated, else as the maps of its latest epoch let one guess."""
+    row, found = detail.summary, detail.summary.evaluation
+    if found is not None:
+        whose = f" of {OLDER}" if is_of_older_checkpoint(detail, found.checkpoint) else ""
+        band = f", {found.band}" if found.band else ""
+        mean = f"mean P(k) is off by {deviation(found)} in its worst band{band}; " if found.ratio is not None else ""
+        return f"Evaluated{whose} with {evaluated_at(found)}: {mean}statistics: {counts(found)}."
+    if row.power_error is None:
+        return "Not evaluated yet."
+    error = with_error(row.power_error, row.power_uncertainty)
+    return f"Not evaluated yet. P(k) error {error}, {estimated_from(row.power_maps, row.power_simulations)}."
