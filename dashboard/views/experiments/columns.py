@@ -55,14 +55,14 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "progress", "Progress", lambda row: row.progress or None, DESCENDING, cell=lambda row: row.progress or None,
         look=lambda: st.column_config.ProgressColumn(
-            "Progress", min_value=0, max_value=1, format="percent", color="primary", width=120
+            "Progress", min_value=0, max_value=1, format="percent", color="primary", width=104
         ),
     ),
-    Column("left", "Left", experiment_seconds_left, cell=_left, look=text("Left", 80), unit="s"),
+    Column("left", "Left", experiment_seconds_left, cell=_left, look=text("Left", 68), unit="s"),
     Column(
         "losses", "Validation loss",
         cell=lambda row: list(row.loss_sparkline) if len(row.loss_sparkline) > 1 else None,
-        look=lambda: st.column_config.LineChartColumn("Validation loss", color="primary", width=120),
+        look=lambda: st.column_config.LineChartColumn("Validation loss", color="primary", width=100),
     ),
     Column(
         "loss", "Best loss", lambda row: row.best_val_loss,
@@ -74,7 +74,7 @@ COLUMNS: tuple[Column, ...] = (
         cell=lambda row: (
             str(with_error(row.power_error, row.power_uncertainty)) if row.power_error is not None else None
         ),
-        look=text("P(k) error, est.", 116, right=True, note=_ERROR_NOTE),
+        look=text("P(k) error, est.", 112, right=True, note=_ERROR_NOTE),
     ),
     Column("uncertainty", "P(k) error, standard error", export=lambda row: row.power_uncertainty),
     *load("dashboard.views.experiments.evaluation_column:EVALUATION"),

@@ -41,7 +41,7 @@ EVALUATION = (
         "Evaluation",
         order=_of(_order),
         cell=_of(lambda found: f"{deviation(found)}  {short_counts(found)}"),
-        look=text("Evaluation", 168, right=True, note=_NOTE),
+        look=text("Evaluation", 148, right=True, note=_NOTE),
         export=_of(lambda found: found.ratio),
         unit="mean P(k), generated / simulated, worst band",
         filtered=_words,
