@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,9 +95,12 @@ def sample(
     """n maps (n, N, N) at θ, in the unit of the run's data (`run.unit`, a side of `run.box_size` Mpc/h).
 
     θ (n, d) draws one map at each of its rows. Sampler, steps and guidance default to the run's configuration. Equal
-    arguments give equal maps on one kind of device. Raises UserError for a θ or a sampler that does not fit the run.
+    arguments give equal maps on one kind of device. Raises UserError for a θ or a sampler that does not fit the run;
+    warns (`warnings.warn`) of a θ outside the training range, with the distance.
     """
     rows = _rows(theta, run.space)
+    for outside in run.training_range.farthest_outside(rows):
+        warnings.warn(outside.sentence(), stacklevel=2)
     return sample_maps(run, rows, max(n, len(rows)), seed, sampler, steps, guidance)
 
 

@@ -241,6 +241,12 @@ class TrainingRange:
                 found.append(OutOfRange(p, float(value), beyond, low, high, of_prior))
         return found
 
+    def farthest_outside(self, theta: ArrayLike) -> list[OutOfRange]:
+        """Of θ (n, d) each parameter's farthest value: a warning of thousands of rows is not thousands of lines."""
+        rows = np.asarray(theta, dtype=np.float64).tolist()
+        found = sorted((item for row in rows for item in self.outside(row)), key=lambda item: item.distance)
+        return list({item.parameter.name: item for item in found}.values())
+
 
 def _filled(p: Parameter, column: FloatArray) -> tuple[float, float]:
     """The ends of the training range: those of the data, or of the prior where the data come as near as n values do."""

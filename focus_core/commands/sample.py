@@ -153,10 +153,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _warn(trained: TrainingRange, theta: NDArray[np.float64], guidance: float) -> None:
     """On standard error, so that neither stops a script."""
-    outside = [found for row in theta for found in trained.outside(row.tolist())]
-    # The farthest of each parameter: a file of thousands of rows is not thousands of lines.
-    farthest = {found.parameter.name: found for found in sorted(outside, key=lambda found: found.distance)}
-    for found in farthest.values():
+    for found in trained.farthest_outside(theta):
         print(f"focus sample: warning: {found.sentence()}", file=sys.stderr)
     if guidance != 1.0:
         print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,17 @@ def test_what_is_no_dataset_is_told_what_would_be_one(tmp_path: Path) -> None:
     np.save(tmp_path / "maps.npy", np.ones((2, 8, 8), dtype=np.float32))
     with pytest.raises(UserError, match=r"maps\.npy is no dataset folder; for a file of maps, give `params` too"):
         focus_core.open_dataset(tmp_path / "maps.npy")
+
+
+def test_a_theta_outside_the_training_range_is_warned_of_with_the_sentence_of_the_page(finished_run: Path) -> None:
+    run = focus_core.load_run(finished_run, device="cpu")
+    inside = run.space.from_unit(np.zeros(6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        focus_core.sample(run, inside, steps=1)
+    far, farther = (dict(zip(run.space.names, inside, strict=True)) | {"sigma_8": value} for value in (1.1, 1.2))
+    (expected,) = run.training_range.outside(list(farther.values()))
+    with pytest.warns(UserWarning, match="sigma_8 = 1.2 is outside") as told:
+        focus_core.sample(run, [list(theta.values()) for theta in (far, farther)], steps=1)
+    assert [str(each.message) for each in told] == [expected.sentence()], "the farthest of each parameter"
+    assert told[0].filename == __file__, "it points at the caller's line"

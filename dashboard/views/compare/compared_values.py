@@ -102,12 +102,13 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         )
         for low, high in dict.fromkeys((band.low, band.high) for run in runs for band in run.bands)
     ]  # fmt: skip
-    rows.append(
-        row(
-            "Mean <i>P</i>(<i>k</i>), worst band, evaluated", "", _deviation, _signed, 0, EVALUATED,
-            quality=True, error=lambda run: run.evaluation.error if run.evaluation else None,
-        )
-    )  # fmt: skip
+    if any(run.evaluation for run in runs):
+        rows.append(
+            row(
+                "Mean <i>P</i>(<i>k</i>), worst band, evaluated", "", _deviation, _signed, 0, EVALUATED,
+                quality=True, error=lambda run: run.evaluation.error if run.evaluation else None,
+            )
+        )  # fmt: skip
     rows.append(
         row("Training time", "s", lambda run: run.detail.summary.seconds_trained or None, lambda v: str(duration(v)))
     )
