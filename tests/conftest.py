@@ -11,9 +11,11 @@ from private_database import REASON, ServerPool
 
 from migrations.upgrade import migrate
 
-# Two tests at a time share the cores: threads that wait for one another across them would make both slower.
+# Several tests at a time share the cores: threads that wait for one another across them would make all slower, those
+# of the trainers and simulations of a laboratory too.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("FOCUS_TRAIN_THREADS", "1")
 
 # Files that take ten seconds and more, the longest first: one that began last would run when the others have
 # nothing left. (`make test` hands files out in this order; --no-loadscope-reorder keeps it.)

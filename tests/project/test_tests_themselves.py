@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import waiting
 from mortal import mortal
 from waiting import await_condition
 
@@ -54,6 +55,12 @@ def fixed_limits(call: ast.Call) -> list[float]:
 def test_no_limit_of_time_in_the_tests_ignores_the_load() -> None:
     found = [f"{where}: {limits}" for where, call in calls() if (limits := fixed_limits(call))]
     assert found == [], "write patience(…) of tests/support/waiting.py"
+
+
+def test_a_wait_follows_the_load_and_ends_within_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "slowness", lambda: 5.0)
+    assert waiting.patience(60.0) == 300.0
+    assert waiting.patience() == 600.0
 
 
 def test_every_process_of_the_tests_is_started_so_that_it_ends_with_them() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 # Shared machines stall for tens of seconds at times; conditions are awaited, never slept for.
 PATIENCE_SECONDS = 300.0
+# However busy the machine is, what has not come by then does not come, and whoever waits for the tests hears of it.
+LONGEST_SECONDS = 600.0
 
 
 def slowness() -> float:
@@ -26,8 +28,8 @@ def _running() -> int:
 
 
 def patience(seconds: float = PATIENCE_SECONDS) -> float:
-    """Seconds that are worth waiting here and now for what a quiet machine does in less than so many."""
-    return seconds * slowness()
+    """Seconds worth waiting here and now for what a quiet machine does in less than so many, ten minutes at most."""
+    return min(seconds * slowness(), LONGEST_SECONDS)
 
 
 def await_condition(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
