@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dots import pictures_of_one_dot
 
 from focus_core.config.experiment import ExperimentConfig, validate_config
 from focus_core.config.methods import DiffusionSection, EDMSection, SamplingSection
@@ -18,6 +19,8 @@ from focus_core.diffusion.spacing import sigma_steps
 from focus_core.errors import UserError
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
+
+__all__ = ["pictures_of_one_dot"]
 
 ConfigMaker = Callable[..., ExperimentConfig]
 # The last T of each schedule at the default β: Σ ln(1 − β_t) ≥ −87.3. Their own ᾱ is asked below.
