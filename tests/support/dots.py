@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-# What draws a figure into a file, where its caller finds it. Making a figure's axes takes as long as writing its pixels.
+# What draws a figure into a file, where its caller finds it. Its axes take as long to make as its pixels to write.
 DRAWN_BY = (
     "focus_core.figures.epoch_curves.draw_curves",
     "focus_core.figures.history.draw_history",
