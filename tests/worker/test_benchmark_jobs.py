@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,36 @@ CONFIG = {
 }
 
 
+def record_in(home: Path) -> Record:
+    environment = {"FOCUS_POLL_SECONDS": "0.05", "FOCUS_TRAIN_NICENESS": "0", "FOCUS_TRAIN_THREADS": "1"}
+    return open_record(Settings.from_environment({**environment, "FOCUS_HOME": str(home)}))
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home whose record has a run of one epoch, as its supervisor would have left it; tests get copies."""
+    home = tmp_path_factory.mktemp("trained")
+    record = record_in(home)
+    migrate(record.settings.database_url)
+    run = train(record)
+    record.close()
+    return home, run
+
+
 @pytest.fixture
-def record(tmp_path: Path) -> Iterator[Record]:
-    settings = Settings.from_environment(
-        {"FOCUS_HOME": str(tmp_path), "FOCUS_POLL_SECONDS": "0.05", "FOCUS_TRAIN_NICENESS": "0"}
-    )
-    migrate(settings.database_url)
-    found = open_record(settings)
+def record(tmp_path: Path, trained_once: tuple[Path, str]) -> Iterator[Record]:
+    shutil.copytree(trained_once[0], tmp_path / "home")
+    found = record_in(tmp_path / "home")
     yield found
     found.close()
 
 
 @pytest.fixture
-def trained(record: Record) -> str:
-    """A run of one epoch in the record, as its supervisor would have left it."""
+def trained(trained_once: tuple[Path, str]) -> str:
+    return trained_once[1]
+
+
+def train(record: Record) -> str:
     rng, settings = np.random.default_rng(0), record.settings
     maps = np.exp(rng.normal(27.0, 0.7, (16, 16, 16))).astype(np.float32)
     about = Description("tiny", "Mcdm", "(M☉/h)/(Mpc/h)²", 16.0, 0.0, 2, WCDM6)
