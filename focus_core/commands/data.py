@@ -121,6 +121,7 @@ def _report_bare_maps(path: Path, answers: Answers) -> None:
     """Maps without labels: shape and pixels alone."""
     import numpy as np
 
+    from focus_core.catalogue.transforms import taken_by_default
     from focus_core.data.checks import check_pixels
     from focus_core.data.dataset import CHUNK_PIXELS
     from focus_core.data.files import open_maps
@@ -132,7 +133,7 @@ def _report_bare_maps(path: Path, answers: Answers) -> None:
     with progress_bar("reading maps", "map") as progress:
         for first in range(0, len(maps), step):
             piece = np.array(maps[first : first + step], dtype=np.float64)
-            check_pixels(piece, first, path, physical="normali" not in path.name.lower())
+            check_pixels(piece, first, path, taken_by_default("normali" in path.name.lower()))
             low, high = min(low, float(piece.min())), max(high, float(piece.max()))
             progress(first + len(piece), len(maps))
             let_go(maps)

@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     if grid < 1:
         raise UserError(f"--grid: {grid} is not a number of pixels; give 64, say.")
     cost = estimate(config, grid)
-    print(json.dumps({"network": config.model.network, **asdict(cost)}, indent=1) if arguments.json else _table(cost))
+    transform = config.data.transform.in_words()
+    told = {"network": config.model.network, "transform": transform, **asdict(cost)}
+    print(json.dumps(told, indent=1) if arguments.json else _table(cost, transform))
     return 0
 
 
@@ -42,11 +44,12 @@ def _default_grid(config: ExperimentConfig) -> int:
     return _QUICK_GRID if config.data.dataset is not None else _CAMELS_GRID
 
 
-def _table(cost: Estimate) -> str:
+def _table(cost: Estimate, transform: str) -> str:
     return "\n".join(
         (
             f"parameters          {cost.parameters:,}",
             f"maps                {cost.grid} × {cost.grid}, {cost.batch_size} a step",
+            f"a network sees      {transform}, standardised",
             f"memory of training  {cost.memory_bytes / 1e9:.2f} GB "
             f"({cost.activation_bytes_per_image / 1e9:.3f} GB of it for each map of a step)",
             f"operations          {cost.flops_per_image:.3e} a map of training, {cost.flops_per_sample:.3e} a sample",

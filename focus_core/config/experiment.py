@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from focus_core.catalogue.methods import METHODS, MethodName
 from focus_core.catalogue.network_spec import OwnSettings
@@ -29,6 +29,7 @@ from focus_core.config.methods import (
     SamplingSection,
 )
 from focus_core.config.training import HOW_IT_RUNS, TrainingSection
+from focus_core.config.transform import TransformSection, named
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_core.schema.fields import Integer, Number, Section, StoredAs, Text
@@ -110,6 +111,7 @@ class DataSection(Section):
     parameter_space: Text | None = Field(
         None, title="Parameter space", description="Names and ranges of θ; known from the dataset or the CAMELS set."
     )
+    transform: Annotated[TransformSection, BeforeValidator(named)] = TransformSection()
 
     @field_validator(*PATH_KEYS)
     @classmethod
@@ -243,8 +245,9 @@ class ExperimentConfig(Section):
         return spec.configured_steps(self.sampling.model_dump(), self.diffusion.timesteps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values with the YAML's own keys, sources of data that are not used left out."""
+        """Plain values with the YAML's own keys; sources of data that are not used, and a first transform, left out."""
         plain = self.model_dump(mode="json", by_alias=True)
+        plain["data"]["transform"] = self.data.transform.to_dict()
         plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
         if plain["experiment"]["method"] is None:
             del plain["experiment"]["method"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from focus_core.catalogue.transforms import taken_by_default
 from focus_core.data.answers import how_to_say
 from focus_core.data.dataset import MapDataset
 from focus_core.errors import UserError
@@ -39,26 +40,28 @@ def maps_per_row(n_maps: int, n_rows: int, maps_file: Path, params_file: Path) -
     return n_maps // n_rows
 
 
-def check_pixels(maps: NDArray[np.float64], first: int, source: Path, physical: bool) -> None:
-    """Refuse maps that are not finite and, where a logarithm will be taken, negative or all zero.
+def check_pixels(maps: NDArray[np.float64], first: int, source: Path, taken: str | None, otherwise: str = "") -> None:
+    """Refuse maps that are not finite and, where a logarithm or a power will be `taken`, negative or all zero.
 
-    `first` is the index in the file of the first map of this piece (n, N, N).
+    `first` is the index in the file of the first map of this piece (n, N, N). `otherwise` is a way out that the
+    caller knows, for maps with negative pixels.
     """
     low, high = maps.min(axis=(1, 2)), maps.max(axis=(1, 2))
     finite = np.isfinite(low) & np.isfinite(high)
     if not finite.all():
         raise UserError(f"{source}: map {first + _first(~finite)} has pixels that are not finite.")
-    if not physical:
+    if taken is None:
         return
     if (low < 0).any():
         worst = _first(low < 0)
         raise UserError(
-            f"{source}: map {first + worst} has a negative pixel ({low[worst]:g}), but its logarithm is to be taken"
+            f"{source}: map {first + worst} has a negative pixel ({low[worst]:g}), but its {taken} is to be taken"
             f"{_why_negative(maps[worst], source)}; give physical maps, or name the file maps_normalized.npy if it is "
-            "already normalised."
+            f"already normalised{otherwise and f', or {otherwise}'}."
         )
     if (high == 0).any():
-        raise UserError(f"{source}: map {first + _first(high == 0)} is zero everywhere, so it has no logarithm.")
+        worst = _first(high == 0)
+        raise UserError(f"{source}: map {first + worst} is zero everywhere: it has no logarithm and no contrast.")
 
 
 def scan_pixels(dataset: MapDataset, progress: Progress | None = None) -> PixelReport:
@@ -67,7 +70,7 @@ def scan_pixels(dataset: MapDataset, progress: Progress | None = None) -> PixelR
     means, report = [], progress or (lambda done, total: None)
     report(0, dataset.n_maps)
     for first, maps in dataset.chunks():
-        check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
+        check_pixels(maps, first, dataset.maps_file, taken_by_default(dataset.normalised))
         low, high = min(low, float(maps.min())), max(high, float(maps.max()))
         zeros += int(np.count_nonzero(maps == 0))
         means.append(maps.mean(axis=(1, 2)))

@@ -101,6 +101,7 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
         "checkpoint_sha256": run.checkpoint_sha256,
         "epoch": run.epoch,
         "weights": run.weights,
+        "transform": run.model.transform.in_words(),
         "sampler": SAMPLERS[sampler.method].title,
         "steps": sampler.steps,
         "guidance": 1.0,

@@ -92,7 +92,7 @@ def load_run(
     model = MapModel(
         network=_laid_out(network.to(chosen)).eval().requires_grad_(False),
         method=method,
-        transform=Transform.from_dict(state["transform"]),
+        transform=_transform(state["transform"], path),
         space=ParameterSpace.from_dict(state["parameter_space"]),
         grid=int(data["grid"]),
         channels=config.model.in_channels,
@@ -113,6 +113,14 @@ def load_run(
         normalised=bool(data["normalised"]),
         training_range=_training_range(Path(run_folder), model.space, data.get("training_range")),
     )
+
+
+def _transform(plain: Any, path: Path) -> Transform:
+    """UserError for one that this version cannot invert: without it, nothing can be drawn."""
+    try:
+        return Transform.from_dict(plain, str(path))
+    except UserError as error:
+        raise IncompleteCheckpoint(str(error)) from error
 
 
 def _training_range(

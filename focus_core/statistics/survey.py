@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from focus_core.catalogue.statistic_spec import Arrays
+from focus_core.catalogue.transforms import taken_by_default
 from focus_core.data.checks import check_pixels
 from focus_core.data.dataset import MapDataset
 from focus_core.data.mass import Findings, check_mass
@@ -59,7 +60,7 @@ def survey_dataset(
     known, curves = None if home is None else kept(dataset, home), DatasetCurves(dataset)
     report(0, dataset.n_simulations)
     for first, maps in dataset.chunks():
-        check_pixels(maps, first, dataset.maps_file, physical=not dataset.normalised)
+        check_pixels(maps, first, dataset.maps_file, taken_by_default(dataset.normalised))
         low, high = min(low, float(maps.min())), max(high, float(maps.max()))
         zeros += int(np.count_nonzero(maps == 0))
         moments = moments.merged(maps)

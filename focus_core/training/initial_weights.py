@@ -94,16 +94,19 @@ def parent_of(state: dict[str, Any]) -> Parent | None:
     return None if state.get("init_from") is None else Parent(**state["init_from"])
 
 
-def take_weights(parent: Parent, method: str, *networks: nn.Module) -> None:
-    """Copy the parent's averaged weights; the log tells if they were learned by another method than this one."""
+def take_weights(parent: Parent, config: ExperimentConfig, *networks: nn.Module) -> None:
+    """Copy the parent's averaged weights; the log tells if they learned something else than this run is to learn."""
     path = Path(parent.path)
     state = load_checkpoint(path)
     for network in networks:
         load_weights(network, state["ema"], path)
     log.info("begins with the averaged weights of %s, epoch %d", path, parent.epoch)
-    theirs = recorded_config(state["config"], f"{path} (configuration inside)").method
-    if theirs != method:
-        log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs, method)
+    theirs = recorded_config(state["config"], f"{path} (configuration inside)")
+    if theirs.method != config.method:
+        log.warning("%s: %s learned by method %s, this run by %s", KEY, path, theirs.method, config.method)
+    seen, now = theirs.data.transform.in_words(), config.data.transform.in_words()
+    if seen != now:
+        log.warning("%s: %s learned of %s, this run of %s", KEY, path, seen, now)
 
 
 def _checkpoint(value: str, home: Path) -> Path:

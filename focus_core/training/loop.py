@@ -80,7 +80,7 @@ def train(
             steps.saved_step = position.step
             restore_random_state(state["rng"], device)
         elif data.parent is not None:
-            take_weights(data.parent, config.method, engine.network, engine.average.network)
+            take_weights(data.parent, config, engine.network, engine.average.network)
         resumed = state is not None
 
         # --- say what begins

@@ -58,7 +58,7 @@ _README = """# {name}
 
 | | |
 |---|---|
-| data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box}{rows} |
+| data | {data}: {n_maps} maps of {grid} × {grid}, {n_simulations} simulations{box}{rows}{seen} |
 | parameters | {symbols} |
 | network | {network}, {size} |
 | method | {method}, drawn with {sampler} |
@@ -218,6 +218,7 @@ def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapData
         n_simulations=dataset.n_simulations,
         box=f", box of {dataset.box_size:g} Mpc/h" if dataset.box_size is not None else "",
         rows=f"; rows: {words}" if (words := rows_in_words(dataset)) else "",
+        seen=f"; seen as {config.data.transform.in_words()}" if config.data.transform.to_dict() else "",
         symbols=", ".join(f"{p.symbol} in [{p.minimum:g}, {p.maximum:g}]" for p in space.parameters),
         network=model.network,
         size=NETWORKS[model.network].in_words(model),

@@ -272,9 +272,9 @@ def _prepare(
                 f"{str(state['data']['digest'])[:23]}… then); restore it, or start anew with --fresh."
             )
         split = _in_rows(split, dataset, run_folder)
-        transform = Transform.from_dict(state["transform"])
+        transform = Transform.from_dict(state["transform"], f"{run_folder / LAST}")
     else:
-        transform = fit_transform(dataset, split.train)
+        transform = fit_transform(dataset, split.train, config.data.transform)
     write_text(run_folder / SPLIT, split.to_json())
     write_text(run_folder / TRANSFORM, transform.to_json())
     if state is None or not (run_folder / TRUTH).exists():

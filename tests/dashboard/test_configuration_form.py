@@ -84,6 +84,28 @@ def test_flow_style_sections_are_edited_in_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("", "\n  transform: {name: boxcox, lambda: 0.2}"),
+        ("\n  transform: asinh  # a bare word", "transform: {name: boxcox, lambda: 0.2}  # a bare word"),
+        ("\n  transform:\n    name: asinh  # of its own", "name: boxcox  # of its own\n    lambda: 0.2"),
+    ],
+)
+def test_a_transform_is_edited_however_it_is_written(written: str, found: str) -> None:
+    text = TEXT.replace("quick  # or a CMD pair", f"quick  # or a CMD pair{written}")
+    text, config = edit(text, "data.transform.name", "boxcox")
+    assert visible("data.transform.lambda", config.flat())
+    text, config = edit(text, "data.transform.lambda", 0.2)
+    assert (config.data.transform.name, config.data.transform.exponent) == ("boxcox", 0.2)
+    assert parse_config(text) == config
+    assert "# Why this run exists" in text
+    assert found in text
+    text, config = edit(text, "data.transform.name", "log10")
+    assert not visible("data.transform.lambda", config.flat())
+    assert config.digest() == parse_config(TEXT).digest()
+
+
+@pytest.mark.parametrize(
     ("key", "value", "said"),
     [
         ("training.lr", "abc", "training.lr"),

@@ -71,6 +71,21 @@ class TestRefusals:
         assert values(app, "training.lr", "training.batch_size") == ["1.0e-4", "32"]
 
 
+class TestTransforms:
+    def test_a_transform_is_chosen_with_its_own_settings_and_queued(self, small_laboratory: Any) -> None:
+        app = open_page("new", recipe="experiment_02")
+        chosen = standing(app.selectbox, "f-data.transform.name")
+        assert (chosen.value, chosen.options) == ("log10", ["log10", "boxcox", "asinh", "none"])
+        assert "log10" in chosen.help
+        chosen.set_value("boxcox").run()
+        app = typed(app, "data.transform.lambda", "0.15")
+        assert not app.exception
+        app.button(key="queue").click().run()
+        newest = small_laboratory.record.experiments.find()[0]
+        config = small_laboratory.record.experiments.get(newest.id).config
+        assert config["data"]["transform"] == {"name": "boxcox", "lambda": 0.15}
+
+
 class TestLabels:
     def test_every_label_is_the_plain_title_with_its_unit_changed_or_not(self, small_laboratory: Any) -> None:
         app = open_page("new", parent=small_laboratory.finished)

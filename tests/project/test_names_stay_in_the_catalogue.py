@@ -32,8 +32,8 @@ def registries() -> dict[str, frozenset[str]]:
 
 
 # Names of the catalogue that mean something else too: a step of training is an event and an axis, the scaling of a
-# parameter is linear, and truth.npz has an array of the field's means.
-HOMONYMS = {"step", "linear", "field_mean"}
+# parameter is linear, truth.npz has an array of the field's means, and a file may hold log10 Σ in the place of Σ.
+HOMONYMS = {"step", "linear", "field_mean", "log10"}
 REGISTRIES = registries()
 NAMES = frozenset[str]().union(*REGISTRIES.values()) - HOMONYMS
 

@@ -5,11 +5,11 @@ Pure: no Streamlit. Fields are read from the configuration model, so a new setti
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import annotated_types
@@ -23,6 +23,7 @@ from focus_core.catalogue.networks import NETWORKS, networks_of
 from focus_core.catalogue.noising import NOISE_SCHEDULES, WEIGHTINGS
 from focus_core.catalogue.samplers import SAMPLERS, samplers_of
 from focus_core.catalogue.spacings import AUTO
+from focus_core.catalogue.transforms import TRANSFORMS
 from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
@@ -51,6 +52,7 @@ _CHOICES: Sequence[tuple[str, str, Mapping[str, Sequence[str]]]] = (
     ("diffusion.weighting", "diffusion", {name: e.settings for name, e in WEIGHTINGS.items()}),
     ("sampling.method", "sampling", {name: e.settings for name, e in SAMPLERS.items()}),
     ("model.from", "model", {name: e.all_settings for name, e in NETWORKS.items()}),
+    ("data.transform.name", "data.transform", {name: e.settings for name, e in TRANSFORMS.items()}),
 )
 
 # A method's settings are a section of their own.
@@ -78,7 +80,7 @@ class Field:
         return f"{self.title} [{self.unit}]" if self.unit else self.title
 
 
-@cache
+@functools.cache
 def fields() -> tuple[Field, ...]:
     """Every setting, in the order of the model."""
     return tuple(_walk(ExperimentConfig, ""))
@@ -186,7 +188,7 @@ def edit_all(text: str, changes: Mapping[str, Any]) -> tuple[str, ExperimentConf
     config = validate_config(plain, "the form")
     written = text
     for key, value in changes.items():
-        written = next(_candidates(written, key, value), written)
+        written = next(_candidates(written, key, value, plain), written)
     return (written if _means(written, config) else to_yaml(config)), config
 
 
@@ -232,22 +234,29 @@ def _means(text: str, config: ExperimentConfig) -> bool:
         return False
 
 
-def _candidates(text: str, key: str, value: Any) -> Iterator[str]:
-    """The text with the value replaced where it stands, or a line added at the end of its section."""
+def _candidates(text: str, key: str, value: Any, plain: Mapping[str, Any]) -> Iterator[str]:
+    """The text with the value replaced where it stands, or a line added at the end of its section.
+
+    A section that is not there, or that a bare word stands for, is written out; `plain` has all its values.
+    """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     node, parts = root, key.split(".")
     for depth, part in enumerate(parts):
         if not isinstance(node, yaml.MappingNode):
+            section = functools.reduce(lambda inner, name: inner[name], parts[:depth], plain)
+            yield _with_value(text, node, section)
             return
         entry = next(((k, v) for k, v in node.value if k.value == part), None)
         if entry is None:
-            if depth == len(parts) - 1:
-                yield _with_line(text, node, f"{part}: {_scalar(value)}")
+            inside = functools.reduce(lambda inner, name: {name: inner}, reversed(parts[depth + 1 :]), value)
+            yield _with_line(text, node, f"{part}: {_scalar(inside)}")
             return
         node = entry[1]
-    if node is None:
-        return
-    yield text[: node.start_mark.index] + _scalar(value) + text[_end_of(node, text) :]
+    yield _with_value(text, node, value)
+
+
+def _with_value(text: str, node: yaml.Node | None, value: Any) -> str:
+    return text if node is None else text[: node.start_mark.index] + _scalar(value) + text[_end_of(node, text) :]
 
 
 def _end_of(node: yaml.Node, text: str) -> int:
@@ -257,10 +266,12 @@ def _end_of(node: yaml.Node, text: str) -> int:
 
 
 def _with_line(text: str, section: yaml.MappingNode, line: str) -> str:
-    if not section.value or section.flow_style:
+    if not section.value:
         return text
     indent = " " * section.value[0][0].start_mark.column
     at = _end_of(section.value[-1][1], text)
+    if section.flow_style:
+        return f"{text[:at]}, {line}{text[at:]}"
     end = text.find("\n", at)
     end = len(text) if end < 0 else end
     return f"{text[:end]}\n{indent}{line}{text[end:]}"

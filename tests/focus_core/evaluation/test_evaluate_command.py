@@ -286,6 +286,7 @@ def test_a_run_is_judged_at_the_theta_it_was_not_trained_on_with_as_many_maps_as
     assert (settings["split"], settings["simulations"], settings["maps"]) == ("test", len(test), 2 * len(test))
     assert len(settings["checkpoint_sha256"]) == 64
     assert (settings["weights"], settings["guidance"], settings["steps"]) == ("ema", 1.0, 2)
+    assert settings["transform"] == "log10 Σ"
     with np.load(tmp_path / "maps.npz") as file:
         assert len(file["maps"]) == settings["maps"]
 

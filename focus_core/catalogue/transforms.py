@@ -1,0 +1,93 @@
+"""Transforms: what a network sees of a pixel, before it is standardised on the training maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from focus_core.catalogue.registry import Registry
+from focus_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class TransformSpec:
+    """`forward` is the path of a function Σ → y, `inverse` of y → Σ: (doubles, `focus_core.data.curves.Fitted`)."""
+
+    name: str
+    title: str
+    forward: str
+    inverse: str
+    # The keys of the configuration's section that mean something for it.
+    settings: tuple[str, ...] = ()
+    # What is taken of a pixel, which must not be negative for it; None where a pixel may have either sign.
+    taken: str | None = None
+    # Pixels below this share of the mean of the training maps are raised to it.
+    floor_share: float = 0.0
+    # Whether Σ₀, the mean |Σ| of the training maps, belongs to it.
+    scaled: bool = False
+    # Whether y is then given mean 0 and variance 1 over the training maps.
+    standardised: bool = True
+
+    def in_words(self, exponent: float | None = None) -> str:
+        return self.title if exponent is None else f"{self.title}, λ = {exponent:g}"
+
+
+_CURVES = "focus_core.data.curves"
+
+# The first is that of older configurations, which do not name one.
+TRANSFORMS: Registry[TransformSpec] = Registry(
+    TransformSpec("log10", "log10 Σ", f"{_CURVES}:log10", f"{_CURVES}:from_log10", taken="logarithm", floor_share=1e-3),
+    TransformSpec(
+        "boxcox",
+        "Box–Cox",
+        f"{_CURVES}:box_cox",
+        f"{_CURVES}:from_box_cox",
+        settings=("lambda",),
+        taken="power",
+        scaled=True,
+    ),
+    TransformSpec("asinh", "asinh Σ/Σ₀", f"{_CURVES}:asinh", f"{_CURVES}:from_asinh", scaled=True),
+    TransformSpec("none", "Σ itself", f"{_CURVES}:as_it_is", f"{_CURVES}:as_it_is"),
+)
+
+# What is seen of maps that came normalised, unless they are to be transformed again. Nobody can ask for it.
+AS_THEY_CAME = TransformSpec(
+    "identity", "as they came", f"{_CURVES}:as_it_is", f"{_CURVES}:as_it_is", standardised=False
+)
+
+# The way out for maps with negative pixels, within a sentence.
+EITHER_SIGN = f"set data.transform to {' or '.join(spec.name for spec in TRANSFORMS.values() if spec.taken is None)}"
+
+if TYPE_CHECKING:
+    TransformName = str
+else:
+    TransformName = Literal[TRANSFORMS.names]
+
+
+def fitted_spec(kind: Any, source: str) -> TransformSpec:
+    """Of a transform that was stored; UserError, in which `source` says where, for one that nobody knows."""
+    for spec in (AS_THEY_CAME, *TRANSFORMS.values()):
+        if spec.name == kind:
+            return spec
+    raise UserError(
+        f"{source}: has the transform {kind!r}, which this version of FOCUS does not know ({', '.join(TRANSFORMS)}); "
+        "use the version that trained it, or another checkpoint."
+    )
+
+
+def spec_for(name: str, normalised: bool, source: str) -> TransformSpec:
+    """What a configuration's word means for these maps; UserError for a power of maps that came normalised."""
+    spec = TRANSFORMS[name]
+    if not normalised or spec.taken is None:
+        return spec
+    if spec is TRANSFORMS.first:
+        return AS_THEY_CAME
+    raise UserError(
+        f"data.transform: {name} takes a {spec.taken} of physical maps, but {source} holds normalised values; "
+        f"leave data.transform out, or {EITHER_SIGN}."
+    )
+
+
+def taken_by_default(normalised: bool) -> str | None:
+    """What will be taken of the pixels of a dataset, as long as nobody asks for another transform."""
+    return None if normalised else TRANSFORMS.first.taken
