@@ -11,7 +11,7 @@ from focus_core.errors import UserError
 
 @dataclass(frozen=True)
 class TransformSpec:
-    """`forward` is the path of a function Σ → y, `inverse` of y → Σ: (doubles, `focus_core.data.curves.Fitted`)."""
+    """`forward`, Σ → y, and `inverse`, y → Σ, are paths of functions (doubles, `pixel_functions.Fitted`) → doubles."""
 
     name: str
     title: str
@@ -32,27 +32,27 @@ class TransformSpec:
         return self.title if exponent is None else f"{self.title}, λ = {exponent:g}"
 
 
-_CURVES = "focus_core.data.curves"
+_PIXELS = "focus_core.data.pixel_functions"
 
 # The first is that of older configurations, which do not name one.
 TRANSFORMS: Registry[TransformSpec] = Registry(
-    TransformSpec("log10", "log10 Σ", f"{_CURVES}:log10", f"{_CURVES}:from_log10", taken="logarithm", floor_share=1e-3),
+    TransformSpec("log10", "log10 Σ", f"{_PIXELS}:log10", f"{_PIXELS}:from_log10", taken="logarithm", floor_share=1e-3),
     TransformSpec(
         "boxcox",
         "Box–Cox",
-        f"{_CURVES}:box_cox",
-        f"{_CURVES}:from_box_cox",
+        f"{_PIXELS}:box_cox",
+        f"{_PIXELS}:from_box_cox",
         settings=("lambda",),
         taken="power",
         scaled=True,
     ),
-    TransformSpec("asinh", "asinh Σ/Σ₀", f"{_CURVES}:asinh", f"{_CURVES}:from_asinh", scaled=True),
-    TransformSpec("none", "Σ itself", f"{_CURVES}:as_it_is", f"{_CURVES}:as_it_is"),
+    TransformSpec("asinh", "asinh Σ/Σ₀", f"{_PIXELS}:asinh", f"{_PIXELS}:from_asinh", scaled=True),
+    TransformSpec("none", "Σ itself", f"{_PIXELS}:as_it_is", f"{_PIXELS}:as_it_is"),
 )
 
 # What is seen of maps that came normalised, unless they are to be transformed again. Nobody can ask for it.
 AS_THEY_CAME = TransformSpec(
-    "identity", "as they came", f"{_CURVES}:as_it_is", f"{_CURVES}:as_it_is", standardised=False
+    "identity", "as they came", f"{_PIXELS}:as_it_is", f"{_PIXELS}:as_it_is", standardised=False
 )
 
 # The way out for maps with negative pixels, within a sentence.

@@ -14,8 +14,8 @@ from focus_core.catalogue.by_path import load
 from focus_core.catalogue.transforms import EITHER_SIGN, TransformSpec, fitted_spec, spec_for
 from focus_core.config.transform import TransformSection
 from focus_core.data.checks import check_pixels
-from focus_core.data.curves import Fitted, FloatArray
 from focus_core.data.dataset import MapDataset
+from focus_core.data.pixel_functions import Fitted, FloatArray
 from focus_core.errors import UserError
 
 # The interval of training pixels is widened by this share of its width, half at either end, before x̂₀ is clamped to it.

@@ -37,6 +37,7 @@ MODULES = {
     "statistics": "of maps: the entries, the controls that choose one",
     "survey": "of a dataset: what is measured, the process that does it",
     "tiles": "pictures of maps: drawn, served",
+    "transform": "of pixels: its section of a configuration, its fit",
     "training": "of a run: its settings, its process",
 }
 CLASSES = {

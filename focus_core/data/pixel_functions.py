@@ -1,4 +1,4 @@
-"""The curves of transforms and their inverses: one function of a pixel each, on doubles of any shape.
+"""Transforms and their inverses: one function of a pixel each, on doubles of any shape.
 
 Box and Cox 1964 (J. R. Stat. Soc. B 26, 211): y = ((Σ/Σ₀)^λ − 1)/λ, which is ln Σ/Σ₀ at λ → 0 and Σ/Σ₀ − 1 at λ = 1.
 """
