@@ -82,7 +82,8 @@ class Evaluated:
 
 
 def read_statistics(found: Mapping[str, Any]) -> tuple[ScoredStatistic, ...]:
-    return tuple(_statistic(each) for each in found["statistics"])
+    left_out = found.get("left_out", {})  # older ones have none
+    return tuple(_statistic(each, left_out.get(each["name"], {})) for each in found["statistics"])
 
 
 def read_short(found: Mapping[str, Any]) -> Evaluated:
@@ -118,16 +119,16 @@ def from_list(plain: Mapping[str, Any] | None) -> Evaluated | None:
     return Evaluated(**{field.name: plain[field.name] for field in fields(Evaluated)})
 
 
-def _statistic(plain: Mapping[str, Any]) -> ScoredStatistic:
-    entries = {str(each["label"]): _score(each, str(each["label"])) for each in plain["bands"]}
+def _statistic(plain: Mapping[str, Any], left_out: Mapping[str, Any]) -> ScoredStatistic:
+    entries = {str(each["label"]): _score(each, str(each["label"]), left_out) for each in plain["bands"]}
     label = plain["worst"] or ""
-    worst = entries.get(label) or _score(plain, label)
+    worst = entries.get(label) or _score(plain, label, left_out)
     named = {name: str(plain[name]) for name in ("name", "title", "unit", "reason")}
     return ScoredStatistic(**named, level=plain["level"], ideal=plain["ideal"], worst=worst, entries=entries)
 
 
-def _score(plain: Mapping[str, Any], label: str) -> Score:
-    kept = plain.get("left_out")
-    left_out = None if kept is None else np.array(kept, dtype=np.float64)
+def _score(plain: Mapping[str, Any], label: str, left_out: Mapping[str, Any]) -> Score:
+    kept = left_out.get(label)
     numbers = {name: plain[name] for name in ("value", "error", "floor")}
-    return Score(label, **numbers, verdict=str(plain["verdict"]), left_out=left_out)
+    alone = None if kept is None else np.array(kept, dtype=np.float64)
+    return Score(label, **numbers, verdict=str(plain["verdict"]), left_out=alone)

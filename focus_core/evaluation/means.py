@@ -18,10 +18,14 @@ from focus_core.evaluation.measures import Part, Parts
 from focus_core.evaluation.scoring import (
     Curve,
     Entry,
+    Numbers,
     Outcome,
     check_simulations,
+    draws,
     entries_of,
+    others_of,
     score,
+    spread_of,
 )
 from focus_core.statistics.fields import FloatArray
 
@@ -171,12 +175,10 @@ def _relative(
 
 def _by_symmetry(logs: FloatArray, labels: Sequence[str], level: float, ground: Ground) -> tuple[Entry, ...]:
     """Means of logarithms whose ideal is nought whatever the simulations: a perfect emulator scatters as they do."""
-    from focus_core.evaluation.scoring import Numbers, draws, spread_of
-
     n = len(logs)
     value = np.exp(logs.mean(axis=0))
     error = spread_of(np.exp(draws(n, ground.rng("symmetry")) @ logs / n), n)
-    return entries_of(labels, Numbers(value, error, error), level, 1.0, n)
+    return entries_of(labels, Numbers(value, error, error, np.exp(others_of(n) @ logs)), level, 1.0, n)
 
 
 def _direction_logs(parts: Parts, bands: Sequence[Band], maps: MapSet, most: int | None) -> FloatArray:

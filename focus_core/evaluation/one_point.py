@@ -20,6 +20,7 @@ from focus_core.evaluation.scoring import (
     check_simulations,
     draws,
     entries_of,
+    others_of,
     score,
     spread_of,
 )
@@ -80,7 +81,10 @@ def field_mean(ground: Ground, level: float) -> Outcome:
     of_each, of_all = single / np.sqrt(each), single / np.sqrt(len(ground.generated.maps))
     rms = np.sqrt(np.mean(away**2))
     errors = spread_of(np.stack([np.sqrt(share @ away**2), share @ away], axis=1), n)
-    numbers = Numbers(np.array([rms, away.mean()]), errors, np.hypot(np.array([of_each, of_all]), truth_error))
+    floor = np.hypot(np.array([of_each, of_all]), truth_error)
+    others = others_of(n)
+    left_out = np.stack([np.sqrt(others @ away**2), others @ away], axis=1)
+    numbers = Numbers(np.array([rms, away.mean()]), errors, floor, left_out)
     labels = ("rms over θ", "mean over θ")
     return Outcome(entries_of(labels, numbers, (level, level), 0.0, n))
 

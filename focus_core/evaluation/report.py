@@ -15,7 +15,9 @@ from focus_core.evaluation.evaluating import Result, evaluate, nothing
 from focus_core.evaluation.ground import Ground
 from focus_core.evaluation.inputs import digest_of, reference_of
 from focus_core.evaluation.mapsets import MapSet, Training
+from focus_core.evaluation.over_prior import OverPrior, over_prior
 from focus_core.evaluation.pairs import Pairs
+from focus_core.evaluation.prior_figure import draw_over_prior
 from focus_core.evaluation.report_page import page
 from focus_core.evaluation.result_figures import draw_result
 from focus_core.evaluation.summary import (
@@ -24,6 +26,8 @@ from focus_core.evaluation.summary import (
     curves_csv,
     entries_csv,
     finding_of,
+    prior_csv,
+    quoted_band,
     summary_of,
     to_csv,
     to_json,
@@ -32,6 +36,8 @@ from focus_core.run_files import EVALUATION_PAGE, EVALUATION_RESULT
 from focus_core.versions import FOCUS, source_commit, versions_of
 
 _PACKAGES = (FOCUS, "torch", "numpy", "scipy", "matplotlib")
+
+PRIOR_TABLE, PRIOR_FIGURE = "over_prior.csv", "over_prior.png"
 
 # What is being measured; may raise StopRequested.
 Tell = Callable[[str], None]
@@ -57,13 +63,14 @@ class Subject:
 def make_report(subject: Subject, dataset: MapDataset, folder: Path, tell: Tell) -> list[Result]:
     """Measure, and write summary.json, the tables, the figures and the page; the summary last."""
     if subject.maps is None:
-        results, reference = nothing(subject.reason), None
+        results, reference, prior = nothing(subject.reason), None, None
     else:
         reference = reference_of(dataset, subject.maps.theta)
         ground = make_ground(subject, subject.maps, dataset, reference, tell)
         results = evaluate(ground)
+        prior = over_prior(ground)
     settings = settings_of(subject, dataset, reference, results)
-    write_report(folder, results, settings, subject.notes, tell)
+    write_report(folder, results, settings, subject.notes, tell, prior)
     return results
 
 
@@ -110,7 +117,12 @@ def settings_of(
 
 
 def write_report(
-    folder: Path, results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence[str], tell: Tell
+    folder: Path,
+    results: Sequence[Result],
+    settings: Mapping[str, Any],
+    notes: Sequence[str],
+    tell: Tell,
+    prior: OverPrior | None = None,
 ) -> None:
     """Tables and figures of what was measured; those of an earlier report that was not measured now go."""
     for result in results:
@@ -125,10 +137,22 @@ def write_report(
         write_text(paths["_curves.csv"], curves_csv(result.outcome.curves))
         with replacing(paths[".png"]) as file:
             draw_result(file, result)
-    write_text(folder / EVALUATION_PAGE, page(results, settings, notes))
+    _write_prior(folder, results, prior)
+    write_text(folder / EVALUATION_PAGE, page(results, settings, notes, prior))
     write_text(folder / TABLE, to_csv(results))
-    write_text(folder / EVALUATION_RESULT, to_json(finding_of(results, settings)))
+    write_text(folder / EVALUATION_RESULT, to_json(finding_of(results, settings, prior)))
     write_text(folder / SUMMARY, to_json(summary_of(results, settings)))
+
+
+def _write_prior(folder: Path, results: Sequence[Result], prior: OverPrior | None) -> None:
+    table, picture = folder / PRIOR_TABLE, folder / PRIOR_FIGURE
+    if prior is None:
+        for path in (table, picture):
+            path.unlink(missing_ok=True)
+        return
+    write_text(table, prior_csv(prior))
+    with replacing(picture) as file:
+        draw_over_prior(file, prior, quoted_band(results, prior))
 
 
 def _other_grid(subject: Subject, maps: MapSet, dataset: MapDataset) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from focus_core.evaluation.evaluating import Result
+from focus_core.evaluation.over_prior import OverPrior
+from focus_core.evaluation.prior_figure import draw_over_prior
 from focus_core.evaluation.result_figures import DARK, LIGHT, Palette, draw_result
 from focus_core.evaluation.scoring import Entry
 from focus_core.evaluation.summary import (
@@ -17,6 +19,7 @@ from focus_core.evaluation.summary import (
     headline,
     number,
     passing,
+    quoted_band,
     reason_of,
     worst_entry,
 )  # fmt: skip
@@ -54,7 +57,7 @@ td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top
 .small{margin-top:2px}
 td.n,th.n{text-align:right;white-space:nowrap}td.v{white-space:nowrap;font-weight:600}
 section{border-top:1px solid var(--line);padding:24px 0;display:grid;grid-template-columns:minmax(0,1fr) 500px;gap:28px}
-section img{width:100%;height:auto;display:block}
+section img,.prior img{width:100%;height:auto;display:block}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:4px 20px;font-size:14px;margin:0}
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 a{color:inherit}
@@ -65,7 +68,9 @@ dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:8px}.rival{display
 """
 
 
-def page(results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence[str]) -> str:
+def page(
+    results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence[str], prior: OverPrior | None = None
+) -> str:
     """The whole document."""
     subject = html.escape(str(settings["subject"]))
     words = "".join(
@@ -85,7 +90,7 @@ def page(results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence
 of the ideal; it fails beyond the level and three times the uncertainty. The uncertainty joins the error, by bootstrap
 over simulations, and the floor: what a perfect emulator would score with so few simulations.</p>{said}
 <h2>One by one</h2>{"".join(_section(result) for result in results if result.outcome)}
-<h2>Settings</h2>{_settings(settings)}</main></body></html>
+{_over_prior(results, prior)}<h2>Settings</h2>{_settings(settings)}</main></body></html>
 """
 
 
@@ -143,6 +148,19 @@ def _section(result: Result) -> str:
     )
 
 
+def _over_prior(results: Sequence[Result], prior: OverPrior | None) -> str:
+    if prior is None:
+        return ""
+    band = quoted_band(results, prior)
+    alt = html.escape(f"Ratio of mean P(k) in {prior.bands[band]} against {', '.join(prior.symbols)}")
+    picture = _picture(lambda file, palette: draw_over_prior(file, prior, band, palette), alt)
+    return (
+        '<h2 id="over-prior">Over the prior</h2><p class="small">Mean P(k) of the maps at each θ over what the '
+        f"simulations lead to expect there, in {html.escape(prior.bands[band])}, with the standard error that the "
+        f'scatter of the maps leaves; grey is 5 % about the ideal.</p><div class="prior">{picture}</div>'
+    )
+
+
 def _entry(entry: Entry) -> str:
     j = entry.judgement
     mark = f'<span class="{_class(j.verdict)}">{_MARK[j.verdict]}</span>' if entry.judged else "shown only"
@@ -155,15 +173,20 @@ def _entry(entry: Entry) -> str:
 
 def _figures(result: Result) -> str:
     alt = html.escape(f"{result.statistic.title}: generated maps against simulations")
+    return _picture(lambda file, palette: draw_result(file, result, palette), alt)
+
+
+def _picture(draw: Callable[[BinaryIO, Palette], None], alt: str) -> str:
+    """For both themes, inside the page."""
     return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_inside(result, DARK)}">'
-        f'<img alt="{alt}" src="{_inside(result, LIGHT)}"></picture>'
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_inside(draw, DARK)}">'
+        f'<img alt="{alt}" src="{_inside(draw, LIGHT)}"></picture>'
     )
 
 
-def _inside(result: Result, palette: Palette) -> str:
+def _inside(draw: Callable[[BinaryIO, Palette], None], palette: Palette) -> str:
     buffer = io.BytesIO()
-    draw_result(buffer, result, palette)
+    draw(buffer, palette)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

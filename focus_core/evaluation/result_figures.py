@@ -97,7 +97,7 @@ def _draw_curve(axes: Axes, curve: Curve, palette: Palette) -> None:
     axes.set_ylabel(curve.unit)
     axes.set_title(curve.title, fontsize=9, color=palette.ink, loc="left")
     axes.legend(frameon=False, fontsize=8, labelcolor=palette.ink)
-    _plain(axes, palette)
+    plain_axes_of(axes, palette)
 
 
 def _draw_matrices(row: Figure, matrices: dict[str, np.ndarray], palette: Palette) -> None:
@@ -107,7 +107,7 @@ def _draw_matrices(row: Figure, matrices: dict[str, np.ndarray], palette: Palett
         image = axes.imshow(values, vmin=-1, vmax=1, cmap=colours, origin="lower")
         axes.set_title(title, fontsize=9, color=palette.ink)
         axes.set_xlabel("bin of k")
-        _plain(axes, palette)
+        plain_axes_of(axes, palette)
         axes.grid(False)
     bar = row.colorbar(image, ax=list(panels), shrink=0.8)
     bar.ax.tick_params(labelsize=8, color=palette.muted, labelcolor=palette.muted)
@@ -132,12 +132,13 @@ def _draw_entries(axes: Axes, entries: list[Entry], palette: Palette) -> None:
     axes.set_yticks(range(len(entries)), [entry.label for entry in entries])
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlabel("light: level · dark: floor · dot: value ± error (hollow: shown only)")
-    _plain(axes, palette)
+    plain_axes_of(axes, palette)
     axes.grid(False, axis="y")
     axes.xaxis.label.set_fontsize(7.5)
 
 
-def _plain(axes: Axes, palette: Palette) -> None:
+def plain_axes_of(axes: Axes, palette: Palette) -> None:
+    """Hairlines in the colours of a theme."""
     axes.set_facecolor(palette.paper)
     for spine in axes.spines.values():
         spine.set_color(palette.line)

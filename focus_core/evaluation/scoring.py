@@ -31,20 +31,25 @@ Functional = Callable[[FloatArray, FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class Numbers:
-    """k numbers of one kind, (k,) each."""
+    """k numbers of one kind, (k,) each. `left_out` (n, k) are the same without each of the n simulations in turn."""
 
     value: FloatArray
     error: FloatArray
     floor: FloatArray
+    left_out: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a statistic; what is only shown does not count in its verdict."""
+    """One number of a statistic; what is only shown does not count in its verdict.
+
+    `left_out` (n,) is the number without each simulation in turn, from which it has an error in common with others.
+    """
 
     label: str
     judgement: Judgement
     judged: bool = True
+    left_out: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,14 @@ def score(
     drawn = functional(share @ generated, share @ expected.at)
     error = spread_of(drawn, n)
     floor = error if expected.residual is None else _floor(expected, functional, ideal, rng)
-    return Numbers(np.atleast_1d(value), np.atleast_1d(error), np.atleast_1d(floor))
+    others = others_of(n)
+    left_out = functional(others @ generated, others @ expected.at)
+    return Numbers(np.atleast_1d(value), np.atleast_1d(error), np.atleast_1d(floor), left_out)
+
+
+def others_of(n: int) -> FloatArray:
+    """(n, n): the mean over all simulations but one, each in turn; of the one alone where there is no other."""
+    return np.asarray((1.0 - np.eye(n)) / (n - 1)) if n > 1 else np.ones((1, 1))
 
 
 def draws(n: int, rng: np.random.Generator) -> FloatArray:
@@ -119,9 +131,15 @@ def entries_of(
     level = np.broadcast_to(np.asarray(levels, dtype=np.float64), (len(labels),))
     counts = judged if judged is not None else [True] * len(labels)
     return tuple(
-        Entry(label, judge(float(v), float(e), float(f), float(x), ideal, n), bool(j))
-        for label, v, e, f, x, j in zip(labels, numbers.value, numbers.error, numbers.floor, level, counts, strict=True)
+        Entry(label, judge(float(v), float(e), float(f), float(x), ideal, n), bool(j), _column(numbers.left_out, i))
+        for i, (label, v, e, f, x, j) in enumerate(
+            zip(labels, numbers.value, numbers.error, numbers.floor, level, counts, strict=True)
+        )
     )
+
+
+def _column(values: FloatArray | None, i: int) -> FloatArray | None:
+    return None if values is None else values[:, i]
 
 
 def _floor(expected: Expected, functional: Functional, ideal: float, rng: np.random.Generator) -> FloatArray:

@@ -119,7 +119,10 @@ class _Pair:
         fewer, all_of = self._few(rng), _drawer(self._ground.reference, rng)
         reference = self._ground.reference.n
         perfect = [compare(self.simulated[fewer(n)], self.simulated[all_of(reference)]) for _ in range(_RESAMPLES)]
-        return Numbers(value, error, np.sqrt(np.mean(np.square(np.stack(perfect) - ideal), axis=0)))
+        floor = np.sqrt(np.mean(np.square(np.stack(perfect) - ideal), axis=0))
+        own = self._ground.generated.simulation
+        left_out = [compare(self.generated[own != each], self.simulated) for each in range(n)]
+        return Numbers(value, error, floor, np.stack(left_out))
 
     def _few(self, rng: np.random.Generator) -> Callable[[int], NDArray[np.int64]]:
         reference = self._ground.reference

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from focus_core.catalogue.job_kinds.evaluation import EVALUATION
+from focus_core.catalogue.statistics import QUOTED
 from focus_core.evaluation.evaluating import Result
+from focus_core.evaluation.over_prior import OverPrior
 from focus_core.evaluation.scoring import Curve, Entry
 from focus_core.statistics.verdict import Judgement, Verdict
 
@@ -25,7 +27,7 @@ def summary_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
     return {"statistics": [_statistic(result) for result in results], "settings": dict(settings), "schema": SCHEMA}
 
 
-def finding_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
+def finding_of(results: Sequence[Result], settings: Mapping[str, Any], prior: OverPrior | None = None) -> Plain:
     """The summary in words and with what the figures draw, as pages show it."""
     return {
         "kind": EVALUATION.name,
@@ -33,6 +35,8 @@ def finding_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
         "headline": headline(results),
         "findings": [{"verdict": str(verdict), "sentence": sentence} for verdict, sentence in findings(results)],
         "rivals": beside_rivals(results),
+        "over_prior": None if prior is None else prior.plain(),
+        "left_out": {r.statistic.name: _left_out(r.outcome.entries) for r in results if r.outcome},
         "curves": {r.statistic.name: [_curve(c) for c in r.outcome.curves] for r in results if r.outcome},
     }
 
@@ -66,6 +70,17 @@ def curves_csv(curves: Sequence[Curve]) -> str:
         )
     )
     return _csv(columns, rows)
+
+
+def prior_csv(prior: OverPrior) -> str:
+    """A row a θ and band: the ratio of mean P(k) with its error."""
+    return _csv(*prior.rows())
+
+
+def quoted_band(results: Sequence[Result], prior: OverPrior) -> int:
+    """Place of the band in which mean P(k) fares worst; else of the first."""
+    worst = next((worst_entry(result) for result in results if result.statistic == QUOTED), None)
+    return prior.bands.index(worst.label) if worst is not None and worst.label in prior.bands else 0
 
 
 def headline(results: Sequence[Result]) -> str:
@@ -166,6 +181,15 @@ def _entry(entry: Entry) -> Plain:
         **_numbers(entry.judgement),
         "judged": entry.judged,
         "reason": entry.judgement.reason,
+    }
+
+
+def _left_out(entries: Iterable[Entry]) -> Plain:
+    """By the labels of numbers, the same without each simulation in turn: what two evaluations have in common."""
+    return {
+        entry.label: [_rounded(float(value)) for value in entry.left_out]
+        for entry in entries
+        if entry.left_out is not None
     }
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from focus_store.record.record import Record
 
+# Of eight simulations: how a number moves without each in turn.
+LEFT_OUT = (0.004, -0.003, 0.001, -0.002, 0.0, 0.002, -0.001, -0.001)
+
 
 def evaluation(mean: float = 1.012, **settings: Any) -> dict[str, Any]:
     """As `focus evaluate` writes it: one statistic that passes, one that fails, one that was not measured.
@@ -37,10 +40,17 @@ def evaluation(mean: float = 1.012, **settings: Any) -> dict[str, Any]:
             statistic("pdf", "One-point distribution", 1.4, "fail", "the tail is <b>too</b> bright"),
             statistic("calibration", "Calibration", None, "not measured", "needs 200 training simulations"),
         ],
+        "left_out": {"power_mean": {"[4, 8) k_f": [mean + apart for apart in LEFT_OUT]}},
+        "over_prior": {
+            "parameters": [{"name": "Omega_m", "symbol": "Ωm"}, {"name": "sigma_8", "symbol": "σ8"}],
+            "theta": [[0.2, 0.7], [0.3, 0.8], [0.4, 0.9]], "bands": ["[2, 4) k_f", "[4, 8) k_f"],
+            "ratio": [[1.0, 0.9], [1.1, 1.0], [1.2, 1.3]], "error": [[0.1, 0.05], [0.1, 0.05], [0.1, None]],
+        },
         "curves": {"power_mean": [curve], "pdf": [{**curve, "title": "PDF", "logarithmic": False, "scatter": None}]},
         "settings": {
             "checkpoint_sha256": "c" * 64, "epoch": 3, "maps": 24, "simulations": 8,
-            "split_in_words": "at 8 of 8 θ of the part test", **settings,
+            "split_in_words": "at 8 of 8 θ of the part test", "split": "test", "data_digest": "sha256:quick",
+            "theta": "0123456789abcdef", "seeds": {"maps": 0, "evaluation": 0}, "reference_simulations": 12, **settings,
         },
     }  # fmt: skip
 

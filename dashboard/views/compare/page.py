@@ -20,6 +20,7 @@ from dashboard.views.compare.comparison import (
     read_slots,
     write_slots,
 )
+from dashboard.views.compare.evaluations import evaluations
 from dashboard.views.compare.matrix import matrix
 from dashboard.views.compare.runs import compared
 from dashboard.views.compare.table import table
@@ -55,6 +56,7 @@ def page() -> None:
     live = any(rows[i].status in UNDER_WAY for i in chosen if i in rows)
     every = LIVE_SECONDS if live else RESTING_SECONDS
     st.fragment(_top, run_every=every)(slots, baseline)
+    st.fragment(evaluations, run_every=every)(slots, baseline)
     st.fragment(charts, run_every=every)(slots)
     st.fragment(matrix, run_every=every)(slots)
 

@@ -19,6 +19,7 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.server.routes import artifact_url
 from dashboard.views.experiment.finding import Offer, finding_job, newest
+from dashboard.views.experiment.over_prior import over_prior
 from focus_core.catalogue.job_kinds.evaluation import EVALUATION, SIMULATIONS
 from focus_core.evaluated import ScoredStatistic, read_statistics
 from focus_core.run_files import EVALUATION_PAGE
@@ -62,6 +63,7 @@ def _result(experiment_id: str, found: Mapping[str, Any]) -> None:
         _report_link(experiment_id)
     with right:
         _curve(found)
+    over_prior(experiment_id, found)
 
 
 def _curve(found: Mapping[str, Any]) -> None:

@@ -105,6 +105,41 @@ def test_tables_and_figures_lie_beside_the_summary(report: Path) -> None:
     assert not (report / "progress").exists()
 
 
+def test_where_in_theta_maps_are_right_is_told_by_simulation_and_band(report: Path, right: Path) -> None:
+    found = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))
+    prior, mean = found["over_prior"], read(report)["power_mean"]
+    assert prior["bands"] == [band["label"] for band in mean["bands"]]
+    theta, ratio, error = (np.array(prior[name]) for name in ("theta", "ratio", "error"))
+    with np.load(right) as file:
+        names = [str(name) for name in file["param_names"]]
+    assert [each["name"] for each in prior["parameters"]] == names
+    assert theta.shape == (N, len(names))
+    assert ratio.shape == error.shape == (N, len(prior["bands"]))
+    # Maps of the right distribution: none is off by more than chance, and their mean is that of the statistic nearly.
+    assert np.abs((ratio - 1) / error)[:, 1].mean() < 2.0
+    np.testing.assert_allclose(ratio.mean(axis=0), [band["value"] for band in mean["bands"]], atol=0.1)
+    with (report / "over_prior.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == ratio.size
+    assert float(rows[1]["ratio"]) == pytest.approx(ratio[0, 1])
+    assert (report / "over_prior.png").read_bytes().startswith(b"\x89PNG")
+    assert "Over the prior" in (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_each_number_is_kept_without_each_simulation_in_turn_and_the_jackknife_agrees_with_its_error(
+    report: Path,
+) -> None:
+    found = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))
+    for name in ("power_mean", "power_log", "power_scatter", "field_mean", "minkowski", "isotropy"):
+        kept = found["left_out"][name]
+        bands = {band["label"]: band for band in read(report)[name]["bands"]}
+        assert kept.keys() == bands.keys(), name
+        for label, values in kept.items():
+            assert len(values) == N
+            jackknife = np.sqrt((N - 1) / N * np.square(np.array(values) - np.mean(values)).sum())
+            assert jackknife == pytest.approx(bands[label]["error"], rel=0.5), (name, label)
+
+
 def test_the_page_stands_alone_and_begins_with_what_passes_and_what_does_not_in_words(report: Path) -> None:
     page = (report / "report.html").read_text(encoding="utf-8")
     assert re.search(r"\d+ of \d+ measured statistics pass", page)
