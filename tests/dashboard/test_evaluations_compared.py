@@ -14,7 +14,7 @@ from prepared_record import move, write_run
 
 from dashboard.charts.training_size import SizedError, error_by_size
 from dashboard.views.compare.comparison import Compared
-from dashboard.views.compare.evaluated import (
+from dashboard.views.compare.paired_evaluations import (
     EvaluatedRun,
     difference,
     evaluations_csv,

@@ -28,6 +28,7 @@ MODULES = {
     "layers": "of a network: as arithmetic, in torch",
     "methods": "the entries, their sections, their builders",
     "notes": "of an experiment: kept, edited",
+    "over_prior": "where in θ maps are right: measured, drawn, its place on a page",
     "page": "the page of a folder of views",
     "pdf": "the one-point distribution: the entry, the measurement",
     "sampler_benchmark": "the kind of job, the measurement",

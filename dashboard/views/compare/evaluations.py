@@ -16,8 +16,15 @@ from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.views.compare.comparison import Compared, Places
 from dashboard.views.compare.comparison_markup import dash
-from dashboard.views.compare.evaluated import Cell, EvaluatedRun, Row, evaluations_csv, pairing_sentences, rows
 from dashboard.views.compare.head import download, section_head
+from dashboard.views.compare.paired_evaluations import (
+    Cell,
+    ComparedStatistic,
+    EvaluatedRun,
+    evaluations_csv,
+    pairing_sentences,
+    rows,
+)
 from dashboard.views.compare.runs import compared
 from focus_core.catalogue.job_kinds.evaluation import EVALUATION
 
@@ -73,7 +80,7 @@ def _by_size(sized: Sequence[SizedError]) -> None:
     )
 
 
-def evaluations_table(runs: Sequence[EvaluatedRun], found: Sequence[Row], baseline: int) -> str:
+def evaluations_table(runs: Sequence[EvaluatedRun], found: Sequence[ComparedStatistic], baseline: int) -> str:
     """A row a statistic, a column a run: value ± error and verdict, the floor, and the difference to the baseline."""
     head = "".join(_head(each, i == baseline) for i, each in enumerate(runs))
     body = "".join(_row(row, runs) for row in found)
@@ -94,7 +101,7 @@ def _head(each: EvaluatedRun, is_baseline: bool) -> str:
     )
 
 
-def _row(row: Row, runs: Sequence[EvaluatedRun]) -> str:
+def _row(row: ComparedStatistic, runs: Sequence[EvaluatedRun]) -> str:
     statistic = row.statistic
     cells = "".join(
         f'<td class="nothing">{"not evaluated" if each.found is None else DASH}</td>'

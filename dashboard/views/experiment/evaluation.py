@@ -13,7 +13,7 @@ from dashboard.charts.evaluation import statistic_panels
 from dashboard.look.markup import section
 from dashboard.look.verdicts import value_with_error, verdict_look
 from dashboard.look.words import DASH, decimals
-from dashboard.measured.evaluations import OLDER, is_of_older_checkpoint
+from dashboard.measured.trust import OLDER, is_of_older_checkpoint
 from dashboard.parts.state import choice
 from dashboard.record import queries
 from dashboard.record.connection import record

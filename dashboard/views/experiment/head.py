@@ -13,8 +13,8 @@ from dashboard.look.texts import plain, sentence
 from dashboard.look.theme import STATUS_LOOK, StatusLook
 from dashboard.look.verdicts import counts, deviation
 from dashboard.look.words import NOTHING, Amount, count, duration, estimated_from, number, short_count, size, with_error
-from dashboard.measured.evaluations import OLDER, is_of_older_checkpoint
 from dashboard.measured.timing import ends_about, experiment_seconds_left
+from dashboard.measured.trust import OLDER, is_of_older_checkpoint
 from dashboard.parts.acts import Act, Kind, draw, question
 from dashboard.parts.frame import silent_words, warn_of_workers
 from dashboard.parts.state import follow

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboard.measured.evaluations import trust_sentence
+from dashboard.measured.trust import trust_sentence
 from dashboard.parts.frame import page_head, warn_without_workers
 from dashboard.parts.problems import offered, show_user_error
 from dashboard.parts.state import follow

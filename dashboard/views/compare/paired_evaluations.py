@@ -94,12 +94,12 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedStatistic:
     statistic: ScoredStatistic
     cells: tuple[Cell, ...]
 
 
-def rows(runs: Sequence[EvaluatedRun], baseline: int) -> list[Row]:
+def rows(runs: Sequence[EvaluatedRun], baseline: int) -> list[ComparedStatistic]:
     """A row a statistic that any of the runs has, a cell a run."""
     names = dict.fromkeys(name for each in runs for name in each.statistics)
     base = runs[baseline]
@@ -116,7 +116,7 @@ def rows(runs: Sequence[EvaluatedRun], baseline: int) -> list[Row]:
                 apart = difference(mine.entries.get(at), reference.entries.get(at), paired[i])
             cells.append(Cell(None if mine is None else mine.worst, apart, at))
         statistic = reference or next(each.statistics[name] for each in runs if name in each.statistics)
-        found.append(Row(statistic, tuple(cells)))
+        found.append(ComparedStatistic(statistic, tuple(cells)))
     return found
 
 
