@@ -32,7 +32,7 @@ from focus_core.data.folder import (
     write_description,
     write_params,
 )
-from focus_core.data.parameter_tables import Table, read_table
+from focus_core.data.parameter_tables import Table, read_table, unreadable_name
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES, Parameter, ParameterSpace, Scaling
 from focus_core.paths import check_folder
@@ -41,6 +41,8 @@ from focus_core.suites import check_dataset_name
 
 # A column of one value is none to condition on; a range ends at so many significant digits beyond the data.
 _RANGE_DIGITS = 4
+# Of fewer rows, parameters may count by chance.
+_FEWEST_NUMBERED = 6
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, 
     for name in facts.ranges:
         if name not in names:
             raise UserError(f"--range: '{name}' is no column of {source}; they are {', '.join(names)}.")
+    if (wrong := unreadable_name(names)) is not None:
+        raise UserError(
+            f"--columns: '{wrong}' of {source} cannot name a parameter, for no table that FOCUS writes could say it; "
+            "name the columns by words without # ; or quotes, in order."
+        )
     columns = dict(zip(names, table.values.T, strict=True))
     varied = [name for name in names if name in facts.ranges or float(np.ptp(columns[name])) > 0.0]
     if not varied:
@@ -110,6 +117,7 @@ def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, 
             f"--range: no column of {source} varies, so there is nothing to condition on; say the range of one, "
             f"{names[0]}=MIN:MAX."
         )
+    _refuse_numbers_of_rows({name: columns[name] for name in varied if name not in facts.ranges}, source)
     fixed = {name: float(columns[name][0]) for name in names if name not in varied} | dict(facts.fixed)
     try:
         parameters = tuple(_parameter(name, columns[name], facts.ranges.get(name)) for name in varied)
@@ -117,6 +125,16 @@ def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, 
     except ValueError as error:
         raise UserError(f"--range: {error}.") from error
     return space, np.stack([columns[name] for name in varied], axis=1)
+
+
+def _refuse_numbers_of_rows(columns: Mapping[str, NDArray[np.float64]], source: Path) -> None:
+    """A number of the row beside a name with a blank in it looks like two columns with a name each."""
+    for name, column in columns.items():
+        if len(column) >= _FEWEST_NUMBERED and np.array_equal(column, column[0] + np.arange(len(column))):
+            raise UserError(
+                f"--range: the column {name} of {source} numbers its rows, {column[0]:g} to {column[-1]:g}, and is no "
+                f"parameter; take it out (names with blanks in them need quotes), or say {name}=MIN:MAX if it is one."
+            )
 
 
 def range_of(text: str) -> tuple[str, tuple[float, float, Scaling]]:

@@ -20,7 +20,7 @@ from focus_core.data.containers import CONTAINERS
 from focus_core.data.dataset import MapDataset
 from focus_core.data.files import open_maps, sha256_of
 from focus_core.data.labels import check_columns, check_prior
-from focus_core.data.parameter_tables import read_table
+from focus_core.data.parameter_tables import read_table, table_text
 from focus_core.data.simulations import blocks_of_one
 from focus_core.data.stored import MEAN_DENSITY, read_as
 from focus_core.disk.atomic import replacing, write_text
@@ -117,8 +117,7 @@ def write_folder(
 
 def write_params(path: Path, theta: NDArray[np.float64], space: ParameterSpace) -> None:
     """θ (n_simulations, d), exactly, under the names of the space."""
-    rows = [",".join(space.names), *(",".join(repr(float(value)) for value in row) for row in theta)]
-    write_text(path, "\n".join(rows) + "\n")
+    write_text(path, table_text(space.names, theta))
 
 
 def write_description(folder: Path, about: Description, hashes: Mapping[str, str] | None = None) -> None:

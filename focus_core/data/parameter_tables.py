@@ -43,8 +43,9 @@ def read_table(path: Path) -> Table:
     """Read rows of parameters, with the names of their columns where the file has them.
 
     In text, columns are parted by commas, semicolons, tabs or blanks; lines and ends of lines behind # are comments;
-    names stand in a wordy first line, or in the comment that ends above the first row. Columns called Name and seed,
-    and the index that pandas writes, are no parameters and are left out.
+    names stand in a wordy first line, or in the comment that ends above the first row. Where blanks part columns, a
+    name with blanks in it stands in quotes, unless it is the only one. Columns called Name and seed, and the index that
+    pandas writes, are no parameters and are left out.
     """
     if path.suffix == ".npy":
         values = np.array(open_array(path), dtype=np.float64)
@@ -55,6 +56,28 @@ def read_table(path: Path) -> Table:
         names, values = read_matrix(path)
         return _checked(Table(names, values), path)
     return _checked(_table_of(_read_lines(path), path), path)
+
+
+def table_text(names: Sequence[str], rows: NDArray[np.float64]) -> str:
+    """What `read_table` reads as just these names and numbers, if no name is an `unreadable_name`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(names)
+    # A blank in the only name would part two columns.
+    header = f'"{names[0]}"\n' if len(names) == 1 and " " in names[0] else text.getvalue()
+    return header + "".join(",".join(repr(float(value)) for value in row) + "\n" for row in rows)
+
+
+def unreadable_name(names: Sequence[str]) -> str | None:
+    """The first that would not be read again as it stands: with a #, a ; or quotes, a number, or `seed` say."""
+    one_row = np.full((1, 1), 0.5)
+    return next((name for name in names if not _reads_as(name, table_text((name,), one_row))), None)
+
+
+def _reads_as(name: str, text: str) -> bool:
+    try:
+        return _table_of(_lines_of(text, Path()), Path()).header == (name,)
+    except UserError:
+        return False
 
 
 def _table_of(lines: _Lines, path: Path) -> Table:
@@ -76,15 +99,26 @@ def _read_lines(path: Path) -> _Lines:
         raise UserError(f"{path}: there is no such file; check the path.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error}).") from error
+    return _lines_of(text, path)
+
+
+def _lines_of(text: str, path: Path) -> _Lines:
     plain = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     rows = [(number, line.partition("#")[0].strip()) for number, line in plain if not line.startswith("#")]
     separator = _separator(path, [line for _, line in rows])
     words = [(number, _words(path, line, separator)) for number, line in rows]
     if words and not any(_is_number(word) for word in words[0][1][1:] or words[0][1]):
-        return _Lines(tuple(words[0][1]), words[1:])
+        names = tuple(words[0][1])
+        return _Lines((" ".join(names),) if _is_one_name(names, separator, words[1:]) else names, words[1:])
     first = rows[0][0] if rows else 0
     comments = [line.lstrip("#").strip() for number, line in plain if number < first and line.startswith("#")]
     return _Lines(_commented_names(path, comments, words), words)
+
+
+def _is_one_name(words: Sequence[str], separator: str | None, rows: Sequence[tuple[int, list[str]]]) -> bool:
+    """Words above a single column, none of which names a parameter by itself."""
+    single = separator is None and len(rows) > 0 and all(len(row) == 1 for _, row in rows)
+    return single and not any(map(is_known_name, words))
 
 
 def _separator(path: Path, lines: Sequence[str]) -> str | None:
@@ -106,7 +140,7 @@ def _separator(path: Path, lines: Sequence[str]) -> str | None:
 
 def _words(path: Path, line: str, separator: str | None) -> list[str]:
     if separator is None:
-        return line.split()
+        return [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
     try:
         (row,) = csv.reader(io.StringIO(line), delimiter=separator, skipinitialspace=True)
     except (csv.Error, ValueError) as error:

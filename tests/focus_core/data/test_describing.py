@@ -65,6 +65,34 @@ def test_a_column_may_be_called_anything_and_is_shown_as_it_is_called(tmp_path: 
     assert "$" not in parameter.tex, "it would end the formula that it stands in"
 
 
+def test_a_column_of_two_words_is_one_parameter_in_the_table_that_is_written_too(
+    tmp_path: Path, files: tuple[Path, Path]
+) -> None:
+    (tmp_path / "one.csv").write_text("\n".join(["dark energy", *(str(value) for value in THETA[:, 0].tolist())]))
+    assert new(tmp_path, "--maps", str(files[0]), "--params", str(tmp_path / "one.csv")) == 0
+    data = open_folder(tmp_path / "mine")
+    assert data.space.names == ("dark energy",)
+    np.testing.assert_array_equal(data.theta, THETA[:, :1])
+
+
+def test_what_cannot_be_a_parameter_is_refused_before_anything_is_written(
+    tmp_path: Path, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under a name of two words, the number of the row and the value were read as two parameters."""
+    table = tmp_path / "one.txt"
+    table.write_text("\n".join(["dark energy", *(f"{i} {value}" for i, value in enumerate(THETA[:, 0].tolist()))]))
+    options = ["--maps", str(files[0]), "--params", str(table)]
+    assert new(tmp_path, *options) == 2
+    said = capsys.readouterr().err
+    assert "--range: the column dark of " in said
+    assert "numbers its rows, 0 to 5, and is no parameter; take it out (names with blanks in them need quotes)" in said
+    np.savetxt(tmp_path / "one.txt", THETA[:, :1])
+    for name in ("H#0", "seed", "3"):
+        assert new(tmp_path, *options, "--columns", name) == 2
+        assert f"--columns: '{name}' of {table} cannot name a parameter" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_table_without_names_and_one_without_variation_are_asked_for_what_is_missing(
     tmp_path: Path, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from mass_maps import hypercube, maps_of, write_pair
 from focus_core.cli import main
 from focus_core.data import containers
 from focus_core.data.files import open_maps, open_stack
-from focus_core.data.parameter_tables import read_table
+from focus_core.data.parameter_tables import read_table, table_text, unreadable_name
 from focus_core.errors import UserError
 from focus_core.statistics.power import power_spectrum
 
@@ -45,11 +45,43 @@ def test_tables_of_every_kind_give_their_columns_and_names(tmp_path: Path, name:
     np.testing.assert_array_equal(table.values, VALUES)
 
 
+@pytest.mark.parametrize("head", ["dark energy", '"dark energy"', "dark\tenergy"])
+def test_a_name_of_two_words_above_a_single_column_is_one_name(tmp_path: Path, head: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{head}\n0.3\n0.1\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.header == ("dark energy",)
+    np.testing.assert_array_equal(table.values, [[0.3], [0.1]])
+
+
+def test_a_name_in_quotes_is_one_name_where_blanks_part_the_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text('"dark energy" w0\n0.3 -1\n0.1 -0.9\n')
+    assert read_table(tmp_path / "t.txt").header == ("dark energy", "w0")
+    (tmp_path / "t.txt").write_text('"dark energy"\n0 0.3\n1 0.1\n')
+    table = read_table(tmp_path / "t.txt")
+    assert (table.header, table.values.tolist()) == (("dark energy",), [[0.3], [0.1]])
+
+
+@pytest.mark.parametrize("names", [("dark energy",), ("dark energy", "w0"), ("a, b",), ("a, b", "c"), ("<b>A</b>$_1",)])
+def test_what_is_written_under_any_names_is_read_under_these_names(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert unreadable_name(names) is None
+    rows = np.arange(3.0 * len(names)).reshape(3, -1) / 7.0
+    (tmp_path / "t.csv").write_text(table_text(names, rows))
+    table = read_table(tmp_path / "t.csv")
+    assert table.header == names
+    np.testing.assert_array_equal(table.values, rows)
+
+
+@pytest.mark.parametrize("name", ["H#0", "a;b", "seed", "3", "", "two\nlines"])
+def test_a_name_that_no_table_can_say_is_known_for_one(name: str) -> None:
+    assert unreadable_name(("w0", name)) == name
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("Omega_m;sigma_8\n0,3;0,8\n", "has decimal commas between semicolons"),
         ("0,3 0,8\n0,1 0,9\n0,2 0,7\n", "which may be decimal commas"),
+        ("Omega_m sigma_8\n0.3\n0.1\n", "line 2: has 1 columns, but the header names 2"),
         ("a b\n0.3 0.8\n0.1 x\n", "line 3: 'x' is not a number"),
         ("# only a comment\n", "holds no rows of parameters"),
     ],
