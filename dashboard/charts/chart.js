@@ -58,8 +58,15 @@ function resetZoom(Plotly, box) {
   box.focusDrawing.then(() => { box.focusResetting = false; });
 }
 
+// On a telephone there is no place among the curves that a legend would leave free.
+const NARROW = 520, ABOVE = { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" };
+
+const isNarrow = (box) => box.clientWidth < NARROW;
+
 function draw(Plotly, box) {
   const colours = pageColours(box), figure = recoloured(box.focusFigure, colours);
+  box.focusNarrow = isNarrow(box);
+  if (box.focusNarrow && figure.layout.legend) figure.layout.legend = { ...figure.layout.legend, ...ABOVE };
   box.focusColours = JSON.stringify(colours);
   const revision = figure.layout.uirevision;
   if (box.focusRevision !== revision) { box.focusRevision = revision; box.focusRanges = {}; }
@@ -76,7 +83,7 @@ function draw(Plotly, box) {
   box.focusDrawing = (box.focusDrawing || Promise.resolve())
     .then(() => Plotly.react(box, figure.data, figure.layout, config))
     .then(() => {
-      if (!box.focusWatched) { box.focusWatched = true; keepZoom(Plotly, box); watchTheme(Plotly, box); }
+      if (!box.focusWatched) { box.focusWatched = true; keepZoom(Plotly, box); watchTheme(Plotly, box); watchWidth(Plotly, box); }
       box.dataset.draws = String(Number(box.dataset.draws || 0) + 1);
     });
 }
@@ -90,6 +97,12 @@ function watchTheme(Plotly, box) {
   probe.addEventListener("transitionend", () => {
     if (box.isConnected && JSON.stringify(pageColours(box)) !== box.focusColours) draw(Plotly, box);
   });
+}
+
+function watchWidth(Plotly, box) {
+  new ResizeObserver(() => {
+    if (box.isConnected && isNarrow(box) !== box.focusNarrow) draw(Plotly, box);
+  }).observe(box);
 }
 
 export default function ({ data, parentElement }) {

@@ -12,7 +12,11 @@ PLAIN, SCALED = "pk", "k2pk"  # of the first statistic, and in addresses that ar
 
 
 def choose_statistic() -> MapStatistic:
-    words = {statistic.name: statistic.symbol_markdown for statistic in MAP_STATISTICS.values()}
+    """By its symbol, or by its title where the switch beside this one has the symbol, as one of its views."""
+    words = {
+        statistic.name: statistic.title if statistic.panel.scaled else statistic.symbol_markdown
+        for statistic in MAP_STATISTICS.values()
+    }
     name = st.segmented_control(
         "Statistic", **choice("statistic", words, MAP_STATISTICS.first.name), required=True,
         label_visibility="collapsed", help="; ".join(statistic.title for statistic in MAP_STATISTICS.values()),

@@ -82,3 +82,16 @@ def test_an_epoch_comes_back_into_an_address_that_a_live_part_has_brought_from_b
     app.run()
     assert app.select_slider(key=slider).value == 2
     assert address(app, "epoch") == "2"
+
+
+def test_no_two_switches_of_a_page_have_an_option_of_one_name(small_laboratory: Any, pair: tuple[str, str]) -> None:
+    """Two switches side by side both said P(k)."""
+    for page, query in {
+        "experiment": {"id": small_laboratory.finished},
+        "compare": {"ids": ",".join(pair)},
+        "sample": {"model": small_laboratory.finished, "sample": small_laboratory.sample},
+    }.items():
+        app = open_page(page, **query)
+        words = [option.content for group in app.get("button_group") for option in group.proto.options]
+        assert len(words) > 1
+        assert sorted(words) == sorted(set(words)), f"{page}: {words}"
