@@ -18,7 +18,6 @@ from dashboard.look.texts import plotly_text
 from dashboard.look.theme import AXIS, INK, MUTED, SCATTER_BAND, TRUTH_ERROR_BAND
 
 FloatArray = NDArray[np.float64]
-_SCATTER = "scatter of single maps (cosmic variance), ±1σ"
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -42,7 +41,7 @@ class TruthGroup:
 
 
 def compare_curves(groups: Sequence[TruthGroup], *, height: int = 470, scaled: bool = False) -> go.Figure:
-    """Upper panel: scatter of single true maps, truth, every run. Lower: each run against its own truth.
+    """Upper panel: cosmic variance, truth, every run. Lower: each run against its own truth.
 
     All are of one statistic. Where physical and normalised fields meet, only the physical ones have a common unit: the
     rest have their ratio. Where one of the boxes has no known side, all wave numbers are in units of each box's own
@@ -88,7 +87,7 @@ def _draw_above(figure: go.Figure, group: TruthGroup, dash: str, scaled: bool) -
     if truth.scatter is not None:
         low = truth.lower_edge(truth.truth - truth.scatter, truth.truth)
         high = truth.truth + truth.scatter
-        band(figure, truth.x, low * factor, high * factor, SCATTER_BAND, 1, f"{prefix}{_SCATTER}")
+        band(figure, truth.x, low * factor, high * factor, SCATTER_BAND, 1, f"{prefix}{truth.scatter_name}")
     hover = "%{y:.4g}" + truth.hover_unit(scaled) + "<extra>%{fullData.name}</extra>"
     figure.add_scatter(
         x=truth.x, y=truth.truth * factor, name=prefix + truth.truth_name, mode="lines",

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.charts.overlay import MapCurves, abscissa, band_trace, ends, linear_range, mark_scales, ordinate
+from dashboard.charts.overlay import (
+    GAUSSIAN,
+    MapCurves,
+    abscissa,
+    band_trace,
+    ends,
+    linear_range,
+    mark_scales,
+    ordinate,
+)
 from dashboard.charts.panels import Panels
 from dashboard.look.template import colour_with_alpha
 from dashboard.look.theme import EXPERIMENT_COLOURS, INK, SCATTER_BAND
@@ -31,6 +42,13 @@ class DatasetCurves:
     grid: int
     physical: bool
     statistic: MapStatistic = POWER_SPECTRUM
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of its values, by the name of the array
+
+    def cosmic_variance(self, chosen: int) -> tuple[FloatArray | None, str]:
+        """Of maps at the θ of one simulation, and whence it is known."""
+        if self.maps_per_simulation > 1:
+            return self.std[chosen], f"cosmic variance (maps of simulation {chosen}, ±1σ)"
+        return self.statistic.cosmic_variance(self.mean[chosen], self.weights), GAUSSIAN
 
     def overall(self) -> FloatArray:
         return np.asarray(self.mean.mean(axis=0))
@@ -66,8 +84,9 @@ def dataset_curves(
     bands = [(curves.truth, found.scatter(), SCATTER_BAND, f"single maps of all {len(found.mean)} simulations, ±1σ")]
     lines = [(curves.truth, INK, 1.8, "mean of all maps")]
     if chosen is not None:
-        colour = colour_with_alpha(CHOSEN, 0.2)
-        bands.append((curves.generated, found.std[chosen], colour, f"maps of simulation {chosen}, ±1σ"))
+        sigma, name = found.cosmic_variance(chosen)
+        if sigma is not None:
+            bands.append((curves.generated, sigma, colour_with_alpha(CHOSEN, 0.2), name))
         lines.append((curves.generated, CHOSEN, 2, f"simulation {chosen}"))
     for mean, sigma, colour, name in bands:
         panels.scatter(**band_trace(found.x, curves.lower_edge(mean - sigma, mean), mean + sigma, colour, name))

@@ -28,8 +28,10 @@ def statistic_panels(curve: Mapping[str, Any], *, revision: str, height: int = 3
     marks: dict[str, Any] = {"mode": "lines+markers" if len(x) < 16 else "lines", "marker": {"size": 5}}
     if curve.get("scatter"):
         scatter = _numbers(curve, "scatter")
-        low = np.maximum(simulated * (1 - scatter), 0.02 * np.abs(simulated))
-        name = "scatter of simulations, ±1σ"
+        low = simulated * (1 - scatter)
+        if curve["logarithmic"]:
+            low = np.maximum(low, 0.02 * np.abs(simulated))
+        name = "cosmic variance (single simulations, ±1σ)"
         panels.scatter(**band_trace(x, low, simulated * (1 + scatter), SCATTER_BAND, name))
     for values, name, colour in ((simulated, "simulated", INK), (generated, "generated", GENERATED)):
         panels.scatter(x=x, y=values, name=name, line={"color": colour, "width": 2}, **marks)

@@ -19,6 +19,8 @@ from focus_core.catalogue.statistic_spec import MapStatistic, Mark
 
 FloatArray = NDArray[np.float64]
 PLAIN, SCALED = "plain", "scaled"
+# What a map's statistic scatters by at one θ: as its maps do, or as a Gaussian field of as many modes would.
+COSMIC, GAUSSIAN = "cosmic variance (single maps, ±1σ)", "cosmic variance (a Gaussian field’s, ±1σ)"
 # Of its largest value; what of a linear axis has less in every curve is left out.
 _NOTHING = 1e-4
 
@@ -27,8 +29,8 @@ _NOTHING = 1e-4
 class MapCurves:
     """What the overlay draws of a statistic. All arrays are (q,), in its units unless `physical` is false.
 
-    `scatter` is the standard deviation of single true maps; the errors are standard errors of the two means.
-    `against` is what the lower panel holds the generated maps against.
+    `scatter` is cosmic variance, the standard deviation of single true maps, and `scatter_name` says whence it is known.
+    The errors are standard errors of the two means. `against` is what the lower panel holds the generated maps against.
     """
 
     x: FloatArray
@@ -38,6 +40,7 @@ class MapCurves:
     generated: FloatArray
     generated_error: FloatArray | None
     truth_name: str = "simulations"
+    scatter_name: str = COSMIC
     generated_name: str = "generated"
     box_size: float | None = None
     grid: int | None = None
@@ -89,7 +92,7 @@ def overlay(curves: MapCurves, *, revision: str = "power", height: int = 520, sc
 
 
 def curve_panels(curves: MapCurves, *, revision: str = "power", height: int = 520, scaled: bool = False) -> Panels:
-    """Two panels, 68 : 32. Upper: scatter of single maps, truth, generated. Lower: one against the other, with errors.
+    """Two panels, 68 : 32. Upper: cosmic variance, truth, generated. Lower: one against the other, with errors.
 
     `scaled` draws the statistic's other view in the upper panel, k²P(k)/2π say.
     """
@@ -119,8 +122,8 @@ def _draw_above(panels: Panels, c: MapCurves, scaled: bool) -> None:
     factor = c.factor(scaled)
     if c.scatter is not None:
         low = c.lower_edge(c.truth - c.scatter, c.truth)
-        name = "scatter of single maps, ±1σ"
-        panels.scatter(**band_trace(c.x, low * factor, (c.truth + c.scatter) * factor, SCATTER_BAND, name))
+        high = c.truth + c.scatter
+        panels.scatter(**band_trace(c.x, low * factor, high * factor, SCATTER_BAND, c.scatter_name))
     hover = "%{y:.4g}" + c.hover_unit(scaled) + "<extra>%{fullData.name}</extra>"
     for values, name, line in (
         (c.truth, c.truth_name, {"color": INK, "width": 1.8}),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.charts.overlay import MapCurves
+from dashboard.charts.overlay import COSMIC, GAUSSIAN, MapCurves
 from dashboard.record.queries import Truth
 from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.catalogue.statistic_spec import NORMALISED, MapStatistic
@@ -36,11 +36,14 @@ def epoch_curves(
     spread = np.asarray(arrays["simulation_std"], dtype=np.float64)[rows]
     each = int(arrays["n_simulation_maps"])
     scatter, error = _scatter_and_error(spread, each)
+    average = mean.mean(axis=0)
+    scatter, scatter_name = _cosmic_variance(scatter, average, statistic, arrays)
     maps, count = each * len(mean), generated.shape[0] * generated.shape[1]
     return MapCurves(
         x=np.asarray(arrays[statistic.axis.name], dtype=np.float64),
-        truth=mean.mean(axis=0),
+        truth=average,
         scatter=scatter,
+        scatter_name=scatter_name,
         truth_error=error,
         generated=generated.mean(axis=(0, 1)),
         generated_error=_error_of_mean(generated),
@@ -80,9 +83,12 @@ def sample_curves(
         expected, error, scatter = (
             np.asarray(smoothed[name], dtype=np.float64) for name in ("power", "error", "scatter")
         )
+        known = scatter if int(smoothed["maps"]) > 1 else None
+        known, name = _cosmic_variance(known, expected, statistic, found.arrays)
         return MapCurves(
             truth=expected,
-            scatter=scatter if int(smoothed["maps"]) > 1 else None,
+            scatter=known,
+            scatter_name=name,
             truth_error=error,
             truth_name=f"truth at this θ, fitted to {smoothed['simulations']} simulations",
             against="truth",
@@ -92,11 +98,14 @@ def sample_curves(
         return None
     chosen = list(nearest)
     near_scatter, near_error = _scatter_and_error(of_simulations.std[chosen], truth.n_maps)
+    mean = of_simulations.mean[chosen].mean(axis=0)
+    near_scatter, near_name = _cosmic_variance(near_scatter, mean, statistic, found.arrays)
     simulations = len(chosen)
     plural = "s" if simulations > 1 else ""
     return MapCurves(
-        truth=of_simulations.mean[chosen].mean(axis=0),
+        truth=mean,
         scatter=near_scatter,
+        scatter_name=near_name,
         truth_error=near_error,
         truth_name=f"{simulations} nearest simulation{plural}, {simulations * truth.n_maps} maps",
         against="nearest",
@@ -130,6 +139,15 @@ def _scatter_and_error(spread: FloatArray, each: int) -> tuple[FloatArray | None
         return None, None
     variance = np.asarray((spread**2).mean(axis=0))
     return np.sqrt(variance), np.sqrt(variance / (each * len(spread)))
+
+
+def _cosmic_variance(
+    scatter: FloatArray | None, mean: FloatArray, statistic: MapStatistic, arrays: Mapping[str, NDArray[Any]]
+) -> tuple[FloatArray | None, str]:
+    """That of the maps and its name; where a single map lies at each θ, that of a Gaussian field."""
+    if scatter is not None:
+        return scatter, COSMIC
+    return statistic.cosmic_variance(mean, arrays), GAUSSIAN
 
 
 def _error_of_mean(generated: FloatArray) -> FloatArray | None:

@@ -117,6 +117,15 @@ class MapStatistic:
     needs_box: bool = False
     smoothed_truth: bool = False  # positive everywhere, so that ln of it can be regressed on θ
 
+    def cosmic_variance(self, mean: FloatArray, arrays: Arrays) -> FloatArray | None:
+        """Standard deviation of single maps about `mean` in a Gaussian field, by the weights among `arrays`.
+
+        For where too few maps lie at one θ to show their own; None where the statistic or older arrays do not tell it.
+        """
+        if self.error is None or self.weights is None or self.weights not in arrays:
+            return None
+        return np.asarray(self.error(mean, np.asarray(arrays[self.weights])))
+
     def measures(self, normalised: bool) -> bool:
         return not (normalised and self.needs_unit)
 

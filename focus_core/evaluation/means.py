@@ -142,6 +142,9 @@ def curve_of(ground: Ground, title: str, part: Part, simulated: Part, logarithmi
     expected = ground.expected(simulated, positive=logarithmic and bool((simulated.values > 0).all()))
     at, refits = expected.at.mean(axis=0), expected.refits
     scatter = None if expected.residual is None else expected.residual.std(axis=0, ddof=1)
+    if scatter is not None and not expected.positive:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scatter = scatter / np.abs(at)
     truth_error = refits.std(axis=0, ddof=1) if len(refits) > 1 else _standard_error(expected.at)
     return Curve(
         title, part.axis, part.axis_title, part.unit, g.mean(axis=0), _standard_error(g), at, truth_error,

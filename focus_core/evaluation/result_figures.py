@@ -84,7 +84,7 @@ def _draw_curve(axes: Axes, curve: Curve, palette: Palette) -> None:
         axes.plot(x, values, color=colour, lw=1.4, label=label, marker="o" if len(x) < 16 else None, ms=3)
     if curve.scatter is not None and curve.logarithmic:
         below, above = (np.maximum(curve.simulated * (1 + s * curve.scatter), 0.02 * curve.simulated) for s in (-1, 1))
-        axes.fill_between(x, below, above, color=palette.muted, alpha=0.2, lw=0, label="scatter of simulations")
+        axes.fill_between(x, below, above, color=palette.muted, alpha=0.2, lw=0, label="cosmic variance, ±1σ")
     if curve.logarithmic:
         axes.set_xscale("log")
         axes.set_yscale("log")

@@ -35,9 +35,12 @@ def draw_curves(file: BinaryIO, statistic: MapStatistic, arrays: Mapping[str, An
 def _panel(axes: Axes, statistic: MapStatistic, arrays: Mapping[str, Any], row: int) -> None:
     x, mean, scatter = arrays[statistic.axis.name], arrays["simulation_mean"][row], arrays["simulation_std"][row]
     count = int(arrays["n_simulation_maps"])
+    whose = "its maps" if count > 1 else "a Gaussian field’s"
+    sigma = scatter if count > 1 else statistic.cosmic_variance(mean, arrays)
+    if sigma is not None:
+        low = np.maximum(mean - sigma, 1e-2 * mean) if statistic.value.log else mean - sigma
+        axes.fill_between(x, low, mean + sigma, color=BAND, lw=0, label=f"cosmic variance ({whose}, ±1σ)")
     if count > 1:
-        low = np.maximum(mean - scatter, 1e-2 * mean) if statistic.value.log else mean - scatter
-        axes.fill_between(x, low, mean + scatter, color=BAND, lw=0, label="scatter of its maps, ±1σ")
         axes.plot(x, mean, color=AXIS, lw=1.0, ls="--", label=f"simulation, mean of {count} maps")
     axes.plot(x, arrays["real"][row], color=INK, lw=1.8, label="real map")
     for number, curve in enumerate(arrays["generated"][row]):

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.charts.chart import figure_json, script
 from dashboard.charts.loss import Curve, TrainingCurves, loss_curves
-from dashboard.charts.overlay import MapCurves, overlay
+from dashboard.charts.overlay import COSMIC, MapCurves, overlay
 from dashboard.look.template import log_ticks, plain_number, power_text, template
 from dashboard.look.theme import ACCENT, CSS_VARIABLES, GENERATED, INK
 
@@ -73,7 +73,7 @@ def test_the_overlay_draws_truth_in_ink_and_generated_in_orange() -> None:
 
 
 def test_the_scatter_band_encloses_the_truth_by_one_sigma() -> None:
-    band = trace(overlay(spectra()), "scatter of single maps, ±1σ")
+    band = trace(overlay(spectra()), COSMIC)
     assert band.fill == "toself"
     upper, lower = np.asarray(band.y)[:32], np.asarray(band.y)[32:][::-1]
     np.testing.assert_allclose(upper, 14.0 / K**2)

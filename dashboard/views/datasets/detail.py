@@ -302,7 +302,7 @@ def _curves(dataset: DatasetRow, digest: str, chosen: int) -> None:
     chart(
         _figure(queries.home(), digest, dataset.name, chosen, statistic.name),
         name="dataset-power",
-        label=f"{title} of {dataset.name} with the scatter of its maps, and of simulation {chosen}",
+        label=f"{title} of {dataset.name} and the scatter of its maps; of simulation {chosen} with cosmic variance",
         height=340,
         key=f"dataset-power-{dataset.name}",
     )
@@ -336,6 +336,7 @@ def _figure(home: str, digest: str, name: str, chosen: int, of: str) -> str:
         grid=dataset.grid,
         physical=found.physical,
         statistic=statistic,
+        weights={name: array for name, array in arrays.items() if name == statistic.weights},
     )
     return figure_json(dataset_curves(curves, chosen, revision=f"{name}-{of}", height=340))
 
