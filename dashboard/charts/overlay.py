@@ -29,7 +29,7 @@ _NOTHING = 1e-4
 class MapCurves:
     """What the overlay draws of a statistic. All arrays are (q,), in its units unless `physical` is false.
 
-    `scatter` is cosmic variance, the standard deviation of single true maps, and `scatter_name` says whence it is known.
+    `scatter` is cosmic variance: the standard deviation of single true maps; `scatter_name` says whence it is known.
     The errors are standard errors of the two means. `against` is what the lower panel holds the generated maps against.
     """
 
