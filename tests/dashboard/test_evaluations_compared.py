@@ -109,6 +109,8 @@ def test_the_page_lays_them_side_by_side_with_error_floor_verdict_and_difference
     assert "+0.030 ± 0.014 to baseline, [4, 8) k_f, not paired" in table
     assert "✗ fail" in table
     assert "are not paired, for they are of other parts of the data (validation and test)" in html(app)
+    measured = html(app).partition("worst band, evaluated</th>")[2].partition("</tr>")[0]
+    assert measured == "<td>+1.2 ± 1.0 %</td><td>+4.2 ± 1.0 %</td>", "a ratio of two deviations would mean nothing"
     assert "csv-evaluations" in [button.key for button in app.get("download_button")]
 
 

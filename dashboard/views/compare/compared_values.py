@@ -70,10 +70,11 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         quality: bool = False,
         loss: bool = False,
         error: Callable[[Compared], float | None] | None = None,
+        ratio: bool = True,
     ) -> Measure:
         values = tuple(value(run) for run in runs)
         errors = None if error is None else tuple(error(run) for run in runs)
-        ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [True] * len(runs))
+        ratios = _ratios(values, baseline, of_loss if loss else of_data if quality else [ratio] * len(runs))
         ranked = (rankable or not (quality or loss)) and (len(set(kinds)) == 1 or not loss)
         best = _best(values, prefer, errors) if ranked else frozenset()
         texts = tuple(
@@ -106,7 +107,7 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
         rows.append(
             row(
                 "Mean <i>P</i>(<i>k</i>), worst band, evaluated", "", _deviation, _signed, 0, EVALUATED,
-                quality=True, error=lambda run: run.evaluation.error if run.evaluation else None,
+                error=lambda run: run.evaluation.error if run.evaluation else None, ratio=False,
             )
         )  # fmt: skip
     rows.append(
