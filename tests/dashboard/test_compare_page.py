@@ -86,7 +86,7 @@ def test_runs_that_are_validated_on_other_simulations_have_no_best_and_it_is_sai
 
 def test_a_p_k_error_says_its_own_error_and_of_how_many_maps_and_simulations_it_is(pair: tuple[str, str]) -> None:
     app = open_page("compare", ids=",".join(pair))
-    assert "± of 12 maps of 3 simulations" in html(app)  # four rows, two of them one simulation
+    assert "estimate from 12 maps of 3 simulations" in html(app)  # four rows, two of them one simulation
     assert "12 maps of 3 simulations" in html(open_page("experiment", id=pair[0]))
     assert "12 maps of 3 simulations" in html(open_page("experiments"))
 

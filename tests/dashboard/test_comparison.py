@@ -13,7 +13,7 @@ from dashboard.charts.compare_cost import CostColumn, cost_quality
 from dashboard.charts.compare_loss import Points, RunLosses, compare_losses
 from dashboard.charts.compare_overlay import RunCurves, TruthGroup, compare_curves
 from dashboard.charts.loss_words import loss_words
-from dashboard.charts.overlay import MapCurves
+from dashboard.charts.overlay import COSMIC, MapCurves
 from dashboard.look.theme import AXIS, EXPERIMENT_COLOURS, INK
 from dashboard.measured.band_errors import band_errors
 from dashboard.views.compare.comparison import Compared, at_or_before, choose, colour_of, read_slots, write_slots
@@ -112,7 +112,7 @@ def test_ratios_of_all_runs_stand_over_the_band_of_their_truth() -> None:
     truths = [t for t in figure.data if t.line.color == INK]
     assert len(truths) == 1
     assert "simulations" in truths[0].name
-    assert any("scatter" in (t.name or "") for t in figure.data)
+    assert any(t.name == COSMIC for t in figure.data)
     assert figure.layout.xaxis2.title.text == "<i>k</i> [<i>h</i>/Mpc]"
     assert figure.layout.yaxis.title.text == "<i>P</i>(<i>k</i>)  [(Mpc/<i>h</i>)²]"
 
