@@ -285,7 +285,7 @@ def parse_case(text: str) -> tuple[str, ExperimentConfig]:
         section, _, last = key.rpartition(".")
         place = plain
         for part in filter(None, section.split(".")):
-            place = place[part]
+            place = place.setdefault(part, {})
         place[last] = [int(part) for part in value.split("-")] if last == "channel_mults" else value
         if key == "method":
             plain["sampling"].pop("method", None)

@@ -14,9 +14,11 @@ import yaml
 from focus_core.catalogue.transforms import TRANSFORMS
 from focus_core.cli import main
 from focus_core.config.experiment import ExperimentConfig, load_config, parse_config, to_yaml
+from focus_core.data.folder import Description, write_folder
 from focus_core.data.opening import open_dataset
 from focus_core.data.transform import Transform
 from focus_core.errors import UserError
+from focus_core.parameters import WCDM6
 from focus_core.run_files import BEST
 from focus_core.sampling.from_run import load_run
 from focus_core.training.start import run_training
@@ -62,6 +64,25 @@ def test_what_the_network_sees_is_the_transform_of_the_training_maps(
     maps = dataset.maps[:].astype(np.float64)
     y = ((maps / kept.scale) ** 0.1 - 1.0) / 0.1
     np.testing.assert_allclose(kept.forward(maps), (y - kept.mean) / kept.std, rtol=1e-5, atol=1e-6)
+
+
+def test_maps_with_negative_pixels_are_learned_by_a_transform_that_takes_them_and_refused_by_the_others(
+    tmp_path: Path, tiny_config: ConfigMaker
+) -> None:
+    rng = np.random.default_rng(2)
+    theta = WCDM6.from_unit(rng.uniform(-1, 1, (8, 6)))
+    maps = (1e11 * (1.0 + 0.6 * rng.standard_normal((16, 16, 16)))).astype(np.float32)
+    about = Description("signed", "Mtot", "(M☉/h)/(Mpc/h)²", 16.0, 0.0, 2, WCDM6)
+    write_folder(tmp_path / "signed", maps, 16, theta, about)
+    for name in TRANSFORMS:
+        data = {"dataset": str(tmp_path / "signed"), "transform": name}
+        config = tiny_config(**EDM, data=data, training={"num_epochs": 1})
+        if TRANSFORMS[name].taken is None:
+            run_training(config, tmp_path / name, tmp_path, StopSwitch())
+            assert load_run(tmp_path / name, device="cpu").model.transform.lowest is None
+        else:
+            with pytest.raises(UserError, match=r"negative pixel .* set data\.transform to asinh or none\.$"):
+                run_training(config, tmp_path / name, tmp_path, StopSwitch())
 
 
 def test_a_run_of_one_transform_is_not_resumed_with_another(
