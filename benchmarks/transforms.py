@@ -121,11 +121,12 @@ def judged(run: Path, further: Path, simulations: int) -> list[Result]:
 
 
 def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
-    """Of every entry that the table shows; UserError where a statistic was not measured."""
+    """Of every entry that the table shows; of few simulations not every statistic can be measured."""
     found = {}
     for result in results:
         if result.outcome is None:
-            raise UserError(f"{result.statistic.name}: {result.judgement.reason}")
+            print(f"{result.statistic.name}: {result.judgement.reason}", file=sys.stderr)
+            continue
         for entry in result.outcome.entries:
             value, error = entry.judgement.value, entry.judgement.error
             if value is not None and error is not None:

@@ -103,6 +103,25 @@ def test_a_case_of_equal_minutes_leaves_one_file_that_is_scored_later(
     assert all(ratio > 0 for ratio in row["ratio"])
 
 
+@pytest.mark.usefixtures("threads_restored")
+def test_transforms_are_trained_alike_and_judged_by_simulations(
+    script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script("loops.py").write_lesson(tmp_path, 16, 40, name="quick")
+    monkeypatch.setenv("FOCUS_HOME", str(tmp_path))
+    small = "model.base_channels=4,model.channel_mults=1-2,sampling.num_steps=2"
+    cases = [f"{name}:{small},data.transform.name={name}" for name in ("log10", "boxcox")]
+    options = f"--further {tmp_path / 'datasets' / 'quick'} --epochs 1 --simulations 4 --out {tmp_path / 'out'}"
+    module = script(f"transforms.py {options} --case {cases[0]} --case {cases[1]}")
+    assert module.main() == 0
+    printed = capsys.readouterr().out
+    rows = [json.loads(line) for line in (tmp_path / "out" / "scores.jsonl").read_text().splitlines()]
+    assert [row["name"] for row in rows] == ["log10", "boxcox"]
+    assert rows[0]["steps"] == rows[1]["steps"] > 0
+    assert rows[0]["numbers"] != rows[1]["numbers"]
+    assert printed.count("| 4 |") == 2
+
+
 def test_the_wait_for_maps_is_measured_on_a_file_of_camels_layout(
     script: Script, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from focus_core.errors import UserError
 from focus_core.parameters import WCDM6
 
 OLDER = Path(__file__).parents[2] / "older_versions" / "run" / "transform.json"
+KNOWN = {"floor": 1.0, "mean": 0.0, "std": 1.0, "pixel_min": -1.0, "pixel_max": 1.0}
 EITHER_SIGN = [name for name, spec in TRANSFORMS.items() if spec.taken is None]
 
 
@@ -155,7 +156,9 @@ def test_what_an_older_version_stored_is_read_and_written_byte_by_byte() -> None
     assert Transform.from_json(OLDER.read_text()).to_json() == OLDER.read_text()
 
 
-@pytest.mark.parametrize("stored", [{"kind": "wavelets"}, None, {"kind": "log10", "floor": 1.0}, {"kind": ["log10"]}])
+@pytest.mark.parametrize(
+    "stored", [{**KNOWN, "kind": "wavelets"}, None, {"kind": "log10", "floor": 1.0}, {"kind": ["log10"]}]
+)
 def test_a_stored_transform_that_this_version_cannot_invert_is_a_sentence(stored: Any) -> None:
     with pytest.raises(UserError, match=r"^best\.pt: .*transform"):
         Transform.from_dict(stored, "best.pt")
