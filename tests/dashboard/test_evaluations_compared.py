@@ -14,6 +14,7 @@ from prepared_record import move, write_run
 
 from dashboard.charts.training_size import SizedError, error_by_size
 from dashboard.views.compare.comparison import Compared
+from dashboard.views.compare.evaluations import sizes_csv
 from dashboard.views.compare.paired_evaluations import (
     EvaluatedRun,
     difference,
@@ -147,6 +148,7 @@ def charts(app: Any) -> dict[str, str]:
 
 def test_the_chart_over_the_training_set_has_units_errors_and_every_dot_within() -> None:
     runs = [SizedError("a", "#111111", 32, -0.2, 0.03, 0.05), SizedError("b", "#222222", 512, 0.04, None, None)]
+    assert sizes_csv(runs).splitlines()[1:] == ["a,32,-0.2,0.03,0.05", "b,512,0.04,,"]
     figure = error_by_size(runs, height=300).figure()
     assert figure.layout.xaxis.title.text == "training simulations"
     assert figure.layout.yaxis.title.text.endswith("off by [%]")

@@ -21,7 +21,15 @@ _OPTIONS_OF_A_KEY = frozenset(("choice", "typed"))
 # Keys that stand elsewhere than in the call, by (module, expression), a page's module with its folder: what they are.
 NAMED_ELSEWHERE = {
     ("acts", "act.key"): (),  # where the acts are made
-    ("compare/head", "f'csv-{what}'"): ("csv-loss", "csv-power", "csv-maps", "csv-table", "csv-cost"),
+    ("compare/head", "f'csv-{what}'"): (
+        "csv-loss",
+        "csv-power",
+        "csv-maps",
+        "csv-table",
+        "csv-cost",
+        "csv-evaluations",
+        "csv-by-size",
+    ),
     ("datasets/page", "**common"): ("dataset-choice",),
     ("datasets/page", "f'open-{form}'"): ("open-add", "open-describe", "open-simulate"),
     ("experiment/head", "key"): ("pause", "stop", "resume", "queue"),
@@ -56,6 +64,10 @@ LEFT_OUT = {
     "new/save-other": "needs a second window",
     "experiment/samplers-band": "needs a measurement, and so a worker",
     "experiment/samplers-quantity": "needs a measurement, and so a worker",
+    "experiment/prior-band": "needs an evaluation, and so a worker",
+    "experiment/prior-csv": "needs an evaluation, and so a worker",
+    "compare/csv-evaluations": "needs an evaluation, and so a worker",
+    "compare/csv-by-size": "needs evaluations, and so a worker",
     "experiments/add-tags": "lies in a menu over the page",
 }
 

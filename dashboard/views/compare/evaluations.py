@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from functools import partial
 from html import escape
@@ -69,7 +71,7 @@ def _sized(runs: Sequence[EvaluatedRun]) -> list[SizedError]:
 
 def _by_size(sized: Sequence[SizedError]) -> None:
     with section_head("Error against training simulations", "by-size"):
-        pass
+        download("by-size", partial(sizes_csv, sized))
     told = ", ".join(f"{each.name}: {each.simulations}" for each in sized)
     chart(
         error_by_size(sized, height=360),
@@ -78,6 +80,17 @@ def _by_size(sized: Sequence[SizedError]) -> None:
         height=360,
         key="compare-size",
     )
+
+
+def sizes_csv(sized: Sequence[SizedError]) -> str:
+    """A line a run: training simulations, and mean P(k) in its worst band, generated over simulated less one."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "training simulations", "deviation", "error", "floor"])
+    for each in sized:
+        numbers = (each.deviation, each.error, each.floor)
+        writer.writerow([each.name, each.simulations, *("" if number is None else number for number in numbers)])
+    return text.getvalue()
 
 
 def evaluations_table(runs: Sequence[EvaluatedRun], found: Sequence[ComparedStatistic], baseline: int) -> str:
