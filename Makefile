@@ -9,6 +9,8 @@ INPUTS := pyproject.toml constraints.txt
 TESTS_AT_ONCE ?= 3
 # How long `make chaos` clicks at random.
 CHAOS_MINUTES ?= 10
+# Every process that runs tests collects them all: what Python has compiled once is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up stack install install-stack install-dev install-bench check test chaos bench clean

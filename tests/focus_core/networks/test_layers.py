@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._dynamo.backends.common import aot_autograd
-from torch._functorch.aot_autograd import make_boxed_func
 from torch.nn import functional
 
 from focus_core.networks.group_norm import GroupNorm
@@ -96,6 +94,10 @@ def test_a_kept_layout_holds_for_the_gradient() -> None:
 def test_every_compiled_convolution_reads_channels_side_by_side(network: Callable[..., nn.Module]) -> None:
     """Forth and back, in the graphs that a compiler is given: what lies otherwise is copied, map by map (two fifths of
     a step of the 146 M network at 256² on an H200)."""
+    # The compiler takes as long to import as torch: here, and not in every process that collects the tests.
+    from torch._dynamo.backends.common import aot_autograd
+    from torch._functorch.aot_autograd import make_boxed_func
+
     seen: list[tuple[str, bool]] = []
 
     def look(graph: torch.fx.GraphModule, inputs: object) -> Callable[..., Any]:

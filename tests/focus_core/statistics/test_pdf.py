@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from focus_core.errors import UserError
 from focus_core.statistics.pdf import distances, field_mean, one_point, rms_log_ratio, tail_percentiles
@@ -23,8 +23,8 @@ def test_distances_agree_with_scipy_for_sets_of_different_size_with_ties() -> No
     second.ravel()[20:25] = second.ravel()[0]
     a, b = np.log10(first).ravel(), np.log10(second).ravel()
     found = distances(first, second)
-    assert found.ks[0] == pytest.approx(stats.ks_2samp(a, b).statistic, abs=1e-12)
-    assert found.wasserstein[0] == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-12)
+    assert found.ks[0] == pytest.approx(scipy.stats.ks_2samp(a, b).statistic, abs=1e-12)
+    assert found.wasserstein[0] == pytest.approx(scipy.stats.wasserstein_distance(a, b), abs=1e-12)
 
 
 def test_weighted_maps_count_as_maps_that_are_repeated_so_that_simulations_can_be_resampled() -> None:
@@ -41,7 +41,7 @@ def test_two_shifted_lognormal_fields_are_apart_by_their_closed_forms() -> None:
     found = distances(lognormal(5, 11, dex, (200, 16, 16)), lognormal(6, 11 + shift, dex, (200, 16, 16)))
     # W₁ is the shift, with the error of a difference of two means; KS is F − G midway, with that of two proportions.
     assert found.wasserstein[0] == pytest.approx(shift, abs=4 * dex * np.sqrt(2 / pixels))
-    assert found.ks[0] == pytest.approx(2 * stats.norm.cdf(shift / 2 / dex) - 1, abs=4 * np.sqrt(0.5 / pixels))
+    assert found.ks[0] == pytest.approx(2 * scipy.stats.norm.cdf(shift / 2 / dex) - 1, abs=4 * np.sqrt(0.5 / pixels))
 
 
 def test_two_lognormal_fields_of_different_scatter_are_apart_by_the_mean_modulus_of_a_normal() -> None:
@@ -56,10 +56,10 @@ def test_a_histogram_is_a_density_and_agrees_with_the_normal_distribution_of_the
     edges = np.linspace(10.4, 11.6, 13)
     found = one_point(maps, edges)
     np.testing.assert_allclose(found.density @ np.diff(edges) + found.below + found.above, 1)
-    expected = np.diff(stats.norm.cdf(edges, 11, 0.3))
+    expected = np.diff(scipy.stats.norm.cdf(edges, 11, 0.3))
     error = np.sqrt(expected * (1 - expected) / maps.size)
     assert np.abs((found.density.mean(axis=0) * np.diff(edges) - expected) / error).max() < 4
-    assert found.below.mean() == pytest.approx(stats.norm.cdf(-2), abs=4 * np.sqrt(0.023 / maps.size))
+    assert found.below.mean() == pytest.approx(scipy.stats.norm.cdf(-2), abs=4 * np.sqrt(0.023 / maps.size))
     np.testing.assert_allclose(found.centres[[0, -1]], [10.45, 11.55])
 
 
@@ -76,8 +76,8 @@ def test_tail_percentiles_and_mean_of_a_lognormal_field_are_its_closed_forms() -
     maps = lognormal(11, mean, dex, (400, 16, 16))
     found = np.log10(tail_percentiles(maps)[0])
     for value, p in zip(found, (0.999, 0.9999), strict=True):
-        z = stats.norm.ppf(p)
-        error = dex * np.sqrt(p * (1 - p) / maps.size) / stats.norm.pdf(z)
+        z = scipy.stats.norm.ppf(p)
+        error = dex * np.sqrt(p * (1 - p) / maps.size) / scipy.stats.norm.pdf(z)
         assert value == pytest.approx(mean + dex * z, abs=4 * error)
     s = dex * np.log(10)
     expected, relative = 10**mean * np.exp(s**2 / 2), np.sqrt(np.expm1(s**2) / maps.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from focus_core.errors import UserError
 from focus_core.statistics.spread import (
@@ -114,7 +114,7 @@ def test_the_mean_chi2_of_normal_values_is_that_of_estimated_means_and_variances
     expected = expected_reduced_chi2(n - 1)
     assert means.mean() == pytest.approx(expected, abs=4 * means.std() / np.sqrt(len(sets)))
     # (x − x̄)²/s² · m/(m + 1) is Student's t² of m − 1 degrees of freedom.
-    assert expected == pytest.approx(n / (n - 1) * stats.t(n - 2).var())
+    assert expected == pytest.approx(n / (n - 1) * scipy.stats.t(n - 2).var())
 
 
 def test_too_few_or_equal_maps_and_shapes_that_differ_are_refused() -> None:

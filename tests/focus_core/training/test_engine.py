@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch._inductor.config
 from torch import Tensor, nn
 
 from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml
@@ -23,6 +23,12 @@ from focus_core.training.precision import choose_precision
 
 ConfigMaker = Callable[..., ExperimentConfig]
 CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def inductor() -> Any:
+    """The compiler's settings, which take as long to import as torch: not in every process that collects tests."""
+    return import_module("torch._inductor.config")
 
 
 def make_engine(config: ExperimentConfig, saved: dict[str, Any] | None = None) -> Engine:
@@ -261,7 +267,7 @@ def test_norms_hand_on_the_numbers_that_they_were_given() -> None:
         assert norm(x).dtype == torch.float32
 
 
-def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_config: ConfigMaker) -> None:
+def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_config: ConfigMaker, inductor: Any) -> None:
     cuda = torch.device("cuda")
 
     def options(compiled: object, device: torch.device = cuda, parts: int = 1) -> dict[str, Any] | None:
@@ -271,7 +277,7 @@ def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_conf
     assert one is not None
     assert other is not None
     assert (one.pop("triton.cudagraphs"), other.pop("triton.cudagraphs")) == (True, False)
-    assert one == other == {name: value for name, value in one.items() if hasattr(torch._inductor.config, name)}
+    assert one == other == {name: value for name, value in one.items() if hasattr(inductor, name)}
     assert options("auto") is not None
     assert options(False) is options("auto", CPU) is None
     with pytest.raises(UserError, match=r"training\.compile: graph is for CUDA, not for cpu; use auto"):
@@ -281,9 +287,9 @@ def test_a_step_is_launched_as_one_graph_on_cuda_alone_and_in_one_part(tiny_conf
 
 
 @pytest.fixture
-def as_they_were() -> Iterator[None]:
+def as_they_were(inductor: Any) -> Iterator[None]:
     """What belongs to the process."""
-    inductor, cudnn = torch._inductor.config, torch.backends.cudnn
+    cudnn = torch.backends.cudnn
     kept = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark, inductor.deterministic
     yield
     torch.use_deterministic_algorithms(kept[0])
@@ -291,14 +297,14 @@ def as_they_were() -> Iterator[None]:
 
 
 def test_a_deterministic_run_tells_torch_its_kernels_and_its_compiler_and_the_next_one_takes_it_back(
-    as_they_were: None, monkeypatch: pytest.MonkeyPatch
+    as_they_were: None, inductor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     for wanted in (True, False):
         prepare(torch.device("cuda"), wanted)
         assert torch.are_deterministic_algorithms_enabled() == wanted
         assert torch.backends.cudnn.deterministic == wanted
-        assert torch._inductor.config.deterministic == wanted
+        assert inductor.deterministic == wanted
 
 
 def test_compile_is_one_of_four_words_however_it_is_written(tiny_config: ConfigMaker) -> None:
