@@ -18,7 +18,7 @@ from focus_core.evaluation.mapsets import MapSet, Training
 from focus_core.evaluation.over_prior import OverPrior, over_prior
 from focus_core.evaluation.pairs import Pairs
 from focus_core.evaluation.prior_figure import draw_over_prior
-from focus_core.evaluation.report_page import page
+from focus_core.evaluation.report_page import PRIOR, page
 from focus_core.evaluation.result_figures import draw_result
 from focus_core.evaluation.summary import (
     SUMMARY,
@@ -125,6 +125,7 @@ def write_report(
     prior: OverPrior | None = None,
 ) -> None:
     """Tables and figures of what was measured; those of an earlier report that was not measured now go."""
+    drawn = {}  # once: the page shows the same pictures
     for result in results:
         tell("figures")
         name = result.statistic.name
@@ -137,22 +138,26 @@ def write_report(
         write_text(paths["_curves.csv"], curves_csv(result.outcome.curves))
         with replacing(paths[".png"]) as file:
             draw_result(file, result)
-    _write_prior(folder, results, prior)
-    write_text(folder / EVALUATION_PAGE, page(results, settings, notes, prior))
+        drawn[name] = paths[".png"].read_bytes()
+    if _write_prior(folder, results, prior):
+        drawn[PRIOR] = (folder / PRIOR_FIGURE).read_bytes()
+    write_text(folder / EVALUATION_PAGE, page(results, settings, notes, drawn, prior))
     write_text(folder / TABLE, to_csv(results))
     write_text(folder / EVALUATION_RESULT, to_json(finding_of(results, settings, prior)))
     write_text(folder / SUMMARY, to_json(summary_of(results, settings)))
 
 
-def _write_prior(folder: Path, results: Sequence[Result], prior: OverPrior | None) -> None:
+def _write_prior(folder: Path, results: Sequence[Result], prior: OverPrior | None) -> bool:
+    """Whether there is one."""
     table, picture = folder / PRIOR_TABLE, folder / PRIOR_FIGURE
     if prior is None:
         for path in (table, picture):
             path.unlink(missing_ok=True)
-        return
+        return False
     write_text(table, prior_csv(prior))
     with replacing(picture) as file:
         draw_over_prior(file, prior, quoted_band(results, prior))
+    return True
 
 
 def _other_grid(subject: Subject, maps: MapSet, dataset: MapDataset) -> str:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from focus_core.evaluation.evaluating import Result
 from focus_core.evaluation.over_prior import OverPrior
 from focus_core.evaluation.prior_figure import draw_over_prior
-from focus_core.evaluation.result_figures import DARK, LIGHT, Palette, draw_result
+from focus_core.evaluation.result_figures import DARK, draw_result
 from focus_core.evaluation.scoring import Entry
 from focus_core.evaluation.summary import (
     beside_rivals,
@@ -67,11 +67,18 @@ dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:8px}.rival{display
 @media print{section{break-inside:avoid}}
 """
 
+# Beside the names of statistics: the figure of where in θ a model is good.
+PRIOR = "over the prior"
+
 
 def page(
-    results: Sequence[Result], settings: Mapping[str, Any], notes: Sequence[str], prior: OverPrior | None = None
+    results: Sequence[Result],
+    settings: Mapping[str, Any],
+    notes: Sequence[str],
+    drawn: Mapping[str, bytes],
+    prior: OverPrior | None = None,
 ) -> str:
-    """The whole document."""
+    """The whole document. `drawn` is the light figure of each statistic that was measured, and of `PRIOR`."""
     subject = html.escape(str(settings["subject"]))
     words = "".join(
         f'<li><b class="{_class(verdict)}">{_MARK[verdict]}</b>{html.escape(sentence)}</li>'
@@ -89,8 +96,8 @@ def page(
 <p class="muted small">A statistic passes where its worst number is within the level, or within twice its uncertainty,
 of the ideal; it fails beyond the level and three times the uncertainty. The uncertainty joins the error, by bootstrap
 over simulations, and the floor: what a perfect emulator would score with so few simulations.</p>{said}
-<h2>One by one</h2>{"".join(_section(result) for result in results if result.outcome)}
-{_over_prior(results, prior)}<h2>Settings</h2>{_settings(settings)}</main></body></html>
+<h2>One by one</h2>{"".join(_section(result, drawn[result.statistic.name]) for result in results if result.outcome)}
+{_over_prior(results, prior, drawn)}<h2>Settings</h2>{_settings(settings)}</main></body></html>
 """
 
 
@@ -132,7 +139,7 @@ def _verdict_and_value(judgement: Judgement | None) -> str:
     return f'<span class="{_class(verdict)}">{_MARK[verdict]}</span> {number(judgement.value)}'
 
 
-def _section(result: Result) -> str:
+def _section(result: Result, light: bytes) -> str:
     outcome, statistic = result.outcome, result.statistic
     assert outcome is not None
     verdict = result.judgement.verdict
@@ -144,16 +151,16 @@ def _section(result: Result) -> str:
         f'<thead><tr><th>{html.escape(statistic.axis or "number")}</th><th class="n">Value</th><th class="n">Error</th>'
         f'<th class="n">Floor</th><th class="n">Level</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>'
         "</div>"
-        f"<div>{_figures(result)}</div></section>"
+        f"<div>{_figures(result, light)}</div></section>"
     )
 
 
-def _over_prior(results: Sequence[Result], prior: OverPrior | None) -> str:
+def _over_prior(results: Sequence[Result], prior: OverPrior | None, drawn: Mapping[str, bytes]) -> str:
     if prior is None:
         return ""
     band = quoted_band(results, prior)
     alt = html.escape(f"Ratio of mean P(k) in {prior.bands[band]} against {', '.join(prior.symbols)}")
-    picture = _picture(lambda file, palette: draw_over_prior(file, prior, band, palette), alt)
+    picture = _picture(drawn[PRIOR], lambda file: draw_over_prior(file, prior, band, DARK), alt)
     return (
         '<h2 id="over-prior">Over the prior</h2><p class="small">Mean P(k) of the maps at each θ over what the '
         f"simulations lead to expect there, in {html.escape(prior.bands[band])}, with the standard error that the "
@@ -171,23 +178,23 @@ def _entry(entry: Entry) -> str:
     )
 
 
-def _figures(result: Result) -> str:
+def _figures(result: Result, light: bytes) -> str:
     alt = html.escape(f"{result.statistic.title}: generated maps against simulations")
-    return _picture(lambda file, palette: draw_result(file, result, palette), alt)
+    return _picture(light, lambda file: draw_result(file, result, DARK), alt)
 
 
-def _picture(draw: Callable[[BinaryIO, Palette], None], alt: str) -> str:
+def _picture(light: bytes, draw_dark: Callable[[BinaryIO], None], alt: str) -> str:
     """For both themes, inside the page."""
+    dark = io.BytesIO()
+    draw_dark(dark)
     return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_inside(draw, DARK)}">'
-        f'<img alt="{alt}" src="{_inside(draw, LIGHT)}"></picture>'
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_inside(dark.getvalue())}">'
+        f'<img alt="{alt}" src="{_inside(light)}"></picture>'
     )
 
 
-def _inside(draw: Callable[[BinaryIO, Palette], None], palette: Palette) -> str:
-    buffer = io.BytesIO()
-    draw(buffer, palette)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _inside(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,17 @@ PACKAGES = ("focus_core", "focus_store", "worker", "dashboard", "migrations")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def trees(*homes: str) -> Iterator[tuple[str, ast.Module]]:
     """Every module but the homes, by its path from the root."""
     for path in SOURCES:
         name = path.relative_to(ROOT).as_posix()
         if name not in homes:
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            yield name, parsed(path)
 
 
 def states(node: ast.AST) -> set[str]:

@@ -19,6 +19,8 @@ DRAWN_BY = (
     "focus_core.figures.samples.draw_samples",
     "focus_core.evaluation.report.draw_result",
     "focus_core.evaluation.report_page.draw_result",
+    "focus_core.evaluation.report.draw_over_prior",
+    "focus_core.evaluation.report_page.draw_over_prior",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
@@ -149,6 +150,14 @@ def test_the_page_stands_alone_and_begins_with_what_passes_and_what_does_not_in_
     assert links
     assert all(link.startswith(("data:image/png", "#")) for link in links)
     assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+
+def test_the_page_shows_the_very_pictures_that_lie_beside_it(report: Path) -> None:
+    page = (report / "report.html").read_text(encoding="utf-8")
+    pictures = list(report.glob("*.png"))
+    assert len(pictures) > 10
+    for picture in pictures:
+        assert base64.b64encode(picture.read_bytes()).decode() in page, picture.name
 
 
 def test_the_two_cheap_rivals_are_scored_by_the_same_statistics(report: Path) -> None:
