@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from benchmark_found import found
+from evaluation_found import evaluation
 from living_page import AT_REST, Watch, await_rest
 from playwright.sync_api import Page, Route, WebSocket, expect
 from prepared_record import configuration, register_quick
@@ -157,6 +158,15 @@ VISITS = {
         ],
         ["tab: Notes", "Spectra of: 2", "Maps: Difference", "Epoch: epoch 2", "maps of epoch 2"],
     ),
+    "Another statistic and its evaluation": Visit(
+        "/experiment?id={finished}",
+        [
+            (segment("statistic", 1), "statistic=pdf"),
+            (option("evaluated", "One-point distribution"), "evaluated=pdf-0"),
+            (segment("prior-band", 0), "prior-band=1"),
+        ],
+        ["Statistic: pdf", "Statistic: One-point distribution"],
+    ),
     "Compare": Visit(
         "/compare?ids={finished},{second}",
         [
@@ -164,9 +174,10 @@ VISITS = {
             (segment("loss-axis", 1), "loss-axis=step"),
             (switch("each-step"), "each-step=true"),
             (segment("compare-power-kind", 1), "compare-power-kind="),
+            (segment("statistic", 1), "statistic=pdf"),
             (earlier("compare-epoch"), "epoch=2"),
         ],
-        ["Each step: true", "Epoch: epoch 2", "Ratios to: Second one"],
+        ["Statistic: pdf", "Each step: true", "Epoch: epoch 2", "Ratios to: Second one"],
     ),
     "Sample": Visit(
         "/sample",
@@ -181,8 +192,17 @@ VISITS = {
             (option("sampler", "Heun"), "sampler=heun"),
             (fill("steps", "20"), "steps=20"),
             (earlier("guidance"), "guidance=0.9"),
+            (segment("statistic", 1), "statistic=pdf"),
         ],
-        ["Model: Finished one", "Maps: 12", "Seed: 5", "Steps: 20", "Weights: raw", "Checkpoint: last"],
+        [
+            "Statistic: pdf",
+            "Model: Finished one",
+            "Maps: 12",
+            "Seed: 5",
+            "Steps: 20",
+            "Weights: raw",
+            "Checkpoint: last",
+        ],
     ),
     "Datasets": Visit(
         "/datasets",
@@ -225,10 +245,12 @@ VISITS = {
 
 @pytest.fixture(scope="module")
 def full(prepared: ServedDashboard) -> ServedDashboard:
-    """With something to choose on every page: a benchmark, a second dataset, an archived run, two parts of the disk."""
+    """With something to choose on every page: what jobs found, a second dataset, an archived run, parts of the disk."""
     record, small = prepared.laboratory.record, prepared.laboratory
     file = record.artifacts.put(json.dumps(found()).encode(), ".json")
     record.findings.note("sampler_benchmark", small.finished, {"result.json": file}, "train-1")
+    file = record.artifacts.put(json.dumps(evaluation()).encode(), ".json")
+    record.findings.note("evaluation", small.finished, {"evaluation.json": file}, "train-1")
     register_quick(record, "another")
     record.experiments.archive(small.failed)
     for i in range(10):
