@@ -11,7 +11,8 @@ Cases are trained one after the other for the same number of epochs, and so of s
 resumed, and one that has ended is only judged. Then each draws, with its own sampler, as many maps as a simulation has
 at the θ of `--simulations` of the further ones, and `focus evaluate`'s statistics hold them against all of these: ratio
 of mean P(k) and of its scatter between maps by band, of the percentiles of Σ far in the tail, and the
-Kolmogorov–Smirnov distance of log10 Σ. Errors are those of the evaluation: generated simulations drawn again.
+Kolmogorov–Smirnov distance of log10 Σ. Errors are those of the evaluation: generated simulations drawn again; the floor
+is by how much a perfect emulator would miss the ideal.
 """
 
 from __future__ import annotations
@@ -48,10 +49,10 @@ _TITLES = {"power_mean": "P(k)", "power_scatter": "σ_P", "pdf": ""}
 
 @dataclass(frozen=True)
 class Row:
-    """What one case scored: of each number its value and its error, by the title of its column."""
+    """What one case scored: of each number its value, its error and its floor, by the title of its line."""
 
     name: str
-    numbers: dict[str, tuple[float, float]]
+    numbers: dict[str, tuple[float, float, float]]
     epochs: int
     steps: int
     train_seconds: float
@@ -120,7 +121,7 @@ def judged(run: Path, further: Path, simulations: int) -> list[Result]:
     return evaluate(ground, _STATISTICS, with_rivals=False)
 
 
-def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
+def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float, float]]:
     """Of every entry that the table shows; of few simulations not every statistic can be measured."""
     found = {}
     for result in results:
@@ -128,19 +129,23 @@ def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
             print(f"{result.statistic.name}: {result.judgement.reason}", file=sys.stderr)
             continue
         for entry in result.outcome.entries:
-            value, error = entry.judgement.value, entry.judgement.error
-            if value is not None and error is not None:
-                found[f"{_TITLES[result.statistic.name]} {entry.label}".strip()] = (value, error)
+            judged = entry.judgement
+            if judged.value is not None and judged.error is not None:
+                title = f"{_TITLES[result.statistic.name]} {entry.label}".strip()
+                found[title] = (judged.value, judged.error, judged.floor or 0.0)
     return found
 
 
 def table(rows: Sequence[Row]) -> str:
-    titles = list(rows[0].numbers) if rows else []
-    head = "| | " + " | ".join([*titles, "steps", "train s"]) + " |"
-    lines = [head, "|---" * (len(titles) + 3) + "|"]
-    for row in rows:
-        cells = [f"{row.numbers[title][0]:.3f} ± {row.numbers[title][1]:.3f}" for title in titles]
-        lines.append(f"| {row.name} | " + " | ".join([*cells, f"{row.steps:,}", f"{row.train_seconds:,.0f}"]) + " |")
+    """A column for each case, and the floor, which is that of the simulations."""
+    lines = ["| | " + " | ".join([*(row.name for row in rows), "floor"]) + " |", "|---" * (len(rows) + 2) + "|"]
+    for title in dict.fromkeys(title for row in rows for title in row.numbers):
+        found = [row.numbers.get(title) for row in rows]
+        cells = ["" if each is None else f"{each[0]:.3f} ± {each[1]:.3f}" for each in found]
+        cells.append(next(f"± {each[2]:.3f}" for each in found if each is not None))
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    lines.append("| steps | " + " | ".join(f"{row.steps:,}" for row in rows) + " | |")
+    lines.append("| seconds of training | " + " | ".join(f"{row.train_seconds:,.0f}" for row in rows) + " | |")
     return "\n".join(lines)
 
 
