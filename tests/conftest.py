@@ -1,14 +1,18 @@
-"""What tests of several parts share: private PostgreSQL and Redis servers, started once, for those that ask."""
+"""What tests of several parts share: a small record, and private PostgreSQL and Redis servers for those that ask."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prepared_record import SmallLaboratory, fill
 from private_database import REASON, ServerPool
 
+from focus_store.record.record import open_record
+from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
 # Several tests at a time share the cores: threads that wait for one another across them would make all slower, those
@@ -75,6 +79,18 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("record") / "focus.db"
     migrate(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> SmallLaboratory:
+    """Closed; tests get copies of its home."""
+    home = tmp_path_factory.mktemp("filled") / "home"
+    home.mkdir()
+    shutil.copy(migrated_file, home / "focus.db")
+    opened = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
+    filled = fill(opened)
+    opened.close()
+    return filled
 
 
 @pytest.fixture(scope="session")

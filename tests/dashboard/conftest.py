@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from prepared_record import SmallLaboratory, add_second, add_stranger, copy_filled, fill, write_recipes
+from prepared_record import SmallLaboratory, add_second, add_stranger, copy_filled, write_recipes
 
 from dashboard.record.connection import record
-from focus_store.record.record import Record, open_record
-from focus_store.settings import Settings
+from focus_store.record.record import Record
 
 
 @pytest.fixture
@@ -39,18 +38,6 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_recipes(folder)
     monkeypatch.setenv("FOCUS_TASKS", str(folder))
     return folder
-
-
-@pytest.fixture(scope="session")
-def filled_once(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> SmallLaboratory:
-    """Closed; tests get copies of its home."""
-    home = tmp_path_factory.mktemp("filled") / "home"
-    home.mkdir()
-    shutil.copy(migrated_file, home / "focus.db")
-    opened = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
-    filled = fill(opened)
-    opened.close()
-    return filled
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prepared_record import SmallLaboratory, fill
+from prepared_record import SmallLaboratory, copy_filled
 from read_only import make_read_only
 
 from focus_core.catalogue.jobs import job_kinds
@@ -16,7 +17,6 @@ from focus_store.contracts import JobStatus, SampleSpec, Status
 from focus_store.queue import SAMPLE, TRAIN
 from focus_store.record.record import open_record
 from focus_store.settings import Settings
-from migrations.upgrade import migrate
 from worker.consumer import tasks
 from worker.laboratory.command import main
 
@@ -24,12 +24,11 @@ THETA = (0.3, 0.05, 0.7, 1.0, 1.02, -1.0)
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLaboratory]:
+def small(filled_once: SmallLaboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallLaboratory]:
     monkeypatch.setenv("FOCUS_HOME", str(tmp_path / "home"))
-    settings = Settings.from_environment()
-    migrate(settings.database_url)
-    record = open_record(settings)
-    laboratory = fill(record)
+    shutil.copytree(filled_once.home, tmp_path / "home")
+    record = open_record(Settings.from_environment())
+    laboratory = copy_filled(filled_once, record)
     record.leases.claim(TRAIN, "elsewhere")  # the queued one
     yield laboratory
     record.close()
