@@ -69,6 +69,7 @@ def test_where_in_theta_it_is_good_is_drawn_against_every_parameter_that_varies(
     # The band in which mean P(k) fares worst comes first.
     assert labels["prior-0"] == "Ratio of mean P(k) in [4, 8) k_f at 3 θ against Ωm"
     assert labels["prior-1"].endswith("against σ8")
+    assert "evaluation" not in app.session_state, "the list has a filter of that key, in the same session"
     app.segmented_control(key="prior-band").set_value("1").run()
     again = [json.loads(element.proto.json) for element in app.get("bidi_component")]
     assert "in [2, 4) k_f" in {each["name"]: each["label"] for each in again}["prior-0"]

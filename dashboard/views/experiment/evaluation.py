@@ -83,7 +83,7 @@ def _curve(found: Mapping[str, Any]) -> None:
         name="evaluation",
         label=f"{title}, generated and simulated, against {curve['axis_title']}",
         height=380,
-        key="evaluation",
+        key="evaluation-curve",
     )
 
 
