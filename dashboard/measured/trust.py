@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.look.verdicts import counts, deviation, evaluated_at
 from dashboard.look.words import estimated_from, with_error
-from focus_store.contracts import ExperimentDetail
+from focus_store.contracts import ExperimentDetail, ExperimentSummary
 
 OLDER = "an older checkpoint"
 
@@ -23,7 +23,15 @@ def trust_sentence(detail: ExperimentDetail) -> str:
         band = f", {found.band}" if found.band else ""
         mean = f"mean P(k) is off by {deviation(found)} in its worst band{band}; " if found.ratio is not None else ""
         return f"Evaluated{whose} with {evaluated_at(found)}: {mean}statistics: {counts(found)}."
+    guess = power_words(row)
+    return f"Not evaluated yet. {guess}." if guess else "Not evaluated yet."
+
+
+def power_words(row: ExperimentSummary) -> str | None:
+    """How far P(k) of a run is off, and whence that is known, in a clause; None where nobody knows."""
+    if row.evaluation is not None and row.evaluation.ratio is not None:
+        return f"mean P(k) off by {deviation(row.evaluation)} in its worst band, evaluated"
     if row.power_error is None:
-        return "Not evaluated yet."
+        return None
     error = with_error(row.power_error, row.power_uncertainty)
-    return f"Not evaluated yet. P(k) error {error}, {estimated_from(row.power_maps, row.power_simulations)}."
+    return f"P(k) error {error}, {estimated_from(row.power_maps, row.power_simulations)}"

@@ -19,11 +19,17 @@ def summaries(laboratory: Any) -> dict[str, ExperimentSummary]:
     return {row.id: row for row in laboratory.record.experiments.find()}
 
 
+def twin_notice(run: str) -> str:
+    """What New says of an identical configuration that ran."""
+    return " ".join(warning.value for warning in open_page("new", parent=run).warning)
+
+
 def test_what_stands_there_before_an_evaluation_is_named_as_an_estimate(small_laboratory: Any) -> None:
     run = small_laboratory.finished
     assert "estimate from 12 maps of 3 simulations" in html(open_page("experiment", id=run))
     assert "estimate from 12 maps of 3 simulations" in html(open_page("compare", ids=run))
     assert "Not evaluated yet. P(k) error 10" in html(open_page("sample", model=run))
+    assert "P(k) error 10 ± 0.0 %, estimate from 12 maps" in twin_notice(run)
     listed = open_page("experiments")
     assert "Finished one, estimate from 12 maps of 3 simulations" in html(listed)
     assert set(listed.dataframe[0].value["evaluation"]) == {None}
@@ -41,6 +47,7 @@ def test_an_evaluation_stands_in_list_head_compare_and_sample_with_its_error(sma
     assert "1 pass, 1 fail, an older checkpoint" in head
     assert "estimate from" not in head
     assert "−7.9 ± 1.0 %" in html(open_page("compare", ids=run))
+    assert "mean P(k) off by −7.9 ± 1.0 % in its worst band, evaluated" in twin_notice(run)
     assert (
         "Evaluated of an older checkpoint with 24 maps at 8 θ: mean P(k) is off by −7.9 ± 1.0 % in its worst band, "
         "[4, 8) k_f; statistics: 1 pass, 1 fail."

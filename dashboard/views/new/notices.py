@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard.look.markup import readouts
 from dashboard.look.texts import code, plain, sentence
 from dashboard.look.theme import STATUS_LOOK
-from dashboard.look.words import number, with_error
+from dashboard.look.words import number
+from dashboard.measured.trust import power_words
 from dashboard.parts.problems import show_user_error
 from dashboard.parts.state import dataset_link, experiment_link
 from dashboard.record import queries
@@ -51,9 +52,8 @@ def identical(config: ExperimentConfig, but: str | None) -> None:
     twin = twins[0]
     word = {Status.DRAFT: "is already written down as", Status.QUEUED: "is already queued as"}.get(twin.status)
     scores = [f"best loss {number(twin.best_val_loss)}"] if twin.best_val_loss is not None else []
-    scores += (
-        [f"P(k) error {with_error(twin.power_error, twin.power_uncertainty)}"] if twin.power_error is not None else []
-    )
+    power = power_words(twin)
+    scores += [power] if power else []
     more = f", and {len(twins) - 1} more" if len(twins) > 1 else ""
     with st.container(key="identical"):
         st.warning(
