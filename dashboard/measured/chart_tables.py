@@ -11,13 +11,14 @@ import streamlit as st
 from dashboard.charts.loss import TrainingCurves
 from dashboard.charts.overlay import MapCurves
 from dashboard.look.words import DASH, number
+from dashboard.parts.state import entry
 
 NEWEST = 200  # epochs; an export has them all
 
 
 def table_asked_for(chart: str) -> bool:
     """A switch under the chart; the table is made only while it is on."""
-    return st.toggle("Values as a table", key=f"{chart}-table", bind="query-params")
+    return st.toggle("Values as a table", **entry(f"{chart}-table", False))
 
 
 def curve_table(curves: MapCurves) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -45,19 +46,28 @@ def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
 def keep(name: str, value: object, default: object) -> None:
     """The address names what was chosen, so that Back, a reload and a second tab find it; a default is not named.
 
-    For what no widget holds; a widget binds itself to the address by `bind="query-params"`, or is a `choice`. Said in
-    every run: a live part that was asked for before the reader chose still brings the address of before.
+    A widget's is kept by `choice` or `entry`, never by Streamlit's own `bind`: there browser and server both write the
+    address, each without what the other has just written. Said in every run: a live part that was asked for before the
+    reader chose still brings the address of before.
     """
-    if value == default:
+    words = _written(value)
+    if value == default or (isinstance(value, float) and words == _written(default)):
         st.query_params.pop(name, None)
-    elif st.query_params.get(name) != str(value):
-        st.query_params[name] = str(value)
+    elif st.query_params.get(name) != words:
+        st.query_params[name] = words
+
+
+def _written(value: object) -> str:
+    """As `_read` reads it; a slider's number without what its steps' rounding leaves behind."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> dict[str, Any]:
     """The arguments of a widget for one of a few things: the address has their short keys, the page their words.
 
-    A widget that binds itself would put its words into the address, Markdown and all. Addresses with them still open.
+    Older addresses have the words, Markdown and all. They still open.
     """
     chosen = st.session_state.get(name)
     if name not in st.session_state or came_by_history():
@@ -65,10 +75,54 @@ def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> d
         chosen = next((key for key, word in words.items() if asked in (key, word)), None)
     if chosen not in words:  # nothing asked for, or what there is to choose from has changed
         chosen = default
-    if name not in st.session_state or st.session_state[name] != chosen or not _stands_in_browser(name):
-        st.session_state[name] = chosen
+    _stand_at(name, chosen)
     keep(name, chosen, default)
     return {"key": name, "options": list(words), "format_func": words.__getitem__}
+
+
+def among(name: str, words: Iterable[str], default: str | None = None) -> dict[str, Any]:
+    """A `choice` of words that are their own keys."""
+    return choice(name, {word: word for word in words}, default)
+
+
+def entry(
+    name: str,
+    default: float | bool | str | None,
+    kind: type[float | bool | str] | None = None,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> dict[str, Any]:
+    """The arguments of a widget for a number, a switch or a text; the address has its value.
+
+    `kind` is int, float, bool or str, where the default, None, does not tell. What is no such value, or beyond the ends
+    (of an older address, or of another model's slider), counts as not given.
+    """
+    value = st.session_state.get(name, default)
+    if name not in st.session_state or came_by_history():
+        value = _read(st.query_params.get(name), kind or type(default), default)
+    if isinstance(value, int | float) and not low <= value <= high:
+        value = default
+    _stand_at(name, value)
+    keep(name, value, default)
+    return {"key": name}
+
+
+def _read(asked: str | None, kind: Callable[[str], Any], default: Any) -> Any:
+    if asked is None:
+        return default
+    if kind is bool:
+        return {"true": True, "false": False}.get(asked, default)
+    try:
+        value = kind(asked)
+    except ValueError:
+        return default
+    return default if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _stand_at(name: str, value: object) -> None:
+    if name not in st.session_state or st.session_state[name] != value or not _stands_in_browser(name):
+        st.session_state[name] = value
 
 
 def _stands_in_browser(name: str) -> bool:
@@ -88,7 +142,7 @@ def _stands_in_browser(name: str) -> bool:
 def open_tab(name: str, words: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of `st.tabs`: the address has the short key of the open one, the first is not named.
 
-    A tab that binds itself would put its words there, with whatever is counted in them.
+    Not their words, which may count what is in them.
     """
     asked, keys, widget = st.query_params.get(name), list(words), f"{name}-tabs"
     opened = next((key for key, word in words.items() if asked in (key, word)), keys[0])

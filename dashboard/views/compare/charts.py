@@ -12,7 +12,7 @@ from dashboard.charts.chart import chart, figure_json
 from dashboard.charts.compare_loss import AXES, LossAxis, Points, RunLosses, compare_losses
 from dashboard.charts.compare_overlay import RunCurves, TruthGroup, compare_curves
 from dashboard.charts.loss_words import loss_words
-from dashboard.parts.state import choice
+from dashboard.parts.state import choice, entry
 from dashboard.parts.statistics import choose_statistic, choose_view
 from dashboard.record import queries
 from dashboard.record.connection import record
@@ -39,7 +39,7 @@ def _losses(runs: Sequence[Compared]) -> None:
             "Over", **choice("loss-axis", AXES, "epoch"), required=True, label_visibility="collapsed"
         )  # fmt: skip
         steps = st.toggle(
-            "Each step", key="each-step", bind="query-params",
+            "Each step", **entry("each-step", False),
             help="The loss of every training step, thin, behind the means",
         )  # fmt: skip
         download("loss", partial(losses_csv, record(), runs))

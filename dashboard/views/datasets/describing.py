@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard.look.markup import section
 from dashboard.parts.acts import note_start
-from dashboard.parts.state import keep
-from dashboard.views.datasets.forms import answers_given, forget_typed, form_error, left_open, request, typed
+from dashboard.parts.state import entry, keep
+from dashboard.views.datasets.forms import answers_given, forget_typed, form_error, left_open, request
 from dashboard.views.datasets.outlook import default_name
 from focus_core.data.answers import Answers, in_form
 from focus_core.data.cmd import UNITS
@@ -25,32 +25,40 @@ def describe_form(rows: list[DatasetRow]) -> None:
     st.html(section("Describe your own", "any number of parameters, with any names; the maps stay where they are"))
     maps, name = st.columns([6, 4], vertical_alignment="bottom")
     given = maps.text_input(
-        "Maps file", **typed("describe-maps"), placeholder="/data/mine/maps.npy, .npz, .h5 or .fits", help="(n, N, N)"
+        "Maps file",
+        **entry("describe-maps", ""),
+        placeholder="/data/mine/maps.npy, .npz, .h5 or .fits",
+        help="(n, N, N)",
     )
-    name.text_input("Name", **typed("describe-name"), placeholder=default_name(given) or "what it is called here")
+    name.text_input("Name", **entry("describe-name", ""), placeholder=default_name(given) or "what it is called here")
     table, columns = st.columns([6, 4], vertical_alignment="bottom")
     table.text_input(
         "Table of parameters",
-        **typed("describe-table"),
+        **entry("describe-table", ""),
         placeholder="/data/mine/params.csv, a row a simulation or a map",
     )
     columns.text_input(
-        "Names of columns", **typed("describe-columns"), placeholder="as its header says; else Omega_m, sigma_8, …"
+        "Names of columns", **entry("describe-columns", ""), placeholder="as its header says; else Omega_m, sigma_8, …"
     )
     field, unit, redshift, box = st.columns(4, vertical_alignment="bottom")
     field.selectbox(
-        "Field", [*UNITS], index=None, **typed("describe-field"), placeholder="surface density", accept_new_options=True
+        "Field",
+        [*UNITS],
+        index=None,
+        **entry("describe-field", None, str),
+        placeholder="surface density",
+        accept_new_options=True,
     )
-    unit.text_input("Unit", **typed("describe-unit"), placeholder="that of the field")
-    redshift.number_input("Redshift", value=0.0, **typed("describe-redshift"))
-    box.number_input("Box side [Mpc/h]", 0.0, value=None, **typed("describe-box"), placeholder="unknown")
+    unit.text_input("Unit", **entry("describe-unit", ""), placeholder="that of the field")
+    redshift.number_input("Redshift", **entry("describe-redshift", 0.0))
+    box.number_input("Box side [Mpc/h]", 0.0, value=None, **entry("describe-box", None, float), placeholder="unknown")
     left_open("describe", "unknown")
     ranges, fixed, button = st.columns([4.25, 4.25, 1.5], vertical_alignment="bottom")
     ranges.text_area(
-        "Ranges", **typed("describe-ranges"), height=80, placeholder="Omega_m = 0.1:0.5\nA_SN = 0.25:4:log",
+        "Ranges", **entry("describe-ranges", ""), height=80, placeholder="Omega_m = 0.1:0.5\nA_SN = 0.25:4:log",
         help="A line a parameter; the span of the data where none is given.",
     )  # fmt: skip
-    fixed.text_area("Fixed", **typed("describe-fixed"), height=80, placeholder="Omega_b = 0.049")
+    fixed.text_area("Fixed", **entry("describe-fixed", ""), height=80, placeholder="Omega_b = 0.049")
     button.button(
         "Describe and add",
         type="primary",

@@ -6,13 +6,13 @@ What is typed is in the address until the form is sent, so that a reload shows i
 from __future__ import annotations
 
 from html import escape
-from typing import Any, get_args
+from typing import get_args
 
 import streamlit as st
 
 from dashboard.look.markup import readouts, section
 from dashboard.parts.acts import note_start
-from dashboard.parts.state import dataset_link, keep
+from dashboard.parts.state import among, dataset_link, entry, keep
 from dashboard.record.connection import record
 from dashboard.views.datasets.outlook import check_at_once, default_name, free_name, seconds_a_cell, suite_readouts
 from focus_core.catalogue.job_kinds.simulation import SIMULATION
@@ -28,31 +28,31 @@ from focus_store.settings import Settings
 GRIDS = (32, 64, 128, 256, 512)
 
 
-def typed(key: str) -> dict[str, Any]:
-    """The arguments of a field whose value is in the address."""
-    return {"key": key, "bind": "query-params"}
-
-
 def forget_typed(form: str) -> None:
     """The form begins empty the next time; for a callback."""
-    for key in st.query_params:
-        if key.startswith(f"{form}-") and key in st.session_state:
-            del st.session_state[key]
+    for key in list(st.query_params):
+        if key.startswith(f"{form}-"):
+            del st.query_params[key]
+            st.session_state.pop(key, None)
 
 
 def add_form(rows: list[DatasetRow]) -> None:
     st.html(section("Add by path", "read in place: nothing is copied or moved"))
     path, name, button = st.columns([6, 2.5, 1.5], vertical_alignment="bottom")
-    given = path.text_input("Path", **typed("add-path"), placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy")
-    name.text_input("Name", **typed("add-name"), placeholder=default_name(given) or "as the folder is called")
+    given = path.text_input(
+        "Path", **entry("add-path", ""), placeholder="/data/my-suite, or /data/CAMELS/Maps_Mcdm_….npy"
+    )
+    name.text_input("Name", **entry("add-name", ""), placeholder=default_name(given) or "as the folder is called")
     params, space, box = st.columns([5, 2.5, 2.5], vertical_alignment="bottom")
     params.text_input(
         "Parameters file",
-        **typed("add-params"),
+        **entry("add-params", ""),
         placeholder="found by name beside CAMELS files; for other maps, its path",
     )
-    space.selectbox("Parameter space", [*SPACES], index=None, **typed("add-space"), placeholder="as the files say")
-    box.number_input("Box side [Mpc/h]", 0.0, value=None, **typed("add-box"), placeholder="as the files say")
+    space.selectbox("Parameter space", **among("add-space", SPACES), index=None, placeholder="as the files say")
+    box.number_input(
+        "Box side [Mpc/h]", 0.0, value=None, **entry("add-box", None, float), placeholder="as the files say"
+    )
     left_open("add")
     button.button(
         "Check and add",
@@ -92,15 +92,15 @@ def left_open(form: str, unsaid: str = "as the files say") -> None:
     """Fields for what files may leave open; their keys begin with the form's name."""
     depth, stored, independent = st.columns([2.5, 2.5, 5], vertical_alignment="bottom")
     depth.number_input(
-        "Slab depth [Mpc/h]", 0.0, value=None, **typed(f"{form}-depth"), placeholder=unsaid,
+        "Slab depth [Mpc/h]", 0.0, value=None, **entry(f"{form}-depth", None, float), placeholder=unsaid,
         help="What a map is summed over. CAMELS in 25 Mpc/h: 5.",
     )  # fmt: skip
     stored.selectbox(
-        "Stored as", get_args(StoredAs), index=None, **typed(f"{form}-stored-as"), placeholder="the field itself",
+        "Stored as", **among(f"{form}-stored-as", get_args(StoredAs)), index=None, placeholder="the field itself",
         help="The file holds log10 of the field, or its overdensity δ or 1 + δ.",
     )  # fmt: skip
     independent.toggle(
-        "Independent realisations", **typed(f"{form}-independent"),
+        "Independent realisations", **entry(f"{form}-independent", False),
         help="Rows of one θ are boxes of other initial phases, which a split may part. Else they are taken as maps of "
         "one simulation, which stay together.",
     )  # fmt: skip
@@ -135,24 +135,23 @@ def simulate_form(rows: list[DatasetRow]) -> None:
     st.html(section("New suite", "particle-mesh simulations over a Sobol sequence of the prior"))
     plain = PLAIN_SUITE
     name, simulations, realisations, seed = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    name.text_input("Name", **typed("suite-name"), placeholder="pm-128")
+    name.text_input("Name", **entry("suite-name", ""), placeholder="pm-128")
     n = simulations.number_input(
-        "Simulations", value=plain["simulations"], step=1, **typed("suite-simulations"), help="Points in θ."
+        "Simulations", step=1, **entry("suite-simulations", plain["simulations"]), help="Points in θ."
     )
     each = realisations.number_input(
         "Realisations",
-        value=plain["realisations"],
         step=1,
-        **typed("suite-realisations"),
+        **entry("suite-realisations", plain["realisations"]),
         help="Initial phases at each point.",
     )
-    seed.number_input(
-        "Seed", value=plain["seed"], step=1, **typed("suite-seed"), help="Of the design and of the phases."
-    )
+    seed.number_input("Seed", step=1, **entry("suite-seed", plain["seed"]), help="Of the design and of the phases.")
     grid, box, space, button = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-    cells = grid.segmented_control("Cells per side", GRIDS, default=plain["grid"], required=True, **typed("suite-grid"))
-    side = box.number_input("Box side [Mpc/h]", value=plain["box"], **typed("suite-box"))
-    space.selectbox("Parameter space", [*SPACES], **typed("suite-space"))
+    cells = grid.segmented_control(
+        "Cells per side", **among("suite-grid", map(str, GRIDS), str(plain["grid"])), required=True
+    )
+    side = box.number_input("Box side [Mpc/h]", **entry("suite-box", plain["box"]))
+    space.selectbox("Parameter space", **among("suite-space", SPACES, next(iter(SPACES))))
     button.button(
         "Simulate",
         type="primary",

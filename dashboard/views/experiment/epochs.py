@@ -10,7 +10,7 @@ from dashboard.look.texts import sentence
 from dashboard.measured.chart_tables import curve_table, table_asked_for
 from dashboard.measured.map_curves import epoch_curves
 from dashboard.parts.problems import while_there
-from dashboard.parts.state import choice, epoch_to_show, keep
+from dashboard.parts.state import among, choice, epoch_to_show, keep
 from dashboard.parts.statistics import choose_statistic, choose_view
 from dashboard.record import queries
 from dashboard.record.connection import record
@@ -64,11 +64,8 @@ def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, in
         epoch = _epoch_slider(experiment_id, epochs)
         chosen = st.segmented_control(
             "Spectra of",
-            [ALL_ROWS, *(str(i + 1) for i in range(rows))],
-            default=ALL_ROWS,
+            **among("spectra-row", (ALL_ROWS, *(str(i + 1) for i in range(rows))), ALL_ROWS),
             required=True,
-            key="spectra-row",
-            bind="query-params",
             label_visibility="collapsed",
             help="Of all four simulations together, or of one row of maps",
         )

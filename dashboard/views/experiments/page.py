@@ -14,7 +14,7 @@ from dashboard.parts.acts import note_start
 from dashboard.parts.deletion import LIST, deletion_said
 from dashboard.parts.frame import page_head, warn_without_workers
 from dashboard.parts.problems import show_user_error
-from dashboard.parts.state import choice, follow, keep
+from dashboard.parts.state import among, choice, entry, follow, keep
 from dashboard.record import queries
 from dashboard.record.actions import queue_recipe
 from dashboard.record.connection import record
@@ -118,31 +118,25 @@ def _filters() -> None:
     search, status, *chosen, order = st.columns(widths, vertical_alignment="bottom")
     search.text_input(
         "Search",
-        key="text",
+        **entry("text", ""),
         placeholder="Name, recipe or note",
         icon=":material/search:",
         label_visibility="collapsed",
-        bind="query-params",
     )
     status.segmented_control(
         "Status",
-        [*GROUPS, ARCHIVED],
-        key="status",
-        default="All",
+        **among("status", (*GROUPS, ARCHIVED), "All"),
         required=True,
         label_visibility="collapsed",
-        bind="query-params",
     )
     rows = queries.summaries(None, None, None, None)
     for column, place in zip(FILTERS, chosen, strict=True):
         place.selectbox(
             column.title,
-            filter_words(column, rows),
+            **among(column.key, filter_words(column, rows)),
             index=None,
-            key=column.key,
             placeholder=f"All: {column.title.lower()}",
             label_visibility="collapsed",
-            bind="query-params",
         )
     with order:
         _order()

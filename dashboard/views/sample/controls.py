@@ -15,7 +15,7 @@ from dashboard.look.texts import plain
 from dashboard.look.words import decimals, duration
 from dashboard.measured.map_curves import nearest_simulations
 from dashboard.parts.problems import show_user_error
-from dashboard.parts.state import choice
+from dashboard.parts.state import among, choice, entry
 from dashboard.record import queries
 from dashboard.record.connection import record
 from dashboard.record.queries import Truth
@@ -73,15 +73,14 @@ def _checkpoint_choice(roles: Sequence[str], start: SampleSpec | None) -> None:
     """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
     words = "best: lowest validation loss; last: the newest"
     first = start.checkpoint if start and start.checkpoint in roles else roles[0]
+    asked = among("checkpoint", roles, first)
     if len(roles) <= 3:
         st.segmented_control(
-            "Checkpoint", roles, key="checkpoint", default=first, required=True, bind="query-params",
-            label_visibility="collapsed", help=words,
+            "Checkpoint", **asked, required=True, label_visibility="collapsed", help=words,
         )  # fmt: skip
     else:
         st.selectbox(
-            "Checkpoint", roles, index=roles.index(first), key="checkpoint", bind="query-params",
-            label_visibility="collapsed", help=words, width=150,
+            "Checkpoint", **asked, required=True, label_visibility="collapsed", help=words, width=150,
         )  # fmt: skip
 
 
@@ -115,11 +114,9 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, sh
         label,
         low,
         high,
-        value=start,
         step=step,
         format=f"%.{places}f",
-        key=p.name,
-        bind="query-params",
+        **entry(p.name, start, low=low, high=high),
     )
     value = 10.0**chosen if log else float(chosen)
     column: Sequence[float] | NDArray[np.float64] = [] if truth is None else truth.theta[truth.training()][:, i]
@@ -189,8 +186,8 @@ def _nearest_note(space: ParameterSpace, truth: Truth | None, theta: Sequence[fl
 def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     left, right = st.columns(2)
     # Without bounds: a browser shows a number beyond them and reports the one before, which would then be drawn.
-    left.number_input("Maps", value=start.n if start else MAPS, step=1, key="n", bind="query-params")
-    right.number_input("Seed", value=start.seed if start else SEED, step=1, key="seed", bind="query-params")
+    left.number_input("Maps", step=1, **entry("n", start.n if start else MAPS))
+    right.number_input("Seed", step=1, **entry("seed", start.seed if start else SEED))
     left, right = st.columns(2)
     options = samplers(detail)
     if st.session_state.get("sampler") not in (None, *options):
@@ -201,21 +198,17 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     sampler = left.selectbox("Sampler", **choice("sampler", titles, first), required=True)
     right.number_input(
         "Steps",
-        value=start.steps if start else own_steps(detail),
         step=1,
-        key="steps",
+        **entry("steps", start.steps if start else own_steps(detail)),
         disabled=SAMPLERS[sampler].steps_key is None,
-        bind="query-params",
         help=" ".join(note for name in options if (note := SAMPLERS[name].note)) or None,
     )
     guidance = st.slider(
         "Guidance",
         0.0,
         4.0,
-        min(max(start.guidance, 0.0), 4.0) if start else 1.0,
-        0.1,
-        key="guidance",
-        bind="query-params",
+        step=0.1,
+        **entry("guidance", min(max(start.guidance, 0.0), 4.0) if start else 1.0, low=0.0, high=4.0),
         help="1 is the unbiased emulator.",
     )
     if guidance != 1.0:
