@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 from benchmark_found import found
 from evaluation_found import evaluation
-from living_page import AT_REST, Watch, await_rest
-from playwright.sync_api import Page, Route, WebSocket, expect
+from living_page import AT_REST, Watch, await_rest, is_at_rest
+from playwright.sync_api import Page, Route, WebSocket, WebSocketRoute, expect
 from prepared_record import configuration, register_quick
 from served_dashboard import ServedDashboard
 from waiting import await_condition
@@ -50,8 +50,16 @@ def switch(key: str) -> Step:
 
 def option(key: str, words: str) -> Step:
     def choose(page: Page) -> None:
-        page.locator(f".st-key-{key} input").click()
-        page.get_by_role("option", name=words, exact=True).click()
+        field, offered = page.locator(f".st-key-{key} input"), page.get_by_role("option", name=words, exact=True)
+
+        def opened() -> bool:
+            """A list that is open closes when the page moves below it, which it does while a run draws it again."""
+            if field.get_attribute("aria-expanded") != "true":
+                field.click()
+            return offered.is_visible() and is_at_rest(page)
+
+        await_condition(opened, f"the list of {key} to be open")
+        offered.click()
 
     return choose
 
@@ -343,6 +351,35 @@ def test_controls_whose_code_comes_late_stand_as_the_address_says(page: Page, fu
     expect(page.locator(".st-key-maps-kind [role=radio][aria-checked=true]")).to_have_text("Difference")
     await_rest(page)
     assert page.url == where
+
+
+def test_what_is_typed_while_an_answer_is_on_its_way_comes_into_the_address(page: Page, full: ServedDashboard) -> None:
+    """The answer to the choice before brings an address without it."""
+    late: list[tuple[WebSocketRoute, str | bytes]] = []
+    holding = False
+
+    def between(socket: WebSocketRoute) -> None:
+        def pass_on(said: str | bytes) -> None:
+            late.append((socket, said)) if holding else socket.send(said)
+
+        socket.connect_to_server().on_message(pass_on)
+
+    page.route_web_socket(re.compile("/_stcore/stream"), between)
+    page.goto(f"{full.address}/sample?model={full.laboratory.finished}")
+    await_rest(page)
+    holding = True
+    option("sampler", "Heun")(page)
+
+    def answered() -> bool:
+        page.wait_for_timeout(50)  # Playwright tells of messages only while it is waited on
+        return any(b"sampler=heun" in (said if isinstance(said, bytes) else said.encode()) for _, said in late)
+
+    await_condition(answered, "the address with the sampler to be told")
+    fill("steps", "20")(page)
+    holding = False
+    for socket, said in late:
+        socket.send(said)
+    page.wait_for_url(re.compile("sampler=heun.*steps=20|steps=20.*sampler=heun"))
 
 
 def test_a_question_before_a_deletion_is_in_no_address_and_gone_after_a_reload(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import pytest
+from buttons_of_pages import SOURCES
 from page_alone import address, open_page
 
 CHOICES = {
@@ -95,3 +97,50 @@ def test_no_two_switches_of_a_page_have_an_option_of_one_name(small_laboratory: 
         words = [option.content for group in app.get("button_group") for option in group.proto.options]
         assert len(words) > 1
         assert sorted(words) == sorted(set(words)), f"{page}: {words}"
+
+
+def test_no_widget_writes_the_address_by_itself() -> None:
+    """Streamlit's `bind` has the browser write it too, and what the server tells meanwhile is without that."""
+    calls = [node for file in SOURCES.rglob("*.py") for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    named = [word.arg for node in calls if isinstance(node, ast.Call) for word in node.keywords]
+    assert "bind" not in named
+
+
+ENTRIES = [
+    ("sample", "number_input", "n", "12", 12),
+    ("sample", "number_input", "steps", "20", 20),
+    ("sample", "slider", "guidance", "1.5", 1.5),
+    ("sample", "slider", "Omega_m", "0.4", 0.4),
+    ("experiment", "toggle", "loss-table", "true", True),
+    ("experiments", "text_input", "text", "one two", "one two"),
+]
+
+
+@pytest.mark.parametrize(("page", "widget", "name", "asked", "value"), ENTRIES)
+def test_a_field_stands_as_the_address_says_and_the_address_as_the_field(
+    page: str, widget: str, name: str, asked: str, value: object, small_laboratory: Any
+) -> None:
+    whose = {"experiment": {"id": small_laboratory.finished}, "sample": {"model": small_laboratory.finished}}
+    app = open_page(page, **whose.get(page, {}), **{name: asked})
+    field = getattr(app, widget)(key=name)
+    assert field.value == value
+    assert address(app, name) == asked
+    plain = open_page(page, **whose.get(page, {}))
+    default = getattr(plain, widget)(key=name).value
+    assert address(plain, name) is None
+    field.set_value(default).run()
+    assert address(app, name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("n", "many"), ("n", "1.5"), ("Omega_m", "nan"), ("Omega_m", "7"), ("guidance", "-1")]
+)
+def test_what_cannot_stand_in_a_field_is_not_taken_from_the_address(
+    name: str, asked: str, small_laboratory: Any
+) -> None:
+    app = open_page("sample", model=small_laboratory.finished, **{name: asked})
+    plain = open_page("sample", model=small_laboratory.finished)
+    assert not app.exception
+    widget = "number_input" if name == "n" else "slider"
+    assert getattr(app, widget)(key=name).value == getattr(plain, widget)(key=name).value
+    assert address(app, name) is None

@@ -124,7 +124,6 @@ OURS: dict[str, set[str]] = {
     "views/datasets/detail": {"names", "plural", "shown"},
     "views/datasets/page": {"label"},
     "views/datasets/removal": {"keep"},
-    "views/experiment/epochs": {"(str(i + 1) for i in range(rows))"},
     "views/experiment/head": {"_resting_sentence(detail)", "ahead", "waits"},
     "views/experiment/notes": {"label"},
     "views/experiment/samplers": {"caption(found)"},
@@ -140,7 +139,7 @@ OURS: dict[str, set[str]] = {
     },
     "views/new/page": {"origin.whose", "theirs", "below('/new')"},  # addresses, encoded
     "views/sample/controls": {
-        "' '.join((note for name in options if (note := SAMPLERS[name].note)))", "label", "roles",
+        "' '.join((note for name in options if (note := SAMPLERS[name].note)))", "label",
         "words",
     },
     "views/workers/disk": {"label"},

@@ -17,7 +17,7 @@ PAGES = ("experiments", "new", "compare", "sample", "datasets", "workers", "expe
 SOURCES = Path(__file__).parents[2] / "dashboard"
 _WIDGETS = frozenset(("button", "download_button", "segmented_control", "toggle"))
 # What gives a widget its options, of its key: dashboard/parts/state.py.
-_OPTIONS_OF_A_KEY = frozenset(("choice", "typed"))
+_OPTIONS_OF_A_KEY = frozenset(("among", "choice", "entry"))
 # Keys that stand elsewhere than in the call, by (module, expression), a page's module with its folder: what they are.
 NAMED_ELSEWHERE = {
     ("acts", "act.key"): (),  # where the acts are made

@@ -73,14 +73,14 @@ def _checkpoint_choice(roles: Sequence[str], start: SampleSpec | None) -> None:
     """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
     words = "best: lowest validation loss; last: the newest"
     first = start.checkpoint if start and start.checkpoint in roles else roles[0]
-    asked = among("checkpoint", roles, first)
     if len(roles) <= 3:
         st.segmented_control(
-            "Checkpoint", **asked, required=True, label_visibility="collapsed", help=words,
+            "Checkpoint", **among("checkpoint", roles, first), required=True, label_visibility="collapsed", help=words,
         )  # fmt: skip
     else:
         st.selectbox(
-            "Checkpoint", **asked, required=True, label_visibility="collapsed", help=words, width=150,
+            "Checkpoint", **among("checkpoint", roles, first), required=True, label_visibility="collapsed", help=words,
+            width=150,
         )  # fmt: skip
 
 
