@@ -299,6 +299,7 @@ def test_what_is_chosen_survives_a_reload_a_second_tab_back_and_forward(
     ids = {"finished": full.laboratory.finished, "second": full.second}
     page.goto(full.address + visit.path.format_map(ids))
     for act, said in visit.acts:
+        await_rest(page)
         act(page)
         page.wait_for_url(re.compile(rf"[?&]{re.escape(said.format_map(ids))}"))
     left: list[str] = []
@@ -353,8 +354,11 @@ def test_controls_whose_code_comes_late_stand_as_the_address_says(page: Page, fu
     assert page.url == where
 
 
-def test_what_is_typed_while_an_answer_is_on_its_way_comes_into_the_address(page: Page, full: ServedDashboard) -> None:
-    """The answer to the choice before brings an address without it."""
+@pytest.mark.parametrize("done", ["before it comes", "after it came"])
+def test_what_is_typed_while_an_answer_is_on_its_way_comes_into_the_address(
+    done: str, page: Page, full: ServedDashboard
+) -> None:
+    """The answer to the choice before brings an address without it, and draws the field anew."""
     late: list[tuple[WebSocketRoute, str | bytes]] = []
     holding = False
 
@@ -375,10 +379,15 @@ def test_what_is_typed_while_an_answer_is_on_its_way_comes_into_the_address(page
         return any(b"sampler=heun" in (said if isinstance(said, bytes) else said.encode()) for _, said in late)
 
     await_condition(answered, "the address with the sampler to be told")
-    fill("steps", "20")(page)
+    steps = page.locator(".st-key-steps input")
+    steps.fill("20")
+    if done == "before it comes":
+        steps.press("Enter")
     holding = False
     for socket, said in late:
         socket.send(said)
+    await_rest(page)
+    steps.press("Enter")
     page.wait_for_url(re.compile("sampler=heun.*steps=20|steps=20.*sampler=heun"))
 
 
