@@ -24,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from buttons_of_pages import PAGES, to_be_pressed
 from chromium import ARGUMENTS, chromium
 from random_walk import RandomWalk, furnish
-from served_dashboard import served_dashboard
+from served_dashboard import LOG, served_dashboard
 from waiting import patience
 
 _TELL_SECONDS = 60.0
+_LAST_LINES = 40
 
 
 def main() -> int:
@@ -73,10 +74,15 @@ def run_clicks(binary: str, seconds: float, acts: int, seed: int) -> tuple[Rando
                 walk.walk(min(seconds, _TELL_SECONDS))
                 print(_progress(walk, time.monotonic() - began), flush=True)
         except AssertionError as dead:
-            return walk, [str(dead)]
+            return walk, [f"{dead}\nwhat the dashboard said last:\n{_last_said(Path(folder))}"]
         finally:
             browser.close()
     return walk, shortfalls(walk, acts)
+
+
+def _last_said(folder: Path) -> str:
+    """The end of the dashboard's log, where the traceback of a page that failed is."""
+    return "\n".join((folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])
 
 
 def _progress(walk: RandomWalk, seconds: float) -> str:

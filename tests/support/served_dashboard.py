@@ -19,6 +19,8 @@ from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
+LOG = "dashboard.txt"  # what the process says, in the folder that it was given
+
 
 @dataclass(frozen=True)
 class ServedDashboard:
@@ -46,13 +48,13 @@ def served_dashboard(folder: Path, prefix: str = "") -> Iterator[ServedDashboard
     laboratory = fill(record)
     second = add_second(record)
     port = free_port()
-    with (folder / "dashboard.txt").open("wb") as output:
+    with (folder / LOG).open("wb") as output:
         words = [sys.executable, "-m", "dashboard.serve", "--port", str(port)]
         process = mortal(words, env=environment, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}{prefix}"
     try:
         await_condition(lambda: process.poll() is not None or answers(f"{address}/api/health"), "the page to answer")
-        assert process.poll() is None, (folder / "dashboard.txt").read_text()
+        assert process.poll() is None, (folder / LOG).read_text()
         yield ServedDashboard(address, laboratory, second)
     finally:
         process.terminate()
