@@ -103,6 +103,10 @@ def entry(
         value = _read(st.query_params.get(name), kind or type(default), default)
     if isinstance(value, int | float) and not low <= value <= high:
         value = default
+    ends = st.session_state.get(f"{name}-ends")
+    st.session_state[f"{name}-ends"] = (low, high)
+    if ends not in (None, (low, high)):  # a slider with other ends is another one to Streamlit: it begins at its lowest
+        st.session_state[name] = value
     _stand_at(name, value)
     keep(name, value, default)
     return {"key": name}

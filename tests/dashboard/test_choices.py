@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from buttons_of_pages import SOURCES
 from page_alone import address, open_page
+from streamlit.testing.v1 import AppTest
 
 CHOICES = {
     "power-kind": ("experiment", "*k*²*P*(*k*)/2π", "k2pk"),
@@ -144,3 +145,23 @@ def test_what_cannot_stand_in_a_field_is_not_taken_from_the_address(
     widget = "number_input" if name == "n" else "slider"
     assert getattr(app, widget)(key=name).value == getattr(plain, widget)(key=name).value
     assert address(app, name) is None
+
+
+def test_a_slider_whose_ends_change_stays_where_it_stood() -> None:
+    """The slider of a parameter, when a model of another prior is chosen."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from dashboard.parts.state import entry
+
+        low, high = (0.0, 2.0) if st.toggle("wide", key="wide") else (0.1, 0.5)
+        st.slider("x", low, high, step=0.1, **entry("x", 0.3, low=low, high=high))
+
+    app = AppTest.from_function(page).run()
+    app.slider(key="x").set_value(0.4).run()
+    app.toggle(key="wide").set_value(True).run()
+    assert (app.slider(key="x").value, address(app, "x")) == (0.4, "0.4")
+    app.slider(key="x").set_value(1.5).run()
+    app.toggle(key="wide").set_value(False).run()
+    assert (app.slider(key="x").value, address(app, "x")) == (0.3, None), "1.5 is beyond its ends"
