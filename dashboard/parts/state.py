@@ -64,10 +64,11 @@ def _written(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> dict[str, Any]:
+def choice(name: str, words: Mapping[Key, str], default: Key | None = None, drawn_as: object = None) -> dict[str, Any]:
     """The arguments of a widget for one of a few things: the address has their short keys, the page their words.
 
-    Older addresses have the words, Markdown and all. They still open.
+    Older addresses have the words, Markdown and all. They still open. `drawn_as` is what changes where the same choice
+    may be drawn by another kind of widget.
     """
     chosen = st.session_state.get(name)
     if name not in st.session_state or came_by_history():
@@ -75,14 +76,14 @@ def choice(name: str, words: Mapping[Key, str], default: Key | None = None) -> d
         chosen = next((key for key, word in words.items() if asked in (key, word)), None)
     if chosen not in words:  # nothing asked for, or what there is to choose from has changed
         chosen = default
-    _stand_at(name, chosen)
+    _stand_at(name, chosen, drawn_as)
     keep(name, chosen, default)
     return {"key": name, "options": list(words), "format_func": words.__getitem__}
 
 
-def among(name: str, words: Iterable[str], default: str | None = None) -> dict[str, Any]:
+def among(name: str, words: Iterable[str], default: str | None = None, drawn_as: object = None) -> dict[str, Any]:
     """A `choice` of words that are their own keys."""
-    return choice(name, {word: word for word in words}, default)
+    return choice(name, {word: word for word in words}, default, drawn_as)
 
 
 def entry(
@@ -103,11 +104,7 @@ def entry(
         value = _read(st.query_params.get(name), kind or type(default), default)
     if isinstance(value, int | float) and not low <= value <= high:
         value = default
-    ends = st.session_state.get(f"{name}-ends")
-    st.session_state[f"{name}-ends"] = (low, high)
-    if ends not in (None, (low, high)):  # a slider with other ends is another one to Streamlit: it begins at its lowest
-        st.session_state[name] = value
-    _stand_at(name, value)
+    _stand_at(name, value, (low, high))
     keep(name, value, default)
     return {"key": name}
 
@@ -121,12 +118,17 @@ def _read(asked: str | None, kind: Callable[[str], Any], default: Any) -> Any:
         value = kind(asked)
     except ValueError:
         return default
-    return default if isinstance(value, float) and not math.isfinite(value) else value
+    # Beyond these a browser has no whole numbers.
+    return default if isinstance(value, int | float) and not abs(value) < 2**53 else value
 
 
-def _stand_at(name: str, value: object) -> None:
-    if name not in st.session_state or st.session_state[name] != value or not _stands_in_browser(name):
-        st.session_state[name] = value
+def _stand_at(name: str, value: object, drawn_as: object) -> None:
+    """A widget of another kind, or a slider with other ends, is another one to Streamlit and begins at its default."""
+    state = st.session_state
+    before = state.get(f"{name}-drawn-as", drawn_as)
+    state[f"{name}-drawn-as"] = drawn_as
+    if name not in state or state[name] != value or before != drawn_as or not _stands_in_browser(name):
+        state[name] = value
 
 
 def _stands_in_browser(name: str) -> bool:

@@ -56,8 +56,8 @@ def over_prior(ground: Ground) -> OverPrior | None:
     if ground.without_unit or ground.other_grid or not varies:
         return None
     bands = nyquist_bands(maps.grid)
-    found, true = (next(iter(each.values())) for each in ground.measured(POWER))
     try:
+        found, true = (next(iter(each.values())) for each in ground.measured(POWER))
         expected = ground.expected(true, positive=True).at
     except UserError:
         return None

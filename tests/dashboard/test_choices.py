@@ -134,7 +134,8 @@ def test_a_field_stands_as_the_address_says_and_the_address_as_the_field(
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [("n", "many"), ("n", "1.5"), ("Omega_m", "nan"), ("Omega_m", "7"), ("guidance", "-1")]
+    ("name", "asked"),
+    [("n", "many"), ("n", "1.5"), ("n", "9" * 400), ("Omega_m", "nan"), ("Omega_m", "7"), ("guidance", "-1")],
 )
 def test_what_cannot_stand_in_a_field_is_not_taken_from_the_address(
     name: str, asked: str, small_laboratory: Any
@@ -165,3 +166,26 @@ def test_a_slider_whose_ends_change_stays_where_it_stood() -> None:
     app.slider(key="x").set_value(1.5).run()
     app.toggle(key="wide").set_value(False).run()
     assert (app.slider(key="x").value, address(app, "x")) == (0.3, None), "1.5 is beyond its ends"
+
+
+def test_a_choice_that_another_kind_of_widget_draws_stays_as_it_was() -> None:
+    """Checkpoints: two buttons, or a list where the next model has kept more."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from dashboard.parts.state import among
+
+        many = st.toggle("many", key="many")
+        options = among("role", ("best", "last", *("1", "2")[: 2 * many]), "best", many)
+        if many:
+            st.selectbox("Role", **options)
+        else:
+            st.segmented_control("Role", **options)
+
+    app = AppTest.from_function(page).run()
+    app.segmented_control(key="role").set_value("last").run()
+    app.toggle(key="many").set_value(True).run()
+    assert (app.selectbox(key="role").value, address(app, "role")) == ("last", "last")
+    app.toggle(key="many").set_value(False).run()
+    assert (app.segmented_control(key="role").value, address(app, "role")) == ("last", "last")

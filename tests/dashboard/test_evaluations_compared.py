@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_a_paired_difference_has_the_error_of_the_differences_simulation_by_simu
 
 
 def test_without_pairs_the_error_of_a_difference_is_that_of_both() -> None:
-    for paired, left_out in ((False, [1.0, 1.1]), (True, None)):
+    for paired, left_out in ((False, [1.0, 1.1]), (True, None), (True, [1.0, float("nan")])):
         found = difference(score(1.1, left_out, 0.03), score(1.0, left_out, 0.04), paired)
         assert found is not None
         assert (found.paired, found.error) == (False, pytest.approx(0.05))
@@ -76,6 +77,23 @@ def test_why_two_evaluations_are_not_paired_is_said(two: list[Compared], changed
     (said,) = pairing_sentences([one, other], 0)
     expected = "are paired by θ and seed" if words is None else f"are not paired, for {unpaired(other, one)}"
     assert expected in said
+
+
+def test_evaluations_that_kept_no_number_without_each_simulation_are_not_called_paired(two: list[Compared]) -> None:
+    older = {name: value for name, value in evaluation().items() if name != "left_out"}
+    (sentence,) = pairing_sentences([EvaluatedRun(two[0], evaluation()), EvaluatedRun(two[1], older)], 0)
+    assert "are not paired" in sentence
+    assert "did not keep its numbers without each simulation; evaluate it again" in sentence
+
+
+def test_each_of_two_runs_of_one_name_is_told_of(two: list[Compared]) -> None:
+    base, one, other = (
+        EvaluatedRun(replace(two[i], label=label), evaluation(split=split))
+        for i, label, split in ((0, "A", "test"), (1, "B …1", "test"), (1, "B …2", "validation"))
+    )
+    paired, unlike = pairing_sentences([base, one, other], 0)
+    assert paired.startswith("Differences of B …1 to A are paired")
+    assert unlike.startswith("B …2 and A are not paired")
 
 
 def test_a_row_has_each_runs_worst_number_and_the_difference_where_the_baseline_is_worst(two: list[Compared]) -> None:

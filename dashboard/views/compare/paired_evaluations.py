@@ -37,6 +37,11 @@ class EvaluatedRun:
     def settings(self) -> Mapping[str, Any]:
         return {} if self.found is None else self.found["settings"]
 
+    @property
+    def keeps_simulations(self) -> bool:
+        """Whether any number is there without each simulation in turn; older evaluations have none."""
+        return self.found is not None and bool(self.found.get("left_out"))
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -67,6 +72,8 @@ def unpaired(one: EvaluatedRun, other: EvaluatedRun) -> str | None:
         if mine is None or mine != theirs:
             told = mine is not None and theirs is not None and not isinstance(mine, dict) and len(str(mine)) < 20
             return f"{words} ({mine} and {theirs})" if told else words
+    if not all(each.keeps_simulations for each in (one, other)):
+        return "one of them did not keep its numbers without each simulation; evaluate it again"
     return None
 
 
@@ -77,10 +84,9 @@ def difference(score: Score | None, base: Score | None, paired: bool) -> Differe
     value = score.value - base.value
     mine, theirs = score.left_out, base.left_out
     if paired and mine is not None and theirs is not None and mine.shape == theirs.shape:
-        apart = mine - theirs
-        n = len(apart)
-        error = math.sqrt((n - 1) / n * float(np.square(apart - apart.mean()).sum()))
-        return Difference(value, error, True)
+        apart, n = mine - theirs, len(mine)
+        if np.isfinite(apart).all():
+            return Difference(value, math.sqrt((n - 1) / n * float(np.square(apart - apart.mean()).sum())), True)
     return Difference(value, math.hypot(score.error or 0.0, base.error or 0.0), False)
 
 
@@ -125,19 +131,19 @@ def pairing_sentences(runs: Sequence[EvaluatedRun], baseline: int) -> list[str]:
     base = runs[baseline]
     others = [each for i, each in enumerate(runs) if i != baseline and each.found is not None]
     if base.found is None:
-        return [f"{base.run.name} was not evaluated, so there is nothing to take differences to."] if others else []
+        return [f"{base.run.short} was not evaluated, so there is nothing to take differences to."] if others else []
     said = []
-    why = {each.run.name: unpaired(each, base) for each in others}
-    pairs = [name for name, reason in why.items() if reason is None]
+    why = [(each.run.short, unpaired(each, base)) for each in others]
+    pairs = [name for name, reason in why if reason is None]
     if pairs:
         said.append(
-            f"Differences of {' and '.join(pairs)} to {base.run.name} are paired by θ and seed: what the simulations "
+            f"Differences of {' and '.join(pairs)} to {base.run.short} are paired by θ and seed: what the simulations "
             "scatter cancels in them."
         )
-    for name, reason in why.items():
+    for name, reason in why:
         if reason is not None:
             said.append(
-                f"{name} and {base.run.name} are not paired, for {reason}: the error of a difference is that of both."
+                f"{name} and {base.run.short} are not paired, for {reason}: the error of a difference is that of both."
             )
     return said
 

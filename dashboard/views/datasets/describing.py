@@ -51,7 +51,9 @@ def describe_form(rows: list[DatasetRow]) -> None:
     )
     unit.text_input("Unit", **entry("describe-unit", ""), placeholder="that of the field")
     redshift.number_input("Redshift", **entry("describe-redshift", 0.0))
-    box.number_input("Box side [Mpc/h]", 0.0, value=None, **entry("describe-box", None, float), placeholder="unknown")
+    box.number_input(
+        "Box side [Mpc/h]", 0.0, value=None, **entry("describe-box", None, float, low=0.0), placeholder="unknown"
+    )
     left_open("describe", "unknown")
     ranges, fixed, button = st.columns([4.25, 4.25, 1.5], vertical_alignment="bottom")
     ranges.text_area(

@@ -51,7 +51,7 @@ def add_form(rows: list[DatasetRow]) -> None:
     )
     space.selectbox("Parameter space", **among("add-space", SPACES), index=None, placeholder="as the files say")
     box.number_input(
-        "Box side [Mpc/h]", 0.0, value=None, **entry("add-box", None, float), placeholder="as the files say"
+        "Box side [Mpc/h]", 0.0, value=None, **entry("add-box", None, float, low=0.0), placeholder="as the files say"
     )
     left_open("add")
     button.button(
@@ -92,7 +92,7 @@ def left_open(form: str, unsaid: str = "as the files say") -> None:
     """Fields for what files may leave open; their keys begin with the form's name."""
     depth, stored, independent = st.columns([2.5, 2.5, 5], vertical_alignment="bottom")
     depth.number_input(
-        "Slab depth [Mpc/h]", 0.0, value=None, **entry(f"{form}-depth", None, float), placeholder=unsaid,
+        "Slab depth [Mpc/h]", 0.0, value=None, **entry(f"{form}-depth", None, float, low=0.0), placeholder=unsaid,
         help="What a map is summed over. CAMELS in 25 Mpc/h: 5.",
     )  # fmt: skip
     stored.selectbox(

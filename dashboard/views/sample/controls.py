@@ -73,14 +73,16 @@ def _checkpoint_choice(roles: Sequence[str], start: SampleSpec | None) -> None:
     """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
     words = "best: lowest validation loss; last: the newest"
     first = start.checkpoint if start and start.checkpoint in roles else roles[0]
-    if len(roles) <= 3:
+    few = len(roles) <= 3
+    if few:
         st.segmented_control(
-            "Checkpoint", **among("checkpoint", roles, first), required=True, label_visibility="collapsed", help=words,
+            "Checkpoint", **among("checkpoint", roles, first, few), required=True, label_visibility="collapsed",
+            help=words,
         )  # fmt: skip
     else:
         st.selectbox(
-            "Checkpoint", **among("checkpoint", roles, first), required=True, label_visibility="collapsed", help=words,
-            width=150,
+            "Checkpoint", **among("checkpoint", roles, first, few), required=True, label_visibility="collapsed",
+            help=words, width=150,
         )  # fmt: skip
 
 

@@ -184,6 +184,20 @@ def test_maps_of_wrong_mean_and_amplitude_fail_and_the_exit_code_is_still_0(data
     assert "deviates by more than the level and three times its uncertainty" in found["field_mean"]["reason"]
 
 
+def test_a_map_that_has_no_power_spectrum_costs_what_rests_on_it_and_not_the_report(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """Of negative mean, as overdensities or velocities have: P(k) of Σ / Σ̄ − 1 means nothing there."""
+    theta = suite.thetas(N)
+    signed = suite.maps_at(theta, 2).astype(float)
+    signed[0] -= 2.0 * signed[0].mean()
+    assert evaluate(suite.write_maps(tmp_path / "m.npz", signed, theta), dataset, tmp_path / "out") == 0
+    found = read(tmp_path / "out")
+    assert found["power_mean"]["verdict"] == "not measured"
+    assert found["pdf"]["verdict"] == "fail"
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))["over_prior"] is None
+
+
 def test_names_in_another_order_are_put_right(dataset: Path, right: Path, report: Path, tmp_path: Path) -> None:
     with np.load(right) as file:
         arrays = dict(file)
