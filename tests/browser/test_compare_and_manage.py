@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from living_page import await_rest
+from living_page import await_rest, scroll_to
 from playwright.sync_api import Browser, Locator, Page, expect
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
@@ -151,7 +151,7 @@ def await_images(area: Locator) -> int:
         "box => { const all = [...box.querySelectorAll('img')]; "
         "return all.length && all.every(i => i.complete && i.naturalWidth > 0) ? all.length : 0; }"
     )
-    area.scroll_into_view_if_needed()
+    scroll_to(area)
     return int(await_condition(lambda: area.evaluate(script), "the maps to be loaded"))
 
 
@@ -370,7 +370,7 @@ def mark_row(page: Page, i: int) -> None:
     table = page.get_by_test_id("stDataFrame")
     expect(table).to_have_count(1)  # while the list is drawn anew, the old one is still there for a moment
     await_rest(table.page)
-    table.scroll_into_view_if_needed()
+    scroll_to(table)
     table.click(position={"x": 18, "y": 36 + 44 * i + 22})
 
 

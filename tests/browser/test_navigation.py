@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from living_page import Watch, await_rest
+from living_page import Watch, await_rest, scroll_to
 from playwright.sync_api import Page, expect
 from prepared_record import configuration
 from served_dashboard import ServedDashboard
@@ -163,7 +163,7 @@ def test_more_clicks_at_the_place_of_queue_leave_the_run_queued(
     button = page.locator(".st-key-queue button").first
     expect(button).to_be_enabled()
     await_rest(page)
-    button.scroll_into_view_if_needed()
+    scroll_to(button)
     place = button.bounding_box()
     assert place is not None
     at = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)

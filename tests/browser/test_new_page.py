@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from living_page import Watch, await_rest
+from living_page import Watch, await_rest, scroll_to
 from playwright.sync_api import Browser, Locator, Page, expect
 from served_dashboard import ServedDashboard
 from waiting import PATIENCE_SECONDS
@@ -82,7 +82,7 @@ def test_queue_and_what_is_refused_stay_in_sight_while_the_form_is_filled_in(
     put(page, "Learning rate", "50")
     expect(page.get_by_test_id("refused")).to_contain_text("Learning rate")
     await_rest(page)
-    field(page, "Description").scroll_into_view_if_needed()
+    scroll_to(field(page, "Description"))
     assert page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTop") > 500
     for shown in (queue_button(page), page.locator(".st-key-draft button"), page.get_by_test_id("refused")):
         box = shown.bounding_box()

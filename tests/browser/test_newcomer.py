@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 import numpy as np
 import pytest
-from living_page import await_rest
+from living_page import await_rest, scroll_to
 from playwright.sync_api import Locator, Page, expect
 from running_laboratory import Laboratory, start_laboratory, stop_laboratory
 from standing import standing_on
@@ -83,7 +83,7 @@ def see_maps(page: Page) -> None:
     maps = page.get_by_test_id("maps")
     maps.wait_for()
     loaded = "box => [...box.querySelectorAll('img')].filter(i => i.complete && i.naturalWidth > 0).length"
-    maps.scroll_into_view_if_needed()
+    scroll_to(maps)
     await_condition(lambda: maps.evaluate(loaded) == 16, "sixteen maps on the page")
 
 
@@ -168,7 +168,7 @@ def draws(box: Locator) -> int:
 
 
 def drag_a_rectangle(page: Page, box: Locator) -> None:
-    box.scroll_into_view_if_needed()
+    scroll_to(box)
     panel = box.locator(".nsewdrag").first.bounding_box()
     if panel is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import ConsoleMessage, Error, Page
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 from waiting import await_condition
 
 # Whether all of a run's page is there: a control stands as a grey bar while the browser fetches the code that draws it,
@@ -24,6 +24,21 @@ def is_at_rest(page: Page) -> bool:
 def await_rest(page: Page, after: str = "the last act") -> None:
     """Before anything is read once: places, sizes, numbers of elements, what is not there."""
     await_condition(lambda: is_at_rest(page), f"{page.url} to be drawn after {after}")
+
+
+def scroll_to(place: Locator) -> None:
+    """Again where a run draws the page anew meanwhile and the element is another one by then."""
+
+    def there() -> bool:
+        try:
+            place.scroll_into_view_if_needed()
+        except Error as gone:
+            if "not attached" not in gone.message:
+                raise
+            return False
+        return True
+
+    await_condition(there, f"{place} to come into view")
 
 
 # The sheet's own rule for the whole page; without the sheet the numbers have the browser's figures.
