@@ -105,6 +105,34 @@ def test_a_transform_is_edited_however_it_is_written(written: str, found: str) -
     assert config.digest() == parse_config(TEXT).digest()
 
 
+@pytest.mark.parametrize("written", ["", "\n  transform:\n    name: boxcox  # mine\n    lambda: 0.1  # also mine"])
+def test_a_transform_that_is_chosen_again_finds_its_lambda_and_all_comments(written: str) -> None:
+    text = TEXT.replace("quick  # or a CMD pair", f"quick  # or a CMD pair{written}")
+    text, _ = edit(text, "data.transform.name", "boxcox")
+    text, chosen = edit(text, "data.transform.lambda", 0.3)
+    comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+    for name in ("log10", "boxcox", "asinh", "boxcox"):
+        text, config = edit(text, "data.transform.name", name)
+        assert parse_config(text) == config
+        assert [line.partition("#")[2] for line in text.splitlines() if "#" in line] == comments
+    assert config == chosen
+    assert config.data.transform.exponent == 0.3
+
+
+@pytest.mark.parametrize("empty", ["", " {}", " { }", " ~", " null"])
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [("data.transform.name", "boxcox", "transform: {name: boxcox}  # open"), ("edm.P_mean", -1.0, "")],
+)
+def test_an_empty_section_is_filled_where_it_stands(key: str, value: object, found: str, empty: str) -> None:
+    text = TEXT.replace("quick  # or a CMD pair", f"quick  # or a CMD pair\n  transform:{empty}  # open")
+    text, config = edit(f"{text}edm:{empty}\n", key, value)
+    assert config.flat()[key] == value
+    assert parse_config(text) == config
+    assert "# Why this run exists" in text
+    assert found in text
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

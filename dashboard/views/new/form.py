@@ -27,6 +27,7 @@ from focus_core.catalogue.transforms import TRANSFORMS
 from focus_core.config.experiment import ExperimentConfig, parse_config, to_yaml, validate_config
 from focus_core.errors import UserError
 from focus_core.parameters import SPACES
+from focus_core.schema.yaml_text import parse_yaml
 
 # A number is typed as text: a browser's input for numbers shows one that is out of its range and reports another, and
 # rounds what it shows. Here what stands there is what was typed, and the model alone says whether it can be.
@@ -180,9 +181,12 @@ def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
 
 def edit_all(text: str, changes: Mapping[str, Any]) -> tuple[str, ExperimentConfig]:
     """As `edit`, for several settings at once, which together may be what none of them can be alone."""
-    plain = parse_config(text, "the YAML").to_dict()
+    before = parse_config(text, "the YAML")
+    plain = before.to_dict()
+    plain["data"].setdefault("transform", {"name": before.data.transform.name})  # a first one is left out
     for key, value in changes.items():
         _put(plain, key.split("."), value)
+    _choose_with_what_is_written(plain, text, changes)
     if "method" in changes:
         _follow_the_method(plain)
     config = validate_config(plain, "the form")
@@ -190,6 +194,22 @@ def edit_all(text: str, changes: Mapping[str, Any]) -> tuple[str, ExperimentConf
     for key, value in changes.items():
         written = next(_candidates(written, key, value, plain), written)
     return (written if _means(written, config) else to_yaml(config)), config
+
+
+def _choose_with_what_is_written(plain: dict[str, Any], text: str, changes: Mapping[str, Any]) -> None:
+    """Settings of a new choice that stand in the text already: a configuration has forgotten what meant nothing."""
+    written, _ = parse_yaml(text, "the YAML")
+    for chooser, place, settings in _CHOICES:
+        section = functools.reduce(_inside, place.split("."), written)
+        if chooser in changes and isinstance(section, Mapping):
+            chosen = functools.reduce(_inside, place.split("."), plain)
+            for name in settings.get(str(changes[chooser]), ()):
+                if name in section:
+                    chosen.setdefault(name, section[name])
+
+
+def _inside(section: Any, name: str) -> Any:
+    return section.get(name) if isinstance(section, Mapping) else None
 
 
 def _follow_the_method(plain: dict[str, Any]) -> None:
@@ -237,26 +257,40 @@ def _means(text: str, config: ExperimentConfig) -> bool:
 def _candidates(text: str, key: str, value: Any, plain: Mapping[str, Any]) -> Iterator[str]:
     """The text with the value replaced where it stands, or a line added at the end of its section.
 
-    A section that is not there, or that a bare word stands for, is written out; `plain` has all its values.
+    A section that is not there or empty, or that a bare word stands for, is written out; `plain` has all its values.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     node, parts = root, key.split(".")
     for depth, part in enumerate(parts):
+        inside = functools.reduce(lambda inner, name: {name: inner}, reversed(parts[depth + 1 :]), value)
+        if _is_empty(node):
+            yield _with_value(text, node, {part: inside})
+            return
         if not isinstance(node, yaml.MappingNode):
             section = functools.reduce(lambda inner, name: inner[name], parts[:depth], plain)
             yield _with_value(text, node, section)
             return
         entry = next(((k, v) for k, v in node.value if k.value == part), None)
         if entry is None:
-            inside = functools.reduce(lambda inner, name: {name: inner}, reversed(parts[depth + 1 :]), value)
             yield _with_line(text, node, f"{part}: {_scalar(inside)}")
             return
         node = entry[1]
     yield _with_value(text, node, value)
 
 
+def _is_empty(node: yaml.Node | None) -> bool:
+    """Of a section: `training:` with nothing behind it, or `{}`."""
+    if isinstance(node, yaml.MappingNode):
+        return not node.value
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
 def _with_value(text: str, node: yaml.Node | None, value: Any) -> str:
-    return text if node is None else text[: node.start_mark.index] + _scalar(value) + text[_end_of(node, text) :]
+    if node is None:
+        return text
+    start = node.start_mark.index
+    gap = " " if text[:start].endswith(":") else ""  # an empty value begins at its colon
+    return text[:start] + gap + _scalar(value) + text[_end_of(node, text) :]
 
 
 def _end_of(node: yaml.Node, text: str) -> int:
@@ -266,8 +300,6 @@ def _end_of(node: yaml.Node, text: str) -> int:
 
 
 def _with_line(text: str, section: yaml.MappingNode, line: str) -> str:
-    if not section.value:
-        return text
     indent = " " * section.value[0][0].start_mark.column
     at = _end_of(section.value[-1][1], text)
     if section.flow_style:
