@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from focus_core.catalogue.transforms import TRANSFORMS, TransformName
 from focus_core.schema.fields import Number, Section
@@ -19,11 +20,20 @@ class TransformSection(Section):
     exponent: Number = Field(
         0.1,
         alias="lambda",
-        gt=0,
+        ge=1e-3,
         le=1,
         title="λ",
-        description="Of Box–Cox, ((Σ/Σ₀)^λ − 1)/λ with the mean Σ₀: the logarithm towards 0, linear at 1.",
+        description="Of Box–Cox, ((Σ/Σ₀)^λ − 1)/λ with the mean Σ₀: from 0.001, nearly the logarithm, to 1, linear.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, plain: Any) -> Any:
+        """Settings of a transform that is not named would be those of none."""
+        if isinstance(plain, Mapping) and "lambda" in plain and "name" not in plain:
+            owners = " or ".join(f"name: {spec.name}" for spec in TRANSFORMS.values() if "lambda" in spec.settings)
+            raise ValueError(f"has a lambda without a name; write {owners} beside it, or leave lambda out")
+        return plain
 
     @field_validator("exponent")
     @classmethod

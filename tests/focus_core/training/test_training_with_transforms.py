@@ -114,7 +114,7 @@ def test_a_checkpoint_whose_transform_is_of_a_later_version_is_refused_with_its_
 
 
 def test_the_first_transform_leaves_digest_and_file_as_they_were_however_it_is_written() -> None:
-    texts = ("", ", transform: log10", ", transform: {name: log10, lambda: 0.3}", ", transform: {lambda: 0.3}")
+    texts = ("", ", transform: log10", ", transform: {name: log10, lambda: 0.3}", ", transform: {}")
     assert len({digest(text) for text in texts}) == 1
     assert all("transform" not in to_yaml(parse_config(f"data: {{dataset: quick{text}}}")) for text in texts)
 
@@ -137,7 +137,15 @@ def test_a_transform_reads_back_from_its_own_yaml(written: Any) -> None:
     [
         ("log", "data.transform.name: input should be 'log10', 'boxcox', 'asinh' or 'none' (found 'log')"),
         ("3", "data.transform must be a section of keys and values (found 3)"),
-        ("{name: boxcox, lambda: 0}", "data.transform.lambda: input should be greater than 0 (found 0)"),
+        *(
+            (f"{{name: boxcox, lambda: {value}}}", f"data.transform.lambda: input should be {bound} (found {value})")
+            for value, bound in (
+                ("0", "greater than or equal to 0.001"),
+                ("0.0009", "greater than or equal to 0.001"),
+                ("1.5", "less than or equal to 1"),
+            )
+        ),
+        ("{lambda: 0.3}", "data.transform: has a lambda without a name; write name: boxcox beside it, or leave lambda"),
         ("{name: boxcox, lamda: 0.1}", "data.transform.lamda is not a setting; did you mean data.transform.lambda?"),
     ],
 )
