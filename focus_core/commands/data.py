@@ -125,6 +125,7 @@ def _report_bare_maps(path: Path, answers: Answers) -> None:
     from focus_core.data.checks import check_pixels
     from focus_core.data.dataset import CHUNK_PIXELS
     from focus_core.data.files import open_maps
+    from focus_core.data.opening import is_normalised
     from focus_core.data.stored import let_go, read_as
 
     maps = read_as(open_maps(path), answers.stored_as, path)
@@ -133,7 +134,7 @@ def _report_bare_maps(path: Path, answers: Answers) -> None:
     with progress_bar("reading maps", "map") as progress:
         for first in range(0, len(maps), step):
             piece = np.array(maps[first : first + step], dtype=np.float64)
-            check_pixels(piece, first, path, taken_by_default("normali" in path.name.lower()))
+            check_pixels(piece, first, path, taken_by_default(is_normalised(path)))
             low, high = min(low, float(piece.min())), max(high, float(piece.max()))
             progress(first + len(piece), len(maps))
             let_go(maps)

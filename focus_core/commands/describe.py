@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from focus_core.config.experiment import ExperimentConfig, load_config
+from focus_core.catalogue.transforms import AS_THEY_CAME, TRANSFORMS, spec_for
+from focus_core.config.experiment import DataSection, ExperimentConfig, load_config
 from focus_core.costs.estimate import Estimate, estimate
 from focus_core.errors import UserError
 
@@ -34,9 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     if grid < 1:
         raise UserError(f"--grid: {grid} is not a number of pixels; give 64, say.")
     cost = estimate(config, grid)
-    transform = config.data.transform.in_words()
+    transform, sentence = _seen(config.data)
     told = {"network": config.model.network, "transform": transform, **asdict(cost)}
-    print(json.dumps(told, indent=1) if arguments.json else _table(cost, transform))
+    print(json.dumps(told, indent=1) if arguments.json else _table(cost, sentence))
     return 0
 
 
@@ -44,12 +45,26 @@ def _default_grid(config: ExperimentConfig) -> int:
     return _QUICK_GRID if config.data.dataset is not None else _CAMELS_GRID
 
 
-def _table(cost: Estimate, transform: str) -> str:
+def _seen(data: DataSection) -> tuple[str, str]:
+    """What a network sees of a pixel: the transform, and the sentence. Of a dataset, its own folder alone says how."""
+    from focus_core.data.opening import NORMALISED_MAPS, is_normalised
+
+    file = NORMALISED_MAPS if data.data_dir is not None else data.maps_path or ""
+    spec = spec_for(data.transform.name, is_normalised(Path(file)), file)
+    if not spec.standardised:
+        return spec.title, f"normalised pixels {spec.title}"
+    words = data.transform.in_words()
+    open_yet = data.dataset is not None and spec is TRANSFORMS.first
+    also = f" (a dataset that is said to be normalised: pixels {AS_THEY_CAME.title})" if open_yet else ""
+    return words, f"{words}, standardised{also}"
+
+
+def _table(cost: Estimate, sentence: str) -> str:
     return "\n".join(
         (
             f"parameters          {cost.parameters:,}",
             f"maps                {cost.grid} × {cost.grid}, {cost.batch_size} a step",
-            f"a network sees      {transform}, standardised",
+            f"a network sees      {sentence}",
             f"memory of training  {cost.memory_bytes / 1e9:.2f} GB "
             f"({cost.activation_bytes_per_image / 1e9:.3f} GB of it for each map of a step)",
             f"operations          {cost.flops_per_image:.3e} a map of training, {cost.flops_per_sample:.3e} a sample",

@@ -51,13 +51,18 @@ def answers_of(data: DataSection) -> Answers:
     return Answers(data.parameter_space, data.box_size, data.slab_depth, data.stored_as, data.independent_realisations)
 
 
+def is_normalised(file: Path) -> bool:
+    """Whether a file of a pair holds normalised values: its name says so."""
+    return "normali" in file.name.lower()
+
+
 def open_pair(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID) -> MapDataset:
     """A CMD pair, an already-normalised pair, or any pair whose space and box are said."""
     if parse_name(maps_file) is not None:
         return open_cmd(maps_file, params_file, answers)
     maps, table = read_as(open_maps(maps_file), answers.stored_as, maps_file), read_table(params_file)
-    normalised = "normali" in maps_file.name.lower()
-    if "normali" in params_file.name.lower():
+    normalised = is_normalised(maps_file)
+    if is_normalised(params_file):
         space = _normalised_space(answers.space, table.values)
     elif answers.space is None:
         raise UserError(

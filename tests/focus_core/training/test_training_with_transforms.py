@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,9 +156,30 @@ def test_a_transform_that_cannot_be_is_a_sentence_with_its_line(written: str, se
     assert f"line 3: {sentence}" in str(error.value)
 
 
-def test_describe_says_what_the_network_sees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+PAIR = "maps_path: {}.npy, params_path: params.txt"
+PHYSICAL, NORMALISED = PAIR.format("maps"), PAIR.format("Maps_Normalised")
+DATASET = " (a dataset that is said to be normalised: pixels as they came)"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (f"{PHYSICAL}, transform: log10", "log10 Σ, standardised"),
+        (f"{PHYSICAL}, transform: {{name: boxcox, lambda: 0.05}}", "Box–Cox, λ = 0.05, standardised"),
+        ("dataset: quick", f"log10 Σ, standardised{DATASET}"),
+        ("dataset: quick, transform: boxcox", "Box–Cox, λ = 0.1, standardised"),
+        ("data_dir: processed", "normalised pixels as they came"),
+        (NORMALISED, "normalised pixels as they came"),
+        (f"{NORMALISED}, transform: asinh", "asinh Σ/Σ₀, standardised"),
+    ],
+)
+def test_describe_says_what_the_network_sees(
+    data: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "config.yaml"
-    for written, told in (("log10", "log10 Σ"), ("{name: boxcox, lambda: 0.05}", "Box–Cox, λ = 0.05")):
-        config.write_text(f"data: {{dataset: quick, transform: {written}}}\n", encoding="utf-8")
-        assert main(["describe", "--config", str(config)]) == 0
-        assert f"a network sees      {told}, standardised" in capsys.readouterr().out
+    config.write_text(f"data: {{{data}}}\n", encoding="utf-8")
+    assert main(["describe", "--config", str(config)]) == 0
+    assert f"a network sees      {told}\n" in capsys.readouterr().out
+    assert main(["describe", "--config", str(config), "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)["transform"]
+    assert told.startswith(f"{seen}, standardised") or told == f"normalised pixels {seen}"
