@@ -85,6 +85,19 @@ class TestTransforms:
         config = small_laboratory.record.experiments.get(newest.id).config
         assert config["data"]["transform"] == {"name": "boxcox", "lambda": 0.15}
 
+    def test_one_that_is_chosen_again_has_its_lambda_and_the_recipe_s_comments_still(
+        self, small_laboratory: Any
+    ) -> None:
+        app = open_page("new", recipe="quickstart")
+        comments = standing(app.text_area, "yaml-text").value.count("#")
+        standing(app.selectbox, "f-data.transform.name").set_value("boxcox").run()
+        app = typed(app, "data.transform.lambda", "0.3")
+        for name in ("log10", "boxcox"):
+            standing(app.selectbox, "f-data.transform.name").set_value(name).run()
+        assert not app.exception
+        assert values(app, "data.transform.lambda") == ["0.3"]
+        assert standing(app.text_area, "yaml-text").value.count("#") == comments > 0
+
 
 class TestLabels:
     def test_every_label_is_the_plain_title_with_its_unit_changed_or_not(self, small_laboratory: Any) -> None:
