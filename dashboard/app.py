@@ -1,4 +1,4 @@
-"""The dashboard's frame: navigation, style, status line. Pages lie in views/."""
+"""The dashboard's frame: navigation, style, status line. The pages are in views/."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ st.logo(str(LOGO), size="medium", link=None)
 
 
 def _page(spec: PageSpec) -> st.Page:
-    """Its module is imported when it is drawn."""
+    """The page's module is imported when the page is drawn."""
     icon = None if spec.icon is None else f":material/{spec.icon}:"
     return st.Page(
         lambda: load(spec.view)(),
@@ -44,7 +44,7 @@ except UserError as problem:
 else:
     try:
         chosen.run()
-    except OperationalError as error:  # the database went away in the middle of the page
+    except OperationalError as error:  # the database became unavailable while the page was being drawn
         show_record_missing(record_away(error))
     else:
         status_line()

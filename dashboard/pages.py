@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PageSpec:
-    """What the frame needs to know of a page before its module is imported."""
+    """What the frame needs to know about a page before its module is imported."""
 
-    name: str  # the last part of its address, and what other pages call it
+    name: str  # the last part of its address, and how other pages refer to it
     title: str
     view: str  # "module:function", which draws it
-    icon: str | None = None  # of Material Symbols; a page without one is reached by links and not by the menu
+    icon: str | None = None  # of Material Symbols; a page without one is reached by links and not from the menu
     default: bool = False  # what "/" shows
 
     @property

@@ -23,7 +23,7 @@ NEVER = 1e15  # bytes
 
 
 def make_app() -> st.App:
-    """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from whatever folder."""
+    """The ASGI application. Streamlit finds .streamlit/config.toml beside the script, from any folder."""
     ask_nobody_for_our_address()
     hear_what_is_meant()
     routes = [*ROUTES, *DOCUMENT_ROUTES]
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             # A full collection after every run of a fragment took 50 to 150 ms, more than all the rest of a live tick.
             # Python collects by itself when there is something to collect.
             "runner.postScriptGC": False,
-            # Every element is sent whole. Streamlit would send the hash of one that the browser said it had, which a
-            # browser that was quickly led on has let go by then: it stops with "Cached ForwardMsg MISS".
+            # Every element is sent whole. Streamlit would send the hash of one that the browser reported to have, which
+            # a browser that moved on quickly has dropped by then: it stops with "Cached ForwardMsg MISS".
             "global.minCachedMessageSize": NEVER,
         }
     )

@@ -1,12 +1,12 @@
 """The plotly chart of FOCUS: keeps the reader's zoom through live updates and follows light and dark.
 
-`st.plotly_chart` forgets the zoom at every change of its data. This component calls `Plotly.react` on one element
-with `layout.uirevision`. That alone gives way where the server's own range has moved meanwhile, so the script also
-remembers the reader's ranges, until a double click or the home button. Figures come in light tokens; the script swaps
-them for the page's colours, again whenever the theme changes, without asking the server. plotly.js is fetched once,
+`st.plotly_chart` loses the zoom whenever its data change. This component calls `Plotly.react` on one element with
+`layout.uirevision`. That alone fails when the server's own range has changed meanwhile, so the script also remembers
+the reader's ranges until a double click or the home button. Figures arrive in light tokens; the script replaces them
+with the page's colours, again whenever the theme changes, without asking the server. plotly.js is fetched once,
 from this server.
 
-The script is registered at the first use, so that importing needs no running Streamlit.
+The script is registered at first use, so that importing this module needs no running Streamlit.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def _component() -> Any:
 
 
 def chart(figure: go.Figure | Panels | str, *, name: str, label: str, height: int, key: str) -> None:
-    """Draw a figure (or its JSON). `label` is read out instead of it; `name` is its hook and its file name."""
+    """Draw a figure (or its JSON). Screen readers read `label` instead of it; `name` is its hook and its file name."""
     text = figure if isinstance(figure, str) else figure_json(figure)
     _component()(key=key, data={"figure": text, "name": name, "label": label, "height": height}, height=height)
 
 
 def figure_json(figure: go.Figure | Panels) -> str:
-    """Compact JSON in which every colour token stands as a quoted string of its own."""
+    """Compact JSON in which every colour token is a quoted string of its own."""
     if isinstance(figure, Panels):
         return plain_json(figure.plain())
     text = figure.to_json(pretty=False)

@@ -1,4 +1,4 @@
-"""Cost against quality: one line an experiment over normalised columns. Plotly's own `parcoords` needs WebGL."""
+"""Cost against quality: one line per experiment over normalised columns. Plotly's own `parcoords` needs WebGL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.look.theme import AXIS, INK, MUTED
 
 @dataclass(frozen=True)
 class CostColumn:
-    """One axis: its title, and each experiment's value (None where it was not measured) with the value in words."""
+    """One axis: its title, and each experiment's value (None where it was not measured) with its formatted text."""
 
     title: str
     values: Sequence[float | None]
@@ -25,7 +25,7 @@ class CostColumn:
 def cost_quality(
     columns: Sequence[CostColumn], names: Sequence[str], colours: Sequence[str], *, height: int
 ) -> go.Figure:
-    """Log axes, better is lower. The ends of each column are written at its ends."""
+    """Log axes, lower is better. Each column shows its range at its ends."""
     figure = go.Figure()
     places = [_places(column.values) for column in columns]
     for x, column in enumerate(columns):
@@ -58,7 +58,7 @@ def _label(figure: go.Figure, x: int, y: float, text: str, colour: str) -> None:
 
 
 def _places(values: Sequence[float | None]) -> list[float | None]:
-    """0 … 1 in the logarithm; the middle where all are equal."""
+    """Positions 0 … 1 on a log scale; the middle where all values are equal."""
     logs = [math.log(value) if value is not None and value > 0 else None for value in values]
     known = [value for value in logs if value is not None]
     if not known or max(known) - min(known) < 1e-12:

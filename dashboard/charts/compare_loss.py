@@ -1,4 +1,4 @@
-"""Losses of several experiments over one axis: epochs, steps or the time they trained."""
+"""Losses of several experiments over a common axis: epochs, steps or training time."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Points:
 
 @dataclass(frozen=True)
 class RunLosses:
-    """What one experiment measured. `elapsed` is (step, seconds trained by all attempts) at the end of each epoch."""
+    """Measurements of one experiment. `elapsed` is (step, seconds trained by all attempts) at the end of each epoch."""
 
     name: str
     colour: str
     validation: Points
     train: Points
-    steps: Points  # single steps; empty when they are not asked for
+    steps: Points  # single steps; empty when they are not requested
     elapsed: Points
     steps_per_epoch: int
     loss: str = FIRST
 
     def along(self, points: Points, axis: LossAxis) -> FloatArray:
-        """Abscissae of points. Between two epochs the time is taken as even; NaN beyond the last measured one."""
+        """Abscissae of points. Time is interpolated linearly between two epochs; NaN beyond the last measured one."""
         if axis == "step":
             return points.step
         if axis == "epoch":
@@ -53,7 +53,7 @@ class RunLosses:
 
 
 def compare_losses(runs: Sequence[RunLosses], axis: LossAxis = "epoch", *, height: int = 470) -> go.Figure:
-    """Validation solid, training dotted, one colour an experiment; log y."""
+    """Validation solid, training dotted, one colour per experiment; log y."""
     figure = go.Figure()
     unit, divisor = _time_unit(runs) if axis == "time" else ("", 1.0)
     for run in runs:
@@ -115,7 +115,7 @@ def _time_unit(runs: Sequence[RunLosses]) -> tuple[str, float]:
 
 
 def _range(runs: Sequence[RunLosses]) -> tuple[float, float]:
-    """Epoch curves decide; the first epoch of a run may be far above all the others, and is still shown."""
+    """Set by the epoch curves; the first epoch of a run may lie far above all others and is still shown."""
     values = np.concatenate([p.value for run in runs for p in (run.validation, run.train)] or [np.empty(0)])
     values = values[np.isfinite(values) & (values > 0)]
     if values.size == 0:

@@ -1,4 +1,4 @@
-"""A statistic of several experiments over its truth, and each against it below: 55 : 45, since that is the message."""
+"""A statistic of several experiments over its truth, and each against it below (55 : 45: the lower panel matters)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RunCurves:
 
 @dataclass(frozen=True)
 class TruthGroup:
-    """Runs that are held against one truth. `name` tells it from the others; empty when it is the only one."""
+    """Runs that are compared with one truth. `name` distinguishes it from the others; empty when it is the only one."""
 
     name: str
     runs: Sequence[RunCurves]
@@ -43,8 +43,8 @@ class TruthGroup:
 def compare_curves(groups: Sequence[TruthGroup], *, height: int = 470, scaled: bool = False) -> go.Figure:
     """Upper panel: cosmic variance, truth, every run. Lower: each run against its own truth.
 
-    All are of one statistic. Where physical and normalised fields meet, only the physical ones have a common unit: the
-    rest have their ratio. Where one of the boxes has no known side, all wave numbers are in units of each box's own
+    All are of one statistic. If physical and normalised fields are mixed, only the physical ones share a unit: for
+    the rest only the ratio is drawn. If the side of any box is unknown, all wave numbers are in units of each box's own
     k_f. `scaled` draws the statistic's other view in the upper panel.
     """
     own = any(group.truth.box_size is None for group in groups) and bool(groups[0].truth.statistic.axis.own_html)
@@ -108,7 +108,7 @@ def _draw_below(figure: go.Figure, group: TruthGroup, *, named: bool) -> None:
         _error_band(figure, truth, level, truth.truth_error, TRUTH_ERROR_BAND, name)
     for run in group.runs:
         below, error = run.curves.below(), run.curves.generated_error
-        if error is not None and len(group.runs) <= 3:  # more of them would be one grey cloud
+        if error is not None and len(group.runs) <= 3:  # more bands would merge into one grey area
             _error_band(figure, run.curves, below, error, colour_with_alpha(run.colour, 0.14))
         figure.add_scatter(
             x=truth.x, y=below, name=plotly_text(run.name), mode="lines", line={"color": run.colour, "width": 2},
@@ -132,7 +132,7 @@ def _draw_guides(figure: go.Figure, truth: MapCurves) -> None:
 
 
 def _mark_scales(figure: go.Figure, groups: Sequence[TruthGroup]) -> None:
-    """k_f and k_Ny of every box, each once."""
+    """k_f and k_Ny of every box, each drawn once."""
     log = groups[0].truth.statistic.axis.log
     for mark in dict.fromkeys(mark for group in groups for mark in group.truth.marks()):
         figure.add_vline(x=mark.at, line={"color": AXIS, "width": 1, "dash": "dash"}, row="all", col=1)
@@ -161,7 +161,7 @@ def _style(figure: go.Figure, groups: Sequence[TruthGroup], physical: bool, scal
 
 
 def _log_range(groups: Sequence[TruthGroup], scaled: bool) -> tuple[float, float]:
-    """The truths with their scatter decide, as far as they go; a wild run may widen it by two decades."""
+    """Set by the truths and their scatter; a diverging run may widen it by at most two decades."""
     tops, bottoms = [], []
     for group in groups:
         truth, factor = group.truth, group.truth.factor(scaled)

@@ -1,4 +1,4 @@
-"""A statistic of a dataset: the mean over all maps with the scatter of single ones, and one simulation of it."""
+"""A statistic of a dataset: the mean over all maps with the scatter of single maps, and one of its simulations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from focus_core.catalogue.measured.power_spectrum import POWER_SPECTRUM
 from focus_core.catalogue.statistic_spec import MapStatistic
 
 FloatArray = NDArray[np.float64]
-CHOSEN = EXPERIMENT_COLOURS[4]  # of all, the one that is clear on both grounds
+CHOSEN = EXPERIMENT_COLOURS[4]  # of all colours, the one that is legible on both backgrounds
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class DatasetCurves:
     grid: int
     physical: bool
     statistic: MapStatistic = POWER_SPECTRUM
-    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of its values, by the name of the array
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # weights of its values, by the name of the array
 
     def cosmic_variance(self, chosen: int) -> tuple[FloatArray | None, str]:
-        """Of maps at the θ of one simulation, and whence it is known."""
+        """Cosmic variance of maps at the θ of one simulation, and how it was obtained."""
         if self.maps_per_simulation > 1:
             return self.std[chosen], f"cosmic variance (maps of simulation {chosen}, ±1σ)"
         return self.statistic.cosmic_variance(self.mean[chosen], self.weights), GAUSSIAN
@@ -54,13 +54,13 @@ class DatasetCurves:
         return np.asarray(self.mean.mean(axis=0))
 
     def scatter(self) -> FloatArray:
-        """Standard deviation of single maps over the whole set: between simulations and within them."""
+        """Standard deviation of single maps over the whole set, between and within simulations."""
         each = self.maps_per_simulation
         within = (self.std**2).mean(axis=0) * (each - 1) / each
         return np.asarray(np.sqrt(within + self.mean.var(axis=0)))
 
     def drawn(self, chosen: int | None) -> MapCurves:
-        """As what a panel draws: the whole set is the truth, the chosen simulation is held against it."""
+        """As input of a panel: the whole set is the truth, the chosen simulation is compared with it."""
         mean = self.overall()
         return MapCurves(
             x=self.x,
@@ -79,7 +79,7 @@ class DatasetCurves:
 def dataset_curves(
     found: DatasetCurves, chosen: int | None, *, revision: str = "dataset-power", height: int = 330
 ) -> go.Figure:
-    """The mean over all maps with the scatter of single ones, and the mean of one simulation with that of its maps."""
+    """The mean over all maps with the scatter of single maps, and the mean of one simulation with that of its maps."""
     panels, curves = Panels([1.0], gap=0.0), found.drawn(chosen)
     bands = [(curves.truth, found.scatter(), SCATTER_BAND, f"single maps of all {len(found.mean)} simulations, ±1σ")]
     lines = [(curves.truth, INK, 1.8, "mean of all maps")]

@@ -57,7 +57,7 @@ def coverage(
 
 
 def _thinned(rows: Sequence[int]) -> NDArray[np.int64]:
-    """At most `MAX_POINTS`, evenly: an SVG of more is slow and shows no more."""
+    """At most `MAX_POINTS`, evenly spaced: an SVG of more is slow and shows nothing more."""
     every = np.asarray(rows, dtype=np.int64)
     if len(every) <= MAX_POINTS:
         return every
@@ -85,7 +85,7 @@ def _histogram(figure: go.Figure, p: Parameter, column: FloatArray, i: int) -> N
     counts, edges = np.histogram(p.to_unit(column), bins=BINS, range=(-1.0, 1.0))
     ends = p.from_unit(edges)
     figure.add_bar(
-        x=(ends[:-1] + ends[1:]) / 2.0,  # a bar is centred in the value, on a logarithmic axis too
+        x=(ends[:-1] + ends[1:]) / 2.0,  # a bar is centred on its value, on a logarithmic axis too
         y=counts,
         width=(ends[1:] - ends[:-1]) * 0.96,
         marker={"color": AXIS, "line": {"width": 0}},
@@ -110,7 +110,7 @@ def _style_panel(figure: go.Figure, space: ParameterSpace, i: int, j: int) -> No
 
 
 def _axis(p: Parameter, *, title: bool) -> dict[str, object]:
-    """The prior and a little air, two ticks; names and numbers at the outer panels only."""
+    """The prior with a small margin and two ticks; names and numbers only at the outer panels."""
     air = 0.12
     low, high = (float(v) for v in p.from_unit([-1.0 - air, 1.0 + air]))
     ticks = _ticks(p)

@@ -18,10 +18,10 @@ FloatArray = NDArray[np.float64]
 
 
 def statistic_panels(curve: Mapping[str, Any], *, revision: str, height: int = 380) -> Panels:
-    """`curve` is one of an evaluation's: numbers that are not finite are null.
+    """`curve` is one curve of an evaluation, in which null stands for numbers that are not finite.
 
     Grey is the scatter of single simulations (cosmic variance), the narrow bands are standard errors of the means. The
-    ratio is drawn where the simulated values keep away from zero, else the difference.
+    ratio is drawn where the simulated values stay away from zero, otherwise the difference.
     """
     x, generated, simulated = (_numbers(curve, name) for name in ("axis", "generated", "simulated"))
     panels = Panels([0.62, 0.38], gap=0.05)

@@ -22,9 +22,9 @@ def enlarged_map(
     revision: str = "map",
     height: int = 560,
 ) -> Panels:
-    """A pixelated heatmap of log10 values (N, N), axes in Mpc/h where the box has a known side.
+    """A pixelated heatmap of log10 values (N, N); axes in Mpc/h if the side of the box is known.
 
-    `difference` colours both signs about zero and shows numbers as they are; otherwise the bar has Σ itself.
+    `difference` colours both signs about zero and shows the numbers themselves; otherwise the colour bar shows Σ.
     """
     n = len(values)
     side = box_size if box_size is not None else float(n)

@@ -1,8 +1,8 @@
-"""Linked zoom of the image matrix: what is done to one map is done to all of them.
+"""Linked zoom of the image matrix: an action on one map applies to all of them.
 
-A click magnifies by two about the place clicked, up to eightfold, the next one shows the whole maps again; dragging
-moves; with the keyboard + − 0 and the arrows, while the matrix has the focus. The script only sets three CSS variables
-of the page, so that the zoom outlives every live update of the maps, and no map is fetched again.
+A click magnifies by two about the pointer, up to eightfold; the next click shows the whole maps again; dragging pans.
+On the keyboard: + − 0 and the arrows, while the matrix has the focus. The script only sets three CSS variables of
+the page, so that the zoom survives every live update of the maps, and no map is fetched again.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ def _component() -> Any:
 
 
 def linked_zoom() -> None:
-    """Draws nothing; once on the page, it serves every image matrix that comes and goes."""
+    """Draws nothing; once on the page, it serves every image matrix that appears there."""
     _component()(key="linked-zoom", height=0)

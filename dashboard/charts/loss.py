@@ -1,4 +1,4 @@
-"""Loss and learning rate of one run, as it trains."""
+"""Loss and learning rate of one run during training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """One curve over epochs (a fraction of an epoch counts)."""
+    """One curve over epochs (fractions allowed)."""
 
     epoch: FloatArray
     value: FloatArray
@@ -28,7 +28,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """Everything the figure shows. Losses are dimensionless; `loss` says of what they are."""
+    """Everything the figure shows. Losses are dimensionless; `loss` names the quantity."""
 
     steps: Curve  # training loss of single steps
     train: Curve  # its mean over each epoch
@@ -37,7 +37,7 @@ class TrainingCurves:
     num_epochs: int
     checkpoints: Sequence[tuple[float, float]] = ()  # (epoch, validation loss)
     seams: Sequence[tuple[int, float]] = field(default_factory=tuple)  # (attempt, epoch it resumed at)
-    ends: str | None = None  # "ends about 18:05", while it runs
+    ends: str | None = None  # "ends about 18:05", during training
     loss: str = FIRST
 
 
@@ -46,7 +46,7 @@ def loss_curves(curves: TrainingCurves, *, revision: str = "loss", height: int =
 
 
 def loss_panels(curves: TrainingCurves, *, revision: str = "loss", height: int = 380) -> Panels:
-    """Losses on a log axis above, the learning rate in a panel of 24 % below. The future is shaded."""
+    """Losses on a log axis above, the learning rate in a panel of 24 % below. The remaining epochs are shaded."""
     panels = Panels([0.76, 0.24], gap=0.05)
     _draw_losses(panels, curves)
     _line(panels, curves.lr, "learning rate", {"color": ACCENT, "width": 1.4, "shape": "hv"}, 2)
@@ -87,7 +87,7 @@ def _draw_losses(panels: Panels, c: TrainingCurves) -> None:
 
 
 def _line(panels: Panels, curve: Curve, name: str, line: dict[str, object], row: int, *, opacity: float = 1.0) -> None:
-    """Single precision: seven digits are more than a chart shows, and half the bytes of every tick."""
+    """Single precision: seven digits are more than a chart shows, and half the bytes per update."""
     panels.scatter(
         row,
         x=curve.epoch.astype(np.float32),
@@ -124,7 +124,7 @@ def _draw_best(panels: Panels, c: TrainingCurves) -> None:
 
 
 def _label_side(x: float, now: float, num_epochs: int) -> str:
-    """Right of the star where nothing is drawn yet, above it elsewhere."""
+    """Right of the star where nothing has been drawn yet, otherwise above it."""
     if x > 0.9 * num_epochs:
         return "top left"
     return "middle right" if now - x < 0.08 * num_epochs else "top center"
@@ -171,7 +171,7 @@ def _style_axes(panels: Panels, c: TrainingCurves) -> None:
 
 
 def _loss_range(c: TrainingCurves) -> tuple[float, float]:
-    """Epoch curves decide, with air for the label; single steps only until there are some."""
+    """Set by the epoch curves, with room for the label; by single steps only until there are epoch curves."""
     chosen = [x.value for x in (c.train, c.validation) if x.value.size] or [c.steps.value]
     values = np.concatenate(chosen)
     values = values[np.isfinite(values) & (values > 0)]

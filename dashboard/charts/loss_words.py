@@ -1,4 +1,4 @@
-"""What a run's loss is, by its method: losses of different kinds have no ratio."""
+"""What a run's loss measures, by its method: losses of different kinds have no meaningful ratio."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from focus_core.catalogue.methods import METHODS, method_of
 
-# Of a run of which nothing else is known.
+# For a run of which nothing else is known.
 FIRST = METHODS.first.loss({})
 
 
 def loss_words(config: Mapping[str, Any]) -> str:
-    """For an axis, as plotly's HTML; a configuration from before there were several methods is of the first."""
+    """For an axis, as plotly's HTML; a configuration from before there were several methods has the first method."""
     method = method_of(config)
     return method.loss(config.get(method.section, {}))

@@ -14,7 +14,7 @@ from dashboard.look.theme import AXIS, GENERATED, INK
 
 
 def prior_panel(prior: Mapping[str, Any], band: int, parameter: int, *, height: int = 230) -> Panels:
-    """`prior` is the part of an evaluation over θ. All panels of a band have one ordinate."""
+    """`prior` is the part of an evaluation over θ. All panels of a band share one ordinate."""
     ratio, error = (np.array(prior[name], dtype=np.float64)[:, band] for name in ("ratio", "error"))
     panels = Panels([1.0], gap=0.0)
     panels.scatter(

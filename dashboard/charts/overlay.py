@@ -1,4 +1,4 @@
-"""A statistic of generated maps over that of simulations, one against the other below: the figure that decides."""
+"""A statistic of generated maps over that of simulations, with their ratio below: the main figure of a run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from focus_core.catalogue.statistic_spec import MapStatistic, Mark
 
 FloatArray = NDArray[np.float64]
 PLAIN, SCALED = "plain", "scaled"
-# What a map's statistic scatters by at one θ: as its maps do, or as a Gaussian field of as many modes would.
+# Scatter of the statistic between maps at one θ: measured on its maps, or that of a Gaussian field with as many modes.
 COSMIC, GAUSSIAN = "cosmic variance (single maps, ±1σ)", "cosmic variance (a Gaussian field’s, ±1σ)"
-# Of its largest value; what of a linear axis has less in every curve is left out.
+# As a fraction of the largest value; the parts of a linear axis where every curve is smaller are left out.
 _NOTHING = 1e-4
 
 
@@ -29,8 +29,8 @@ _NOTHING = 1e-4
 class MapCurves:
     """What the overlay draws of a statistic. All arrays are (q,), in its units unless `physical` is false.
 
-    `scatter` is cosmic variance: the standard deviation of single true maps; `scatter_name` says whence it is known.
-    The errors are standard errors of the two means. `against` is what the lower panel holds the generated maps against.
+    `scatter` is cosmic variance: the standard deviation of single true maps; `scatter_name` names its source. Errors
+    are standard errors of the two means. `against` is what the lower panel compares the generated maps with.
     """
 
     x: FloatArray
@@ -53,7 +53,7 @@ class MapCurves:
         return self.statistic.panel.below == "ratio"
 
     def below(self) -> FloatArray:
-        """Of the lower panel: generated over true, or generated less true."""
+        """Values of the lower panel: generated over true, or generated minus true."""
         if self.is_ratio:
             return np.asarray(self.generated / np.where(self.truth > 0, self.truth, np.nan))
         return self.generated - self.truth
@@ -66,7 +66,7 @@ class MapCurves:
         return f"ratio to {self.against}" if self.is_ratio else f"less {self.against}"
 
     def lower_edge(self, low: FloatArray, centre: FloatArray) -> FloatArray:
-        """Of a band about `centre`: one that reaches zero has no edge on a logarithmic axis."""
+        """Lower edge of a band about `centre`: a band that reaches zero has no edge on a logarithmic axis."""
         return np.maximum(low, 0.02 * centre) if self.statistic.value.log else low
 
     def marks(self) -> tuple[Mark, ...]:
@@ -77,7 +77,7 @@ class MapCurves:
         return np.ones_like(self.x) if view is None or not scaled else view.factor(self.x)
 
     def title(self, scaled: bool) -> str:
-        """Of the upper panel's ordinate."""
+        """Title of the upper panel's ordinate."""
         view = self.statistic.panel.scaled
         if view is None or not scaled:
             return self.statistic.value_html(physical=self.physical)
@@ -92,9 +92,9 @@ def overlay(curves: MapCurves, *, revision: str = "power", height: int = 520, sc
 
 
 def curve_panels(curves: MapCurves, *, revision: str = "power", height: int = 520, scaled: bool = False) -> Panels:
-    """Two panels, 68 : 32. Upper: cosmic variance, truth, generated. Lower: one against the other, with errors.
+    """Two panels, 68 : 32. Upper: cosmic variance, truth, generated. Lower: their ratio or difference, with errors.
 
-    `scaled` draws the statistic's other view in the upper panel, k²P(k)/2π say.
+    `scaled` draws the statistic's other view in the upper panel, such as k²P(k)/2π.
     """
     panels = Panels([0.68, 0.32], gap=0.035)
     _draw_above(panels, curves, scaled)
@@ -159,7 +159,7 @@ def _draw_below(panels: Panels, c: MapCurves) -> None:
 
 
 def band_trace(x: FloatArray, low: FloatArray, high: FloatArray, colour: str, name: str | None = None) -> Plain:
-    """One closed polygon without an outline, so that it is one entry in the legend and none on hover."""
+    """One closed polygon without an outline, so that it has one legend entry and no hover text."""
     return {
         "x": np.concatenate([x, x[::-1]]),
         "y": np.concatenate([high, low[::-1]]),
@@ -194,7 +194,7 @@ def abscissa(c: MapCurves, low: float, high: float) -> Plain:
 
 
 def ends(c: MapCurves) -> tuple[float, float]:
-    """Of the abscissa: its outermost marks and a little air; of a linear one where there is anything to see."""
+    """Ends of the abscissa: its outermost marks and a small margin; on a linear axis, where the curves are visible."""
     if c.statistic.axis.log:
         marks = {mark.side: mark.at for mark in c.marks()}
         return 0.88 * marks.get("left", float(c.x[0])), 1.14 * marks.get("right", float(c.x[-1]))
@@ -211,7 +211,7 @@ def ordinate(c: MapCurves, low: float, high: float) -> Plain:
 
 
 def below_axis(curves: Sequence[MapCurves], *, ticks: int = 7) -> Plain:
-    """Every ratio within, or differences about zero."""
+    """Contains every ratio, or every difference about zero."""
     if curves[0].is_ratio:
         return ratio_axis([c.below() for c in curves], ticks=ticks)
     far = max((float(np.nanmax(np.abs(c.below()), initial=0.0)) for c in curves), default=0.0)
@@ -241,7 +241,7 @@ def linear_range(curves: Sequence[FloatArray], scatter: FloatArray | None) -> tu
 
 
 def _positive_range(curves: list[FloatArray], scatter: FloatArray | None) -> tuple[float, float]:
-    """A quarter of a decade of air below, an eighth above; a single wild curve may not hide the others."""
+    """A margin of a quarter of a decade below, an eighth above; a single outlying curve must not hide the others."""
     values = np.concatenate(curves)
     values = values[np.isfinite(values) & (values > 0)]
     if values.size == 0:

@@ -1,7 +1,7 @@
-"""A figure of stacked panels as plain data, for charts that are drawn again at every live tick.
+"""A figure of stacked panels as plain data, for charts that are redrawn at every live update.
 
-plotly's own objects check every attribute while they are built: about 100 ms of server time a figure. Here traces and
-layout are dictionaries, ready for JSON; `figure()` hands them to plotly for exports and for tests, which check them.
+plotly's own objects validate every attribute while they are built: about 100 ms of server time per figure. Here traces
+and layout are dictionaries, ready for JSON; `figure()` passes them to plotly for exports and tests, which check them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Plain = dict[str, Any]
 
 @dataclass
 class Panels:
-    """Panels over one another that share their abscissa. `heights` from above, as parts of 1."""
+    """Panels above one another that share their abscissa. `heights` from above, as fractions of 1."""
 
     heights: Sequence[float]
-    gap: float  # between two panels, as a part of the whole
+    gap: float  # between two panels, as a fraction of the whole
     traces: list[Plain] = field(default_factory=list)
     shapes: list[Plain] = field(default_factory=list)
     annotations: list[Plain] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Panels:
         self.shapes.append({"type": "line", "line": line, **ends})
 
     def note(self, x: float, y: float, text: str, size: float, colour: str, **more: Any) -> None:
-        """Words at `x` of the axis (its logarithm on a log axis) and `y` of the whole figure, 0 to 1."""
+        """Text at `x` of the axis (its logarithm on a log axis) and `y` of the whole figure, 0 to 1."""
         place = {"x": x, "xref": "x", "y": y, "yref": "paper", "text": text, "showarrow": False}
         self.annotations.append({**place, "font": {"size": size, "color": colour}, **more})
 
@@ -84,17 +84,17 @@ class Panels:
 
 
 def axis_name(row: int) -> str:
-    """plotly numbers axes from the second."""
+    """plotly numbers axes from the second one on."""
     return "" if row == 1 else str(row)
 
 
 def plain_json(plain: Plain) -> str:
-    """Compact JSON in which every colour stands as a quoted string of its own; arrays as plotly.js decodes them."""
+    """Compact JSON in which every colour is a quoted string of its own; arrays in the form that plotly.js decodes."""
     return json.dumps(plain, separators=(",", ":"), default=_array, ensure_ascii=False, allow_nan=False)
 
 
 def _array(value: object) -> object:
-    """Typed arrays travel as base64: a third of the characters of digits, and NaN is allowed in them."""
+    """Typed arrays are sent as base64: a third of the characters of digits, and NaN is allowed in them."""
     if isinstance(value, np.ndarray):
         kind = "f4" if value.dtype == np.float32 else "f8"
         content = np.ascontiguousarray(value, dtype=f"<{kind}")

@@ -1,4 +1,4 @@
-"""The ordinate of every ratio panel: near 1 when all is well, and as far as the data go when it is not."""
+"""The ordinate of every ratio panel: near 1 when all ratios are good, otherwise as wide as the data."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dashboard.look.template import log_ticks
 
 FloatArray = NDArray[np.float64]
 
-# From a factor of three on, a linear axis would press one side of 1 flat.
+# From a factor of three on, a linear axis would compress one side of 1 too much.
 _FAR = 3.0
 _LEAST_BAND = 0.02
 
 
 def ratio_axis(ratios: Sequence[FloatArray], *, ticks: int = 7) -> dict[str, object]:
-    """0.75 … 1.25 when all are good, wider when they are not; logarithmic where one is off by a factor of three.
+    """0.75 … 1.25 when all ratios are good, otherwise wider; logarithmic where one is off by a factor of three.
 
-    Every positive ratio lies within: a curve that is nowhere to be seen would tell nobody how wrong it is.
+    Every positive ratio lies within: a curve outside the axis would not show how wrong it is.
     """
     values = np.concatenate([np.asarray(ratio, dtype=np.float64) for ratio in ratios]) if ratios else np.zeros(0)
     values = values[np.isfinite(values) & (values > 0)]
@@ -32,5 +32,5 @@ def ratio_axis(ratios: Sequence[FloatArray], *, ticks: int = 7) -> dict[str, obj
 
 
 def above_zero(low: FloatArray, centre: FloatArray | float) -> FloatArray:
-    """The lower edge of a band about `centre`: one that reaches zero has no edge on a logarithmic axis."""
+    """The lower edge of a band about `centre`: a band that reaches zero has no edge on a logarithmic axis."""
     return np.maximum(low, _LEAST_BAND * np.asarray(centre))

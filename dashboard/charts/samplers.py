@@ -1,4 +1,4 @@
-"""The error of P(k) of a run's maps against network evaluations: a line a sampler, both axes logarithmic."""
+"""The error of P(k) of a run's maps against network evaluations: one line per sampler, both axes logarithmic."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ COLOURS: Mapping[str, str] = dict(zip(sampler_lines(), itertools.cycle(EXPERIMEN
 
 
 def sampler_panels(found: Mapping[str, Any], band: int, quantity: str, *, height: int = 380) -> Panels:
-    """`found` is the result.json of `focus benchmark samplers`, with one case at least.
+    """`found` is the result.json of `focus benchmark samplers`, with at least one case.
 
-    Filled marks are too large, open ones too small. Below the grey band's top even the simulations cannot tell.
+    Filled marks are too high, open ones too low. Below the top of the grey band even the simulations cannot decide.
     """
     panels = Panels([1.0], gap=0.0)
     floor = 100.0 * float(found["floor"][f"{quantity}_error"][band] or 0.0)
@@ -68,7 +68,7 @@ def _line(
     panels.scatter(
         x=np.array([float(case["evaluations"]) for case in cases]),
         y=size,
-        # A logarithmic axis has no room below: the bar ends where the axis does.
+        # A logarithmic axis does not reach zero: the bar ends where the axis does.
         error_y={
             "type": "data", "array": spread, "arrayminus": np.minimum(spread, 0.999 * size), "color": colour,
             "thickness": 1, "width": 3,

@@ -1,4 +1,4 @@
-"""How far mean P(k) of several runs is off, against the number of simulations that each was trained on."""
+"""Error of mean P(k) of several runs against the number of simulations that each was trained on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.look.theme import INK, SCATTER_BAND
 
 @dataclass(frozen=True)
 class SizedError:
-    """Of one run: its deviation with its error, and the floor, all fractions of the simulations' P(k)."""
+    """Of one run: its deviation with its error, and the floor, all as fractions of the simulations' P(k)."""
 
     name: str
     colour: str
@@ -27,7 +27,7 @@ class SizedError:
 
 
 def error_by_size(runs: Sequence[SizedError], *, height: int) -> Panels:
-    """A dot a run on a logarithmic abscissa; grey is the smallest of the floors, within which none can be told."""
+    """One dot per run on a logarithmic abscissa; grey is the smallest floor, within which no error can be detected."""
     panels = Panels([1.0], gap=0.0)
     for each in runs:
         panels.scatter(

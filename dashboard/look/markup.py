@@ -1,4 +1,4 @@
-"""Own HTML: readouts, pills, section heads, tiles, colour bars and rugs. Pure functions from data to text."""
+"""Our own HTML: readouts, pills, section heads, tiles, colour bars and rugs. Pure functions from data to text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from focus_core.parameters import Parameter, ParameterSpace
 
 @dataclass(frozen=True)
 class Readout:
-    """`label` may hold markup of ours (P(k) in italics); value and third line are escaped."""
+    """`label` may hold our own markup (P(k) in italics); value and third line are escaped."""
 
     label: str
     value: Amount | str
@@ -74,7 +74,7 @@ def theta_list(space: ParameterSpace, theta: Sequence[float]) -> str:
 
 
 def _places(low: float, high: float) -> int:
-    """Three decimals, one more where the whole range is narrow."""
+    """Three decimals, one more if the whole range is narrow."""
     return 3 if high - low >= 0.03 else 4
 
 
@@ -161,7 +161,7 @@ def horizontal_bar(low: float, high: float, unit: str) -> str:
 def bar_ticks(low: float, high: float) -> list[tuple[float, str, str]]:
     """(place 0 … 1, text, "decade" | "between") for a colour bar of log10 Σ from `low` to `high`.
 
-    1, 2 and 5 of each decade where they keep their distance (a tenth of the bar), decades first.
+    1, 2 and 5 of each decade where they are far enough apart (a tenth of the bar), decades first.
     """
     if not high > low:
         return []
@@ -193,7 +193,7 @@ def rug(values: Sequence[float], low: float, high: float, minimum: float, maximu
 
 
 def unit_html(unit: str | None) -> str:
-    """The unit of Σ as figures write it; a normalised field says so."""
+    """The unit of Σ as figures write it; a normalised field is labelled as such."""
     if unit in (None, "", NORMALISED):
         return "normalised field"
     if unit and unit.replace(" ", "") in (

@@ -1,6 +1,6 @@
-"""The path below which a browser finds the dashboard: none, or what a reverse proxy shares with other applications.
+"""The path below which a browser finds the dashboard: empty, or its path on a reverse proxy shared with others.
 
-It is Streamlit's `server.baseUrlPath`, from `FOCUS_PREFIX` (dashboard/serve.py). What a page names of ours goes through
+It is Streamlit's `server.baseUrlPath`, from `FOCUS_PREFIX` (dashboard/serve.py). Pages build our own addresses with
 `below`; our routes do not know the prefix (dashboard/server/prefixed.py).
 """
 
@@ -16,5 +16,5 @@ def prefix() -> str:
 
 
 def below(path: str) -> str:
-    """An address of ours, which begins with a slash, as a browser asks for it."""
+    """An address of ours, which begins with a slash, as a browser requests it."""
     return prefix() + path

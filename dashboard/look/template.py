@@ -1,4 +1,4 @@
-"""The one plotly template of FOCUS, and what every figure shares: log ticks, numbers, marks at k_f and k_Ny."""
+"""The only plotly template of FOCUS, and what all figures share: log ticks, numbers, marks at k_f and k_Ny."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _axis() -> dict[str, object]:
     }
 
 
-# Ink on white, hairlines, no boxes. Light tokens: the component recolours them for the page.
+# Ink on white, hairlines, no boxes. Light tokens: the chart component recolours them for the page.
 PLAIN_TEMPLATE: Mapping[str, object] = {
     "layout": {
         "font": {"family": FONT, "size": 12.5, "color": INK},
@@ -64,7 +64,7 @@ def template() -> go.layout.Template:
 
 @dataclass(frozen=True)
 class LogTicks:
-    """Tick values and texts of a log axis, and its minor ticks by a list: automatic ones draw a comb of hundreds."""
+    """Tick values and texts of a log axis, with an explicit list of minor ticks: automatic ones draw hundreds."""
 
     values: list[float]
     texts: list[str]
@@ -80,7 +80,7 @@ class LogTicks:
         }
 
 
-# Of the ticks within a decade, for axes of fewer decades than the first number: an axis needs two values to be read.
+# Ticks within a decade, for axes that span fewer decades than the first number: a readable axis needs two values.
 _MANTISSAS: Sequence[tuple[float, Sequence[float]]] = (
     (0.5, (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)),
     (1.1, (1, 1.5, 2, 3, 5, 7)),
@@ -89,7 +89,7 @@ _MANTISSAS: Sequence[tuple[float, Sequence[float]]] = (
 
 
 def log_ticks(low: float, high: float, *, powers: bool = False) -> LogTicks:
-    """Ticks for [low, high] > 0. `powers` writes decades as 10ⁿ outside 1 … 100, as spectra and losses want."""
+    """Ticks for [low, high] > 0. `powers` writes decades as 10ⁿ outside 1 … 100, as spectra and losses need."""
     decades = math.log10(high / low)
     mantissas: Sequence[float] = next((several for width, several in _MANTISSAS if decades < width), (1,))
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -108,7 +108,7 @@ def power_text(mantissa: float, exponent: int) -> str:
 
 
 def plain_number(value: float, digits: int = 6) -> str:
-    """A number for people: no exponent between 1e−6 and 1e6, a real minus sign."""
+    """A number for reading: no exponent between 1e−6 and 1e6, a real minus sign."""
     text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, _, exponent = text.partition("e")

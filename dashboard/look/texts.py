@@ -1,6 +1,6 @@
-"""A user's text is shown letter by letter: names, notes, paths and sentences are data, never markup.
+"""A user's text is shown literally: names, notes, paths and sentences are data, never markup.
 
-Each surface reads text in a language of its own, and each has one way in: `html.escape` for HTML, `plain`,
+Each surface reads text in its own language, and each has one escape function: `html.escape` for HTML, `plain`,
 `sentence` and `code` for what Streamlit reads as Markdown (messages, labels, options), `plotly_text` for plotly's
 pseudo-HTML.
 """
@@ -11,39 +11,39 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-# What CommonMark, strikes, Streamlit's directives (`:red[…]`) and formulas (`$…$`) are made of.
+# Characters that have a meaning in CommonMark, strike-through, Streamlit's directives (`:red[…]`) and formulas (`$…$`).
 _SPECIAL = re.compile(
     r"[\\`*\[\]<~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)|:(?=[A-Za-z])"
     r"|^\s*(?:[#+\-=>]|\d+[.)](?=\s))",
     re.MULTILINE,
 )
-# What Streamlit replaces in the finished text, where no escape is seen: `:smile:`, icons, arrows, bare addresses.
+# What Streamlit replaces in the final text, regardless of escapes: `:smile:`, icons, arrows, bare addresses.
 _REPLACED = re.compile(r":(?=[\w+\-/]+:)|[<>~=-](?=[<>=-])|(?<=http)(?=s?:)|(?<=www)(?=\.)|(?<=\w)(?=@[\w-]+\.)")
 _JOINER = "\u2060"  # a word joiner has no width and breaks no line
-# Commands of ours alone: a name or a path with backticks of its own keeps them.
+# Our own commands only: a name or a path with backticks keeps them.
 _CODE = re.compile(r"(`(?:focus|focus-lab|make|pip|sh) [^`\n]+`)")
 
 
 def plain(text: object) -> str:
-    """Markdown of Streamlit that shows just this text."""
+    """Streamlit Markdown that shows exactly this text."""
     apart = _REPLACED.sub(lambda found: found[0] + _JOINER, str(text))
     return _SPECIAL.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", apart)
 
 
 def sentence(text: object) -> str:
-    """Plain text whose `focus …` commands in backticks are set as code: what errors and the record say."""
+    """Plain text in which `focus …` commands in backticks are set as code: for errors and sentences of the record."""
     parts = _CODE.split(str(text))
     return "".join(part if _CODE.fullmatch(part) else plain(part) for part in parts)
 
 
 def code(text: object) -> str:
-    """Text set as code in a sentence of ours, whatever backticks it has."""
+    """Text set as code within a sentence of ours, whatever backticks it contains."""
     fence = "`" * (1 + max(map(len, re.findall("`+", str(text))), default=0))
     return f"`{text}`" if len(fence) == 1 else f"{fence} {text} {fence}"
 
 
 def plotly_text(text: object) -> str:
-    """For names, titles, hover texts and annotations, where plotly obeys <b>, <br> and <a>."""
+    """For names, titles, hover texts and annotations, where plotly interprets <b>, <br> and <a>."""
     return escape(str(text), quote=False)
 
 
@@ -56,16 +56,16 @@ def shortened(text: str, length: int) -> str:
 
 
 def _common_beginning(names: Sequence[str]) -> int:
-    """How many characters all of several names begin with."""
+    """The number of leading characters that several names have in common."""
     first, last = min(names, default=""), max(names, default="")
     return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
 
 
 def told_apart(names: Iterable[str], length: int = 32) -> list[str]:
-    """Short forms of names that stand beside one another; equal only where the names are.
+    """Short forms of names that are shown together; equal only where the names are equal.
 
-    A long common beginning is left out first, as much of it as has no room, then the middle, and what is still
-    ambiguous stays whole.
+    A long common beginning is shortened first, as far as needed, then the middle; a name that would still be
+    ambiguous is not shortened.
     """
     whole = list(names)
     common = _common_beginning(whole)
@@ -85,7 +85,7 @@ def told_apart(names: Iterable[str], length: int = 32) -> list[str]:
 
 
 def told_apart_when_cut(names: Iterable[str], length: int) -> list[str]:
-    """Names for a place that cuts what is longer: whole, but for those that would look alike there."""
+    """Names for a place that cuts long ones: whole, except those that would look alike after the cut."""
     whole = list(names)
     alike: dict[str, set[str]] = {}
     for name in whole:

@@ -23,7 +23,7 @@ GROUND = "#f3f5f8"
 
 FONT = "'IBM Plex Sans', 'Source Sans', system-ui, 'Segoe UI', 'Helvetica Neue', sans-serif"
 
-# In this order, for every experiment, for ever; the same in light and dark.
+# The fixed order for all experiments; the same in light and dark.
 EXPERIMENT_COLOURS = ("#2959f2", "#de701f", "#047256", "#b1278a", "#189bce", "#c81519", "#83956b", "#b08193")
 GENERATED = EXPERIMENT_COLOURS[1]
 
@@ -32,10 +32,10 @@ TRUTH_ERROR_BAND = "rgba(127,137,150,.28)"
 GENERATED_BAND = "rgba(222,112,31,.22)"
 FUTURE = "rgba(127,137,150,.10)"
 
-# The colour maps of matter maps, and of differences and ratios: as tiles are drawn.
+# The colour maps of matter maps, and of differences and ratios, as tiles are drawn.
 NIGHT, DIVIDE = NIGHT_ANCHORS, DIVIDE_ANCHORS
 
-# Light token → the Streamlit CSS variable that stands for it on the page.
+# Light token → the Streamlit CSS variable that replaces it on the page.
 CSS_VARIABLES: Mapping[str, str] = {
     INK: "--st-text-color",
     MUTED: "--st-gray-color",

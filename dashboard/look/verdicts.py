@@ -1,4 +1,4 @@
-"""Verdicts and numbers of an evaluation as people read them: in cells, readouts and sentences. Plain text."""
+"""Verdicts and numbers of an evaluation for cells, readouts and sentences. Plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_core.evaluated import FAIL, NOT_MEASURED, PASS, WARN, Evaluated, Scor
 
 @dataclass(frozen=True)
 class VerdictLook:
-    """Word and sign, so that no verdict is a colour alone."""
+    """Word and sign, so that no verdict is shown by colour alone."""
 
     family: str  # the CSS class of its pill
     glyph: str
@@ -50,7 +50,7 @@ def short_counts(found: Evaluated) -> str:
 
 
 def evaluated_at(found: Evaluated) -> str:
-    """What it is of: "192 maps at 16 θ"."""
+    """What was evaluated: "192 maps at 16 θ"."""
     return f"{found.maps:,} maps at {found.simulations} θ"
 
 

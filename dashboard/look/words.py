@@ -1,4 +1,4 @@
-"""Numbers as people read them: durations, sizes, ages, counts. Plain text; a real minus sign."""
+"""Numbers formatted for reading: durations, sizes, ages, counts. Plain text; a real minus sign."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DASH = "–"
 
 @dataclass(frozen=True)
 class Amount:
-    """A value and its unit, apart, because a readout sets the unit small."""
+    """A value and its unit, separately, because a readout sets the unit in small type."""
 
     value: str
     unit: str = ""
@@ -77,7 +77,7 @@ def count(number: int | None) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """ "0.0148"; a dash for what is not known."""
+    """ "0.0148"; a dash for an unknown value."""
     if value is None or not math.isfinite(value):
         return DASH
     return f"{value:.{digits}g}".replace("-", "−")
@@ -96,12 +96,12 @@ def per_cent(fraction: float | None) -> Amount:
     return Amount(f"{value:.1f}" if value < 10 else f"{value:.0f}", "%")
 
 
-# Of a P(k) error in a record of an older version, whose arrays do not tell it either.
+# For a P(k) error in a record of an older version, whose arrays do not contain it either.
 UNCOUNTED = "error not known"
 
 
 def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
-    """ "12 ± 3 %" of an error and its standard error; "12 ± ? %" where the latter is not known."""
+    """ "12 ± 3 %" of an error and its standard error; "12 ± ? %" if the latter is unknown."""
     amount = per_cent(fraction)
     if fraction is None or amount is NOTHING:
         return amount
@@ -114,7 +114,7 @@ def with_error(fraction: float | None, uncertainty: float | None) -> Amount:
 
 
 def signed_with_error(fraction: float, uncertainty: float | None) -> Amount:
-    """ "+35 ± 4.1 %", "−12 ± 3.0 %"; a power ten times too high and more as its ratio, "×13.9 ± 2"."""
+    """ "+35 ± 4.1 %", "−12 ± 3.0 %"; power too high by a factor of ten or more as a ratio, "×13.9 ± 2"."""
     amount = with_error(abs(fraction), uncertainty)
     if amount.value.startswith("×"):
         return amount
@@ -122,12 +122,12 @@ def signed_with_error(fraction: float, uncertainty: float | None) -> Amount:
 
 
 def estimated_from(maps: int | None, simulations: int | None) -> str:
-    """What a P(k) error of an epoch's few maps is, where an evaluation would say more."""
+    """What the P(k) error of an epoch's few maps is estimated from, where an evaluation would be more precise."""
     return f"estimate from {of_maps(maps, simulations)}"
 
 
 def of_maps(maps: int | None, simulations: int | None) -> str:
-    """What a P(k) error is of: "12 maps of 4 simulations". Older journals do not count them."""
+    """What a P(k) error was measured on: "12 maps of 4 simulations". Older journals do not count them."""
     if maps is None or simulations is None:
         return f"maps of one epoch, {UNCOUNTED}"
     return f"{maps} maps of {simulations} simulation{'' if simulations == 1 else 's'}"
@@ -141,7 +141,7 @@ def age(seconds: float | None) -> str:
 
 
 def clock(moment: datetime.datetime) -> str:
-    """Time of day on the clock of the machine, with the weekday when it is not today."""
+    """Time of day in the machine's time zone, with the weekday when it is not today."""
     local, today = moment.astimezone(), datetime.datetime.now().astimezone().date()
     return local.strftime("%H:%M") if local.date() == today else local.strftime("%a %H:%M")
 

@@ -1,4 +1,4 @@
-"""P(k) error by band, from the arrays behind an epoch's figure."""
+"""P(k) error by band, from the arrays of an epoch's figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from focus_core.power_error import band_edges, power_error_of_arrays
 class BandError:
     """Ratio of means − 1 over the rings low ≤ m < high (m ≤ high in the last band), in units of k_f.
 
-    `uncertainty` is its standard error over the simulations, None where there is one alone.
+    `uncertainty` is its standard error over the simulations, None if there is only one.
     """
 
     low: int
@@ -26,7 +26,7 @@ class BandError:
 
 
 def band_errors(arrays: Mapping[str, NDArray[Any]], grid: int) -> list[BandError]:
-    """Σ generated / Σ simulated − 1 in each band, rings weighted by their modes; none without a finite ratio.
+    """Σ generated / Σ simulated − 1 in each band, rings weighted by their modes; only bands with a finite ratio.
 
     `arrays` is figs/power_spectrum_epoch_XXXX.npz: generated (rows, 3, nk), simulation_mean (rows, nk), n_modes (nk,).
     """

@@ -1,4 +1,4 @@
-"""What a chart shows, as a table: for those who hear the page, and for those who want the numbers."""
+"""A chart's data as a table: for users of screen readers, and for those who need the numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.charts.overlay import MapCurves
 from dashboard.look.words import DASH, number
 from dashboard.parts.state import entry
 
-NEWEST = 200  # epochs; an export has them all
+NEWEST = 200  # epochs; an export contains all of them
 
 
 def table_asked_for(chart: str) -> bool:
@@ -43,13 +43,13 @@ def loss_table(curves: TrainingCurves) -> str:
 
 
 def _rate(curves: TrainingCurves, epoch: float) -> str:
-    """The last rate that was used by the end of an epoch."""
+    """The last learning rate that was used before the end of an epoch."""
     at = int(np.searchsorted(curves.lr.epoch, epoch, side="right")) - 1
     return number(float(curves.lr.value[at])) if at >= 0 else DASH
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """`head` may hold markup of ours; cells are escaped."""
+    """`head` may hold our own markup; cells are escaped."""
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (

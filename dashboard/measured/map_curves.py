@@ -25,7 +25,7 @@ def epoch_curves(
     row: int | None = None,
     statistic: MapStatistic = POWER_SPECTRUM,
 ) -> MapCurves:
-    """A statistic of an epoch's maps: of one simulation (`row` from 0), or the mean over all of them.
+    """A statistic of an epoch's maps: for one simulation (`row` from 0), or the mean over all of them.
 
     `arrays` is figs/<name>_epoch_XXXX.npz: the axis (q,), generated (rows, 3, q), and simulation_mean and
     simulation_std (rows, q) over the n_simulation_maps maps of each row's simulation.
@@ -59,9 +59,9 @@ def epoch_curves(
 def sample_curves(
     found: SampleMeasurement, truth: Truth | None, nearest: Sequence[int], statistic: MapStatistic = POWER_SPECTRUM
 ) -> MapCurves | None:
-    """A statistic of a batch against the smoothed truth at its θ, else the mean of the nearest true simulations.
+    """A statistic of a batch against the smoothed truth at its θ, otherwise the mean of the nearest true simulations.
 
-    The latter lie at other θ, so that the ratio to them is no error of the model: the figure's titles say so.
+    The latter have other θ, so that the ratio to them is not an error of the model: the figure's titles say so.
     """
     x, values = (np.asarray(found.arrays[name], dtype=np.float64) for name in (statistic.axis.name, "generated"))
     of_simulations = None if truth is None else truth.curves.get(statistic.name)
@@ -114,7 +114,7 @@ def sample_curves(
 
 
 def is_at_theta(found: SampleMeasurement, statistic: MapStatistic = POWER_SPECTRUM) -> bool:
-    """Whether a sample has a smoothed truth at its own θ, entry by entry."""
+    """Whether a sample has a smoothed truth at its own θ, in every entry."""
     return found.truth is not None and len(found.truth.get("power", ())) == len(found.arrays[statistic.axis.name])
 
 
@@ -134,7 +134,7 @@ def nearest_simulations(
 
 
 def _scatter_and_error(spread: FloatArray, each: int) -> tuple[FloatArray | None, FloatArray | None]:
-    """Of spreads (simulations, nk): scatter of one map about its own simulation's mean, standard error of the mean."""
+    """From spreads (simulations, nk): scatter of one map about its simulation's mean, standard error of the mean."""
     if each < 2:
         return None, None
     variance = np.asarray((spread**2).mean(axis=0))
@@ -144,7 +144,7 @@ def _scatter_and_error(spread: FloatArray, each: int) -> tuple[FloatArray | None
 def _cosmic_variance(
     scatter: FloatArray | None, mean: FloatArray, statistic: MapStatistic, arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[FloatArray | None, str]:
-    """That of the maps and its name; where a single map lies at each θ, that of a Gaussian field."""
+    """Cosmic variance of the maps and its name; if there is one map per θ, that of a Gaussian field."""
     if scatter is not None:
         return scatter, COSMIC
     return statistic.cosmic_variance(mean, arrays), GAUSSIAN

@@ -1,6 +1,6 @@
 """Map tiles drawn on request: any map of an epoch on any colour scale, by the hash of its arrays.
 
-The record keeps a tile of each map on its own row's scale; a comparison needs one scale for all.
+The record keeps a tile of each map on its own row's scale; a comparison needs one scale for all maps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dashboard.record.connection import record
 from focus_core.errors import UserError
 from focus_core.figures.tiles import log_ratio, render_ratio_tile, render_tile
 
-# The address holds the content's hash and the scale, so that what it answers can never change.
+# The address contains the content's hash and the scale, so that its response never changes.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -44,7 +44,7 @@ def _maps(home: str, digest: str) -> NDArray[Any]:
 
 
 def draw_tile(digest: str, row: int, column: int, low: float, high: float) -> bytes | None:
-    """A lossless WebP; None where the arrays have no such map. UserError when there are no such arrays."""
+    """A lossless WebP; None if the arrays have no such map. UserError if there are no such arrays."""
     maps = _maps(record().settings.database_url, digest)
     if row >= maps.shape[0] or column >= maps.shape[1]:
         return None
@@ -52,7 +52,7 @@ def draw_tile(digest: str, row: int, column: int, low: float, high: float) -> by
 
 
 def draw_difference(digest: str, row: int, column: int, limit: float) -> bytes | None:
-    """The same for a generated map over the true one."""
+    """The same for the ratio of a generated map to the true one."""
     maps = _maps(record().settings.database_url, digest)
     if row >= maps.shape[0] or not 0 < column < maps.shape[1]:
         return None
@@ -67,7 +67,7 @@ def map_values(digest: str, row: int, column: int, *, difference: bool) -> NDArr
 
 
 def difference_limits(digest: str) -> tuple[float, ...]:
-    """Of each row: the 98th percentile of |log10 ratio|. A fixed ±0.3 left the tiles of good models blank."""
+    """For each row the 98th percentile of |log10 ratio|. A fixed ±0.3 left the tiles of good models blank."""
     maps = _maps(record().settings.database_url, digest)
     ratios = [np.abs([log_ratio(generated, row[0]) for generated in row[1:]]) for row in maps]
     return tuple(max(round(float(np.percentile(each, 98.0)), 3), 0.01) for each in ratios)

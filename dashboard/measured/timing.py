@@ -1,4 +1,4 @@
-"""How long something will still take, told from what was measured."""
+"""Remaining time of a run or job, estimated from what was measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_store.contracts import ACTIVE, ExperimentSummary, JobRow, JobStatus
 
 
 def experiment_seconds_left(row: ExperimentSummary) -> float | None:
-    """Of a run that is under way and has measured an epoch; None otherwise."""
+    """For a run that is under way and has measured an epoch; None otherwise."""
     if row.status not in ACTIVE or not row.seconds_per_epoch:
         return None
     return (1.0 - row.progress) * row.num_epochs * row.seconds_per_epoch
@@ -25,7 +25,7 @@ def ends_about(row: ExperimentSummary) -> str | None:
 
 
 def job_words(job: JobRow, now: datetime.datetime | None = None) -> str:
-    """ "Simulating quick, 12 of 64 simulations, about 2 min left": the words over a job's own bar, as HTML."""
+    """ "Simulating quick, 12 of 64 simulations, about 2 min left": the text over a job's own bar, as HTML."""
     name = f"<b>{escape(str(job.arguments.get('name', job.title)))}</b>"
     said = job_kind(job.kind).words
     if job.status is JobStatus.QUEUED:
@@ -40,7 +40,7 @@ def job_words(job: JobRow, now: datetime.datetime | None = None) -> str:
 
 
 def so_far(job: JobRow) -> str:
-    """ ", 12 of 64 simulations", or a share where the parts are nobody's business; nothing before they are known."""
+    """ ", 12 of 64 simulations", or a share if the parts mean nothing to a reader; empty before they are known."""
     unit = job_kind(job.kind).words.unit
     if not job.total:
         return ""

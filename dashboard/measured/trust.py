@@ -1,4 +1,4 @@
-"""Evaluations beside the runs that they are of."""
+"""Evaluations beside the runs that they belong to."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ OLDER = "an older checkpoint"
 
 
 def is_of_older_checkpoint(detail: ExperimentDetail, evaluated: str | None) -> bool:
-    """Whether training has written a better one since; `evaluated` is the sha256 of the one that was judged."""
+    """Whether training has since written a better one; `evaluated` is the sha256 of the evaluated checkpoint."""
     best = next((c.sha256 for c in detail.checkpoints if c.role == "best"), None)
     return best not in (None, evaluated)
 
 
 def trust_sentence(detail: ExperimentDetail) -> str:
-    """How far maps of a run can be trusted: as it was evaluated, else as the maps of its latest epoch let one guess."""
+    """How far maps of a run can be trusted: from its evaluation, otherwise estimated from its latest epoch's maps."""
     row, found = detail.summary, detail.summary.evaluation
     if found is not None:
         whose = f" of {OLDER}" if is_of_older_checkpoint(detail, found.checkpoint) else ""
@@ -28,7 +28,7 @@ def trust_sentence(detail: ExperimentDetail) -> str:
 
 
 def power_words(row: ExperimentSummary) -> str | None:
-    """How far P(k) of a run is off, and whence that is known, in a clause; None where nobody knows."""
+    """The P(k) error of a run and its source, in a clause; None if it is unknown."""
     if row.evaluation is not None and row.evaluation.ratio is not None:
         return f"mean P(k) off by {deviation(row.evaluation)} in its worst band, evaluated"
     if row.power_error is None:

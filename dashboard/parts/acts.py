@@ -1,8 +1,8 @@
 """Acts: the buttons that start work and those that undo it, on every page.
 
-Two rules live here, so that no page needs its own. Acts stand in slots of one order, what starts work last, and a slot
-with nothing to do is disabled and keeps its place: no button appears where another was when a second click arrives. And
-what undoes work asks first if the same reader started something, or undid something else in this slot, moments ago.
+Two rules live here, so that no page needs its own. Acts have slots in a fixed order, starting work last, and a slot
+with nothing to do is disabled and keeps its place, so that a second click never meets a different button. An act that
+undoes work asks first if the same reader started something, or undid something else in this slot, moments ago.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dashboard.look.texts import sentence
 from focus_core.errors import UserError
 
 AFTER_START_SECONDS = 5.0
-# Rows of a queue move up when one is cancelled: the next one then stands under the pointer.
+# Rows of a queue move up when one is cancelled, so that the next one is under the pointer.
 AFTER_UNDO_SECONDS = 2.0
 QUESTION_SECONDS = 60.0  # then it is withdrawn, and nothing was done
 
@@ -34,7 +34,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Act:
-    """`key` is the widget's: a word for its slot, and after a hyphen what it is about where a page has several."""
+    """`key` is the widget's: a word for its slot, and after a hyphen its object if a page has several."""
 
     key: str
     label: str
@@ -50,7 +50,7 @@ class Act:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the reader is asked. By its words too: two pages have an act of one key about two experiments."""
+    """What the reader is asked. Compared by its text too: pages of two experiments have acts with the same key."""
 
     key: str
     question: str
@@ -67,7 +67,7 @@ class Done:
 
 
 def draw(acts: Sequence[Act]) -> None:
-    """All of them, possible or not. `question` belongs below, on the same page."""
+    """All of them, possible or not. `question` is drawn below, on the same page."""
     for act in sorted(acts, key=lambda act: act.kind):
         st.button(
             act.label,
@@ -83,7 +83,7 @@ def draw(acts: Sequence[Act]) -> None:
 
 
 def question(acts: Sequence[Act]) -> None:
-    """Of the act that was pressed in haste, if it is one of these."""
+    """The question of the act that was pressed in haste, if it is one of these."""
     asking: _Asked | None = st.session_state.get("asked-act")
     if asking is None or time.monotonic() - asking.at > QUESTION_SECONDS:
         return
@@ -102,7 +102,7 @@ def note_start(key: str = "start") -> None:
 
 
 def _press(act: Act) -> None:
-    """A callback, because it runs before anything else of the rerun: no click is lost to a refresh in between."""
+    """A callback, because it runs before the rest of the rerun: no click is lost to a refresh in between."""
     if act.kind is Kind.UNDO and is_hasty(act.key, st.session_state.get("last-act"), time.monotonic()):
         st.session_state["asked-act"] = _Asked(act.key, act.question, time.monotonic())
     else:
@@ -110,7 +110,7 @@ def _press(act: Act) -> None:
 
 
 def is_hasty(key: str, last: Done | None, now: float) -> bool:
-    """Whether an act that undoes comes too soon after another one to be surely meant."""
+    """Whether an act that undoes work follows another one too quickly to be surely intended."""
     if last is None or last.key == key:
         return False
     if last.kind is Kind.START:

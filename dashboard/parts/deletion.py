@@ -1,4 +1,4 @@
-"""Deleting experiments, wherever a page offers it: a question that names the bytes, and what became of it."""
+"""Deleting experiments from any page: a question that states the bytes, and the result."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NAMED, _SAID_SECONDS = 6, 60.0
 
 
 def ask_to_delete(place: str, names: Mapping[str, str]) -> None:
-    """For a button's `on_click`: the question of these experiments (name by id), or why they cannot be deleted.
+    """For a button's `on_click`: asks about these experiments (name by id), or says why they cannot be deleted.
 
-    The bytes are counted once, here: live pages draw the question anew every second.
+    The bytes are counted once, here: live pages redraw the question every second.
     """
     state = st.session_state
     try:
@@ -35,7 +35,7 @@ def ask_to_delete(place: str, names: Mapping[str, str]) -> None:
 
 
 def deletion_question(place: str, of: Mapping[str, str], on_deleted: Callable[[], None] = lambda: None) -> None:
-    """What goes, in bytes, before it goes; shown while it is about `of`. Below it what the last deletion said."""
+    """What will be deleted, in bytes; shown while it concerns `of`. Below it the result of the last deletion."""
     names, freed = st.session_state.get(f"deleting-{place}") or ({}, None)
     if freed is not None and set(names) <= set(of):
         _question(place, names, freed, on_deleted)
@@ -43,7 +43,7 @@ def deletion_question(place: str, of: Mapping[str, str], on_deleted: Callable[[]
 
 
 def deletion_said(place: str) -> None:
-    """For a while and not for one run: live pages run again within seconds."""
+    """Shown for a while rather than for one run: live pages run again within seconds."""
     said, since = st.session_state.get(f"deletion-said-{place}", ("", 0.0))
     if said and time.monotonic() - since < _SAID_SECONDS:
         st.html(f'<p class="focus-note" role="status" data-testid="deletion-said">{escape(said)}</p>')
@@ -101,7 +101,7 @@ def _say(place: str, sentence: str) -> None:
 
 
 def leave_for_list(experiment_id: str) -> None:
-    """The page of an experiment that was deleted there leads to the list, which says so."""
+    """After a deletion the page of that experiment leads to the list, which reports it."""
     state = st.session_state
     state["deletion-said-" + LIST] = state.pop(f"deletion-said-{experiment_id}")
     state["deleted-here"] = experiment_id

@@ -1,4 +1,4 @@
-"""What every page shares: the status line in the header, the head of a page."""
+"""What all pages share: the status line in the header, and the page head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKER_AWAY = "The broker does not answer, so what is queued waits until it does
 
 
 def status_line() -> None:
-    """Fixed in the header's right, written last because a fixed container still takes a gap."""
+    """Fixed at the right of the header; drawn last because a fixed container still takes up a gap."""
     with st.container(key="statusline"):
         _status_line()
 
@@ -47,7 +47,7 @@ def state_markup(state: LaboratoryState) -> str:
 
 
 def _workers_markup(state: LaboratoryState) -> str:
-    """ "2 workers, 3 s ago"; what is silent is said, for how long."""
+    """ "2 workers, 3 s ago"; silent workers are named with the duration."""
     n, silent = len(state.workers), state.silent
     if not n:
         return f"no worker: run <b>{START_COMMAND}</b>"
@@ -59,14 +59,14 @@ def _workers_markup(state: LaboratoryState) -> str:
 
 @st.fragment(run_every=5.0)
 def warn_without_workers() -> None:
-    """Said on the page too: narrow screens hide the status line, and nothing else explains a queue that rests."""
+    """Shown on the page too: narrow screens hide the status line, and nothing else explains why a queue is stuck."""
     if problem := broker_problem():
         st.warning(f"{BROKER_AWAY} ({plain(problem)})", icon=":material/cloud_off:")
     warn_of_workers(laboratory().workers)
 
 
 def warn_of_workers(workers: Sequence[WorkerRow]) -> None:
-    """A warning where nothing that is queued will start, or where nobody knows whether it will."""
+    """A warning where queued work will not start, or where it is unknown whether it will."""
     if not workers:
         st.warning(NO_WORKER, icon=":material/power_off:")
     elif all(worker.life is not Life.LIVE for worker in workers):
@@ -78,13 +78,13 @@ def warn_of_workers(workers: Sequence[WorkerRow]) -> None:
 
 
 def silent_words(workers: Sequence[WorkerRow]) -> str:
-    """ "silent for 16 s", of the one that was heard of last."""
+    """ "silent for 16 s", for the worker with the latest heartbeat."""
     return f"silent for {duration(round(min(worker.heartbeat_age for worker in workers)))}".replace(".0 s", " s")
 
 
 @contextmanager
 def page_head(title: str, note_html: str = "", key: str = "head") -> Iterator[None]:
-    """Title, pill and note at the left; the block's buttons at the right end."""
+    """Title, pill and note at the left; the buttons of the block at the right end."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key=key):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.title(plain(title), anchor=False, width="content")

@@ -1,9 +1,9 @@
-"""What a reader pressed on a page that they have left by the time it is heard.
+"""Clicks on a page that the reader has left by the time they are handled.
 
-Two quick clicks, on Clone and on Pause say: the first changes the page, the second is waiting when the next page has
-been drawn. Streamlit runs it all the same. It tells the browser that the page before is drawn again, draws nothing,
-because the part that was pressed is gone, and so the browser clears the page that is there: it stays empty under the
-right address. What was pressed too late is left out here instead, as Streamlit itself does where it hears it later.
+Take two quick clicks, on Clone and on Pause: the first changes the page, the second is pending when the new page has
+been drawn. Streamlit runs it all the same. It informs the browser that the previous page is drawn again, draws nothing,
+because the part that was clicked is gone, and so the browser clears the current page: it stays empty under the
+right address. Clicks that come too late are therefore dropped here, as Streamlit itself does with later ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
 
 def in_time(runner: ScriptRunner, asked: RerunData) -> RerunData | None:
-    """What is left of a wish to draw parts of a page: those that are there, on the page that is there."""
+    """The remainder of a request to redraw parts of a page: those that exist, on the current page."""
     if not asked.fragment_id_queue:
         return asked
     if asked.page_script_hash != runner._pages_manager.current_page_script_hash:

@@ -1,4 +1,4 @@
-"""What a page shows when something is wrong: the sentence that says how to fix it, never a traceback."""
+"""What a page shows when something is wrong: a sentence on how to fix it, never a traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from focus_core.errors import UserError
 from focus_store.contracts import ExperimentSummary
 from focus_store.database.session import RecordUnfit
 
-CHOICE_LENGTH = 36  # of a name in a box to choose from, before it is cut
+CHOICE_LENGTH = 36  # of a name in a selection box, before it is cut
 
 log = logging.getLogger("focus.dashboard")
 
@@ -26,7 +26,7 @@ def show_user_error(error: UserError) -> None:
 
 
 def while_there(part: Callable[[str], None]) -> Callable[[str], None]:
-    """A live part of an experiment's page. Of one that was deleted the page says so, not each part."""
+    """A live part of an experiment's page. After a deletion the page reports it, not each part."""
 
     @functools.wraps(part)
     def shown(experiment_id: str) -> None:
@@ -38,7 +38,7 @@ def while_there(part: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[str, str], str | None]:
-    """Names by id, told apart, of what a page offers, and what is asked for; an address that names nothing is told."""
+    """Distinct names by id that a page offers, and the requested id; an unknown id in the address is reported."""
     try:
         names = queries.names_with_asked(rows, asked)
     except UserError as error:
@@ -48,7 +48,7 @@ def offered(rows: Sequence[ExperimentSummary], asked: str | None) -> tuple[dict[
 
 
 def show_record_missing(error: UserError) -> None:
-    """The record does not answer, is not there, or belongs to another release; the page comes back with it."""
+    """The record does not answer, does not exist, or belongs to another release; the page returns once it is there."""
     with st.container(key="record-missing"):
         st.title("The record cannot be opened", anchor=False)
         st.error(sentence(error), icon=":material/error:")
@@ -70,7 +70,7 @@ def _look_again() -> None:
 
 
 def show_script_error(error: Exception) -> bool:
-    """Streamlit's hook for uncaught errors: a user's mistake as its sentence, a fault of ours by its name."""
+    """Streamlit's hook for uncaught errors: a user's mistake by its sentence, an internal error by its name."""
     if isinstance(error, UserError):
         show_user_error(error)
         return True

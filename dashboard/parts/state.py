@@ -1,4 +1,4 @@
-"""Addresses and the few values that outlive a rerun. Ids only: arrays live in caches, never in a session."""
+"""Addresses and the few values that survive a rerun. Ids only: arrays live in caches, never in a session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAGES: dict[str, st.Page] = {}
 
 
 def remember_pages(pages: dict[str, st.Page]) -> None:
-    """The frame tells the pages' names once a run, so that views can lead to one another without importing it."""
+    """The frame registers the pages' names once per run, so that views can link to one another without importing it."""
     _PAGES.update(pages)
 
 
@@ -39,16 +39,16 @@ def dataset_link(name: str) -> str:
 
 
 def compare_query(experiment_ids: Sequence[str]) -> dict[str, str]:
-    """The address of a comparison: short ids in order, which fixes their colours."""
+    """The address of a comparison: short ids in order, which determines their colours."""
     return {"ids": ",".join(experiment_ids)}
 
 
 def keep(name: str, value: object, default: object) -> None:
-    """The address names what was chosen, so that Back, a reload and a second tab find it; a default is not named.
+    """Write a choice into the address, so that Back, a reload and a second tab find it; a default is left out.
 
-    A widget's is kept by `choice` or `entry`, never by Streamlit's own `bind`: there browser and server both write the
-    address, each without what the other has just written. Said in every run: a live part that was asked for before the
-    reader chose still brings the address of before.
+    A widget's value is kept by `choice` or `entry`, never by Streamlit's `bind`: there browser and server both write
+    the address, each without the other's latest change. Called in every run: a live part that was requested before the
+    reader's choice still brings the previous address.
     """
     words = _written(value)
     if value == default or (isinstance(value, float) and words == _written(default)):
@@ -58,23 +58,23 @@ def keep(name: str, value: object, default: object) -> None:
 
 
 def _written(value: object) -> str:
-    """As `_read` reads it; a slider's number without what its steps' rounding leaves behind."""
+    """In the form that `_read` reads; a slider's number without the rounding error of its steps."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def choice(name: str, words: Mapping[Key, str], default: Key | None = None, drawn_as: object = None) -> dict[str, Any]:
-    """The arguments of a widget for one of a few things: the address has their short keys, the page their words.
+    """The arguments of a widget for one of a few things: the address has their short keys, the page their labels.
 
-    Older addresses have the words, Markdown and all. They still open. `drawn_as` is what changes where the same choice
-    may be drawn by another kind of widget.
+    Older addresses contain the labels, Markdown and all. They still work. `drawn_as` changes if the same choice may be
+    drawn by another kind of widget.
     """
     chosen = st.session_state.get(name)
     if name not in st.session_state or came_by_history():
         asked = st.query_params.get(name)
         chosen = next((key for key, word in words.items() if asked in (key, word)), None)
-    if chosen not in words:  # nothing asked for, or what there is to choose from has changed
+    if chosen not in words:  # nothing requested, or the options have changed
         chosen = default
     _stand_at(name, chosen, drawn_as)
     keep(name, chosen, default)
@@ -82,7 +82,7 @@ def choice(name: str, words: Mapping[Key, str], default: Key | None = None, draw
 
 
 def among(name: str, words: Iterable[str], default: str | None = None, drawn_as: object = None) -> dict[str, Any]:
-    """A `choice` of words that are their own keys."""
+    """A `choice` among words that are their own keys."""
     return choice(name, {word: word for word in words}, default, drawn_as)
 
 
@@ -96,8 +96,8 @@ def entry(
 ) -> dict[str, Any]:
     """The arguments of a widget for a number, a switch or a text; the address has its value.
 
-    `kind` is int, float, bool or str, where the default, None, does not tell. What is no such value, or beyond the ends
-    (of an older address, or of another model's slider), counts as not given.
+    `kind` is int, float, bool or str, needed if the default is None. Anything that is no such value, or lies beyond the
+    ends (from an older address, or from another model's slider), counts as not given.
     """
     value = st.session_state.get(name, default)
     if name not in st.session_state or came_by_history():
@@ -132,10 +132,10 @@ def _stand_at(name: str, value: object, drawn_as: object) -> None:
 
 
 def _stands_in_browser(name: str) -> bool:
-    """Whether this run was asked for by a page that has the widget.
+    """Whether this run was requested by a page that has the widget.
 
-    Streamlit tells a widget's value once. A browser that is still fetching the widget's code, while a live part of the
-    page is drawn again, would show the default in its place, and send that back as if it had been chosen.
+    Streamlit sends a widget's value once. A browser that is still fetching the widget's code while a live part of it
+    is redrawn would show the default instead, and send that back as if it had been chosen.
     """
     run = get_script_run_ctx()
     if run is None:
@@ -146,9 +146,9 @@ def _stands_in_browser(name: str) -> bool:
 
 
 def open_tab(name: str, words: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of `st.tabs`: the address has the short key of the open one, the first is not named.
+    """The arguments of `st.tabs`: the address has the short key of the open tab; the first one is left out.
 
-    Not their words, which may count what is in them.
+    Keys rather than labels, because a label may contain a count.
     """
     asked, keys, widget = st.query_params.get(name), list(words), f"{name}-tabs"
     opened = next((key for key, word in words.items() if asked in (key, word)), keys[0])
@@ -163,15 +163,15 @@ def open_tab(name: str, words: Mapping[str, str]) -> dict[str, Any]:
 
 
 def asked_number(name: str, default: int) -> int:
-    """A whole number of the address, or the default where it names none."""
+    """A whole number from the address, or the default if there is none."""
     asked = st.query_params.get(name, "")
     return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else default
 
 
 def epoch_to_show(slider: str, of: str, newest: int) -> int:
-    """Where the slider stands: at first as the address says, then where the reader put it; at the newest it follows.
+    """Position of the slider: at first from the address, then where the reader put it; at the newest epoch it follows.
 
-    `of` is whose epochs these are: where the slider stood for others says nothing about them.
+    `of` identifies whose epochs these are: the position for others does not apply to them.
     """
     seen = st.session_state.get(f"{slider}-seen")
     st.session_state[f"{slider}-seen"] = (of, newest)
@@ -182,12 +182,12 @@ def epoch_to_show(slider: str, of: str, newest: int) -> int:
 
 
 def once(key: str, make: Callable[[], object]) -> None:
-    """Give a widget its first value; afterwards the reader owns it."""
+    """Give a widget its first value; afterwards the reader controls it."""
     if key not in st.session_state:
         st.session_state[key] = make()
 
 
 def came_by_history() -> bool:
-    """Whether the browser's Back or Forward led here: then the address says what stood on the page, not the widgets."""
+    """Whether the browser's Back or Forward led here: then the address determines the content, not the widgets."""
     run = get_script_run_ctx()
     return run is not None and run.is_history_navigation

@@ -1,4 +1,4 @@
-"""The controls that choose which statistic of maps a panel shows, and in which of its views."""
+"""The controls that choose which statistic of maps a panel shows, and in which view."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dashboard.parts.state import choice
 from focus_core.catalogue.map_statistics import MAP_STATISTICS
 from focus_core.catalogue.statistic_spec import MapStatistic
 
-PLAIN, SCALED = "pk", "k2pk"  # of the first statistic, and in addresses that are kept
+PLAIN, SCALED = "pk", "k2pk"  # of the first statistic, and in saved addresses
 
 
 def choose_statistic() -> MapStatistic:
-    """By its symbol, or by its title where the switch beside this one has the symbol, as one of its views."""
+    """By its symbol, or by its title if the switch beside this one uses the symbol for one of its views."""
     words = {
         statistic.name: statistic.title if statistic.panel.scaled else statistic.symbol_markdown
         for statistic in MAP_STATISTICS.values()
@@ -25,7 +25,7 @@ def choose_statistic() -> MapStatistic:
 
 
 def choose_view(statistic: MapStatistic, key: str) -> bool:
-    """Whether the statistic's other view is asked for; there is nothing to choose where it has none."""
+    """Whether the statistic's other view is requested; without one there is nothing to choose."""
     other = statistic.panel.scaled
     if other is None:
         return False

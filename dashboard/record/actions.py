@@ -1,4 +1,4 @@
-"""What pages ask of the laboratory, in whole steps: each leaves the record consistent whatever happens next."""
+"""Requests from pages to the laboratory, in whole steps: each leaves the record consistent whatever happens next."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from focus_store.settings import QUICK, Settings
 
 
 def quick_command(folder: Path) -> str:
-    """What makes the quick suite by hand."""
+    """The command that makes the quick suite by hand."""
     suite = Settings.from_environment().quick_suite
     return suite_command(folder, simulations=suite["simulations"], grid=suite["grid"], box=suite["box"])
 
 
 def queue_recipe(key: str) -> str:
-    """Queue a recipe as it stands; its suite first, when that is `quick` and not there. Returns the experiment's id."""
+    """Queue a recipe unchanged; its suite first, if that is `quick` and missing. Returns the experiment's id."""
     chosen = recipe(key)
     config = parse_config(chosen.yaml, str(chosen.path))
     return queue(config, recipe_key=key)
@@ -50,7 +50,7 @@ def change_draft(
     expected_tags: tuple[str, ...],
     draft: bool,
 ) -> str:
-    """As `queue`, with a draft that is there: it stays one, or is queued."""
+    """As `queue`, for an existing draft: it stays a draft, or is queued."""
     job = None if draft else suite_job(config)
     record().drafts.change(
         experiment_id, config, before=before, tags=tags, expected_tags=expected_tags, queue=not draft, after_job=job
@@ -59,7 +59,7 @@ def change_draft(
 
 
 def start(experiment: ExperimentSummary) -> None:
-    """Queue a draft, its suite first when that is `quick` and not there; resume what rests."""
+    """Queue a draft, its suite first if that is `quick` and missing; resume a run that is paused or stopped."""
     if experiment.status is not Status.DRAFT:
         record().experiments.request(experiment.id, DesiredState.RUN)
         return
@@ -69,7 +69,7 @@ def start(experiment: ExperimentSummary) -> None:
 
 
 def suite_job(config: ExperimentConfig) -> str | None:
-    """The job that makes the `quick` suite for a configuration that needs it; None when the suite is there."""
+    """The job that makes the `quick` suite for a configuration that needs it; None if the suite exists."""
     if config.data.dataset != QUICK or any(d.name == QUICK for d in queries.datasets()):
         return None
     running = [job for job in queries.active_simulations() if job.arguments.get("name") == QUICK]
@@ -77,7 +77,7 @@ def suite_job(config: ExperimentConfig) -> str | None:
 
 
 def each(experiment_ids: Iterable[str], ask: Callable[[str], None]) -> tuple[int, list[str]]:
-    """Ask the same of several experiments: how many took it, and the sentences of those that refused."""
+    """Ask the same of several experiments: the number that accepted, and the messages of those that refused."""
     done, refused = 0, []
     for experiment_id in experiment_ids:
         try:
@@ -93,12 +93,12 @@ def stop(experiment_id: str) -> None:
 
 
 def add_tags(experiment_id: str, tags: Collection[str]) -> None:
-    """Beside those that it has."""
+    """Added to its present tags."""
     record().notes.set_tags(experiment_id, tags)
 
 
 def missing_dataset(config: ExperimentConfig) -> str | None:
-    """The name of a dataset that the laboratory does not have; None when it is there, or is a path."""
+    """The name of a dataset that the laboratory does not have; None if it exists, or is a path."""
     name = config.data.dataset
     if name is None or "/" in name or any(d.name == name for d in queries.datasets()):
         return None

@@ -24,12 +24,12 @@ def _open(settings: Settings) -> Record:
 
 
 def record() -> Record:
-    """Opened at the first use; pages and routes share it."""
+    """Opened at first use; pages and routes share it."""
     return _open(Settings.from_environment())
 
 
 class RecordAway(UserError):
-    """The database does not answer; pages ask again by themselves."""
+    """The database does not answer; pages retry by themselves."""
 
 
 def record_away(error: OperationalError) -> RecordAway:
@@ -40,7 +40,7 @@ def record_away(error: OperationalError) -> RecordAway:
 
 
 def laboratory() -> LaboratoryState:
-    """UserError when there is no record of our revision; RecordAway when its database does not answer."""
+    """UserError if there is no record of our revision; RecordAway if its database does not answer."""
     try:
         return record().laboratory.state()
     except OperationalError as error:
@@ -51,7 +51,7 @@ _broker_seen: dict[Settings, tuple[float, str | None]] = {}
 
 
 def broker_problem() -> str | None:
-    """Why the broker cannot be reached, or None; asked every five seconds at most, by all pages together."""
+    """Why the broker cannot be reached, or None; checked at most every five seconds for all pages together."""
     settings = Settings.from_environment()
     asked, problem = _broker_seen.get(settings, (-math.inf, None))
     if time.monotonic() - asked > _BROKER_SECONDS:

@@ -1,4 +1,4 @@
-"""Reads of the record for pages: one repository a process, caches that are bounded and keyed by what changed.
+"""Reads of the record for pages: one repository per process, bounded caches keyed by what changes.
 
 A key that grows with every change (the change token) makes an idle page cost one look-up by primary key.
 """
@@ -32,21 +32,21 @@ from focus_store.contracts import (
 )
 from focus_store.settings import Settings
 
-EXPERIMENTS = 100_000  # of a list, which is whole: a part of it would pass for all; 1,000 rows take about 60 ms
-POINTS = 1000  # a trace never carries more; an export gives every point
+EXPERIMENTS = 100_000  # of a list, which must be complete: a part would pass for the whole; 1,000 rows take about 60 ms
+POINTS = 1000  # a trace never has more; an export has every point
 
 
 def experiment(experiment_id: str) -> ExperimentDetail:
     return _experiment(home(), experiment_id, record().experiments.change_token(experiment_id))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)  # frozen all through, so every page may hold the same one
+@st.cache_resource(max_entries=64, show_spinner=False)  # deeply frozen, so every page may share the same object
 def _experiment(home: str, experiment_id: str, token: int) -> ExperimentDetail:
     return record().experiments.get(experiment_id)
 
 
 def is_gone(experiment_id: str) -> bool:
-    """Whether it was deleted, in another window perhaps, since a page began to show it."""
+    """Whether it was deleted, perhaps in another window, since a page began to show it."""
     try:
         record().experiments.change_token(experiment_id)
     except UserError:
@@ -78,7 +78,7 @@ def figures(experiment_id: str, epoch: int) -> EpochFigures:
 
 
 def arrays(digest: str) -> Mapping[str, NDArray[Any]]:
-    """An .npz by its hash, which can never mean anything else."""
+    """An .npz by its hash, whose content can never change."""
     return _arrays(home(), digest)
 
 
@@ -88,20 +88,20 @@ def _arrays(home: str, digest: str) -> dict[str, NDArray[Any]]:
 
 
 def finding(kind: str, digest: str) -> Mapping[str, Any]:
-    """What a job of this kind found out about a run, by the hash of its result."""
+    """The result of a job of this kind about a run, by the hash of its result."""
     return _finding(home(), kind, digest)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)  # only read
+@st.cache_resource(max_entries=32, show_spinner=False)  # read-only
 def _finding(home: str, kind: str, digest: str) -> Mapping[str, Any]:
     return record().findings.found(kind, digest)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the maps of an epoch were drawn at, without the maps: θ (rows, d), seeds (rows, n), the truth they share.
+    """What the maps of an epoch were drawn at, without the maps: θ (rows, d), seeds (rows, n), their common truth.
 
-    `stretch` is log10 Σ at the ends of a colour scale for the true maps alone, so that no epoch moves it.
+    `stretch` is log10 Σ at the ends of a colour scale for the true maps alone, so that it is the same in every epoch.
     """
 
     theta: tuple[tuple[float, ...], ...]
@@ -136,13 +136,13 @@ def summaries(
     *,
     archived: bool = False,
 ) -> list[ExperimentSummary]:
-    """Experiments for the list. One status is asked of the database, a group of them is chosen here."""
+    """Experiments for the list. A single status is filtered by the database, a group of them here."""
     only = next(iter(status)) if status and len(status) == 1 else None
     rows = _summaries(home(), record().experiments.record_token(), only, text or None, tag, dataset, archived)
     return [row for row in rows if status is None or row.status in status]
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)  # frozen rows, asked for several times in one run of the list
+@st.cache_resource(max_entries=32, show_spinner=False)  # frozen rows, requested several times in one run of the list
 def _summaries(
     home: str,
     token: tuple[int, int, str],
@@ -158,9 +158,9 @@ def _summaries(
 
 
 def names_with_asked(rows: Sequence[ExperimentSummary], asked: str | None) -> dict[str, str]:
-    """Names by id of what a page offers, and of the one that its address asks for where the list leaves that out.
+    """Names by id that a page offers, including the one in its address if the list leaves that out.
 
-    UserError when the record has no such experiment: to show another one instead would pass for the one asked for.
+    UserError if the record has no such experiment: another one in its place would be mistaken for it.
     """
     names = {row.id: row.name for row in rows}
     if asked and asked not in names:
@@ -195,7 +195,7 @@ def simulation_curves(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Simulatio
     """By the name of the statistic, from the arrays of a dataset's survey or of a run's truth.npz."""
     found = {}
     for statistic in MAP_STATISTICS.values():
-        if statistic.mean in arrays:  # older files have P(k) alone
+        if statistic.mean in arrays:  # older files contain P(k) alone
             unit = arrays.get(f"{statistic.value.name}_unit", arrays["unit"])
             names = (statistic.axis.name, statistic.mean, statistic.std)
             x, mean, std = (np.asarray(arrays[name], dtype=np.float64) for name in names)
@@ -205,7 +205,7 @@ def simulation_curves(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Simulatio
 
 @dataclass(frozen=True)
 class Truth:
-    """The simulations of a run's dataset: θ (n, d), split (n,), and by the name of each statistic its curves.
+    """The simulations of a run's dataset: θ (n, d), split (n,), and the curves by the name of each statistic.
 
     Their `std` is the scatter of single maps of one simulation, `n_maps` their number.
     """
@@ -221,7 +221,7 @@ class Truth:
         return np.asarray(self.split == TRAINING)
 
     def validation(self) -> tuple[int, ...]:
-        """Rows of the simulations that the run's losses and figures are of."""
+        """Rows of the simulations on which the run's losses and figures are measured."""
         return tuple(int(i) for i in np.flatnonzero(self.split == VALIDATION))
 
 

@@ -1,8 +1,8 @@
 """The HTML document that every page starts as: Streamlit's own, with our style sheet and our script.
 
-Both are part of the document because nothing that a script of Streamlit does may take them away. A sheet written with
-`st.html` lies in a container that the next `st.toast` of a fragment overwrites, and a component is there only once the
-first run of the page has come to it.
+Both are part of the document because no action of a Streamlit script may remove them. A sheet written with
+`st.html` lies in a container that the next `st.toast` of a fragment overwrites, and a component exists only after the
+first run of the page has reached it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILES = {"focus.css": (STYLE_SHEET, "text/css"), "document.js": (SCRIPT, "text/
 
 @cache
 def document() -> str:
-    """The script runs before Streamlit's; the sheet comes last, so that it wins over Streamlit's of equal weight."""
+    """The script runs before Streamlit's; the sheet comes last, so that it overrides rules of equal weight."""
     html = _INDEX.read_text(encoding="utf-8")
     for place, tag in (
         ("<head>", f'<head><script src="{_address("document.js")}"></script>'),
@@ -40,7 +40,7 @@ def document() -> str:
 
 
 def _address(name: str) -> str:
-    """By content, so that a browser keeps it as long as it is the same."""
+    """Depends on the content, so that a browser caches it until the content changes."""
     return below(f"/look/{hashlib.sha256(_FILES[name][0].read_bytes()).hexdigest()[:16]}/{name}")
 
 

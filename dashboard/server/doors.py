@@ -1,8 +1,8 @@
-"""What a page may reach: its own server alone. Said to the browser with every answer, and to Streamlit at the start.
+"""What a page may connect to: its own server alone. Sent to the browser with every response; set in Streamlit at start.
 
-Unpublished maps and spectra stand on these pages. The policy holds where code of others (plotly.js, Streamlit's own
-script, a browser's extension that obeys it) would send them elsewhere, on purpose or by a mistake of ours. It names no
-address, only 'self', so that it is right on any host and port and behind any proxy.
+Unpublished maps and spectra are on these pages. The policy also stops foreign code (plotly.js, Streamlit's own
+script, a browser extension that obeys it) from sending them elsewhere, on purpose or through a mistake of ours. It
+names no address, only 'self', so that it is right on any host and port and behind any proxy.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def inline_script_hashes(html: str) -> list[str]:
-    """The scripts that stand in a page itself, as a policy names them."""
+    """Hashes of the inline scripts of a page, in the form a policy needs."""
     digests = (hashlib.sha256(text.encode()).digest() for text in _INLINE_SCRIPT.findall(html))
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 def content_security_policy() -> str:
-    """As strict as Streamlit works with.
+    """As strict as Streamlit allows.
 
-    `blob:` among scripts, because it imports the scripts of components from there; WebAssembly, because its messages'
-    64-bit numbers are added up in it, which lets no text become a script; styles inline, because Streamlit,
+    `blob:` among scripts, because Streamlit imports the scripts of components from there; WebAssembly, because it adds
+    up the 64-bit numbers of its messages in it, which turns no text into a script; styles inline, because Streamlit,
     plotly.js and our own markup write them so; `data:` among images for the rugs and Streamlit's icons; `blob:` among
     them for a chart that is saved as a picture.
     """
@@ -53,7 +53,7 @@ def content_security_policy() -> str:
 
 
 class DoorsShut:
-    """Adds the policy, and two more headers that keep things in, to every answer over HTTP."""
+    """Adds the policy, and two more headers that keep data in, to every HTTP response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -73,6 +73,6 @@ class DoorsShut:
 
 
 def ask_nobody_for_our_address() -> None:
-    """Streamlit asks a server of Amazon's for its own public address: at the start where it listens on all of them, and
-    whenever a page of another origin knocks. Nothing here needs to know it."""
+    """Streamlit asks an Amazon server for its own public address: at the start if it listens on all addresses, and
+    whenever a page of another origin connects. Nothing here needs it."""
     net_util.get_external_ip = lambda: None

@@ -1,9 +1,9 @@
-"""What Streamlit hears from a browser, put right before it draws anything. Said to Streamlit at the start.
+"""Corrections of a browser's requests before Streamlit draws anything. Installed in Streamlit at the start.
 
-Back and Forward come at any speed, and what the browser is told on the way belongs to the page it is told for. A run
-that was asked for before the reader went back still sends its page's address, and the browser would put it over the
-address that the reader has gone to. So every run says first where it was asked from; document.js beside this module
-leaves out the addresses of a run that was asked from somewhere else.
+Back and Forward may come at any time, and what the browser receives in between belongs to the page that requested it.
+A run that was requested before the reader went back still sends its page's address, and the browser would write it over
+the address that the reader has gone to. So every run first states where it was requested; document.js beside this
+module ignores the addresses of a run that was requested elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streamlit.runtime.state import SafeSessionState
 
 from dashboard.parts.late_clicks import in_time
 
-ASKED_FROM = "asked-from"  # never in an address: document.js takes it out
+ASKED_FROM = "asked-from"  # never in an address: document.js removes it
 _MARK = re.compile(f"&{ASKED_FROM}=[^&]*")
 _WISHES = count(1)
 
@@ -45,10 +45,10 @@ def hear_what_is_meant() -> None:
 
 
 def forget_where_widgets_wrote(state: SafeSessionState) -> None:
-    """After Back the address is right as it is.
+    """Keep the address as it is after Back, since it is right.
 
-    Streamlit takes out of it what belongs to a widget that is not on the page being left. The widgets of the page
-    before belong to it still where the one being left has not been drawn to its end, so their values would go.
+    Streamlit removes from it whatever belongs to a widget that is not on the page being left. The previous page's
+    widgets still belong to it if the page being left has not been drawn completely, so their values would be lost.
     """
     with state.query_params() as written:
         for widget in list(written._bindings_by_widget):
@@ -56,7 +56,7 @@ def forget_where_widgets_wrote(state: SafeSessionState) -> None:
 
 
 def numbered(asked: RerunData) -> RerunData:
-    """With a number for the reader's wish, which the runs that follow from it have too (`st.switch_page`)."""
+    """With a number for the reader's request, which is passed on to the runs that follow from it (`st.switch_page`)."""
     where = asked.context_info
     if where is not None and where.url and "#" not in where.url:
         where.url += f"#{next(_WISHES)}"
@@ -68,7 +68,7 @@ def without_mark(query: str) -> str:
 
 
 def tell_where_asked(pages: Sequence[StreamlitPage]) -> None:
-    """First of all in a run, before its page and its address are told. A browser takes in the page later than these."""
+    """Sent first in a run, before its page and its address. A browser handles the page later than these."""
     run = get_script_run_ctx()
     if run is None or run.context_info is None or not run.context_info.url:
         return
@@ -82,7 +82,7 @@ def tell_where_asked(pages: Sequence[StreamlitPage]) -> None:
 
 
 def _drawn(manager: PagesManager, pages: Sequence[StreamlitPage]) -> str:
-    """The last part of the address of the page that `st.navigation` will choose; "" of the default one."""
+    """The last part of the address of the page that `st.navigation` will choose; "" for the default page."""
     asked, name = manager.intended_page_script_hash, manager.intended_page_name
     found = (page for page in pages if (page._script_hash == asked if asked else page.url_path == name))
     return next((page.url_path for page in found), "")

@@ -1,4 +1,4 @@
-"""What is asked of us below the prefix, handed on to our routes."""
+"""Passes requests below the prefix on to our routes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dashboard.look.prefix import prefix
 
 
 class WithoutPrefix:
-    """Takes the prefix off what is asked of these routes, so that they need not know it; Streamlit's do.
+    """Removes the prefix from requests for these routes, so that they need not know it; Streamlit's do.
 
-    They answer without it too: a health check on this machine knows no proxy.
+    They also answer without it: a health check on this machine knows no proxy.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
@@ -23,7 +23,7 @@ class WithoutPrefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         root = prefix()
         if root and scope["type"] == "http":
-            if scope["path"] in ("/", root):  # what Streamlit's document names lies beside it, below the prefix
+            if scope["path"] in ("/", root):  # what Streamlit's document refers to lies beside it, below the prefix
                 await RedirectResponse(f"{root}/")(scope, receive, send)
                 return
             scope = self._without(root, scope)

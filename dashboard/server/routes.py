@@ -1,4 +1,4 @@
-"""What the dashboard serves beside its pages: images and arrays by content hash, plotly.js, and a health answer."""
+"""What the dashboard serves besides its pages: images and arrays by content hash, plotly.js, and a health answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.measured.tiles import TILE_ROUTE
 from dashboard.record.connection import artifact_file, laboratory
 from focus_core.errors import UserError
 
-# Content never changes under its hash, so a browser need never ask twice.
+# The content under a hash never changes, so a browser need not ask twice.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _MEDIA = {"webp": "image/webp", "npz": "application/octet-stream", "png": "image/png", "html": "text/html"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -54,7 +54,7 @@ async def _artifact(request: Request) -> Response:
     if path is None or path.suffix != f".{suffix}":
         return PlainTextResponse("no such artifact", status_code=404)
     headers = dict(_FOR_EVER)
-    if suffix == "html":  # a document of its own, to keep or to send: never a page of this server
+    if suffix == "html":  # a separate document, to keep or to send: never a page of this server
         headers["Content-Disposition"] = "attachment"
     name = request.query_params.get("name")
     if name and re.fullmatch(r"[\w.-]{1,120}", name, flags=re.ASCII):
@@ -63,13 +63,13 @@ async def _artifact(request: Request) -> Response:
 
 
 async def _plotly(_: Request) -> Response:
-    """From the installed wheel, so that it has the version that made the figures and nothing is fetched outside."""
+    """From the installed wheel, so that its version matches the figures and nothing is fetched from outside."""
     file = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
     return FileResponse(str(file), media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"})
 
 
 async def _home(_: Request) -> Response:
-    """Streamlit's default page answers at / alone, but people type its name."""
+    """Streamlit's default page answers at / alone, but people also type its name."""
     return RedirectResponse(below("/"))
 
 

@@ -123,7 +123,7 @@ def _where(runs: Sequence[Compared]) -> str:
 
 
 def _group_name(group: Sequence[Compared], groups: Sequence[Sequence[Compared]]) -> str:
-    """The data, and the first of its runs where several truths come from one dataset."""
+    """The data, and the name of its first run if several truths come from one dataset."""
     dataset = group[0].detail.summary.dataset
     alike = sum(other[0].detail.summary.dataset == dataset for other in groups)
     return f"{dataset}, {group[0].short}" if alike > 1 else dataset

@@ -1,4 +1,4 @@
-"""The seed's table from measured values: rows of the comparison, with ratios to a baseline and the best marked."""
+"""The table of measured values: rows of the comparison, with ratios to a baseline and the best value marked."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from dashboard.look.words import (
 from dashboard.views.compare.comparison import Compared, all_comparable, comparable
 from focus_core.config.experiment import recorded_config
 
-POWER_ERROR = "P(k) error, mean of bands"  # in files and as a name; the table adds what it is of
+POWER_ERROR = "P(k) error, mean of bands"  # in files and as a name; the table adds what it was measured on
 EVALUATED = "mean P(k), worst band, evaluated"
 NOT_MEASURED = "not measured"
-_REMARKS = "experiment."  # names and dates differ by design; they say nothing about what was computed
+_REMARKS = "experiment."  # names and dates differ by design and do not affect the result
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One row. `values` are plain numbers in `unit`, None where nothing was measured; `texts` as people read them.
+    """One row. `values` are plain numbers in `unit`, None where nothing was measured; `texts` are formatted values.
 
-    `ratios` are to the baseline's value (of magnitudes, for errors with a sign), None where they have no meaning.
+    `ratios` are to the baseline's value (of magnitudes, for signed errors), None where they have no meaning.
     """
 
-    label: str  # HTML of ours
+    label: str  # our own HTML
     plain: str  # the same in plain text, for files
     unit: str
     values: tuple[float | None, ...]
@@ -54,7 +54,7 @@ class Setting:
 
 
 def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
-    """Every row, in the order of the seed's table. `baseline` is the index of the run that ratios are taken to."""
+    """Every row, in the order of the table. `baseline` is the index of the run that ratios refer to."""
     of_data = [comparable(run, runs[baseline]) for run in runs]
     rankable = all_comparable(runs)
     kinds = [loss_words(run.detail.config) for run in runs]
@@ -118,7 +118,7 @@ def measures(runs: Sequence[Compared], baseline: int) -> list[Measure]:
 
 
 def differing_settings(runs: Sequence[Compared], baseline: int) -> tuple[list[Setting], int]:
-    """Settings that are not equal in all runs, and how many settings there are altogether."""
+    """Settings that are not equal in all runs, and the total number of settings."""
     flats: list[Mapping[str, Any]] = [recorded_config(run.detail.config).flat() for run in runs]
     keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if not key.startswith(_REMARKS)]
     rows = []
@@ -162,7 +162,7 @@ def _band_error(low: int, high: int) -> Callable[[Compared], float | None]:
 
 
 def _error_is_of(runs: Sequence[Compared]) -> str:
-    """ "estimate from 12 maps of 4 simulations", where all are of as many."""
+    """ "estimate from 12 maps of 4 simulations", if the counts are equal for all."""
     counts = {(run.measured.n_maps, run.measured.n_simulations) for run in runs if run.measured}
     if not counts and any(run.drawn for run in runs):
         return UNCOUNTED
@@ -175,7 +175,7 @@ def _with_error(value: float, error: float | None, *, signed: bool) -> str:
 
 
 def _band_label(low: int, high: int, runs: Sequence[Compared], *, html: bool) -> str:
-    """In h/Mpc where all boxes are of one size, in units of each run's own k_f otherwise."""
+    """In h/Mpc if all boxes have one size, otherwise in units of each run's own k_f."""
     boxes = {run.detail.box_size for run in runs if run.bands}
     box = next(iter(boxes)) if len(boxes) == 1 else None
     p, k_f, unit = ("<i>P</i>(<i>k</i>)", "<i>k</i><sub>f</sub>", "<i>h</i>/Mpc") if html else ("P(k)", "k_f", "h/Mpc")
@@ -195,10 +195,10 @@ def _ratios(values: Sequence[float | None], baseline: int, allowed: Sequence[boo
 
 
 def _best(values: Sequence[float | None], prefer: int, errors: Sequence[float | None] | None = None) -> frozenset[int]:
-    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none where all are equal or alone.
+    """Indices of the smallest magnitude (`prefer` −1) or the largest (1); none if all are equal or there is only one.
 
-    Nobody is best who is not ahead of every other by more than the standard error of their difference, and nobody is
-    where one of these errors is not known. Without `errors` values have none.
+    A run is best only if it leads every other one by more than the standard error of their difference, and no run is
+    best if one of these errors is unknown. Without `errors` the values have none.
     """
     known = {i: prefer * abs(value) for i, value in enumerate(values) if value is not None}
     if prefer == 0 or len(known) < 2 or len(set(known.values())) == 1:
@@ -229,6 +229,6 @@ def _loss(value: float) -> str:
 
 
 def _signed(value: float) -> str:
-    """ "+35 %", "−4.0 %"; a power ten times too high and more as its ratio, "×13.9"."""
+    """ "+35 %", "−4.0 %"; power too high by a factor of ten or more as a ratio, "×13.9"."""
     text = str(per_cent(abs(value)))
     return text if text.startswith("×") else f"{'+' if value >= 0 else '−'}{text}"

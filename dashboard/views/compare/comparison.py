@@ -1,4 +1,4 @@
-"""Experiments side by side: who has which colour, what each measured, and which share their truth. No Streamlit."""
+"""Experiments side by side: their colours, what was measured, and which of them share a truth. No Streamlit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Places = tuple[str | None, ...]
 
 
 def read_slots(text: str) -> Places:
-    """The chosen set as it stands in an address: short ids by comma. An empty place keeps the others' colours."""
+    """The chosen set as written in an address: short ids with commas. An empty place keeps the others' colours."""
     places = [part.strip() or None for part in text.split(",")]
     seen: set[str] = set()
     kept: list[str | None] = []
@@ -41,7 +41,7 @@ def write_slots(slots: Places) -> str:
 
 
 def choose(slots: Places, wanted: Sequence[str]) -> Places:
-    """The set changed to `wanted`: whoever stays keeps its place and so its colour, newcomers fill the first gaps."""
+    """The set changed to `wanted`: experiments that stay keep their place and colour; new ones fill the first gaps."""
     kept: list[str | None] = [place if place in wanted else None for place in slots]
     for newcomer in (one for one in wanted if one not in kept):
         if None in kept:
@@ -63,9 +63,9 @@ def colour_of(slot: int) -> str:
 
 @dataclass(frozen=True)
 class Compared:
-    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None where nothing was drawn yet.
+    """One experiment of the set. `drawn` is the epoch whose P(k) is quoted, None if nothing has been drawn yet.
 
-    `curves` are P(k) there, or another statistic that a chart shows.
+    `curves` are P(k) at that epoch, or another statistic that a chart shows.
     """
 
     slot: int
@@ -74,8 +74,8 @@ class Compared:
     curves: MapCurves | None = None
     bands: tuple[BandError, ...] = ()
     measured: PowerError | None = None  # from the arrays of the quoted epoch
-    validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None where not yet known
-    label: str = ""  # its name, short enough for heads and legends and unlike those beside it
+    validation: tuple[int, ...] | None = None  # simulations that it is measured on, by row; None if not yet known
+    label: str = ""  # its name, short enough for heads and legends and distinct from those beside it
 
     @property
     def short(self) -> str:
@@ -95,7 +95,7 @@ class Compared:
 
     @property
     def uncertainty(self) -> float | None:
-        """Standard error of the quoted P(k) error: as recorded, or from the arrays of records that do not hold it."""
+        """Standard error of the quoted P(k) error: as recorded, or from the arrays if the record lacks it."""
         recorded = None if self.drawn is None else self.drawn.power_uncertainty
         return recorded if recorded is not None or self.measured is None else self.measured.uncertainty
 
@@ -105,7 +105,7 @@ class Compared:
 
     @property
     def data(self) -> tuple[object, ...]:
-        """What must be equal for losses and P(k) errors of two runs to be about the same thing."""
+        """What must be equal for losses and P(k) errors of two runs to be comparable."""
         dataset = self.detail.environment.get("dataset") or {}
         name = dataset.get("digest") or self.detail.summary.dataset
         return name, self.detail.box_size, self.detail.grid, self.detail.unit
@@ -120,7 +120,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class DrawnMaps:
-    """What a run drew at an epoch: the hash of its arrays, what they were drawn at, their parameter space and unit."""
+    """What a run drew at an epoch: the hash of its arrays, θ and seeds, their parameter space and unit."""
 
     run: Compared
     epoch: int
@@ -151,13 +151,13 @@ def with_power(
 
 
 def labelled(runs: Sequence[Compared]) -> list[Compared]:
-    """With short names by which they can be told apart."""
+    """With distinct short names."""
     labels = told_apart([run.name for run in runs])
     return [replace(run, label=label) for run, label in zip(runs, labels, strict=True)]
 
 
 def quoted_epoch(detail: ExperimentDetail, epochs: Sequence[int]) -> int | None:
-    """The epoch of the best checkpoint, or the last drawn before it: what is sampled is what is quoted."""
+    """The epoch of the best checkpoint, or the last one drawn before it, since that checkpoint is the one sampled."""
     best = next((c.epoch for c in detail.checkpoints if c.role == "best"), None)
     if best is None:
         return max(epochs, default=None)
@@ -174,7 +174,7 @@ def same_data(runs: Sequence[Compared]) -> bool:
 
 
 def same_validation(one: Compared, other: Compared) -> bool:
-    """Whether two runs of one dataset are measured on the same simulations: as they wrote down, or as they will."""
+    """Whether two runs of one dataset are measured on the same simulations, as recorded or as planned."""
     if one.validation is not None and other.validation is not None:
         return one.validation == other.validation
     return _chosen_by(one) == _chosen_by(other)
@@ -186,7 +186,7 @@ def _chosen_by(run: Compared) -> tuple[object, object]:
 
 
 def comparable(one: Compared, other: Compared) -> bool:
-    """Whether losses and P(k) errors of the two are about the same thing: the same data, the same simulations of it."""
+    """Whether losses and P(k) errors of the two are comparable: the same data, and the same simulations of it."""
     return one.data == other.data and same_validation(one, other)
 
 
@@ -196,7 +196,7 @@ def all_comparable(runs: Sequence[Compared]) -> bool:
 
 
 def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
-    """Runs with curves, by the truth that it is held against: equal up to rounding, in the order of the set."""
+    """Runs with curves, grouped by the truth that they are compared with (equal up to rounding), in their order."""
     groups: list[list[Compared]] = []
     for run in runs:
         if run.curves is not None:
@@ -209,7 +209,7 @@ def truth_groups(runs: Sequence[Compared]) -> list[list[Compared]]:
 
 
 def _same_truth(one: Compared, other: Compared) -> bool:
-    """Another machine or version adds up in another order, which moves its last digits."""
+    """Another machine or version sums in another order, which changes the last digits."""
     a, b = one.curves, other.curves
     if a is None or b is None or a.x.shape != b.x.shape:
         return False
@@ -217,7 +217,7 @@ def _same_truth(one: Compared, other: Compared) -> bool:
 
 
 def changed_sentence(runs: Sequence[Compared], datasets: Sequence[DatasetRow]) -> str | None:
-    """Said when a run learnt other content than the record now has under the name of its dataset."""
+    """Set if a run was trained on other content than the record now has under the name of its dataset."""
     names = [run.name for run in runs if learnt_other_content(run.detail, datasets)]
     if not names:
         return None
@@ -226,7 +226,7 @@ def changed_sentence(runs: Sequence[Compared], datasets: Sequence[DatasetRow]) -
 
 
 def difference_sentence(runs: Sequence[Compared]) -> str | None:
-    """Said on the page when the runs have different truths; None when they share one."""
+    """Shown on the page if the runs have different truths; None if they share one."""
     if not same_data(runs):
         kinds = list(dict.fromkeys(run.data_words for run in runs if run.detail.grid is not None))
         which = " and ".join(kinds) if len(kinds) > 1 else f"{kinds[0]}, in two versions of its files"

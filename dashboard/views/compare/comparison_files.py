@@ -1,4 +1,4 @@
-"""What a comparison shows, as CSV: every point that was recorded, never the thinned curves of the screen."""
+"""The content of a comparison as CSV: every recorded point, never the thinned curves of the screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CURVES = (("validation", "loss", "validation"), ("train", "epoch_loss", "train"
 
 
 def table_csv(runs: Sequence[Compared], rows: Sequence[Measure], settings: Sequence[Setting]) -> str:
-    """A line a row of the table: its unit, each run's value in that unit, each ratio to the baseline."""
+    """One line per row of the table: its unit, each run's value in that unit, each ratio to the baseline."""
     names = [f"{run.name} ({run.id})" for run in runs]
     head = ["row", "unit", *names, *(f"ratio, {name}" for name in names)]
     body = [[row.plain, row.unit, *map(_text, row.values), *map(_text, row.ratios)] for row in rows]
@@ -35,7 +35,7 @@ def cost_csv(runs: Sequence[Compared], measured: Sequence[Measure]) -> str:
 
 
 def losses_csv(record: Record, runs: Sequence[Compared]) -> str:
-    """Every recorded loss, of whatever each method learns: of validation, of training by epoch and by step.
+    """Every recorded loss, whatever each method learns: validation, training by epoch and by step.
 
     `seconds_trained` is measured at the end of an epoch and empty in between.
     """
@@ -75,7 +75,7 @@ def curves_csv(runs: Sequence[Compared], statistic: MapStatistic) -> str:
 
 
 def matrix_csv(record: Record, drawn: Sequence[DrawnMaps]) -> str:
-    """A line a map of the matrix: θ, seed, its mean, scatter and range, and the hash of the arrays that hold it.
+    """One line per map of the matrix: θ, seed, its mean, scatter and range, and the hash of the arrays that contain it.
 
     The seed is empty for a true map.
     """
@@ -100,7 +100,7 @@ def _moments(map2d: NDArray[Any]) -> list[str]:
 
 
 def _text(value: float | None) -> str:
-    """As many digits as the value has: a file is not a picture."""
+    """All digits of the value: a file is not a picture."""
     return "" if value is None else repr(float(value))
 
 

@@ -1,4 +1,4 @@
-"""Own HTML of the Compare page: the measured table, the image matrix, the dash of an experiment's colour."""
+"""Our own HTML of the Compare page: the measured table, the image matrix, the dash of an experiment's colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dash(colour: str) -> str:
 def compare_table(
     runs: Sequence[Compared], baseline: int, rows: Sequence[Measure], settings: Sequence[Setting], n_settings: int
 ) -> str:
-    """Measured rows with ratios to the baseline, best in bold; under them, in the same columns, what was set apart."""
+    """Measured rows with ratios to the baseline, best in bold; below, in the same columns, the settings that differ."""
     words = f"Configuration, {len(settings)} of {n_settings} settings differ"
     measured = "".join(
         f'<tr><th scope="row">{row.label}</th>{"".join(_cell(row, i) for i in range(len(runs)))}</tr>' for row in rows
@@ -66,10 +66,10 @@ def _cell(row: Measure, i: int) -> str:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One experiment's maps at one epoch: (n_theta, n_seeds) addresses, or none where nothing was drawn."""
+    """One experiment's maps at one epoch: (n_theta, n_seeds) addresses, or none if nothing was drawn."""
 
     short: str
-    name: str  # whole
+    name: str  # not shortened
     colour: str
     epoch: int | None
     urls: Sequence[Sequence[str]]
@@ -138,7 +138,7 @@ def _cell_of(image: str, kind: str = "") -> str:
 
 
 def _short_theta(space: ParameterSpace, theta: Sequence[float]) -> str:
-    """Two parameters name a column: Ωm and σ8 where there are any, else the first two."""
+    """Two parameters name a column: Ωm and σ8 if present, otherwise the first two."""
     names = list(space.names)
     wanted = [n for n in ("Omega_m", "sigma_8") if n in names] or names[:2]
     pairs = [(space.parameters[names.index(n)], theta[names.index(n)]) for n in wanted]

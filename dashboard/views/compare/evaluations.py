@@ -1,4 +1,4 @@
-"""The section of Compare that lays evaluations side by side, and the error against the size of the training set."""
+"""The section of Compare that shows evaluations side by side, and the error against the size of the training set."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from dashboard.views.compare.paired_evaluations import (
 from dashboard.views.compare.runs import compared
 from focus_core.catalogue.job_kinds.evaluation import EVALUATION
 
-BESIDE = 3  # runs that leave room for the chart at the table's right
+BESIDE = 3  # number of runs up to which the chart fits at the table's right
 
 
 def evaluations(slots: Places, baseline: str) -> None:
-    """Nothing where no run of the set was evaluated."""
+    """Nothing if no run of the set was evaluated."""
     runs = [_evaluated(run) for run in compared(slots)]
     if not any(each.found for each in runs):
         return
@@ -59,7 +59,7 @@ def _evaluated(run: Compared) -> EvaluatedRun:
 
 
 def _sized(runs: Sequence[EvaluatedRun]) -> list[SizedError]:
-    """Of those evaluated runs whose training simulations are known; none unless their numbers differ."""
+    """For evaluated runs whose training simulations are known; empty unless their numbers differ."""
     found = []
     for each in runs:
         truth, short = queries.truth(each.run.detail), each.run.evaluation
@@ -83,7 +83,7 @@ def _by_size(sized: Sequence[SizedError]) -> None:
 
 
 def sizes_csv(sized: Sequence[SizedError]) -> str:
-    """A line a run: training simulations, and mean P(k) in its worst band, generated over simulated less one."""
+    """One line per run: training simulations, and mean P(k) in its worst band, generated over simulated minus one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "training simulations", "deviation", "error", "floor"])
@@ -94,7 +94,7 @@ def sizes_csv(sized: Sequence[SizedError]) -> str:
 
 
 def evaluations_table(runs: Sequence[EvaluatedRun], found: Sequence[ComparedStatistic], baseline: int) -> str:
-    """A row a statistic, a column a run: value ± error and verdict, the floor, and the difference to the baseline."""
+    """One row per statistic, one column per run: value ± error and verdict, floor, difference to the baseline."""
     head = "".join(_head(each, i == baseline) for i, each in enumerate(runs))
     body = "".join(_row(row, runs) for row in found)
     return (

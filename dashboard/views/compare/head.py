@@ -21,7 +21,7 @@ def section_head(title: str, key: str, note: str = "") -> Iterator[None]:
 
 
 def download(what: str, make: Callable[[], str]) -> None:
-    """CSV of what stands below, every recorded value of it, made when it is asked for."""
+    """CSV of the content below with every recorded value, made on request."""
     st.download_button(
         "CSV",
         make,

@@ -46,7 +46,7 @@ def matrix(slots: Places) -> None:
 
 
 def _slider(compared: str, epochs: Sequence[int]) -> int:
-    """One epoch for all rows, kept in the address; follows the newest while it stands there."""
+    """One epoch for all rows, kept in the address; at the newest epoch it follows."""
     epoch = at_or_before(epochs, epoch_to_show("compare-epoch", compared, epochs[-1])) or epochs[0]
     if len(epochs) > 1:
         st.session_state["compare-epoch"] = epoch
@@ -70,7 +70,7 @@ def _groups(drawn: Sequence[DrawnMaps]) -> list[list[DrawnMaps]]:
 
 
 def _scale(drawn: Sequence[DrawnMaps]) -> Scale:
-    """log10 Σ at the ends of the one scale: of the true maps alone, so that no epoch and no bad run moves it."""
+    """log10 Σ at the ends of the common scale: of the true maps alone, so that no epoch and no bad run changes it."""
     ends = [maps.frame.stretch for maps in drawn]
     return min(low for low, _ in ends), max(high for _, high in ends)
 

@@ -1,4 +1,4 @@
-"""Compare: experiments side by side. The chosen set and the baseline are the address; colours follow its places."""
+"""Compare: experiments side by side. The address holds the chosen set and the baseline; colours follow its order."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def _top(slots: Places, baseline: str) -> None:
 
 
 def _slots_of_address() -> Places:
-    """The address, or what was last compared here when the page is opened without one."""
+    """From the address, or the last comparison in this session if the page is opened without one."""
     asked = st.query_params.get("ids", st.session_state.get("compared", ""))
     return read_slots(asked)
 
 
 def _known(slots: Places, rows: dict[str, ExperimentSummary]) -> tuple[Places, dict[str, str]]:
-    """The set without what the record does not know, and the names of all that can be chosen."""
+    """The set without ids unknown to the record, and the names of all that can be chosen."""
     names = queries.names_with_asked(list(rows.values()), None)
     for place in (place for place in slots if place and place not in names):
         try:
@@ -90,7 +90,7 @@ def _known(slots: Places, rows: dict[str, ExperimentSummary]) -> tuple[Places, d
 
 
 def _choice(slots: Places, names: dict[str, str]) -> Places:
-    """The set as chips. The address leads: it is written whenever the chips change, and read whenever it changed."""
+    """The set as chips. The address leads: it is written when the chips change, and read when it has changed."""
     text = write_slots(slots)
     if st.session_state.get("compared") != text or "compare-set" not in st.session_state:
         st.session_state["compare-set"] = [place for place in slots if place]

@@ -1,8 +1,8 @@
-"""Evaluations of several runs side by side: what is paired, what two differ by, and the table as a file. No Streamlit.
+"""Evaluations of several runs side by side: their pairing, differences of two, and the table as a file. No Streamlit.
 
-Maps of two runs at the same θ and with the same seeds are held against the same simulations, so that what these scatter
-cancels in a difference. Its error is then that of the difference simulation by simulation (jackknife: Efron & Stein
-1981); of evaluations that are not paired it is that of both together.
+Maps of two runs at the same θ and with the same seeds are compared with the same simulations, so that the scatter of
+these cancels in a difference. Its error is then that of the difference, simulation by simulation (jackknife: Efron &
+Stein 1981); for evaluations that are not paired it is the combined error of both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from focus_core.evaluated import Score, ScoredStatistic, read_statistics
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run of the set and what its newest evaluation found; None of one that was not evaluated."""
+    """A run of the set and its newest evaluation; None if it was not evaluated."""
 
     run: Compared
     found: Mapping[str, Any] | None
@@ -45,15 +45,15 @@ class EvaluatedRun:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two values of one number, the second subtracted, with its standard error."""
+    """Difference of two values of one number, the second subtracted, with its standard error."""
 
     value: float
     error: float
     paired: bool
 
 
-# What must be equal for two evaluations to be paired, and how it is told where it is not. θ are those of the part, so
-# that another part or number of θ is told first.
+# What must be equal for two evaluations to be paired, and the explanation if it is not. θ are those of the part, so
+# that a different part or number of θ is reported first.
 _SAME = (
     ("data_digest", "they are of other data"),
     ("split", "they are of other parts of the data"),
@@ -78,7 +78,7 @@ def unpaired(one: EvaluatedRun, other: EvaluatedRun) -> str | None:
 
 
 def difference(score: Score | None, base: Score | None, paired: bool) -> Difference | None:
-    """None where one of the two was not measured."""
+    """None if one of the two was not measured."""
     if score is None or base is None or score.value is None or base.value is None:
         return None
     value = score.value - base.value
@@ -92,7 +92,7 @@ def difference(score: Score | None, base: Score | None, paired: bool) -> Differe
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in the column of one run: its worst number, and what it differs by where the baseline is worst."""
+    """The column of one run: its worst number, and the difference at the baseline's worst number."""
 
     score: Score | None
     difference: Difference | None = None
@@ -106,7 +106,7 @@ class ComparedStatistic:
 
 
 def rows(runs: Sequence[EvaluatedRun], baseline: int) -> list[ComparedStatistic]:
-    """A row a statistic that any of the runs has, a cell a run."""
+    """One row per statistic that any of the runs has, one cell per run."""
     names = dict.fromkeys(name for each in runs for name in each.statistics)
     base = runs[baseline]
     paired = [unpaired(each, base) is None for each in runs]
@@ -127,7 +127,7 @@ def rows(runs: Sequence[EvaluatedRun], baseline: int) -> list[ComparedStatistic]
 
 
 def pairing_sentences(runs: Sequence[EvaluatedRun], baseline: int) -> list[str]:
-    """How the differences to the baseline are to be read, run by run where they are not paired."""
+    """How to read the differences to the baseline, run by run where they are not paired."""
     base = runs[baseline]
     others = [each for i, each in enumerate(runs) if i != baseline and each.found is not None]
     if base.found is None:
@@ -149,7 +149,7 @@ def pairing_sentences(runs: Sequence[EvaluatedRun], baseline: int) -> list[str]:
 
 
 def evaluations_csv(runs: Sequence[EvaluatedRun], baseline: int) -> str:
-    """A line a run and number of a statistic, with its difference to the same number of the baseline."""
+    """One line per run and number of a statistic, with its difference to the same number of the baseline."""
     head = ["experiment", "name", "statistic", "number", "unit", "value", "error", "floor", "level", "ideal", "verdict"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

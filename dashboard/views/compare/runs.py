@@ -1,4 +1,4 @@
-"""The chosen set read from the record: what each run measured, and what it drew at an epoch."""
+"""The chosen set read from the record: what was measured of each run, and what it drew at an epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from focus_core.catalogue.statistic_spec import NORMALISED, MapStatistic
 
 
 def compared(slots: Places) -> list[Compared]:
-    """Every run of the set with the P(k) that is quoted of it: at its best checkpoint."""
+    """Every run of the set with its quoted P(k), that of its best checkpoint."""
     runs = []
     for slot, place in enumerate(slots):
         if place is None:

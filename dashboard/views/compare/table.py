@@ -16,7 +16,7 @@ from dashboard.views.compare.comparison_files import cost_csv, table_csv
 from dashboard.views.compare.comparison_markup import compare_table
 from dashboard.views.compare.head import download, section_head
 
-BESIDE = 4  # experiments that leave room for the chart at the table's right
+BESIDE = 4  # number of experiments up to which the chart fits at the table's right
 _COST = {"Parameters": "Parameters", "Peak memory": "Memory", "Training time": "Time"}
 _QUALITY = {"Best validation loss": "Loss", POWER_ERROR: "<i>P</i>(<i>k</i>) error"}
 
@@ -37,7 +37,7 @@ def table(runs: Sequence[Compared], baseline: int) -> None:
 
 
 def _drawn(rows: Sequence[Measure], *, quality: bool) -> list[tuple[str, Measure]]:
-    """Columns of the chart that somebody measured; losses and errors only where they are of the same simulations."""
+    """Columns of the chart with measured values; losses and errors only if they are of the same simulations."""
     by_name = {row.plain: row for row in rows}
     wanted = _COST | (_QUALITY if quality else {})
     found = [(title, by_name[name]) for name, title in wanted.items() if name in by_name]

@@ -1,4 +1,4 @@
-"""The form of `focus data new` on the Datasets page: data with parameters of their own, described and added at once."""
+"""The form of `focus data new` on the Datasets page: data with their own parameters, described and added at once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def describe_form(rows: list[DatasetRow]) -> None:
 
 
 def _describe() -> None:
-    """Reads the fields as they are now, as the other forms do."""
+    """Reads the fields at the moment of the click, as the other forms do."""
     state = st.session_state
     maps, table = state["describe-maps"].strip(), state["describe-table"].strip()
     name = state["describe-name"].strip() or default_name(maps)

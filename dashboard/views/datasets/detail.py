@@ -89,14 +89,14 @@ def identity(dataset: DatasetRow, uses: Sequence[DatasetUse], split: Split | Non
 
 
 def _depth(survey: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
-    """Of the slabs that maps are summed over, as the check found it, or as suites of earlier versions tell it."""
+    """Thickness of the slabs that maps are summed over, from the check, or from the description of older suites."""
     if survey.get("slab_depth"):
         return f"{survey['slab_depth']:g} Mpc/h"
     return str(provenance.get("slab_depth", ""))
 
 
 def statistics(dataset: DatasetRow) -> list[Readout]:
-    """Of every pixel, in the maps' unit."""
+    """Statistics of all pixels, in the maps' unit."""
     survey = dataset.survey or {}
     unit = NORMALISED if survey.get("normalised") else (dataset.unit or "unit unknown")
     resolution = (dataset.provenance or {}).get("force_resolution")
@@ -115,7 +115,7 @@ def statistics(dataset: DatasetRow) -> list[Readout]:
 
 
 def _three_digits(text: str) -> str:
-    """The number in it; what is none stays as it was written."""
+    """The number in the text with three digits; other text is unchanged."""
     try:
         return f"{float(text):.3g}"
     except ValueError:
@@ -158,7 +158,7 @@ def _warnings(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> None:
 
 
 def _judged(survey: Mapping[str, Any]) -> None:
-    """What the check could judge and what not, and how rows of one θ were taken."""
+    """What the check could assess and what not, and how rows of one θ were treated."""
     rows = f"Rows: {survey['rows']}. " if survey.get("rows") else ""
     stored = f"Stored as {survey['stored_as']}. " if survey.get("stored_as") else ""
     remarks = "; ".join(in_form(str(remark)) for remark in survey.get("remarks", []))
@@ -168,7 +168,7 @@ def _judged(survey: Mapping[str, Any]) -> None:
 
 
 def _offers(dataset: DatasetRow) -> None:
-    """What a worker can do with a dataset, by every kind of job that offers itself."""
+    """What a worker can do with a dataset, one offer per kind of job that has one."""
     kinds = [kind for kind in job_kinds().values() if kind.offered and kind.subject == DATASET]
     if not kinds:
         return
@@ -197,7 +197,7 @@ def _not_measured(dataset: DatasetRow) -> None:
 
 
 def _split(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> tuple[Split | None, str]:
-    """The split of the chosen seed and share; the controls, further down, begin with those of the newest user."""
+    """The split of the chosen seed and share; the controls, further down, start from those of the latest run."""
     state, newest = st.session_state, next(iter(uses), None)
     seed, share = (newest.split_seed, newest.train_split) if newest else (0, 0.9)
     if state.get("split-of") != dataset.name or came_by_history():
@@ -212,14 +212,14 @@ def _split(dataset: DatasetRow, uses: Sequence[DatasetUse]) -> tuple[Split | Non
 
 
 def forget_choices() -> None:
-    """They are of the dataset that is being left; for a callback."""
+    """Forget the choices of the dataset that is being left; for a callback."""
     for name in ("split-seed", "train-split", "simulation"):
         keep(name, "", "")
         st.session_state.pop(name, None)
 
 
 def _asked_share(default: float) -> float:
-    """Of the address, where it names one."""
+    """From the address, if it is there."""
     try:
         asked = float(st.query_params.get("train-split", default))
     except ValueError:
@@ -235,7 +235,7 @@ def _coverage(dataset: DatasetRow, survey: Mapping[str, Any], split: Split | Non
         )
     )
     share, seed, _ = st.columns([3, 3, 4])
-    # Widgets forget their values when their page is left; the first run of the page gives them again.
+    # Widgets lose their values when their page is left; the first run of the page restores them.
     share.number_input("Train split", 0.01, 0.99, step=0.05, key="train-split", format="%.2f")
     seed.number_input("Seed of the split", 0, 2**31 - 1, key="split-seed", help="data.split_seed of a run")
     if split is None:

@@ -1,6 +1,6 @@
-"""Forms of the Datasets page: add what is there by its path, or simulate a new suite.
+"""Forms of the Datasets page: add existing data by path, or simulate a new suite.
 
-What is typed is in the address until the form is sent, so that a reload shows it again.
+The address holds what was typed until the form is sent, so that a reload shows it again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GRIDS = (32, 64, 128, 256, 512)
 
 
 def forget_typed(form: str) -> None:
-    """The form begins empty the next time; for a callback."""
+    """The form is empty next time; for a callback."""
     for key in list(st.query_params):
         if key.startswith(f"{form}-"):
             del st.query_params[key]
@@ -66,9 +66,9 @@ def add_form(rows: list[DatasetRow]) -> None:
 
 
 def _add() -> None:
-    """What can be told at once is told at once; the rest is a job.
+    """Check at once what can be checked at once; the rest is a job.
 
-    The fields are read here: what was drawn with the button is older than a last field left by clicking it.
+    The fields are read here: the values drawn with the button are older than a last field that was left by the click.
     """
     state = st.session_state
     path, params = state["add-path"].strip(), state["add-params"] or None
@@ -107,7 +107,7 @@ def left_open(form: str, unsaid: str = "as the files say") -> None:
 
 
 def answers_given(form: str, space: str | None = None) -> Answers:
-    """What stands in the form's fields at this moment."""
+    """The present content of the form's fields."""
     state = st.session_state
     return Answers(
         space,
@@ -162,13 +162,13 @@ def simulate_form(rows: list[DatasetRow]) -> None:
         args=(rows,),
     )
     measured = seconds_a_cell(record().datasets.jobs((SIMULATION.name,)))
-    if min(n, each) >= 1 and side > 0.0:  # else the button's answer says what is wrong
+    if min(n, each) >= 1 and side > 0.0:  # otherwise the button's answer explains what is wrong
         st.html(readouts(suite_readouts(int(n) * int(each), int(cells), float(side), measured), "suite-estimate"))
     form_error("simulate-error")
 
 
 def _simulate(rows: list[DatasetRow]) -> None:
-    """Reads the fields as they are now, as `_add` does."""
+    """Reads the fields at the moment of the click, as `_add` does."""
     state = st.session_state
     name = state["suite-name"].strip()
     whole = {key: int(state[f"suite-{key}"]) for key in ("simulations", "realisations", "seed", "grid")}
@@ -187,7 +187,7 @@ def _simulate(rows: list[DatasetRow]) -> None:
 
 
 def form_error(key: str, known: str = "") -> None:
-    """The sentence, with the way to the dataset that it speaks of."""
+    """The error message, with a link to the dataset that it names."""
     said = st.session_state.get(key)
     if said:
         link = f' <a href="{dataset_link(known)}" target="_self">Show {escape(known)}</a>' if known else ""

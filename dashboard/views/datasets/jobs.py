@@ -1,4 +1,4 @@
-"""Datasets that are being made or checked: progress, cancel, resume, and the sentence of one that failed. Live."""
+"""Datasets that are being made or checked: progress, cancel, resume, and the message of a failed job. Live."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def jobs() -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _jobs() -> None:
-    """The whole page runs again when a dataset came or changed."""
+    """The whole page reruns when a dataset was added or changed."""
     rows = queries.datasets()
     signature = [(row.name, str(row.checked_at)) for row in rows]
     if st.session_state.setdefault("datasets-seen", signature) != signature:
@@ -39,7 +39,7 @@ def _jobs() -> None:
 
 
 def is_shown(job: JobRow, rows: list[DatasetRow], now: datetime.datetime | None = None) -> bool:
-    """Under way; or ended lately, badly or with a remark, and neither put aside nor overtaken by a later check."""
+    """Under way; or ended recently with a failure or a remark, and not dismissed or superseded by a later check."""
     if job.status in JOB_UNDER_WAY:
         return True
     if (job.status is JobStatus.SUCCEEDED and not job.message) or job.id in st.session_state.get(

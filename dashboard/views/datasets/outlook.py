@@ -1,4 +1,4 @@
-"""What the Datasets page works out by itself, without torch: a first check, changed files, the outlook of a suite."""
+"""What the Datasets page computes itself, without torch: a first check, changed files, the cost of a suite."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from focus_core.suites import suite_bytes, suite_maps
 from focus_store.contracts import DatasetRow, ExperimentDetail, JobRow, JobStatus
 from focus_store.settings import Settings
 
-# A job that only found its suite there already measures nothing.
+# A job that found its suite already made gives no timing.
 _LEAST_SECONDS_A_BOX = 0.01
 
 
 def check_at_once(settings: Settings, path: str, params: str | None, answers: Answers) -> None:
-    """Headers, labels and the number of rows, as `focus data check` says them, while the person still looks.
+    """Headers, labels and the number of rows, as `focus data check` reports them, while the user is still looking.
 
-    Pixels and hashes are a worker's work. With a broker that is a server the files may lie on another machine only:
-    what is not here is then left to the worker too.
+    Pixels and hashes are left to a worker. If the broker is a server, the files may be on another machine only: then
+    files that are not here are left to the worker too.
     """
     place = Path(path).expanduser()
     if not place.exists() and not settings.broker_url.startswith("filesystem://"):
@@ -32,17 +32,17 @@ def check_at_once(settings: Settings, path: str, params: str | None, answers: An
 
 
 def default_name(path: str) -> str:
-    """A dataset's name from its path: what a name may hold, and nothing else."""
+    """A dataset's name from its path, with only the characters that a name may have."""
     stem = Path(path.strip().rstrip("/")).stem
     cleaned = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem)
     return cleaned.lstrip("._-")[:64]
 
 
 def changed_files(dataset: DatasetRow, *, missing: bool = True) -> list[str]:
-    """Files that are not as they were when the dataset was checked, each with what is different; [] when all is well.
+    """Files that have changed since the dataset was checked, each with what differs; [] if none has.
 
-    By size and time alone, which costs nothing; a new check reads every byte. Without `missing` a file that is not
-    here is passed over: the pages may run on a host without the datasets.
+    By size and time alone, which costs nothing; a new check reads every byte. Without `missing`, files that are not
+    here are passed over: the pages may run on a host without the datasets.
     """
     stamps: Mapping[str, Any] = (dataset.survey or {}).get("files", {})
     changed = []
@@ -61,18 +61,18 @@ def changed_files(dataset: DatasetRow, *, missing: bool = True) -> list[str]:
 
 
 def other_digest(used: str | None, dataset: DatasetRow) -> bool:
-    """Whether a run used other content. A fingerprint of sampled maps and a whole sha256 cannot be compared."""
+    """Whether a run used other content. A fingerprint of sampled maps and a full sha256 cannot be compared."""
     return used is not None and used.split(":")[0] == dataset.digest.split(":")[0] and used != dataset.digest
 
 
 def learnt_other_content(detail: ExperimentDetail, datasets: Sequence[DatasetRow]) -> bool:
-    """Whether the record has another digest under the name of this run's dataset than its trainer found."""
+    """Whether the record's digest under the name of this run's dataset differs from the one that its trainer found."""
     used = (detail.environment.get("dataset") or {}).get("digest")
     return any(other_digest(used, row) for row in datasets if row.name == detail.summary.dataset)
 
 
 def seconds_a_cell(jobs: Sequence[JobRow]) -> tuple[float, str] | None:
-    """(seconds for each cell of a box, name of the suite) as last measured; a box's work goes with its cells."""
+    """(seconds per cell of a box, name of the suite) as last measured; a box's cost is proportional to its cells."""
     for job in jobs:
         if job.status is not JobStatus.SUCCEEDED or not (job.started_at and job.ended_at):
             continue
@@ -83,7 +83,7 @@ def seconds_a_cell(jobs: Sequence[JobRow]) -> tuple[float, str] | None:
 
 
 def suite_readouts(rows: int, grid: int, box: float, measured: tuple[float, str] | None) -> list[Readout]:
-    """Before a suite is asked for: how long, how many maps, how much disk."""
+    """Before a suite is requested: time, number of maps, disk space."""
     maps = suite_maps(rows, grid, box)
     each = duration(measured[0] * grid**3) if measured else NOTHING
     whole = duration(measured[0] * grid**3 * rows) if measured else NOTHING
@@ -102,7 +102,7 @@ def provenance_words(dataset: DatasetRow) -> str:
     provenance = dataset.provenance or {}
     resolution = provenance.get("force_resolution")
     if not resolution and str(provenance.get("source", "")).startswith("FOCUS particle-mesh") and dataset.box_size:
-        resolution = f"{dataset.box_size / dataset.grid:.3g} Mpc/h (one cell)"  # CMD files of ours do not carry it
+        resolution = f"{dataset.box_size / dataset.grid:.3g} Mpc/h (one cell)"  # our CMD files do not record it
     if resolution:
         return f"PM simulation, force resolution {resolution}: the truth of its own dataset, not of nature"
     known = [str(provenance[key]) for key in ("source", "suite", "set") if isinstance(provenance.get(key), str)]
@@ -110,6 +110,6 @@ def provenance_words(dataset: DatasetRow) -> str:
 
 
 def free_name(name: str, known: Sequence[DatasetRow]) -> None:
-    """UserError when a suite of that name is there already."""
+    """UserError if a suite of that name already exists."""
     if any(dataset.name == name for dataset in known):
         raise UserError(f"name: '{name}' is a dataset already; choose another name.")

@@ -1,4 +1,4 @@
-"""Datasets: what a model can be trained on, how it covers θ, what its maps and spectra look like, who uses it."""
+"""Datasets: what a model can be trained on, how it covers θ, its maps and spectra, and which runs use it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _opener(label: str, icon: str, form: str, *, primary: bool = False) -> None:
 
 
 def _chosen(rows: list[DatasetRow]) -> DatasetRow | None:
-    """The dataset of the address, or the newest that was checked."""
+    """The dataset of the address, or the one checked last."""
     by_name = {row.name: row for row in rows}
     asked = st.query_params.get("dataset", "")
     if asked in by_name:
@@ -76,7 +76,7 @@ def _chosen(rows: list[DatasetRow]) -> DatasetRow | None:
 
 
 def _choice(rows: list[DatasetRow], chosen: DatasetRow) -> None:
-    """One dataset is shown at a time; with one there is nothing to choose."""
+    """One dataset is shown at a time; if there is only one, there is nothing to choose."""
     if len(rows) < 2:
         return
     names = [row.name for row in rows]

@@ -1,4 +1,4 @@
-"""Taking a dataset out of the record, after a question that says what stays and where."""
+"""Removing a dataset from the record, after a question that states what remains and where."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def removal(dataset: DatasetRow, used_by: int) -> None:
 
 
 def removal_said() -> None:
-    """For a while and not for one run: the page runs again by itself when a dataset goes."""
+    """Shown for a while rather than for one run: the page reruns by itself when a dataset is removed."""
     said, since = st.session_state.get(SAID, ("", 0.0))
     if said and time.monotonic() - since < _SAID_SECONDS:
         st.html(f'<p class="focus-note" role="status" data-testid="dataset-removal-said">{escape(said)}</p>')
@@ -68,7 +68,7 @@ def _remove(dataset: DatasetRow) -> None:
 
 
 def _refuse(dataset: DatasetRow, error: UserError) -> None:
-    """Told at the button, which stands at the end of a long page."""
+    """Shown at the button, which is at the end of a long page."""
     st.session_state[REFUSED] = (dataset.name, str(error), time.monotonic())
 
 

@@ -1,4 +1,4 @@
-"""What the training cost: speed, steps, waiting, memory and work, of the last epoch and of most of them."""
+"""The cost of training: speed, steps, data-loading wait, memory and FLOPs, of the last epoch and of most epochs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def accounting(experiment_id: str) -> None:
         measured = queries.series(experiment_id, token, key, "train").value
         if len(measured):
             rows.append((name, _words(key, float(measured[-1])), _words(key, float(np.median(measured)))))
-    # Runs of the first version told their speed alone, which stands above.
+    # Runs of the first version recorded their speed alone, which is shown above.
     if len(rows) < 2:
         return
     cells = "".join(f"<tr><td>{name}</td><td>{last}</td><td>{usual}</td></tr>" for name, last, usual in rows)

@@ -55,7 +55,7 @@ def _epochs(experiment_id: str) -> None:
 
 
 def _controls(experiment_id: str, epochs: list[int], rows: int) -> tuple[int, int | None, MapStatistic, bool]:
-    """Play, the epoch slider, which simulation the curves are of, which statistic they show, and in which view."""
+    """Play, the epoch slider, the simulation of the curves, their statistic and its view."""
     with st.container(horizontal=True, vertical_alignment="center", key="epoch-controls"):
         playing = st.session_state.get("playing") == experiment_id
         icon = ":material/pause:" if playing else ":material/play_arrow:"
@@ -89,7 +89,7 @@ def _toggle_play(experiment_id: str, epochs: list[int]) -> None:
 
 
 def _epoch_slider(experiment_id: str, epochs: list[int]) -> int:
-    """Stays where the reader put it; follows the newest epoch while it stands at the newest."""
+    """Stays where the reader put it; at the newest epoch it follows."""
     if len(epochs) == 1:
         st.html(f'<span class="focus-note" data-testid="epoch">epoch {epochs[0]}</span>')
         return epochs[0]

@@ -1,4 +1,4 @@
-"""How far a run's maps can be trusted: every statistic with its error, floor and verdict, measured when asked."""
+"""How far a run's maps can be trusted: every statistic with its error, floor and verdict, measured on request."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _report_link(experiment_id: str) -> None:
 
 
 def statistics_table(found: Mapping[str, Any]) -> str:
-    """A row per statistic, that of its worst entry; why a verdict is what it is stands under its title."""
+    """One row per statistic, for its worst entry; the reason for the verdict is under its title."""
     head = "".join(f'<th scope="col">{word}</th>' for word in ("Statistic", "Value", "Floor", "Level", "Verdict"))
     rows = "".join(_row(each) for each in read_statistics(found))
     return (

@@ -1,4 +1,4 @@
-"""What a job of its own finds out about a run: its button, its bar while it is under way, and how the last ended."""
+"""A job that measures something about a run: its button, its progress bar, and how the last one ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from focus_store.contracts import JOB_UNDER_WAY, JobRow, JobStatus
 
 @dataclass(frozen=True)
 class Offer:
-    """How a page offers one: `key` begins those of its widgets, `what` says as HTML what will be done."""
+    """How a page offers such a job: `key` begins its widgets' keys, `what` describes it as HTML."""
 
     kind: JobKind
     key: str
@@ -31,7 +31,7 @@ def newest(kind: JobKind, experiment_id: str) -> str | None:
 
 
 def finding_job(offer: Offer, experiment_id: str, *, found: bool) -> None:
-    """The button, or the bar of what is under way. `found`: there is a result already."""
+    """The button, or the bar of the job under way. `found`: there is already a result."""
     job = record().findings.job(offer.kind.name, experiment_id)
     if job is not None and job.status in JOB_UNDER_WAY:
         _under_way(offer, job)

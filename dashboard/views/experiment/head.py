@@ -1,4 +1,4 @@
-"""The head of one experiment: what can be done with it, where it stands, its numbers."""
+"""The head of one experiment: its actions, its status, its numbers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SLOT_WIDTH = 124  # px: of the longest word, so that no word moves a slot
 
 
 def actions(detail: ExperimentDetail) -> None:
-    """A wish is written at once; the fragment shows what becomes of it."""
+    """A request is written at once; the fragment shows its effect."""
     row = detail.summary
     if row.status is Status.DRAFT and st.button("Edit", icon=":material/edit:", key="edit"):
         follow("new", draft=row.id)
@@ -57,7 +57,7 @@ def stop_question(detail: ExperimentDetail) -> None:
 
 
 def _wishes_possible(row: ExperimentSummary) -> list[Act]:
-    """Pause, Stop, and Resume or Queue, each in its place whether possible or not; a run that is done has none."""
+    """Pause, Stop, and Resume or Queue, each in its place whether possible or not; a completed run has none."""
     if row.status is Status.SUCCEEDED:
         return []
     moving, starts = row.status in UNDER_WAY, "Queue" if row.status is Status.DRAFT else "Resume"
@@ -73,12 +73,12 @@ def _wishes_possible(row: ExperimentSummary) -> list[Act]:
 
 
 def _wishes(row: ExperimentSummary, wish: DesiredState) -> bool:
-    """Asked for, and still being done."""
+    """Requested, and still being carried out."""
     return row.desired_state is wish and row.status in ACTIVE
 
 
 def status_look(row: ExperimentSummary) -> StatusLook:
-    """The wish shows as soon as it is written; the worker sees it a moment later, and the trainer ends its step."""
+    """The request shows as soon as it is written; the worker sees it a moment later, and the trainer ends its step."""
     if _wishes(row, DesiredState.CANCEL):
         return replace(STATUS_LOOK[Status.PAUSING], word="stopping", glyph=STATUS_LOOK[Status.CANCELLED].glyph)
     return STATUS_LOOK[Status.PAUSING if _wishes(row, DesiredState.PAUSE) else row.status]
@@ -105,7 +105,7 @@ def _wish(row: ExperimentSummary, label: str, wish: DesiredState, *, possible: b
 
 
 def state_message(detail: ExperimentDetail) -> None:
-    """A sentence where a state needs one: what is going on, or what to do next."""
+    """A sentence where a state needs one: what is happening, or what to do next."""
     row = detail.summary
     if row.status in (Status.FAILED, Status.CRASHED):
         st.error(sentence(failure_sentence(detail)), icon=":material/error:")
@@ -134,13 +134,13 @@ def state_message(detail: ExperimentDetail) -> None:
 
 
 def _missing_worker(row: ExperimentSummary) -> WorkerRow | None:
-    """The worker of a run under way, if its heartbeat is missing; one that lives has it in hand."""
+    """The worker of a run under way, if its heartbeat is missing; a live one needs no message."""
     mine = [worker for worker in record().workers.every() if worker.current == row.id]
     return None if any(w.life is Life.LIVE for w in mine) else next(iter(mine), None)
 
 
 def _changed_dataset(detail: ExperimentDetail) -> None:
-    """Another digest than the trainer found; or files that look touched, whose pixels nobody has read since."""
+    """The digest differs from the trainer's; or files look modified, and their pixels have not been read since."""
     name, known = detail.summary.dataset, queries.datasets()
     touched = [file for row in known if row.name == name for file in changed_files(row, missing=False)]
     if learnt_other_content(detail, known):
@@ -232,7 +232,7 @@ def numbers(detail: ExperimentDetail) -> list[Readout]:
 
 
 def _power(detail: ExperimentDetail) -> Readout:
-    """As the newest evaluation found it; before there is one, as the maps of the latest epoch let one guess."""
+    """From the newest evaluation; before there is one, estimated from the maps of the latest epoch."""
     row = detail.summary
     if row.evaluation is None:
         known = row.power_error is not None

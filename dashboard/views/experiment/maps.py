@@ -46,7 +46,7 @@ def _rows(space: ParameterSpace, drawn: EpochFigures, limits: tuple[float | None
 
 
 def _enlarged(detail: ExperimentDetail, drawn: EpochFigures, unit: str, limits: tuple[float | None, ...]) -> None:
-    """Kept while epochs go by: the reader watches one map grow."""
+    """Kept while epochs advance: the reader watches one map develop."""
     if drawn.samples_arrays is None:
         return
     names = {

@@ -1,7 +1,7 @@
 """Notes and tags of one experiment, saved when a field is left. Two windows that write at once lose nothing.
 
-What a field holds is saved by comparison with what stood in it before, and before anything is drawn: a callback is told
-of a change once, and Streamlit stops it at a click that comes within milliseconds; the field would then show what was
+A field's content is saved by comparison with its previous content, and before anything is drawn: a callback reports
+a change once, and Streamlit aborts it at a click that comes within milliseconds; the field would then show what was
 never saved.
 """
 
@@ -33,7 +33,7 @@ def notes(experiment_id: str) -> None:
 
 
 def _save_note(experiment_id: str) -> None:
-    """A text that is refused is kept by the record, which shows it beside the other one from then on."""
+    """A refused text is kept by the record, which shows it beside the other one from then on."""
     state, field, seen = st.session_state, f"notes-{experiment_id}", f"notes-seen-{experiment_id}"
     if field not in state or seen not in state or state[field] == state[seen]:
         return
@@ -59,7 +59,7 @@ def _field(detail: ExperimentDetail) -> None:
         placeholder="What was this run for, and what did it teach?",
         label_visibility="collapsed",
     )
-    if detail.notes != state[seen]:  # not put into the field by itself: somebody may be typing there
+    if detail.notes != state[seen]:  # not put into the field automatically: somebody may be typing there
         with st.container(horizontal=True, vertical_alignment="center"):
             st.html('<span class="focus-note" role="status">Another window has written here since.</span>')
             st.button("Show its text", key="show-newer-note", on_click=_fill, args=(experiment_id, detail.notes))
@@ -70,7 +70,7 @@ def _fill(experiment_id: str, text: str) -> None:
 
 
 def _both_texts(detail: ExperimentDetail, refused: RefusedNotes) -> None:
-    """The note, what was written at the same time, and a field for one text from all of them."""
+    """The note, the text written at the same time, and a field for one text that combines them."""
     joined = f"notes-joined-{detail.summary.id}"
     st.warning(
         "This note was written in two windows at the same time. Nothing is lost: keep one text, or save one that you "
@@ -103,7 +103,7 @@ def _settle(detail: ExperimentDetail, text: str, refused: RefusedNotes) -> None:
     try:
         record().notes.settle(experiment_id, text, expected=detail.notes, last=refused.last)
     except Conflict:
-        return  # a third text came; this one is shown beside it
+        return  # a third text arrived; this one is shown beside it
     except UserError as error:
         st.toast(sentence(error), icon=":material/error:")
         return
@@ -118,7 +118,7 @@ def _save_tags(experiment_id: str) -> None:
 
 
 def _tags(detail: ExperimentDetail) -> None:
-    """Always those of the record: what another window added comes in, what it took away goes."""
+    """Always those of the record: tags added in another window appear, removed ones disappear."""
     experiment_id, stored = detail.summary.id, list(detail.summary.tags)
     st.session_state[f"tags-{experiment_id}"] = st.session_state[f"tags-seen-{experiment_id}"] = stored
     known = sorted({*stored, *record().experiments.tags()})

@@ -21,7 +21,7 @@ COLUMNS = 3
 
 
 def over_prior(experiment_id: str, found: Mapping[str, Any]) -> None:
-    """Nothing of an older evaluation, or of one at a single θ."""
+    """Nothing for an older evaluation, or for one at a single θ."""
     prior = found.get("over_prior")
     if not prior:
         return
@@ -41,7 +41,7 @@ def over_prior(experiment_id: str, found: Mapping[str, Any]) -> None:
 
 
 def _band(experiment_id: str, prior: Mapping[str, Any], found: Mapping[str, Any]) -> int:
-    """The chosen one; at first that in which mean P(k) fares worst."""
+    """The chosen band; at first the one in which mean P(k) is worst."""
     worst = next((each.worst.label for each in read_statistics(found) if each.name == QUOTED.name), "")
     first = prior["bands"].index(worst) + 1 if worst in prior["bands"] else 1
     words = {str(i): label.replace("k_f", "*k*f") for i, label in enumerate(prior["bands"], start=1)}
@@ -59,7 +59,7 @@ def _band(experiment_id: str, prior: Mapping[str, Any], found: Mapping[str, Any]
 
 
 def prior_csv(prior: Mapping[str, Any]) -> str:
-    """A line a θ and band, as in the folder of the report."""
+    """One line per θ and band, as in the folder of the report."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*(each["name"] for each in prior["parameters"]), "band", "ratio", "error"])

@@ -36,8 +36,8 @@ def page() -> None:
         _no_such(error if experiment_id else UserError("id: the address names no experiment; choose one in the list."))
         return
     live = detail.summary.status in UNDER_WAY
-    # Resting runs are looked at too, more slowly: a click here, another window or the launcher may wake them. The pace
-    # stays as it was when the page was opened: changing it reruns the page, and a click in that moment would be lost.
+    # Inactive runs are polled too, more slowly: a click here, another window or the launcher may wake them. The pace
+    # stays as it was when the page was opened: changing it reruns the page, and a click at that moment would be lost.
     st.fragment(while_there(_head), run_every=1.0 if live else 2.0)(experiment_id)
     epochs_fragment(experiment_id, live)
     left, right = st.columns([64, 36], gap="medium")
@@ -72,7 +72,7 @@ def _head(experiment_id: str) -> None:
 
 
 def _delete_act(row: ExperimentSummary) -> None:
-    """In every state, and far from where work starts: what is busy says what to do first."""
+    """In every state, and far from where work starts: if the run is busy, the message says what to do first."""
     busy = row.status in UNDER_WAY
     st.button(
         "Delete",
@@ -108,7 +108,7 @@ def _curves(experiment_id: str) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _loss_figure(home: str, experiment_id: str, token: int) -> str | None:
-    """JSON of the figure, drawn once a change; None while nothing was measured."""
+    """JSON of the figure, drawn once per change; None while nothing was measured."""
     curves = training_curves(queries.experiment(experiment_id), token)
     if not (curves.steps.value.size or curves.validation.value.size):
         return None

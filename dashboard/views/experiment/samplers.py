@@ -1,4 +1,4 @@
-"""Which sampler of a run to use: the error of P(k) against network evaluations, measured by a worker when asked."""
+"""Which sampler of a run to use: the error of P(k) against network evaluations, measured by a worker on request."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def caption(found: Mapping[str, Any]) -> str:
 
 
 def samplers_table(found: Mapping[str, Any], quantity: str) -> str:
-    """Ratios to the truth by band, a row a case, the floor at the end."""
+    """Ratios to the truth by band, one row per case, the floor at the end."""
     bands = "".join(
         f'<th scope="col">{escape(band["label"].removesuffix(" k_f"))} <i>k</i><sub>f</sub></th>'
         for band in found["bands"]

@@ -43,7 +43,7 @@ def tabs(experiment_id: str, live: bool) -> None:
 
 
 def _log(experiment_id: str) -> None:
-    """The newest line first: it is the one that is looked for."""
+    """The newest line first, since it is the most wanted."""
     detail = queries.experiment(experiment_id)
     lines = detail.log_tail.splitlines()[-LOG_LINES:]
     with st.container(key="log"):

@@ -1,7 +1,7 @@
-"""The columns of the list of experiments: what each shows and how, by what it sorts and filters, what an export says.
+"""The columns of the list of experiments: the content and look, order and filter, and exported form of each.
 
-An entry of COLUMNS is all that a column needs: it appears, has its place among the orders, its filter if it has one,
-and its column in the CSV. One that is more than a line has a module of its own, named here by its path.
+An entry of COLUMNS is all that a column needs: it then appears in the table, among the orders and filters if it has
+any, and in the CSV. A column longer than a line has its own module, named here by its path.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _ERROR_NOTE = (
     "error over simulations; ± ? where an older record does not tell it. An evaluation says more"
 )
 
-# In the order of the table. A name has its link and its label from the list, which knows the other names.
+# In the order of the table. A name gets its link and its label from the list, which knows the other names.
 COLUMNS: tuple[Column, ...] = (
     Column(
         NEWEST, "Created", lambda row: row.created_at, DESCENDING,
         export=lambda row: row.created_at.isoformat(timespec="seconds"),
     ),
     Column(
-        # The map moves on with every epoch and its name is its hash: the address is all the table carries.
+        # The map changes with every epoch and its name is its hash: the table carries only the address.
         "map", "", cell=lambda row: artifact_url(row.thumbnail) if row.thumbnail else None,
         look=lambda: st.column_config.ImageColumn("", width=54, help="Latest generated map"),
     ),
@@ -104,13 +104,13 @@ FILTERS = tuple(column for column in COLUMNS if column.filtered is not None)
 
 
 def list_row(row: ExperimentSummary, label: str) -> dict[str, Any]:
-    """Cells by column; the name's is its link, with the label behind it."""
+    """Cells by column; that of the name is its link, with the label behind it."""
     cells = {column.key: column.cell(row) for column in SHOWN if column.cell is not None}
     return cells | {"name": f"{experiment_link(row.id)}#{quote(label)}"}
 
 
 def looks(order: str, direction: str) -> dict[str, Any]:
-    """The configuration of each shown column, for the table; the one that it stands in the order of has its arrow."""
+    """The configuration of each shown column, for the table; the column of the current order has an arrow."""
     told = {column.key: column.look() for column in SHOWN if column.look is not None}
     if order in told:
         told[order] = {**told[order], "label": f"{told[order]['label']} {DIRECTIONS[direction]}"}
@@ -118,7 +118,7 @@ def looks(order: str, direction: str) -> dict[str, Any]:
 
 
 def ordered(rows: Sequence[ExperimentSummary], order: str, direction: str) -> list[ExperimentSummary]:
-    """What has no value comes last; equal values keep the order that they came in."""
+    """Rows without a value come last; equal values keep their order."""
     value = ORDERS[order].order
     assert value is not None
     told = [(value(row), row) for row in rows]
@@ -128,19 +128,19 @@ def ordered(rows: Sequence[ExperimentSummary], order: str, direction: str) -> li
 
 
 def filtered(rows: Sequence[ExperimentSummary], wanted: Mapping[str, str | None]) -> list[ExperimentSummary]:
-    """The rows that have every word that is wanted of a column, by its key."""
+    """The rows that match every requested word of a column, by its key."""
     asked = [(column.filtered, wanted[column.key]) for column in FILTERS if wanted.get(column.key)]
     return [row for row in rows if all(words is not None and word in words(row) for words, word in asked)]
 
 
 def filter_words(column: Column, rows: Sequence[ExperimentSummary]) -> list[str]:
-    """What there is to choose from."""
+    """The options of the filter."""
     words = column.filtered
     return sorted({word for row in rows for word in words(row) if word}) if words is not None else []
 
 
 def to_csv(rows: Sequence[ExperimentSummary]) -> str:
-    """One line per experiment, in the order of `rows`: its id, then every column that can be written, with its unit."""
+    """One line per experiment, in the order of `rows`: its id, then every exported column, with its unit."""
     written = [(column, column.export or column.order) for column in COLUMNS if column.export or column.order]
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")

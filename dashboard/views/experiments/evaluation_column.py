@@ -1,4 +1,4 @@
-"""The columns of the list that say how a run fared in its newest evaluation: one is shown, all are written."""
+"""The columns of the list about a run's newest evaluation: one is shown, all are exported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {FAIL: "some fail", WARN: "some near the limit", PASS: "all pass"}
 
 
 def _of(read: Callable[[Evaluated], Any]) -> Value:
-    """None of a run that was not evaluated."""
+    """None for a run that was not evaluated."""
     return lambda row: None if row.evaluation is None else read(row.evaluation)
 
 

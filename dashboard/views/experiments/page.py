@@ -1,4 +1,4 @@
-"""Experiments: what runs, what waits, what came out. Live, filtered in the URL."""
+"""Experiments: running, queued and finished. Live, filtered in the URL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ GROUPS: dict[str, frozenset[Status] | None] = {
 ARCHIVED = "Archived"
 REFRESH_SECONDS = 3.0
 _HEADINGS, _HEADING_PRESSED = "headings-pressed", "heading-was-pressed"
-NAME_LENGTH = 30  # what the column of names has room for
+NAME_LENGTH = 30  # what fits into the column of names
 
 
 def page() -> None:
@@ -68,7 +68,7 @@ def _live_top() -> None:
     _simulations()
     rows = queries.summaries(None, None, None, None)
     had_rows = st.session_state.setdefault("had_experiments", bool(rows))
-    if rows and not had_rows:  # the launcher queued the first experiment while the empty page stood open
+    if rows and not had_rows:  # the launcher queued the first experiment while the empty page was open
         st.session_state.had_experiments = True
         st.rerun()
     if rows:
@@ -109,7 +109,7 @@ def _numbers(rows: list[ExperimentSummary]) -> list[Readout]:
 
 
 def _short(row: ExperimentSummary) -> str:
-    """Two lines on a telephone: names of one series differ at their ends, which must not be what is cut."""
+    """Two lines on a phone: names of one series differ at their ends, which must not be cut."""
     return shortened(row.name, NAME_LENGTH)
 
 
@@ -161,7 +161,7 @@ def _first_direction() -> None:
 
 
 def _order_by(heading: str) -> None:
-    """That of the heading; the other way round if it was that already."""
+    """Order by the heading; in the reverse direction if it was already in use."""
     state = st.session_state
     if heading not in ORDERS:
         return
@@ -176,7 +176,7 @@ def _order_by(heading: str) -> None:
 def _live_table() -> None:
     wanted = st.session_state
     if wanted.pop(_HEADING_PRESSED, False):
-        st.rerun()  # the controls of the order stand outside this fragment
+        st.rerun()  # the controls of the order are outside this fragment
     word = wanted.get("status") or "All"
     archived = word == ARCHIVED
     text, filters = wanted.get("text"), {column.key: wanted.get(column.key) for column in FILTERS}
@@ -203,9 +203,9 @@ def _live_table() -> None:
 def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
     """The table, and the experiments marked in it.
 
-    A selection is row numbers to Streamlit. Rows move when an experiment is added, so every order has a widget of its
-    own, which begins with the marks of the one before. Where columns can be chosen, the table itself sorts nothing,
-    which would be told to nobody: a heading that is pressed is a column that is chosen.
+    Streamlit represents a selection as row numbers. Rows move when an experiment is added, so every order has its own
+    widget, which starts with the marks of the previous one. If columns can be chosen, the table itself does not sort,
+    since it would not report it: a clicked heading is a chosen column.
     """
     ids = [row.id for row in rows]
     state = st.session_state
@@ -232,7 +232,7 @@ def _table(rows: list[ExperimentSummary]) -> list[ExperimentSummary]:
 
 
 def _hear(key: str, ids: list[str]) -> None:
-    """A heading, or marks. The table that comes after a heading begins anew, with no column chosen."""
+    """A heading, or marks. The table that follows a heading starts anew, with no column chosen."""
     state, chosen = st.session_state, st.session_state[key]["selection"]
     if chosen["columns"]:
         _order_by(chosen["columns"][0])

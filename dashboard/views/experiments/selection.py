@@ -1,4 +1,4 @@
-"""Under the table of experiments: what can be done with the marked ones."""
+"""Under the table of experiments: the actions on the marked ones."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MARKED = "marked"
 
 
 def selection_bar(chosen: Sequence[ExperimentSummary], count: str, *, archived: bool) -> None:
-    """Disabled until something is marked that the action can be asked of, so that the row never jumps."""
+    """Disabled until a marked experiment allows the action, so that the row never moves."""
     ids = [row.id for row in chosen]
     with st.container(horizontal=True, vertical_alignment="center", key="selection"):
         words = f"<b>{len(ids)} selected</b>" if ids else "Mark rows to compare them"
-        # Of one width, so that the buttons stay where they are when the marks go.
+        # Of one width, so that the buttons keep their place when the marks are cleared.
         st.html(f'<span class="focus-note" data-testid="selected">{words}</span>', width=190)
         compares = st.button(
             "Compare", icon=":material/compare_arrows:", key="compare", type="primary", disabled=len(ids) < 2
@@ -48,7 +48,7 @@ def _unmark() -> None:
 
 
 def _acts(chosen: Sequence[ExperimentSummary], *, archived: bool) -> list[Act]:
-    """Of the marked ones that each can be asked of."""
+    """The acts, each for those marked experiments that allow it."""
     resting = {row.id: row.name for row in chosen if row.status not in UNDER_WAY}
     moving = [row for row in chosen if row.status in UNDER_WAY and not archived]
     ids = [row.id for row in moving]

@@ -1,4 +1,4 @@
-"""The column of the list that says where a run stands."""
+"""The column of the list that shows a run's status."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What stands on the page *New*: the configuration, its YAML, what each widget was given to show, and what was refused.
+"""State of the page *New*: the configuration, its YAML, the value given to each widget, and what was refused.
 
-Pure: no Streamlit. A draft never changes; what the reader does makes the next one. So the page has one thing to
+Pure: no Streamlit. A draft is immutable; each action of the reader makes a new one. So the page has one thing to
 remember, and a script that is stopped half-way (Streamlit stops it at every new click) leaves the old draft or the new
 one, never a form that has followed and a YAML that has not.
 
-A value that cannot be stays where it was typed, whatever else is changed, until the reader fixes or discards it. It is
-tried again after every other change: a second setting may be what makes it possible.
+An invalid value stays where it was typed, whatever else is changed, until the reader fixes or discards it. It is
+tried again after every other change: a second setting may make it valid.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from focus_core.errors import UserError
 
 YAML, NAME, TAGS = "yaml-text", "new-name", "new-tags"
 WAITS = "Waits for the YAML, which cannot be read as it stands: fix it or discard its changes."
-Seen = Mapping[str, Any]  # place → what its widget shows now, of the widgets that stand
+Seen = Mapping[str, Any]  # place → what its widget shows now, for the widgets on the page
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the reader put into a place although it cannot be, and why not."""
+    """An invalid value that the reader entered, and why it is invalid."""
 
     value: Any
     sentence: str
@@ -33,22 +33,22 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Draft:
-    """`text` means `config`. `shown` is what the widget of each place shows of them, in the edition that stands there;
-    one with a refused value shows that instead."""
+    """`text` means `config`. `shown` is what the widget of each place shows of them, in its current edition; a place
+    with a refused value shows that instead."""
 
     origin: str
     config: ExperimentConfig
     text: str
     tags: tuple[str, ...] = ()
     base: Mapping[str, Any] | None = None  # of a draft in the record: its configuration when the reader began
-    base_tags: tuple[str, ...] = ()  # its tags then
+    base_tags: tuple[str, ...] = ()  # its tags at that time
     shown: Mapping[str, Any] = field(default_factory=dict)
     editions: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def error(self) -> str | None:
-        """The last thing that was refused."""
+        """The latest refusal."""
         *_, last = None, *self.refused.values()
         return last.sentence if last else None
 
@@ -57,11 +57,11 @@ class Draft:
         return self.refused[place].value if place in self.refused else self.shown[place]
 
     def key(self, place: str) -> str:
-        """Of the widget that stands in this place now.
+        """Key of the widget that is in this place now.
 
         A browser reports every widget at every click, and one that has not yet received a new value reports the old
-        one, which would pass for the reader's own change and undo the new one. So a widget that is to show something
-        else gives way to another edition of itself: what is reported of one gone by is not heard.
+        one, which would pass for the reader's own change and undo the new one. So a widget that must show something
+        else is replaced by another edition of itself: reports of an earlier edition are ignored.
         """
         return f"{place}~{self.editions.get(place, 0)}"
 
@@ -71,7 +71,7 @@ def place_of(field: Field) -> str:
 
 
 def title_of(place: str) -> str:
-    """What the page calls a place."""
+    """The page's name for a place."""
     return {YAML: "YAML", NAME: "Name", TAGS: "Tags"}.get(place) or _field(place).title
 
 
@@ -97,7 +97,7 @@ def discarded(draft: Draft, seen: Seen, places: Collection[str] | None = None) -
 
 
 def taken_in(draft: Draft, seen: Seen) -> Draft:
-    """What the reader has changed since the widgets were given their values; the same draft when that is nothing."""
+    """The draft with the reader's changes since the widgets received their values; the same draft if there are none."""
     news = {p: value for p, value in seen.items() if p in draft.shown and value != draft.standing(p)}
     if not news:
         return draft
@@ -106,10 +106,10 @@ def taken_in(draft: Draft, seen: Seen) -> Draft:
 
 
 def _settled(draft: Draft, asked: Mapping[str, Any], news: Collection[str], seen: Seen) -> Draft:
-    """All that is asked for taken in where it can be, and refused where not. `news` was asked for just now.
+    """All requested changes applied where they are valid, and refused where not. `news` was entered just now.
 
-    The YAML comes first: whoever changed both has seen the form follow. What it newly says of a setting goes before
-    what was refused of that setting earlier.
+    The YAML comes first: a reader who changed both has seen the form follow it. A new value of a setting in the YAML
+    replaces an earlier refused value of that setting.
     """
     now, refused, form = replace(draft, refused={}), {}, {p: v for p, v in asked.items() if p not in (YAML, TAGS)}
     if TAGS in asked:
@@ -126,7 +126,7 @@ def _settled(draft: Draft, asked: Mapping[str, Any], news: Collection[str], seen
 
 
 def _filled(draft: Draft, asked: Mapping[str, Any]) -> tuple[Draft, dict[str, Refusal]]:
-    """The form's changes one after another, again while any was taken in; at last all that is left at once."""
+    """The form's changes one after another, repeated while any was applied; finally all the rest together."""
     refused: dict[str, Refusal] = {}
     while asked:
         refused = {}
@@ -147,13 +147,13 @@ def _filled(draft: Draft, asked: Mapping[str, Any]) -> tuple[Draft, dict[str, Re
 
 
 def _changed(draft: Draft, changes: Mapping[str, Any]) -> Draft:
-    """With these values of the form. UserError when they would not be a configuration."""
+    """With these values of the form. UserError if they would not be a valid configuration."""
     text, config = edit_all(draft.text, {_key(place): _setting(place, value) for place, value in changes.items()})
     return replace(draft, text=text, config=config)
 
 
 def _showing(draft: Draft, refused: Mapping[str, Refusal], seen: Seen) -> Draft:
-    """All widgets show the configuration, or what was refused; one that shows something else gives way to a new one."""
+    """All widgets show the configuration, or what was refused; a widget that shows something else is replaced."""
     values = draft.config.flat()
     shown = {YAML: draft.text, NAME: draft.config.experiment.name, TAGS: list(draft.tags)}
     shown |= {place_of(field): widget_value(field, values) for field in fields()}
@@ -176,15 +176,15 @@ def content(draft: Draft) -> dict[str, Any]:
 
 
 def restored(plain: Mapping[str, Any], before: Draft | None, seen: Seen) -> Draft:
-    """The draft that `content` told of, on a page that may show another one. UserError when it means nothing any more.
+    """The draft that `content` described, on a page that may show another one. UserError if it is no longer valid.
 
-    Where the page knows of no other, its widgets may stand from before the server was started again: their editions
-    are those that were kept, and what they show is heard.
+    If the page knows no other draft, its widgets may date from before a restart of the server: their editions are
+    those that were kept, and what they show is used.
     """
     config = parse_config(str(plain["text"]), "the YAML")
     editions = before.editions if before else plain["editions"]
     origin, text, tags = str(plain["origin"]), str(plain["text"]), tuple(plain["tags"])
-    base_tags = tuple(plain.get("base_tags", ()))  # older versions did not keep them: then nothing was taken away
+    base_tags = tuple(plain.get("base_tags", ()))  # older versions did not keep them: then no tag was removed
     draft = Draft(origin, config, text, tags, plain["base"], base_tags, editions=editions)
     known = {YAML, NAME, *map(place_of, fields())}
     refused = {p: Refusal(value, sentence) for p, (value, sentence) in plain["refused"].items() if p in known}

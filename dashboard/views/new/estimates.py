@@ -1,4 +1,4 @@
-"""What the New page says before a launch: parameters, memory, time, disk. Arithmetic and measured speeds, no torch."""
+"""What the New page estimates before a launch: parameters, memory, time, disk. From measured speeds, without torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_GRID = 64
 
 @dataclass(frozen=True)
 class Outlook:
-    """Times are None where nothing comparable was ever measured: a guess would look like a promise."""
+    """Times are None if nothing comparable was ever measured: a guess would look like a promise."""
 
     estimate: Estimate
     grid: int
@@ -51,7 +51,7 @@ def outlook(
 
 @dataclass(frozen=True)
 class Reference:
-    """A run whose speed was measured, and what an image cost it."""
+    """A run with a measured speed, and its FLOPs per image."""
 
     name: str
     images_per_second: float
@@ -61,7 +61,7 @@ class Reference:
 def _speed(
     config: ExperimentConfig, cost: Estimate, speeds: Sequence[Speed], reference: Reference | None
 ) -> tuple[float | None, str]:
-    """Measured with this very network where there is such a run, else scaled by the work of an image."""
+    """Measured with this very network if there is such a run, otherwise scaled by the FLOPs per image."""
     mine = [s for s in speeds if s.model_digest == model_digest(config) and s.grid == cost.grid]
     if mine:
         return mine[-1].images_per_second, f"as measured on {mine[-1].device or 'this machine'}"

@@ -29,8 +29,8 @@ from focus_core.errors import UserError
 from focus_core.parameters import SPACES
 from focus_core.schema.yaml_text import parse_yaml
 
-# A number is typed as text: a browser's input for numbers shows one that is out of its range and reports another, and
-# rounds what it shows. Here what stands there is what was typed, and the model alone says whether it can be.
+# A number is typed as text: a browser's number input shows a value outside its range but reports another, and rounds
+# what it shows. Here the field holds what was typed, and the model alone decides whether it is valid.
 FieldKind = Literal["number", "text", "choice", "switch", "list"]
 
 SECTION_TITLES: Mapping[str, str] = {
@@ -42,11 +42,11 @@ SECTION_TITLES: Mapping[str, str] = {
     "experiment": "About",
 }
 
-# Texts whose values are known: offered as choices, though a file may say more.
+# Texts whose values are known: offered as choices, though a file may contain others.
 _KNOWN_TEXTS: Mapping[str, Sequence[str]] = {"model.from": NETWORKS.names, "data.parameter_space": ("", *SPACES)}
 
 
-# A choice, the section where its settings stand, and for each name those that mean something when it is chosen.
+# A choice, the section of its settings, and for each name those that have a meaning when it is chosen.
 _CHOICES: Sequence[tuple[str, str, Mapping[str, Sequence[str]]]] = (
     ("training.scheduler.name", "training.scheduler", {name: e.settings for name, e in LEARNING_RATES.items()}),
     ("diffusion.schedule", "diffusion", {name: e.settings for name, e in NOISE_SCHEDULES.items()}),
@@ -56,7 +56,7 @@ _CHOICES: Sequence[tuple[str, str, Mapping[str, Sequence[str]]]] = (
     ("data.transform.name", "data.transform", {name: e.settings for name, e in TRANSFORMS.items()}),
 )
 
-# A method's settings are a section of their own.
+# Each method's settings are a separate section.
 _METHOD_OF: Mapping[str, str] = {spec.section: spec.name for spec in METHODS.values()}
 
 
@@ -92,7 +92,7 @@ def field(key: str) -> Field:
 
 
 def visible(key: str, values: Mapping[str, Any]) -> bool:
-    """Whether a setting means anything beside the others: no warm-up of a schedule that is not chosen."""
+    """Whether a setting has a meaning beside the others: no warm-up of a schedule that is not chosen."""
     rules: Mapping[str, bool] = {
         "experiment.name": False,  # has its own place above the form
         "experiment.method": False,  # an older spelling of `method`
@@ -116,7 +116,7 @@ def visible(key: str, values: Mapping[str, Any]) -> bool:
 
 
 def _belongs(key: str, values: Mapping[str, Any]) -> bool:
-    """Whether a setting is of what is chosen; one that no choice has is of all."""
+    """Whether a setting belongs to what is chosen; a setting without a choice belongs to all."""
     section, _, name = key.rpartition(".")
     for chooser, place, settings in _CHOICES:
         if section == place and any(name in some for some in settings.values()):
@@ -125,7 +125,7 @@ def _belongs(key: str, values: Mapping[str, Any]) -> bool:
 
 
 def choices(field: Field, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a choice offers beside the others: only the samplers, spacings and networks that fit the method."""
+    """The options that fit the other settings: only the samplers, timestep schedules and networks of the method."""
     method = str(values.get("method", METHODS.first.name))
     if method not in METHODS:
         return field.choices
@@ -150,7 +150,7 @@ def widget_value(field: Field, values: Mapping[str, Any]) -> Any:
 
 
 def setting(field: Field, shown: Any) -> Any:
-    """The setting that a widget's value means. Text that is no number stays text: the model's sentence names it."""
+    """The setting for a widget's value. Text that is not a number stays text: the model's error message names it."""
     if field.kind == "list":
         return [_number_or_text(part.strip()) for part in str(shown or "").strip("[] ").split(",") if part.strip()]
     if field.kind == "number":
@@ -172,9 +172,9 @@ def scientific(value: float) -> str:
 
 
 def edit(text: str, key: str, value: Any) -> tuple[str, ExperimentConfig]:
-    """The YAML with one setting changed, and what it now means. Comments and layout survive where they can.
+    """The YAML with one setting changed, and the configuration it means. Comments and layout are kept where possible.
 
-    Raises UserError, and so changes nothing, when the result is not a configuration.
+    Raises UserError, and changes nothing, if the result is not a valid configuration.
     """
     return edit_all(text, {key: value})
 
@@ -213,7 +213,7 @@ def _inside(section: Any, name: str) -> Any:
 
 
 def _follow_the_method(plain: dict[str, Any]) -> None:
-    """What does not fit the new method gives way to what does: nobody can change three settings at once."""
+    """Settings that do not fit the new method get values that do: the reader cannot change three settings at once."""
     method, sampling = plain["method"], plain["sampling"]
     plain["experiment"].pop("method", None)
     if method not in METHODS:
@@ -231,7 +231,7 @@ def rename(text: str, name: str) -> tuple[str, ExperimentConfig]:
 
 
 def dated(text: str, day: str) -> str:
-    """The YAML with the day on which the run is made; one without a day stays without one."""
+    """The YAML with the date of the run; one without a date stays without one."""
     created = parse_config(text, "the YAML").experiment.created
     return text if created in ("", day) else edit(text, "experiment.created", day)[0]
 
@@ -255,7 +255,7 @@ def _means(text: str, config: ExperimentConfig) -> bool:
 
 
 def _candidates(text: str, key: str, value: Any, plain: Mapping[str, Any]) -> Iterator[str]:
-    """The text with the value replaced where it stands, or a line added at the end of its section.
+    """The text with the value replaced in place, or a line added at the end of its section.
 
     A section that is not there or empty, or that a bare word stands for, is written out; `plain` has all its values.
     """

@@ -1,4 +1,4 @@
-"""What the page *New* says of a configuration before it is queued: what it costs, whether it ran, what it lacks."""
+"""What the page *New* says about a configuration before it is queued: its cost, earlier runs of it, what it lacks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _reference() -> Reference | None:
 
 
 def identical(config: ExperimentConfig, but: str | None) -> None:
-    """Another experiment that learns the very same thing: one with results rather than one that only waits."""
+    """Another experiment with an identical configuration: one with results rather than one that is only queued."""
     rows = [row for row in record().experiments.identical(config.digest()) if row.id != but]
     twins = sorted(rows, key=lambda row: (row.best_val_loss is None, row.status.value))
     if not twins:
@@ -88,7 +88,7 @@ def notices(config: ExperimentConfig) -> None:
 
 
 def _of_the_data(config: ExperimentConfig) -> None:
-    """Whether the network fits the dataset's parameters, and what its check doubts."""
+    """Whether the network fits the dataset's parameters, and what the dataset's check questions."""
     dataset = dataset_of(config, queries.datasets())
     if dataset is None:
         return

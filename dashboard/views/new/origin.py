@@ -1,4 +1,4 @@
-"""What an experiment starts from on the page *New*: a recipe, another experiment, or a draft that is changed."""
+"""What an experiment on the page *New* starts from: a recipe, another experiment, or a draft that is changed."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CLONE = "Clone"
 
 @dataclass(frozen=True)
 class Origin:
-    """What the experiment starts from: the changed settings are marked against it."""
+    """What the experiment starts from: changed settings are marked against it."""
 
     recipe: str | None
     parent: str | None
     yaml: str
     parameters: int | None = None
-    draft: str | None = None  # the draft that is changed, instead of one that is made
+    draft: str | None = None  # the draft that is changed, if the form does not make a new one
     before: Mapping[str, Any] | None = None  # its configuration in the record
     tags: tuple[str, ...] = ()
 
@@ -52,7 +52,7 @@ class Origin:
         return "draft" if self.draft is not None else "recipe" if self.parent is None else "parent"
 
     def beginning(self, day: str) -> tuple[ExperimentConfig, str]:
-        """What the form shows at first: of a run that is made on that day, as it will be recorded."""
+        """What the form shows at first: for a run made on that day, as it will be recorded."""
         config = parse_config(self.yaml, self.key.partition(":")[2])
         if self.draft is not None:
             return config, self.yaml
@@ -63,7 +63,7 @@ class Origin:
 
 
 def start_from(beside: DeltaGenerator) -> Origin | None:
-    """The recipe, parent or draft of the address, changed by the controls, of which one stands in the column `beside`.
+    """The recipe, parent or draft of the address, changed by the controls, one of which is in the column `beside`.
 
     None where there is nothing to start from.
     """
@@ -75,8 +75,8 @@ def start_from(beside: DeltaGenerator) -> Origin | None:
     default = CLONE if "parent" in asked else next((n for n, k in names.items() if k == asked.get("recipe")), None)
     if "new-from" not in st.session_state or came_by_history():
         st.session_state["new-from"] = default or next(iter(names), CLONE)
-    # A line of its own: with the recipes that a user adds it outgrows any column.
-    # None for a moment where presses come quickly, although a choice is required: then the address says what it is.
+    # A separate line: with a user's own recipes it outgrows any column.
+    # None for a moment after quick clicks, although a choice is required: then the address decides.
     chosen = (
         st.segmented_control("Start from", [*names, CLONE], format_func=plain, key="new-from", required=True)
         or default

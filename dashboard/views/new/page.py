@@ -32,7 +32,7 @@ _CHANGED_ELSEWHERE = "new-draft-changed"
 def page() -> None:
     head, notes = st.container(key="new-top"), st.container()
     try:
-        line = st.container()  # of recipes that a user adds there may be more than a column holds
+        line = st.container()  # with a user's own recipes there may be more than a column holds
         beside, name, tags = st.columns([2.4, 3, 2], vertical_alignment="top")
         with line:
             origin = start_from(beside)
@@ -67,10 +67,10 @@ def page() -> None:
 
 
 def _sheet(origin: Origin) -> tuple[Sheet, bool]:
-    """What stands on the page, the reader's last changes included, and whether it was filled in just now.
+    """The sheet of the page with the reader's last changes, and whether it was filled in just now.
 
-    Callbacks would be told of a change once, and one that Streamlit stops half-way, because another click has arrived,
-    is not told again: the button would queue what the reader has changed. So the script looks for itself.
+    A callback reports a change once, and if Streamlit aborts it, because another click has arrived, the report is
+    lost: the button would queue a form without the reader's change. So the script checks the widgets itself.
     """
     before = held()
     on_page = before.draft if before else None
@@ -81,7 +81,7 @@ def _sheet(origin: Origin) -> tuple[Sheet, bool]:
 
 
 def _beginning(origin: Origin, before: Sheet | None) -> Sheet:
-    """What the origin has. `lost` where the address speaks of changes: they were kept for a while."""
+    """The state of the origin. `lost` if the address refers to changes, which were kept only for a while."""
     draft = before.draft if before else None
     token = st.query_params.get(EDIT)
     lost = token is not None and token not in (before.tokens if before else ()) and record().forms.get(token) is None
@@ -112,13 +112,13 @@ def _go_on_with(origin: Origin, sheet: Sheet) -> Sheet:
 
 def _changed(origin: Origin, sheet: Sheet) -> bool:
     draft = sheet.draft
-    _, text = origin.beginning(draft.config.experiment.created)  # a form may stand over midnight
+    _, text = origin.beginning(draft.config.experiment.created)  # a form may be open past midnight
     return bool(draft.refused) or draft.text != text or draft.tags != draft.base_tags
 
 
 def _head(origin: Origin, sheet: Sheet, unseen: bool) -> None:
-    """Stays in sight while the form is filled in. `unseen`: the settings were filled in just now, so whoever pressed a
-    button has not seen them yet: the server was started again under a page that stood open, say."""
+    """Stays in sight while the form is filled in. `unseen`: the settings were filled in just now, so the reader has
+    not seen them yet when clicking, for example if the server was restarted while the page was open."""
     broken = bool(sheet.draft.refused)
     with page_head("New experiment" if origin.draft is None else "Draft", key="new-head"):
         if sheet.kept is not None and st.button("Start afresh", icon=":material/restart_alt:", key="afresh"):
@@ -152,7 +152,7 @@ def _refused(origin: Origin, sheet: Sheet) -> None:
 
 
 def _start_afresh(origin: Origin, sheet: Sheet) -> None:
-    """What was changed stays in the record under its token for a while; this page forgets it."""
+    """The changes stay in the record under their token for a while; this page forgets them."""
     st.query_params.from_dict(origin.query)
     hold(Sheet(_begun(origin, sheet.draft)))
     st.session_state.pop(_CHANGED_ELSEWHERE, None)
@@ -183,7 +183,7 @@ def _send(origin: Origin, sheet: Sheet, *, draft: bool) -> None:
 
 
 def _leave_for(made: str, origin: Origin, sheet: Sheet) -> None:
-    """The next visit starts afresh. Of a draft nothing is unfinished any more; of others Back shows what was queued."""
+    """The next visit starts afresh. A draft is then finished; for other origins Back shows what was queued."""
     hold(None)
     st.session_state.pop(_CHANGED_ELSEWHERE, None)
     if origin.draft is not None and sheet.kept is not None:
@@ -193,7 +193,7 @@ def _leave_for(made: str, origin: Origin, sheet: Sheet) -> None:
 
 
 def _changed_elsewhere(origin: Origin, sheet: Sheet) -> None:
-    """Both stay: the draft in the record, and what stands here."""
+    """Both are kept: the draft in the record, and the one on this page."""
     key, said, recorded = st.session_state.get(_CHANGED_ELSEWHERE, ("", "", {}))
     if key != origin.key or origin.draft is None:
         return
@@ -209,7 +209,7 @@ def _changed_elsewhere(origin: Origin, sheet: Sheet) -> None:
 
 
 def _told(origin: Origin, sheet: Sheet) -> None:
-    """What became of changes that were made elsewhere, or long ago."""
+    """Messages about changes that were made elsewhere, or long ago."""
     if sheet.lost:
         st.info(
             f"What was unfinished at this address is not kept any more; this is the {origin.whose} as it is.",

@@ -1,7 +1,7 @@
 """What one page *New* holds in its session, and how it is kept in the record while it is unfinished.
 
-A session ends with a reload, and with the server. So what stands on the page is written into the record with every
-change, under a token that the address carries; whatever opens that address shows it again.
+A session ends with a reload, and with the server. So the content of the page is written into the record with every
+change, under a token that the address carries; any page opened at that address shows it again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SHEET, _WRITER = "new-sheet", "new-writer"
 
 @dataclass(frozen=True)
 class Sheet:
-    """`kept` is what the record has of the draft; None while nothing was changed."""
+    """`kept` is the record's copy of the draft; None while nothing was changed."""
 
     draft: Draft
     kept: Unfinished | None = None
-    tokens: tuple[str, ...] = ()  # all that it was kept under: a browser may report an address that has just changed
-    parted_from: str | None = None  # the token of another page that went on with the same beginning
-    lost: bool = False  # the address names something that is not kept any more
+    tokens: tuple[str, ...] = ()  # all tokens it was kept under: a browser may report an address that has just changed
+    parted_from: str | None = None  # the token of another page that continued from the same beginning
+    lost: bool = False  # the address names something that is no longer kept
 
 
 def held() -> Sheet | None:
@@ -46,9 +46,9 @@ def hold(sheet: Sheet | None) -> None:
 
 
 def goes_on(sheet: Sheet | None, origin: str) -> Sheet | None:
-    """The sheet, if it is what the address asks for.
+    """The sheet, if the address refers to it.
 
-    The session knows best what stands on its page; but an entry of the browser's history says itself what stood there.
+    The session has the latest state of its page; but an entry of the browser's history states itself what was shown.
     """
     if sheet is None or sheet.draft.origin != origin:
         return None
@@ -59,7 +59,7 @@ def goes_on(sheet: Sheet | None, origin: str) -> Sheet | None:
 
 
 def opened(origin: str, before: Draft | None, seen: Mapping[str, Any], day: str) -> Sheet | None:
-    """What is kept under the address's token, if it belongs to this origin and still means something.
+    """The draft kept under the address's token, if it belongs to this origin and is still valid.
 
     It shows `day` as the date that a run gets when it is queued; a draft in the record keeps its own.
     """

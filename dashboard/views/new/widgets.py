@@ -1,4 +1,4 @@
-"""The form of the page *New* and its YAML, each field with what was refused of it."""
+"""The form of the page *New* and its YAML, each field with the refused values of it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from focus_core.config.experiment import ExperimentConfig
 from focus_store.settings import QUICK
 
 COLUMNS = 4
-PANEL, CHANGES = "panel", "changes"  # in the address, where the YAML does not stand open
+PANEL, CHANGES = "panel", "changes"  # in the address, if the YAML is not open
 _BOXES = ' :is([data-testid="stTextInputRootElement"], [data-baseweb="select"] > div, textarea)'
 
 
 def widget_key(draft: Draft, place: str) -> str:
-    """The key of the widget in this place, which shows what it was given until the reader changes it."""
+    """The key of the widget in this place, which shows its given value until the reader changes it."""
     key = draft.key(place)
     if key not in st.session_state:
         st.session_state[key] = draft.standing(place)
@@ -36,7 +36,7 @@ def widget_key(draft: Draft, place: str) -> str:
 
 
 def seen(draft: Draft | None) -> dict[str, Any]:
-    """What the widgets show that stand on the page now."""
+    """The values of the widgets that are on the page now."""
     if draft is None:
         return {}
     keys = {place: draft.key(place) for place in draft.shown}
@@ -44,7 +44,7 @@ def seen(draft: Draft | None) -> dict[str, Any]:
 
 
 def name_and_tags(draft: Draft, name: DeltaGenerator, tags: DeltaGenerator) -> set[str]:
-    """Both fields; the places whose refused value is discarded by a click."""
+    """Both fields; returns the places whose refused value is discarded by a click."""
     with name:
         st.text_input("Name", key=widget_key(draft, NAME))
         given_back = _refusal(draft, NAME)
@@ -54,7 +54,7 @@ def name_and_tags(draft: Draft, name: DeltaGenerator, tags: DeltaGenerator) -> s
 
 
 def form(draft: Draft, start: ExperimentConfig, whose: str) -> set[str]:
-    """Every setting that means something here, or was refused; the places whose refusal is discarded by a click."""
+    """Every setting that applies here, or was refused; returns the places whose refusal is discarded by a click."""
     values = draft.config.flat()
     changed = changed_keys(draft.config, start)
     st.html(marks(draft, changed))
@@ -87,7 +87,7 @@ def _section_note(name: str, config: ExperimentConfig) -> str:
 def marks(draft: Draft, changed: Mapping[str, object]) -> str:
     """A style for the labels of changed fields and the boxes of refused ones.
 
-    Not in the labels themselves: they are read aloud as they are written, Markdown included.
+    Not in the labels themselves: screen readers read them as they are written, Markdown included.
     """
     labels = _selectors(draft, [f"f-{key}" for key in changed], " label p")
     boxes = _selectors(draft, list(draft.refused), _BOXES)
@@ -97,13 +97,13 @@ def marks(draft: Draft, changed: Mapping[str, object]) -> str:
 
 
 def _selectors(draft: Draft, places: list[str], inside: str) -> str:
-    """Streamlit makes a class of a widget's key, with a dash for every other sign."""
+    """Streamlit derives a CSS class from a widget's key, with a dash for every other character."""
     names = (re.sub(r"[^a-zA-Z0-9_-]", "-", draft.key(place)) for place in places)
     return ",".join(f".st-key-{name}{inside}" for name in names)
 
 
 def _refusal(draft: Draft, place: str) -> set[str]:
-    """Why the value that stands there cannot be, and the way back to the one that holds; the place, if it is taken."""
+    """Why the value in this place is invalid, and a button back to the valid one; returns the place once clicked."""
     refusal = draft.refused.get(place)
     if refusal is None:
         return set()
@@ -122,7 +122,7 @@ def _refusal(draft: Draft, place: str) -> set[str]:
 
 
 def _widget(field: Field, draft: Draft, changed: Mapping[str, object], whose: str) -> None:
-    """One setting. A changed one has the value that it started from in its help."""
+    """One setting. The help of a changed one shows the value that it started from."""
     help_text = field.help
     if field.key in changed:
         help_text += f" The {whose} has {plain(words(changed[field.key]))}."
@@ -148,7 +148,7 @@ def _dataset_widget(label: str, current: str, common: dict[str, Any]) -> None:
 
 
 def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]:
-    """The YAML, and setting by setting what differs; as `form`."""
+    """The YAML, and setting by setting what differs; returns the same as `form`."""
     changed = changed_keys(draft.config, start)
     words = {"yaml": "YAML", CHANGES: f"Changes to {origin.whose} ({len(changed)})"}
     text, changes = st.tabs(**open_tab(PANEL, words))
@@ -171,7 +171,7 @@ def yaml_text(draft: Draft, start: ExperimentConfig, origin: Origin) -> set[str]
 
 
 def differences(there: Mapping[str, object], here: Mapping[str, object], title: str, title_here: str) -> str:
-    """Setting by setting, for those of `there`, what it is there and what it is here."""
+    """For each setting of `there`, its value there and its value here."""
     rows = "".join(
         f"<tr><td><code>{escape(key)}</code></td><td>{escape(words(old))}</td><td><b>{escape(words(here.get(key)))}"
         "</b></td></tr>"

@@ -1,4 +1,4 @@
-"""The controls of the Sample page: θ with its training range and simulations, then how to draw."""
+"""The controls of the Sample page: θ with its training range and simulations, then sampling settings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from focus_core.errors import UserError
 from focus_core.parameters import OutOfRange, Parameter, ParameterSpace, TrainingRange
 from focus_store.contracts import JOB_UNDER_WAY, ExperimentDetail, SampleRow, SampleSpec
 
-BEYOND = 0.12  # of the range, at both ends
+BEYOND = 0.12  # as a fraction of the range, at both ends
 MAPS, SEED, STEPS = 16, 0, 50
 WEIGHTS = {"ema": "EMA", "raw": "raw"}
 
 
 def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
-    """They begin with what the maps beside them are of, and the address keeps what the reader changes of it."""
+    """They start from the settings of the maps beside them; the address keeps the reader's changes."""
     space, truth = queries.space(detail), queries.truth(detail)
     assert space is not None  # the page offers no model without one
     roles = sorted((c.role for c in detail.checkpoints), key=lambda role: role not in ("best", "last"))
@@ -52,7 +52,7 @@ def controls(detail: ExperimentDetail, shown: SampleRow | None) -> None:
 
 
 def _changed_note(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) -> None:
-    """The style sheet pales the maps while this stands: they are not those of the controls."""
+    """The style sheet dims the maps while this is shown: they do not match the controls."""
     changed = changed_words(space, shown, wanted)
     if not changed:
         return
@@ -70,7 +70,7 @@ def _changed_note(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) 
 
 
 def _checkpoint_choice(roles: Sequence[str], start: SampleSpec | None) -> None:
-    """Two buttons, or a list where the run keeps the checkpoints of epochs too."""
+    """Two buttons, or a list if the run keeps the checkpoints of epochs too."""
     words = "best: lowest validation loss; last: the newest"
     first = start.checkpoint if start and start.checkpoint in roles else roles[0]
     few = len(roles) <= 3
@@ -138,7 +138,7 @@ def _slider(p: Parameter, i: int, space: ParameterSpace, truth: Truth | None, sh
 
 
 def _start(p: Parameter, i: int, trained: TrainingRange, step: float) -> float:
-    """The middle of the prior, or of the training range where that lies elsewhere; on the slider's scale."""
+    """The middle of the prior, or of the training range if that lies elsewhere; on the slider's scale."""
     low, high = trained.low[i], trained.high[i]
     value = float(p.from_unit(0.0))
     if not low <= value <= high:
@@ -147,14 +147,14 @@ def _start(p: Parameter, i: int, trained: TrainingRange, step: float) -> float:
 
 
 def trained_range(space: ParameterSpace, truth: Truth | None) -> TrainingRange:
-    """Where the training simulations are, or the prior where they are not known."""
+    """The range of the training simulations, or the prior if they are not known."""
     if truth is None or truth.theta.shape[1] != len(space) or not truth.training().any():
         return TrainingRange.of(space, [[p.minimum for p in space.parameters], [p.maximum for p in space.parameters]])
     return TrainingRange.of(space, truth.theta[truth.training()])
 
 
 def _ends(item: OutOfRange) -> str:
-    """The ends, where they are not those that the slider names."""
+    """The ends, if they differ from those that the slider shows."""
     p = item.parameter
     if (item.low, item.high) == (p.minimum, p.maximum):
         return ""
@@ -164,7 +164,7 @@ def _ends(item: OutOfRange) -> str:
 
 
 def _slider_value(p: Parameter, value: float) -> float:
-    """Of θ, within the slider's ends."""
+    """A value of θ, limited to the slider's ends."""
     low, high, _ = slider_range(p)
     return min(max(math.log10(value) if p.scaling == "log" else value, low), high)
 
@@ -187,13 +187,13 @@ def _nearest_note(space: ParameterSpace, truth: Truth | None, theta: Sequence[fl
 
 def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
     left, right = st.columns(2)
-    # Without bounds: a browser shows a number beyond them and reports the one before, which would then be drawn.
+    # Without bounds: a browser shows a number beyond them and reports the previous one, which would then be drawn.
     left.number_input("Maps", step=1, **entry("n", start.n if start else MAPS))
     right.number_input("Seed", step=1, **entry("seed", start.seed if start else SEED))
     left, right = st.columns(2)
     options = samplers(detail)
     if st.session_state.get("sampler") not in (None, *options):
-        # Chosen for a run of another method, and the steps with it.
+        # The sampler was chosen for a run of another method, and the steps with it.
         st.session_state.sampler, st.session_state.steps = options[0], own_steps(detail)
     first = start.sampler if start and start.sampler in options else options[0]
     titles = {name: sampler_title(name) for name in options}
@@ -221,7 +221,7 @@ def _how_to_draw(detail: ExperimentDetail, start: SampleSpec | None) -> None:
 
 
 def own_steps(detail: ExperimentDetail) -> int:
-    """As many as the run's own configuration draws its figures with."""
+    """The number of steps with which the run's own configuration draws its figures."""
     section, method = detail.config.get("sampling", {}), method_of(detail.config)
     chosen = SAMPLERS.get(str(section.get("method")), own_sampler(method))
     key = chosen.steps_key or own_sampler(method).steps_key or ""
@@ -229,7 +229,7 @@ def own_steps(detail: ExperimentDetail) -> int:
 
 
 def samplers(detail: ExperimentDetail) -> tuple[str, ...]:
-    """Those that fit the run's method; a record from before there were several is of the first."""
+    """Those that fit the run's method; a record from before there were several methods has the first."""
     return samplers_of(method_of(detail.config).name)
 
 
@@ -267,7 +267,7 @@ def _button(detail: ExperimentDetail, theta: Sequence[float]) -> None:
 
 
 def _expected(detail: ExperimentDetail, n: int) -> str:
-    """From the newest request of this model: time goes with maps and steps."""
+    """From the newest request of this model: time is proportional to maps and steps."""
     done = [row for row in record().samples.latest(detail.summary.id, 10) if row.seconds and row.spec.n]
     if not done:
         return "An identical request is answered from the record at once."
@@ -303,7 +303,7 @@ def _recall(rows: dict[str, SampleRow], detail: ExperimentDetail) -> None:
 
 
 def set_controls(spec: SampleSpec, space: ParameterSpace | None) -> None:
-    """The controls to the values of a request; for a callback, which runs before they are drawn."""
+    """Set the controls to the values of a request; for a callback, which runs before they are drawn."""
     state = st.session_state
     state.n, state.seed, state.sampler = spec.n, spec.seed, spec.sampler
     state.steps, state.guidance, state.checkpoint = spec.steps, spec.guidance, spec.checkpoint

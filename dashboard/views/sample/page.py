@@ -1,4 +1,4 @@
-"""Sample: draw maps of any θ from a trained model, and hold their P(k) against the nearest true simulations."""
+"""Sample: draw maps at any θ from a trained model, and compare their P(k) with the nearest true simulations."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _model(rows: list[ExperimentSummary]) -> ExperimentDetail | None:
 
 
 def _show_newest() -> None:
-    """Of the model that was just chosen, the newest maps and the controls of them, as its address shows them later."""
+    """The newest maps of the model just chosen, with their settings in the controls, as its address shows later."""
     st.query_params.pop("sample", None)
     chosen = st.session_state.model
     for row in record().samples.latest(chosen, 1):

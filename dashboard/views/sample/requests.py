@@ -1,4 +1,4 @@
-"""What a request for maps is of, in words: labels that tell requests apart, and what the controls have that it has not.
+"""A request for maps in words: labels that distinguish requests, and how the controls differ from a request.
 
 Pure: no Streamlit.
 """
@@ -18,7 +18,7 @@ _ALIKE = 2e-4  # of a parameter's range: less than a step of its slider
 
 
 def changed_words(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) -> list[str]:
-    """The settings of the maps that are shown, by name and value, where the controls have another."""
+    """The settings of the maps that are shown, by name and value, for which the controls have another value."""
     pairs = zip(space.parameters, shown.theta, wanted.theta, strict=False)
     words = [
         f"{p.symbol} {theta_value(p, value)}"
@@ -30,7 +30,7 @@ def changed_words(space: ParameterSpace, shown: SampleSpec, wanted: SampleSpec) 
 
 
 def sample_label(row: SampleRow, rows: Sequence[SampleRow], space: ParameterSpace | None) -> str:
-    """When it was asked for, its seed, and whatever else is not the same in all of them."""
+    """Time of the request, its seed, and whatever else differs among the requests."""
     every = [_words(other.spec, space) for other in rows]
     own = _words(row.spec, space)
     telling = [word for i, word in enumerate(own) if any(other[i] != word for other in every if len(other) == len(own))]

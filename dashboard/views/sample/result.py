@@ -1,4 +1,4 @@
-"""The answer to a sample request: progress, then maps beside what was measured of them, then files."""
+"""The result of a sample request: progress, then maps beside their measurements, then files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def result(detail: ExperimentDetail, row: SampleRow | None) -> None:
 
 
 def shown_request(detail: ExperimentDetail) -> SampleRow | None:
-    """The request of the address, or this model's newest; an address that names none is told."""
+    """The request of the address, or this model's newest; an address with an unknown request is reported."""
     asked = st.query_params.get("sample")
     if asked:
         try:
@@ -59,7 +59,7 @@ def shown_request(detail: ExperimentDetail) -> SampleRow | None:
 def _live(sample_id: str, detail: ExperimentDetail, was_under_way: bool) -> None:
     row = record().samples.get(sample_id)
     if was_under_way and row.status not in JOB_UNDER_WAY:
-        st.rerun()  # stop polling, and let the controls tell the new time
+        st.rerun()  # stop polling, and let the controls show the new time
     if row.status in JOB_UNDER_WAY:
         _waiting(row)
     elif row.status is JobStatus.SUCCEEDED:
@@ -98,7 +98,7 @@ def _finished(row: SampleRow, detail: ExperimentDetail) -> None:
 
 
 def _curves(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> MapStatistic:
-    """Of the chosen statistic, which is returned."""
+    """Curves of the chosen statistic, which is returned."""
     head = st.container()
     statistic = choose_statistic()
     found, truth = row.measured.get(statistic.name), queries.truth(detail)
@@ -132,7 +132,7 @@ def _curves(row: SampleRow, detail: ExperimentDetail, space: ParameterSpace) -> 
 
 
 def _against(found: SampleMeasurement | None, statistic: MapStatistic, nearest: Sequence[tuple[int, float]]) -> str:
-    """What the maps of a request are held against, in words."""
+    """What the maps of a request are compared with, in words."""
     if found is not None and found.truth is not None and is_at_theta(found, statistic):
         return f"the truth at this θ, smoothed over {found.truth['simulations']} simulations"
     if not nearest:
@@ -159,7 +159,7 @@ def _downloads(row: SampleRow, statistic: MapStatistic) -> None:
 
 
 def curves_csv(row: SampleRow, statistic: MapStatistic = POWER_SPECTRUM) -> str:
-    """A line a map and entry, as `focus measure` and `focus spectrum` write it, in the statistic's own units."""
+    """One line per map and entry, as `focus measure` and `focus spectrum` write it, in the statistic's own units."""
     found = row.measured.get(statistic.name)
     if found is None:
         raise UserError(f"sample request {row.id}: has no {statistic.symbol}, so there is no table of it.")

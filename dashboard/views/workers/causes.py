@@ -1,4 +1,4 @@
-"""Failures by cause: sentences that mean the same counted together, with what to do about them."""
+"""Failures by cause: messages that mean the same are counted together, with what to do about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_store.record.lanes import Failure
 
 @dataclass(frozen=True)
 class Cause:
-    """What went wrong how often, newest first, and what to do."""
+    """What went wrong, how often, newest first, and what to do."""
 
     title: str
     remedy: str
@@ -22,7 +22,7 @@ class Cause:
         return self.failures[0]
 
 
-# (what the sentence says, cause, remedy); the first that is found counts.
+# (text in the message, cause, remedy); the first match counts.
 _KNOWN: Sequence[tuple[str, str, str]] = (
     (
         r"do not fit into the memory|out of memory\?|OutOfMemory",

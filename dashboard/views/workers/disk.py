@@ -1,4 +1,4 @@
-"""What the disk holds, by experiment, and deleting one with the bytes it frees said before."""
+"""Disk use by experiment, and deleting one, with the bytes to be freed stated first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DISK = "disk"
 
 @st.fragment
 def disk() -> None:
-    """Not live: it walks the folders, and whoever deletes wants rows that stay where they are."""
+    """Not live: it walks the folders, and a user who deletes needs rows that do not move."""
     uses, shared = record().disk.use(), record().disk.shared()
     total, free = _device(record().settings.home)
     st.html(section("Disk", f"{size(free)} free of {size(total)}"))
@@ -41,7 +41,7 @@ def disk() -> None:
 
 
 def _part(uses: list[DiskUse]) -> list[DiskUse]:
-    """Some rows at a time, largest first, with the way to the others."""
+    """A few rows at a time, largest first, with a control to show the others."""
     last = max(len(uses) - 1, 0) // SHOWN
     part = min(max(asked_number("part", 1) - 1, 0), last)
     first = part * SHOWN
@@ -62,7 +62,7 @@ def _part(uses: list[DiskUse]) -> list[DiskUse]:
 
 
 def bar(parts: list[tuple[str, int]]) -> str:
-    """Shares of what FOCUS itself holds."""
+    """Shares of the bytes that FOCUS itself uses."""
     whole = max(sum(bytes_ for _, bytes_ in parts), 1)
     pieces = "".join(
         f'<i style="width:{100 * bytes_ / whole:.2f}%;background:{colour}"></i>'

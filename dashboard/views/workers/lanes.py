@@ -1,4 +1,4 @@
-"""The two lanes: what runs, what waits, at which place, for how long and why; what waits can be cancelled."""
+"""The two lanes: what is running and what is queued, with place, duration and reason; queued work can be cancelled."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _link(entry: LaneEntry) -> str:
 
 
 def address(entry: LaneEntry) -> str:
-    """The page that shows it."""
+    """The page of the entry."""
     if entry.kind == "sample":
         return f"{sample_link(str(entry.experiment))}&sample={entry.id}"
     shown = entry.id if entry.kind == "experiment" else entry.experiment
@@ -89,7 +89,7 @@ def address(entry: LaneEntry) -> str:
 
 
 def _cancel(entry: LaneEntry) -> None:
-    """What has begun meanwhile is told to stop, as on its own page."""
+    """Work that has begun meanwhile is asked to stop, as on its own page."""
     if entry.kind == "experiment":
         record().experiments.request(entry.id, DesiredState.CANCEL)
     elif entry.kind == "job":

@@ -1,4 +1,4 @@
-"""Workers: who computes, what waits and why, what failed, what the disk holds. Live."""
+"""Workers: active workers, queued work and its reasons, failures, disk use. Live."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _cards(workers: list[WorkerRow], running: list[LaneEntry]) -> None:
 
 
 def silence(worker: WorkerRow, entry: LaneEntry | None) -> str:
-    """What a silent or lost worker means, what happens next by itself, and what to do."""
+    """What a silent or lost worker means, what happens next automatically, and what to do."""
     held = f" {entry.title} goes back to the queue by itself and resumes elsewhere." if entry else ""
     if held and worker.life is Life.SILENT:
         held = f" If none comes soon,{held}"
