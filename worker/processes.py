@@ -20,7 +20,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask Linux to send this process a signal when the thread that started it ends. Elsewhere nothing happens."""
+    """Ask Linux to send this process a signal when the thread that started it ends. Elsewhere this does nothing."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
@@ -32,9 +32,9 @@ def _stop_with_parent() -> None:
 def spawn(
     command: Sequence[str], log: Path, environment: Mapping[str, str], *, niceness: int = 0, append: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own (Ctrl-C is for us alone), writing both streams to `log`.
+    """Start a process in its own session (Ctrl-C is for us alone), writing both streams to `log`.
 
-    It is told our pid in FOCUS_PARENT_PID and gets SIGTERM when we die: call this in a thread that lives as long as
+    It receives our pid in FOCUS_PARENT_PID and gets SIGTERM when we die: call this in a thread that lives as long as
     the child should.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -54,10 +54,10 @@ def spawn(
 
 
 def give_way(pid: int, niceness: int) -> None:
-    """Let others have the processor first. If the process has ended already, whoever waits for it will hear why.
+    """Give other processes priority. If the process has already ended, its waiting parent finds out why.
 
-    Linux shares a processor between sessions before it looks at their processes (sched(7), autogroup): a niceness alone
-    counts within the session, and training, which has one of its own, would take half of every core from a sampler.
+    Linux shares a processor between sessions before it considers their processes (sched(7), autogroup): a niceness
+    alone counts within the session, and training, which has its own, would take half of every core from a sampler.
     """
     with contextlib.suppress(psutil.Error):
         psutil.Process(pid).nice(niceness)
@@ -68,7 +68,7 @@ def give_way(pid: int, niceness: int) -> None:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process and all its descendants, as they are now; empty when it has gone."""
+    """A process and all its present descendants; empty if it has gone."""
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
@@ -77,7 +77,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def kill(processes: Iterable[psutil.Process], wait_seconds: float = 10.0) -> None:
-    """SIGKILL to each that is still there (psutil compares start times, so a reused pid is safe), and wait for them."""
+    """SIGKILL to each that still exists (psutil compares start times, so a reused pid is safe), and wait for them."""
     alive = [process for process in processes if process.is_running()]
     for process in alive:
         try:
@@ -88,7 +88,7 @@ def kill(processes: Iterable[psutil.Process], wait_seconds: float = 10.0) -> Non
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Ended, whether or not its parent has asked how. (psutil's own wait would take a child's exit code from us.)"""
+    """Ended, whether or not its parent has collected the exit code. (psutil's own wait would take that from us.)"""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -106,7 +106,7 @@ def wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> bool
 
 
 def end(processes: Sequence[psutil.Process], grace_seconds: float) -> None:
-    """SIGTERM to the first, time to end in order, then SIGKILL to whatever is left of all of them."""
+    """SIGTERM to the first, time to end in order, then SIGKILL to all that remain."""
     if not processes:
         return
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -116,7 +116,7 @@ def end(processes: Sequence[psutil.Process], grace_seconds: float) -> None:
 
 
 def running_in(folder: Path, option: str) -> list[psutil.Process]:
-    """Our processes whose command line has `option folder`: what a worker that was killed may have left behind."""
+    """Our processes whose command line has `option folder`: possible leftovers of a killed worker."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -134,7 +134,7 @@ def last_sentence(log: Path, prefix: str) -> str | None:
 
 
 def last_line(log: Path) -> str:
-    """The last line that says anything: of a traceback, the error itself."""
+    """The last non-empty line: in a traceback, the error itself."""
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]

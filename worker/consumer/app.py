@@ -1,8 +1,8 @@
-"""The Celery app and what it does when a worker begins, forks and ends.
+"""The Celery app and what it does when a worker starts, forks and ends.
 
-Imports no torch: CUDA does not survive the fork of a training worker. SIGTERM is a warm shutdown. A
-shared byte tells the running task, which ends within seconds: its trainer writes a checkpoint and the row goes back to
-the queue. (Celery's own soft shutdown sleeps through all of its timeout before it tells anybody.)
+Imports no torch: CUDA does not survive the fork of a training worker. SIGTERM is a warm shutdown. A shared
+byte informs the running task, which ends within seconds: its trainer writes a checkpoint and the row returns to
+the queue. (Celery's own soft shutdown sleeps through its whole timeout before it informs the task.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who this worker is: its id, its heartbeat, its reaper, its GPU, and whether it has been told to shut down."""
+"""This worker: its id, its heartbeat, its reaper, its GPU, and whether it has been asked to shut down."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from worker.devices.usage import usage
 log = logging.getLogger(__name__)
 
 _SHUTDOWN, _SLOT_LOST = 0, 1
-# How long a worker that ends waits for the heartbeat that is being written: longer than a database is waited for.
+# How long a worker that ends waits for a heartbeat being written: longer than the wait for a database.
 _LAST_BEAT_SECONDS = 60.0
 
 
 @dataclass
 class ThisWorker:
-    """One a process; a forked child shares the id and the flags of its parent."""
+    """One per process; a forked child shares the id and the flags of its parent."""
 
     row: WorkerRow
     record: Record
@@ -65,7 +65,7 @@ def wait_until_ready() -> None:
     """Before the first message is taken: wait for a record of our revision, and on a GPU for its slot.
 
     Nothing is consumed meanwhile, so that no nudge is wasted on a worker that cannot act on it. The connections are
-    closed again, for a fork follows.
+    closed afterwards, since a fork follows.
     """
     worker = this_worker()
     settings = worker.record.settings
@@ -83,7 +83,7 @@ def wait_until_ready() -> None:
 
 
 def _take_slot(worker: ThisWorker, waiting: Waiting) -> bool:
-    """Whether this worker may train now; if not, its row says what it waits for."""
+    """Whether this worker may train now; if not, its row states what it waits for."""
     slot, row, record = worker.slot, worker.row, worker.record
     if slot is None:
         return True
@@ -122,14 +122,14 @@ def shut_down() -> None:
 
 
 def shutting_down() -> bool:
-    """Whether the task must end now: the worker ends, or its GPU has gone to another one."""
+    """Whether the task must end now: the worker is ending, or another worker holds its GPU."""
     return any(this_worker().flags[:])
 
 
 def end() -> None:
-    """Sign off, so that no page shows a worker that has left, and leave the GPU to the next.
+    """Sign off, so that no page shows a worker that has left, and release the GPU.
 
-    After the last heartbeat: one that was under way would write the row, and take the GPU, once more.
+    After the last heartbeat: one in progress would write the row, and take the GPU, once more.
     """
     worker = this_worker()
     worker.ended.set()
@@ -158,7 +158,7 @@ def _beat(worker: ThisWorker) -> None:
 
 
 def _keep_slot(worker: ThisWorker, waiting: Waiting) -> None:
-    """Renew the lease. Lost to another worker (the record was away for long): stop the training, and wait in line."""
+    """Renew the lease. If another worker has it (the record was away for long): stop training and queue for it."""
     if worker.slot is None:
         return
     if worker.token is not None and not worker.record.slots.keep(worker.slot.id, worker.token):
@@ -169,6 +169,6 @@ def _keep_slot(worker: ThisWorker, waiting: Waiting) -> None:
 
 
 def _touch(settings: Settings) -> None:
-    """The health check of a container looks at this file's age."""
+    """The health check of a container reads this file's age."""
     if settings.heartbeat_file is not None:
         settings.heartbeat_file.touch()

@@ -1,4 +1,4 @@
-"""Waiting for a database that is not there yet: said once, said again each minute, and over by itself."""
+"""Waiting for a database that is not there yet: logged once, then every minute, until it is available."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 def first_line(error: BaseException) -> str:
-    """The reason itself, of errors that continue with a statement and a link."""
+    """The reason itself, for errors that append a statement and a link."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 class Waiting:
-    """Tells each new sentence at once, and an unchanged one every minute."""
+    """Logs each new sentence at once, and an unchanged one every minute."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell, self._last, self._at = tell, "", 0.0
@@ -47,10 +47,10 @@ def when_ready(
     also_unfit: bool = False,
     while_waiting: Callable[[], None] = lambda: None,
 ) -> T:
-    """The answer of `action`, once the database is there; StopRequested when `ended` is set before.
+    """The result of `action`, once the database is there; StopRequested if `ended` is set before.
 
-    With `also_unfit` a record of another revision is waited for too: somebody will migrate it. A file of SQLite that
-    cannot be opened never gets right by itself, and is a UserError.
+    With `also_unfit` it also waits for a record of another revision to be migrated. An SQLite file that cannot be
+    opened does not recover by itself, and is a UserError.
     """
     where = make_url(database_url).render_as_string(hide_password=True)
     waiting = Waiting(tell)

@@ -1,4 +1,4 @@
-"""The reaper: finds rows whose worker vanished, rows whose message was lost, and journals that nobody has read.
+"""The reaper: finds rows whose worker vanished, rows whose message was lost, and journals not yet read.
 
 It runs in every worker and in the launcher. Everything it does is a compare-and-set, so several do no harm.
 """
@@ -41,7 +41,7 @@ class Reaper(threading.Thread):
 
 
 def tick(record: Record) -> None:
-    """One look. What crashed a tick ago is queued before new crashes are found, so that a crash is always shown."""
+    """One pass. Earlier crashes are queued again before new ones are found, so that a crash is always shown."""
     for row_id in record.leases.requeue_crashed():
         log.info("%s continues after its crash", row_id)
     for row_id in record.leases.expire():
@@ -53,9 +53,9 @@ def tick(record: Record) -> None:
 
 
 class LastWords:
-    """Reads what trainers wrote after their supervisor was killed, of runs that no further attempt will read.
+    """Reads what trainers wrote after their supervisor was killed, for runs that no further attempt will read.
 
-    The first look takes in every run at rest, later ones those that ended lately.
+    The first pass covers every inactive run, later ones those that ended recently.
     """
 
     def __init__(self, record: Record) -> None:
@@ -74,8 +74,8 @@ class LastWords:
         try:
             taken = self._record.journal.ingest_at_rest(row_id, self._record.settings.run_folder(row_id))
         except StoreAway:
-            raise  # the next look tries again
-        except UserError as error:  # a journal that somebody edited
+            raise  # the next pass tries again
+        except UserError as error:  # the journal was edited
             log.error("%s: %s", row_id, error)
             return
         if taken:

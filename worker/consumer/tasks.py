@@ -1,4 +1,4 @@
-"""The two tasks. A message is a nudge: whatever it names, the worker takes what has waited longest, and so on."""
+"""The two tasks. A message is a nudge: whatever it names, the worker takes the row that has waited longest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @signals.worker_ready.connect
 def _warm_up(**_: object) -> None:
-    """A sampling worker imports torch while nobody waits, not when the first request does."""
+    """A sampling worker imports torch while it is idle, not when the first request arrives."""
     if presence.this_worker().row.lane == SAMPLE:
         importlib.import_module("worker.jobs.sampling")
 
@@ -54,7 +54,7 @@ def _work_on_next(lane: str) -> bool:
     try:
         _run(worker.record, claim)
     except OperationalError:
-        raise  # the record is away: the lease runs out, and the row continues from there
+        raise  # the record is away: the lease expires, and the row continues from there
     except UserError as error:
         worker.record.leases.release(claim, "failed", "refused", str(error))
     except Exception as error:

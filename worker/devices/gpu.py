@@ -1,4 +1,4 @@
-"""What this machine computes with, found without torch."""
+"""The compute devices of this machine, found without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from focus_core.costs.processor import processor_name
 
 @dataclass(frozen=True)
 class Device:
-    name: str  # as a person knows it: "NVIDIA H100 80GB HBM3", "AMD EPYC …"
+    name: str  # as users know it: "NVIDIA H100 80GB HBM3", "AMD EPYC …"
     kind: str  # "cuda" | "mps" | "cpu"
     memory_bytes: int | None  # of a GPU
     index: int = 0
@@ -37,7 +37,7 @@ def device_name() -> str:
 
 
 def parse_nvidia_smi(text: str) -> tuple[Device, ...]:
-    """Lines of `index, uuid, name, memory in MiB`; a name may hold commas itself."""
+    """Lines of `index, uuid, name, memory in MiB`; a name may itself contain commas."""
     found = []
     for line in text.splitlines():
         front, _, memory = line.rpartition(",")
@@ -57,7 +57,7 @@ class Slot:
 
 
 def training_slot(gpu: str | None, host: str) -> Slot | None:
-    """The slot that a training worker must hold: of the GPU that it was given, else of the first; None on a processor.
+    """The slot that a training worker must hold: of its assigned GPU, otherwise of the first; None on a processor.
 
     `gpu` is an index or a UUID, as CUDA_VISIBLE_DEVICES takes them.
     """
@@ -72,7 +72,7 @@ def training_slot(gpu: str | None, host: str) -> Slot | None:
 
 
 def gpu_environment(gpu: str | None) -> dict[str, str]:
-    """What shows a process that GPU alone, counted as nvidia-smi counts."""
+    """Environment that makes only that GPU visible to a process, with nvidia-smi's numbering."""
     return {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu}
 
 
@@ -89,5 +89,5 @@ def _nvidia() -> tuple[Device, ...]:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return ()  # the program is there, but no driver answers: there is no GPU to use
+        return ()  # the program exists, but no driver answers: there is no GPU to use
     return parse_nvidia_smi(answer.stdout)

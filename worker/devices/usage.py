@@ -1,4 +1,4 @@
-"""How busy this worker's device is, for its heartbeat: found without torch."""
+"""Utilisation of this worker's device, for its heartbeat: found without torch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PATIENCE_SECONDS = 10.0
 def usage(pid: int, gpu: str | None) -> dict[str, Any]:
     """`memory_used` and `memory_total` in bytes and `utilisation` 0 … 1: of the GPU, or of the worker and its children.
 
-    `gpu` is the index or UUID that the worker was given. What cannot be measured is None.
+    `gpu` is the worker's assigned index or UUID. What cannot be measured is None.
     """
     found = _gpu_usage(gpu) if devices()[0].kind == "cuda" else None
     return found or _processor_usage(pid)
 
 
 def parse_usage(text: str) -> dict[str, Any] | None:
-    """The first line of `memory used, memory total [MiB], utilisation [%]`; None when it holds no numbers."""
+    """The first line of `memory used, memory total [MiB], utilisation [%]`; None if it contains no numbers."""
     words = [word.strip() for word in text.partition("\n")[0].split(",")]
     if len(words) != 3 or not (words[0].isdigit() and words[1].isdigit()):
         return None
@@ -48,12 +48,12 @@ def _gpu_usage(gpu: str | None) -> dict[str, Any] | None:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return None  # the driver does not answer: the processor's numbers are told instead
+        return None  # the driver does not answer: the processor's numbers are reported instead
     return parse_usage(answer.stdout)
 
 
 class _Clock:
-    """Processor seconds of a family at its last look, by process: a share is a difference."""
+    """Processor seconds of a process family at the last measurement, by process: a share is a difference."""
 
     seconds: float = 0.0
     at: float = 0.0
@@ -63,14 +63,14 @@ _clock = _Clock()
 
 
 def _processor_usage(pid: int) -> dict[str, Any]:
-    """Resident memory of the worker with all that it started, and its share of the cores since the last look."""
+    """Resident memory of the worker and all its descendants, and its share of the cores since the last measurement."""
     memory, seconds = 0, 0.0
     for process in family(pid):
         try:
             memory += process.memory_info().rss
             times = process.cpu_times()
         except psutil.Error:
-            continue  # it ended while we looked
+            continue  # it ended meanwhile
         seconds += times.user + times.system
     share = _share(seconds)
     return {"memory_used": memory, "memory_total": psutil.virtual_memory().total, "utilisation": share}

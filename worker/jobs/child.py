@@ -1,6 +1,6 @@
-"""A child process of a worker from its start to its end, and how it ended in the words of whoever asked for it.
+"""A child process of a worker from start to end, and its ending described for the user who requested it.
 
-Training runs and every kind of job share it: leftovers of an earlier attempt are ended, the lease is renewed, wishes
+Training runs and every kind of job share it: leftovers of an earlier attempt are ended, the lease is renewed, requests
 become signals, and an exit code becomes one of few endings.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Errand:
-    """What a worker has claimed, and what it needs to work on it."""
+    """A claimed row, and what a worker needs to process it."""
 
     record: Record
     claim: Claim
@@ -35,31 +35,31 @@ class Errand:
 
 @dataclass(frozen=True)
 class Child:
-    """A process to be run. Its command line has `option folder`, by which what it left behind is found again."""
+    """A process to run. Its command line contains `option folder`, by which its leftovers are found again."""
 
     command: Sequence[str]
     folder: Path
     log: Path
     noun: str  # "the simulation", for sentences
-    prefix: str  # of the line in its log that tells a person's mistake: "focus simulate: "
+    prefix: str  # of the log line that reports a user's mistake: "focus simulate: "
     option: str = "--out"
 
 
 class Why(enum.Enum):
-    """How a child came to its end."""
+    """How a child ended."""
 
     FINISHED = "finished"
-    REFUSED = "refused"  # a mistake of the person's, told in one sentence
-    STOPPED = "stopped"  # it ended by itself because it was asked to
+    REFUSED = "refused"  # a user's mistake, reported in one sentence
+    STOPPED = "stopped"  # it ended by itself on request
     KILLED = "killed"  # by a signal
-    FAILED = "failed"  # a fault of ours
+    FAILED = "failed"  # an internal error
 
 
 @dataclass(frozen=True)
 class Ending:
     why: Why
-    message: str | None = None  # for a person; None where there is nothing to say
-    stop: Stop | None = None  # why it had been asked to stop, if it had
+    message: str | None = None  # for a user; None where there is nothing to report
+    stop: Stop | None = None  # why it was asked to stop, if it was
     had_to_be_killed: bool = False  # it was asked, and did not stop in time
 
 
@@ -72,9 +72,9 @@ def run_child(
     on_start: Callable[[int], None] = lambda pid: None,
     on_stop: Callable[[Stop], None] = lambda stop: None,
 ) -> Ending | None:
-    """Run it to its end; None when the claim is no longer ours, and then nothing may be written.
+    """Run it to its end; None if the claim is no longer ours, and then nothing may be written.
 
-    `prepare` is called when nothing of an earlier attempt runs any more, `on_start` with the pid, `look` every
+    `prepare` is called once nothing of an earlier attempt is running, `on_start` with the pid, `look` every
     `poll_seconds` and once after the end.
     """
     settings = errand.record.settings
@@ -109,7 +109,7 @@ def ending(child: Child, code: int, stop: Stop | None, *, had_to_be_killed: bool
 
 
 def child_environment(record: Record) -> Mapping[str, str]:
-    """Ours, with the home that the child shall look for datasets in, and with no more threads than it should take."""
+    """Our environment, with the home in which the child looks for datasets, and a limit on its threads."""
     settings = record.settings
     environment = dict(os.environ) | {"FOCUS_HOME": str(settings.home)}
     threads = settings.train_threads or default_threads(_cores(), gpu=devices()[0].kind != "cpu")
@@ -117,7 +117,7 @@ def child_environment(record: Record) -> Mapping[str, str]:
 
 
 def default_threads(cores: int, *, gpu: bool) -> int:
-    """All of a small machine (niceness lets a sampler through), all but one of a larger, few where a GPU computes."""
+    """All cores of a small machine (niceness lets a sampler through), all but one of a larger, few beside a GPU."""
     if gpu:
         return min(4, cores)
     return cores if cores <= 2 else cores - 1

@@ -1,4 +1,4 @@
-"""Checking and measuring a dataset: `worker.jobs.survey` as a child process, its findings in the record."""
+"""Checking and measuring a dataset: `worker.jobs.survey` as a child process, its results in the record."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from focus_store.record.record import Record
 from worker.jobs.child import Errand
 from worker.jobs.work import JobEnd, JobWork
 
-# What `worker.jobs.survey` leaves in its work folder; the result is written last.
+# Files that `worker.jobs.survey` leaves in its work folder; the result is written last.
 ARRAYS, SHEETS, LINK, RESULT = "survey.npz", "sheets", "link", "survey.json"
 
 
 class DatasetCheckWork(JobWork):
-    """Check, measure and register, or say in one sentence why not."""
+    """Check, measure and register, or report in one sentence why not."""
 
     def targets(self, folder: Path) -> Sequence[Path]:
         return (*super().targets(folder), self.settings.datasets)
@@ -34,9 +34,9 @@ class DatasetCheckWork(JobWork):
 
 
 def survey(errand: Errand, source: Mapping[str, Any]) -> JobEnd | None:
-    """Survey `source` as a part of another job, whose progress stays as it is; how it ended.
+    """Survey `source` as a part of another job, whose progress is unchanged; returns how it ended.
 
-    None when the claim is no longer ours, and then nothing was written.
+    None if the claim is no longer ours, and then nothing was written.
     """
     job = errand.record.jobs.get(errand.claim.id)
     part = replace(job, arguments=source)
@@ -49,7 +49,7 @@ def survey(errand: Errand, source: Mapping[str, Any]) -> JobEnd | None:
 def register(record: Record, work: Path) -> str | None:
     """Put a finished survey into the record: pictures and arrays first, the row that names them last.
 
-    A sentence where it is a known dataset that lies elsewhere now; KnownDataset where that still lies where it lay.
+    A sentence if it is a known dataset that has moved; KnownDataset if that is still at its old place.
     """
     plain = json.loads((work / RESULT).read_text(encoding="utf-8"))
     row, found = plain["row"], plain["survey"]
@@ -77,7 +77,7 @@ def register(record: Record, work: Path) -> str | None:
 def place(record: Record, name: str, path: Path, work: Path) -> Path:
     """Where a configuration finds the dataset by its name: in the laboratory's folder, or by a link there.
 
-    A pair of files becomes a folder of links, made by the survey; a set that has no folder stays where it is.
+    A pair of files becomes a folder of links, made by the survey; a set without a folder stays where it is.
     """
     home = record.settings.datasets / name
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,6 @@ def place(record: Record, name: str, path: Path, work: Path) -> Path:
 
 
 def _is_replaceable(home: Path, maps: Path) -> bool:
-    """Links to what has gone, or to these very maps."""
+    """Links to a missing target, or to these very maps."""
     old = home / MAPS
     return is_only_links(home) and (not old.exists() or old.resolve() == maps.resolve())

@@ -1,4 +1,4 @@
-"""A job that finds something out about a run works in a folder of the run, and its result is an artifact of the run."""
+"""A job that measures something about a run works in a folder of the run, and its result is an artifact of the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.jobs.work import JobEnd, JobWork
 
 
 class FindingWork(JobWork):
-    """What was found before a stop stays: the next job of the kind continues from there."""
+    """Partial results before a stop are kept: the next job of the kind continues from there."""
 
     keeps_folder = True
 
@@ -50,7 +50,7 @@ class FindingWork(JobWork):
         return str(self.job.arguments["experiment"])
 
     def _run_folder(self) -> Path:
-        """The run's own folder, or, of a run on another host, copies of the files that are read."""
+        """The run's own folder, or, for a run on another host, copies of the files that are read."""
         experiment, copies = self._experiment, self.record.run_copies
         folder = self.settings.run_folder(experiment)
         if copies is None or not copies.is_behind(experiment, folder):

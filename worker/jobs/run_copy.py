@@ -1,4 +1,4 @@
-"""Keeps the artifact store's copy of a run up to date while it trains; uploads take minutes, and so have a thread."""
+"""Keeps the artifact store's copy of a run up to date during training; uploads take minutes and run in a thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def while_renewing(record: Record, claim: Claim, action: Callable[[], None]) -> None:
-    """Do what may take minutes in a thread, and keep the lease meanwhile. Its exception becomes ours."""
+    """Run a slow action in a thread, and renew the lease meanwhile. Its exception is raised here."""
     with ThreadPoolExecutor(1, "run-copy") as threads:
         work = threads.submit(action)
         while wait([work], record.settings.heartbeat_seconds).not_done:
@@ -35,7 +35,7 @@ def while_renewing(record: Record, claim: Claim, action: Callable[[], None]) -> 
 
 
 def patiently(action: Callable[[], object]) -> bool:
-    """Try for ten minutes while the record or the store is away; then let it be, say so, and answer False."""
+    """Retry for ten minutes while the record or the store is away; then give up, log it, and return False."""
     for _ in range(_TRIES):
         try:
             action()
@@ -48,9 +48,9 @@ def patiently(action: Callable[[], object]) -> bool:
 
 
 def bring_here(record: Record, claim: Claim, folder: Path) -> None:
-    """Before an attempt: take the run over from the host that had it, if the store's copy is newer than ours.
+    """Before an attempt: fetch the run from the host that had it, if the store's copy is newer than ours.
 
-    UserError when the store stays away: to begin without it would be to forget a training run.
+    UserError if the store stays away: starting without it would lose a training run.
     """
     if (copies := record.run_copies) is None:
         return
@@ -69,14 +69,14 @@ def bring_here(record: Record, claim: Claim, folder: Path) -> None:
 
 
 def settle(record: Record, claim: Claim, folder: Path) -> None:
-    """After an attempt, before its end is told: the record has all of the journal, and the store all of the folder."""
+    """After an attempt, before its end is reported: the record gets all of the journal, the store all of the folder."""
 
     def ingest() -> None:
         try:
             record.journal.ingest(claim.id, folder)
         except StoreAway:
             raise
-        except UserError as error:  # a journal that somebody edited
+        except UserError as error:  # the journal was edited
             log.error("%s: %s", claim.id, error)
 
     def finish() -> None:
@@ -88,7 +88,7 @@ def settle(record: Record, claim: Claim, folder: Path) -> None:
 
 
 class CopyKeeper:
-    """`look` at every turn of the supervisor: an upload begins with a new checkpoint, one at a time."""
+    """The supervisor calls `look` in every turn: an upload begins with a new checkpoint, one at a time."""
 
     def __init__(self, copies: RunCopies | None, experiment_id: str, folder: Path) -> None:
         self._copies, self._id, self._folder = copies, experiment_id, folder
@@ -111,7 +111,7 @@ class CopyKeeper:
         try:
             copies.upload(self._id, self._folder)
         except (StoreAway, OSError) as error:
-            self._seen = 0  # the next look tries again
+            self._seen = 0  # the next turn tries again
             log.warning("%s: its copy was not brought up to date (%s)", self._id, error)
 
     def _stamp(self) -> int:

@@ -1,4 +1,4 @@
-"""Answering sample requests with a warm model: the network of the last requests stays loaded.
+"""Answering sample requests with warm models: the networks of recent requests stay loaded.
 
 Runs in the solo pool, one request at a time. The only module of the package that imports torch.
 """
@@ -36,14 +36,14 @@ from worker.jobs.work import check_targets
 
 WARM_MODELS = 2
 _PROGRESS_SECONDS = 0.3
-# Room that drawing needs beside the weights: activations of one batch and the maps.
+# Memory that sampling needs besides the weights: activations of one batch and the maps.
 _SPARE_BYTES = 512 * 2**20
 
 log = logging.getLogger(__name__)
 
 
 class WarmModels:
-    """The most recently used runs, by checkpoint file and its time of writing: a new checkpoint is a new model."""
+    """The most recently used runs, by checkpoint file and its modification time: a new checkpoint is a new model."""
 
     def __init__(self, size: int = WARM_MODELS) -> None:
         self._size = size
@@ -61,7 +61,7 @@ class WarmModels:
         return self._runs[key]
 
     def _make_room(self, path: Path) -> None:
-        """Forget old models, and refuse to load one that would push a training run out of memory."""
+        """Drop old models, and refuse to load one that would push a training run out of memory."""
         while len(self._runs) >= self._size:
             self._runs.popitem(last=False)
         needed, free = path.stat().st_size + _SPARE_BYTES, psutil.virtual_memory().available
@@ -114,7 +114,7 @@ def answer(record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> N
 
 
 def run_folder(record: Record, spec: SampleSpec) -> Path:
-    """Where the checkpoint lies: in the run's folder, or, of a run on another host, in a copy of it and its truth."""
+    """The folder with the checkpoint: the run's own, or, for a run on another host, a copy of it with its truth."""
     settings, copies = record.settings, record.run_copies
     folder = settings.run_folder(spec.experiment)
     if copies is None or not copies.is_behind(spec.experiment, folder):
@@ -165,7 +165,7 @@ def _measured(
 
 
 def _truth(folder: Path, run: LoadedRun, spec: SampleSpec) -> dict[str, Any]:
-    """The smoothed truth at the request's θ, or the reason why its simulations tell none there."""
+    """The smoothed truth at the request's θ, or the reason why its simulations give none there."""
     try:
         return truth_at(folder, run.space, spec.theta).to_dict()
     except UserError as error:
@@ -173,7 +173,7 @@ def _truth(folder: Path, run: LoadedRun, spec: SampleSpec) -> dict[str, Any]:
 
 
 class _Lease:
-    """Keeps a claim alive from a thread, while the sampler computes, and reports progress from the sampler's own."""
+    """Renews a claim from a thread while the sampler computes, and reports progress from the sampler's thread."""
 
     def __init__(self, record: Record, claim: Claim, shutting_down: Callable[[], bool]) -> None:
         self._record, self._claim, self._shutting_down = record, claim, shutting_down
@@ -190,7 +190,7 @@ class _Lease:
         self._thread.join()
 
     def report(self, done: int, total: int) -> None:
-        """Called after every network evaluation; raises StopRequested when the drawing should end."""
+        """Called after every network evaluation; raises StopRequested if sampling should end."""
         if self._lost or self._shutting_down():
             raise StopRequested("the request goes back to the queue")
         if time.monotonic() - self._reported > _PROGRESS_SECONDS:

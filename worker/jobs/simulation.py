@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class SimulationWork(JobWork):
-    """`focus simulate` into the dataset's own folder, which stays: a later start continues where this one stopped."""
+    """`focus simulate` into the dataset's own folder, which is kept: a later start continues where this one stopped."""
 
     keeps_folder = True
 
@@ -30,7 +30,7 @@ class SimulationWork(JobWork):
         return self.settings.datasets / str(self.job.arguments["name"])
 
     def keep(self, folder: Path) -> JobEnd | None:
-        """Survey a finished suite. One that cannot be surveyed is there all the same: who waits for it can train."""
+        """Survey a finished suite. If that fails, the suite still exists, and runs that wait for it can train."""
         row = describe(folder)
         ended = survey(self.errand, {"name": folder.name, "path": str(folder)})
         if ended is None or ended[0] is not JobStatus.FAILED:
@@ -40,7 +40,7 @@ class SimulationWork(JobWork):
 
 
 def register_found(record: Record) -> list[str]:
-    """Register complete datasets in the laboratory's folder that the record never knew; their names."""
+    """Register complete datasets in the laboratory's folder that the record does not know; returns their names."""
     known = {dataset.name for dataset in record.datasets.every()} | record.datasets.removed()
     found = sorted(record.settings.datasets.glob(f"*/{DESCRIPTION}"))
     names = []
@@ -55,7 +55,7 @@ def register_found(record: Record) -> list[str]:
 
 
 def _ask_for_surveys(record: Record) -> None:
-    """Every dataset that was never measured is measured once; one that could not be waits for a person."""
+    """Request one survey of every dataset without one; after a failure it is left to a user."""
     asked = {job.arguments["name"] for job in record.datasets.jobs((ADD,))}
     for dataset in record.datasets.every():
         if dataset.survey is None and dataset.name not in asked:
@@ -64,7 +64,7 @@ def _ask_for_surveys(record: Record) -> None:
 
 
 def describe(folder: Path) -> Mapping[str, Any]:
-    """A row of the table `dataset` from a standard dataset folder. UserError when it is not one."""
+    """A row of the table `dataset` from a standard dataset folder. UserError if it is not one."""
     path = folder / DESCRIPTION
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""`python -m worker.jobs.survey`: check a dataset, measure it, and leave what the record shall hold in a work folder.
+"""`python -m worker.jobs.survey`: check a dataset, measure it, and leave the record's content in a work folder.
 
-A process of its own, because it needs torch and may take minutes. It prints one line, "focus survey: …", for a mistake
-that a person can fix, exactly as `focus data check` says it. `survey.json` is written last and completes the folder.
+A separate process, because it needs torch and may take minutes. It prints one line, "focus survey: …", for a mistake
+that a user can fix, worded as by `focus data check`. `survey.json` is written last and completes the folder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from focus_core.statistics.kept import keep
 from focus_core.statistics.survey import survey_dataset
 from worker.jobs.dataset_check import ARRAYS, LINK, RESULT, SHEETS
 
-# Enough to leaf through; a set of a thousand simulations of 256² would be gigabytes of pictures.
+# Enough to browse; a set of a thousand simulations of 256² would be gigabytes of pictures.
 _SHOWN_SIMULATIONS, _SHOWN_MAPS, _SCALE_MAPS = 64, 15, 48
 
 
@@ -66,14 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refuse_answers(path: Path, answers: Answers) -> None:
-    """A folder keeps the answers itself, for whoever trains on it next."""
+    """A folder keeps the answers itself, for later training runs."""
     for key, value in answers.given().items():
         if is_folder(path):
             raise UserError(f"{key}: is said in a folder itself; write `{key}: {value}` into {path / DESCRIPTION}.")
 
 
 def run(dataset: MapDataset, name: str, out: Path, home: Path | None = None) -> None:
-    """Measure `dataset` and write everything that a row of the record needs into the work folder `out`."""
+    """Measure `dataset` and write everything that its row in the record needs into the work folder `out`."""
     (out / SHEETS).mkdir(parents=True, exist_ok=True)
     stamps = {str(file): stamp(file) for file in (dataset.maps_file, dataset.params_file)}
     hashes = file_hashes(dataset)
@@ -83,7 +83,7 @@ def run(dataset: MapDataset, name: str, out: Path, home: Path | None = None) -> 
     shown = _draw_sheets(dataset, out / SHEETS, low, high)
     folder = dataset.maps_file.parent
     path, digest = (folder, dataset.digest) if is_folder(folder) else _link(dataset, hashes, name, out / LINK)
-    if home is not None and digest != dataset.digest:  # runs know the files by that of their folder
+    if home is not None and digest != dataset.digest:  # runs know the files by the digest of their folder
         keep(replace(dataset, digest=digest), home, survey.curves)
     row = {
         "name": name,
@@ -120,7 +120,7 @@ def run(dataset: MapDataset, name: str, out: Path, home: Path | None = None) -> 
 
 
 def stamp(file: Path) -> list[int]:
-    """Size and time of a file: a cheap sign that it was changed."""
+    """Size and time of a file: a cheap indication of a change."""
     found = file.stat()
     return [found.st_size, found.st_mtime_ns]
 
@@ -132,7 +132,7 @@ def _scale(dataset: MapDataset) -> tuple[float, float]:
 
 
 def _draw_sheets(dataset: MapDataset, folder: Path, low: float, high: float) -> list[int]:
-    """A picture a simulation, of simulations spread evenly over the set; which ones."""
+    """One picture per simulation, for simulations spread evenly over the set; returns which ones."""
     chosen = np.unique(np.linspace(0, dataset.n_simulations - 1, _SHOWN_SIMULATIONS).astype(int))
     for simulation in chosen:
         shown = dataset.sisters_of(int(dataset.first_rows[simulation]))[:_SHOWN_MAPS]
@@ -145,8 +145,8 @@ def _draw_sheets(dataset: MapDataset, folder: Path, low: float, high: float) -> 
 def _link(dataset: MapDataset, hashes: dict[str, str], name: str, link: Path) -> tuple[Path, str]:
     """A dataset folder that points to a pair of files, so that a configuration can name it; (path, digest).
 
-    What only the files' own names say has no place in a folder, and those stay a pair: labels that leave their prior on
-    purpose, and rows that are one box by their place.
+    A folder cannot express what only the files' own names say, so these remain a pair: labels that deliberately leave
+    their prior, and rows that form one box by their order.
     """
     leaves = outside_prior(dataset.theta, dataset.space, dataset.params_file)
     if leaves or dataset.rows_per_simulation is not None:

@@ -1,6 +1,6 @@
-"""Running one attempt of an experiment: spawns the trainer, follows its journal, carries wishes to it, maps its end.
+"""Running one attempt of an experiment: starts the trainer, follows its journal, passes on requests, maps its ending.
 
-The supervisor never imports torch. The trainer is a process of its own that would run the same without us.
+The supervisor never imports torch. The trainer is a separate process that would run the same without us.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def trainer(folder: Path, attempt: int) -> Child:
 
 
 def _prepare(record: Record, claim: Claim, folder: Path) -> None:
-    """The newest of the run's folder, from whichever host, with its configuration in it."""
+    """The latest version of the run's folder, from any host, with its configuration in it."""
     check_targets((folder, record.artifacts.root))
     bring_here(record, claim, folder)
     write_config(folder, record.experiments.configuration_file(claim.id))
@@ -66,7 +66,7 @@ def _note(record: Record, claim: Claim, pid: int) -> None:
 
 
 def write_config(folder: Path, text: str) -> Path:
-    """`config.yaml` of the run, written once: a file that is there is never changed."""
+    """`config.yaml` of the run, written once: an existing file is never changed."""
     path = folder / CONFIG
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def write_config(folder: Path, text: str) -> Path:
 
 
 class _Follower:
-    """What is done at every look at the trainer."""
+    """Done at every poll of the trainer."""
 
     def __init__(self, record: Record, claim: Claim, folder: Path) -> None:
         self._record, self._claim, self._folder = record, claim, folder
@@ -87,7 +87,7 @@ class _Follower:
         try:
             if self._record.run_copies is None:
                 self._ingest()
-            else:  # a picture takes many requests to the store: not at the cost of the lease
+            else:  # a picture takes many requests to the store: not at the expense of the lease
                 while_renewing(self._record, self._claim, self._ingest)
         except UserError as error:  # an edited journal, or a store that is away: training continues, the record waits
             if str(error) != self._broken:
@@ -117,7 +117,7 @@ def _release(record: Record, claim: Claim, ended: Ending) -> None:
 
 
 def outcome(ended: Ending) -> tuple[Status, str, str | None]:
-    """(status, reason of the attempt's end, message for the person) of a trainer that ended."""
+    """(status, reason of the attempt's end, message for the user) of a trainer that ended."""
     if ended.stop is not None and ended.why in (Why.STOPPED, Why.KILLED):
         killed = "it had to be killed; it continues from its last checkpoint" if ended.had_to_be_killed else None
         return _WISHED[ended.stop], "stopped", killed

@@ -1,4 +1,4 @@
-"""Watching one child process under a lease: heartbeats, wishes, and its end. Training runs and simulations share it."""
+"""Watching one child process under a lease: heartbeats, requests, and its end. For training runs and simulations."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Stop(enum.Enum):
     PAUSE = "pause"
     CANCEL = "cancel"
     SHUTDOWN = "shutdown"
-    LOST = "lost"  # somebody else has the lease
+    LOST = "lost"  # another worker has the lease
     ORPHANED = "orphaned"  # our own worker was killed
 
 
 class Watch:
     """Follows `process` until it has ended, with all its descendants.
 
-    `look` is called every `poll_seconds` and once after the end: it reads what the child has written. A record that
-    cannot be reached is waited for: what the child does is on disk.
+    `look` is called every `poll_seconds` and once after the end: it reads what the child has written. If the record
+    cannot be reached, it waits: the child's output is on disk.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Watch:
                 self._patiently(self._obey)
                 self._wait()
         finally:
-            # Also when an error of ours ends the loop: nothing that we started may continue without us.
+            # Also if an internal error ends the loop: nothing that we started may continue without us.
             end(family(self._process.pid), self._settings.grace_seconds)
             code = self._process.wait()
         if self.stop is not Stop.LOST:
@@ -76,7 +76,7 @@ class Watch:
             return
 
     def _obey(self) -> None:
-        """Renew the lease when it is time, see what the person wants, and act on it."""
+        """Renew the lease when due, check the user's request, and act on it."""
         if os.getppid() != self._parent:
             self.stop = Stop.ORPHANED
             self._kill()
@@ -125,7 +125,7 @@ class Watch:
 
 
 def patiently(action: Callable[[], bool], *, pause_seconds: float = 1.0, tries: int = 600) -> bool:
-    """Do the one write that must not be lost, waiting for a record that cannot be reached for up to ten minutes."""
+    """Do the one write that must not be lost, waiting up to ten minutes for a record that cannot be reached."""
     for _ in range(tries):
         try:
             return action()

@@ -1,4 +1,4 @@
-"""How a worker does a job: where, by which process, and what its success writes. A kind overrides what is different."""
+"""How a worker does a job: its folder, its process, and what a success writes. A kind overrides what differs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from worker.jobs.watch import Stop, patiently
 
 log = logging.getLogger(__name__)
 
-# How a job ended, and what its person is told.
+# How a job ended, and the message for its user.
 JobEnd = tuple[JobStatus, str | None]
 
 
 def run_job(errand: Errand) -> None:
-    """Do a claimed job to its end and release the claim; experiments that waited for it are told."""
+    """Do a claimed job to its end and release the claim; experiments that waited for it are notified."""
     record, claim = errand.record, errand.claim
     job = record.jobs.get(claim.id)
     kind = job_kind(job.kind)
@@ -41,13 +41,13 @@ def run_job(errand: Errand) -> None:
 
 
 def check_targets(folders: Iterable[Path]) -> None:
-    """Before hours of work: UserError where its end could not be written down."""
+    """Before hours of work: UserError if the result could not be written at the end."""
     for folder in folders:
         check_folder(folder, "FOCUS_HOME", "make it writable, then resume")
 
 
 class JobWork:
-    """A job in a folder of its own, which goes when it has ended: progress is read there, and what it made is kept."""
+    """A job in its own folder, deleted after it has ended: progress is read there, and the result is kept."""
 
     keeps_folder = False
 
@@ -60,19 +60,19 @@ class JobWork:
         return self.settings.home / "work" / self.job.id
 
     def keep(self, folder: Path) -> JobEnd | None:
-        """Write down what a process that finished has made; None when the claim was lost over it."""
+        """Store the result of a finished process; None if the claim was lost meanwhile."""
         said = folder / MESSAGE
         return JobStatus.SUCCEEDED, said.read_text(encoding="utf-8").strip() if said.exists() else None
 
     def keep_part(self, folder: Path) -> None:
-        """Write down what one that was stopped has made so far."""
+        """Store the partial result of a stopped process."""
 
     def targets(self, folder: Path) -> Sequence[Path]:
-        """Folders into which its success is written at the end."""
+        """Folders into which a success is written at the end."""
         return (folder, self.record.artifacts.root)
 
     def run(self) -> JobEnd | None:
-        """How it ended; None when the claim is no longer ours."""
+        """How it ended; None if the claim is no longer ours."""
         folder = self.folder()
         check_targets(self.targets(folder))
         try:
@@ -111,7 +111,7 @@ class JobWork:
 
 
 def outcome(ended: Ending, kind: JobKind) -> JobEnd:
-    """The state of a job whose process ended, and the sentence for its person."""
+    """The state of a job whose process ended, and the sentence for its user."""
     if ended.why is Why.FINISHED:
         return JobStatus.SUCCEEDED, None
     if ended.why is Why.REFUSED:

@@ -1,7 +1,7 @@
 """`focus-lab`: the whole laboratory on one machine, from one command.
 
-`up` brings the record up to date, starts a training worker, a sampling worker and the dashboard, starts them again
-when they die, and ends them all with itself.
+`up` brings the record up to date, starts a training worker, a sampling worker and the dashboard, restarts them
+when they die, and ends all of them when it ends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 done, 1 our fault, 2 the user's mistake."""
+    """Exit code 0 done, 1 internal error, 2 the user's mistake."""
     parser = OneLineParser(prog="focus-lab", description="The FOCUS laboratory on this machine.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in COMMANDS.items():

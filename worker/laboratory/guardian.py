@@ -1,7 +1,7 @@
 """The guardian of a stack: `python -m worker.laboratory.guardian --home HOME`.
 
-It starts PostgreSQL and Redis, starts them again when they die, and ends them and removes their folder when whoever
-holds its standard input has gone, by whatever death.
+It starts PostgreSQL and Redis, restarts them when they die, and ends them and removes their folder when the
+process that holds its standard input has gone, however it ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from worker.laboratory.servers import PrivateServers, reaches
 
 @dataclass(frozen=True)
 class Stack:
-    """What the guardian says when both servers answer."""
+    """What the guardian prints when both servers answer."""
 
     database_url: str
     broker_url: str
@@ -34,9 +34,9 @@ class Stack:
 
 @contextlib.contextmanager
 def guarded(home: Path, log: Path) -> Iterator[tuple[Stack, Callable[[], bool]]]:
-    """Both servers for the time of a block, and not longer, whatever becomes of us: a guardian sees to it.
+    """Both servers for the duration of a block, and no longer, however we end: a guardian process ensures it.
 
-    Where they are, and a question: whether the guardian is still there.
+    Yields their addresses, and a function that tells whether the guardian is still running.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
@@ -60,7 +60,7 @@ def guarded(home: Path, log: Path) -> Iterator[tuple[Stack, Callable[[], bool]]]
 
 
 def guard(servers: PrivateServers, kept: bool, stdin: IO[bytes], ended: threading.Event) -> None:
-    """Say where the servers are, start them again when they die, and end when `stdin` does."""
+    """Print the servers' addresses, restart them when they die, and end when `stdin` does."""
 
     def listen() -> None:
         stdin.read()

@@ -1,4 +1,4 @@
-"""One laboratory a home: a lock file that says who runs there, and where."""
+"""One laboratory per home: a lock file with its process and address."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from focus_store.settings import Settings
 
 
 class HomeLock:
-    """Held until the process ends. Its line: pid, port, and the addresses of a record and broker of its own."""
+    """Held until the process ends. Its line: pid, port, and the addresses of its own record and broker."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "laboratory.lock"
         self._file: TextIO | None = None
 
     def take(self, port: int) -> dict[str, Any] | None:
-        """Make this the laboratory of its home; the line of the one that is there already."""
+        """Make this the laboratory of its home; returns the line of one that already runs there."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # "a+": the holder's line must survive an open by somebody who fails to get the lock.
+        # "a+": the holder's line must survive an open by a process that fails to get the lock.
         self._file = self._path.open("a+", encoding="utf-8")
         holder = _take(self._file)
         if holder is None:
@@ -51,15 +51,15 @@ def lock_holder(settings: Settings) -> dict[str, Any] | None:
 
 
 def as_it_runs(settings: Settings, holder: dict[str, Any] | None) -> Settings:
-    """The settings of the laboratory that runs here: a stack has a record and a broker of its own."""
+    """The settings of the laboratory that runs here: a stack has its own record and broker."""
     names = ("database_url", "broker_url")
     return replace(settings, **{name: holder[name] for name in names if holder and name in holder})
 
 
 def _take(file: TextIO) -> dict[str, Any] | None:
-    """Lock an open lock file; what its holder wrote there if it is taken.
+    """Lock an open lock file; returns its holder's line if it is locked.
 
-    The holder writes its line right after it took the lock, so for a moment there is none, or that of a dead one.
+    The holder writes its line right after taking the lock, so for a moment there is none, or that of a dead one.
     """
     for _ in range(50):
         if take(file):

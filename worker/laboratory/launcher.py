@@ -1,7 +1,7 @@
-"""The processes of a laboratory: started, started again when they die, ended with all their descendants.
+"""The processes of a laboratory: started, restarted when they die, ended with all their descendants.
 
-A supervisor of our own, because the ready-made ones for Procfiles end everything when one child dies, restart nothing,
-and know nothing of grandchildren, which here are trainers that hold a GPU.
+Our own supervisor, because the ready-made ones for Procfiles end everything when one child dies, restart nothing,
+and ignore grandchildren, which here are trainers that hold a GPU.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class Service:
     started: float = 0.0
     pause: float = 1.0
     again_at: float = 0.0
-    # Descendants seen while it lived: when it has died, nothing else remembers them.
+    # Descendants seen while it lived: after its death they cannot be found otherwise.
     kin: dict[int, psutil.Process] = field(default_factory=dict)
 
 
 def visible_gpus(settings: Settings) -> list[str]:
-    """The GPUs that get a pair of workers each, as FOCUS_GPU names them; none where one pair takes what is there."""
+    """The GPUs that get a pair of workers each, from FOCUS_GPU; empty if one pair uses whatever is there."""
     given = settings.gpu or os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if given.strip():
         found = [name.strip() for name in given.split(",") if name.strip()]
@@ -88,7 +88,7 @@ def children(settings: Settings, port: int) -> list[Service]:
 
 
 def check_port(port: int) -> None:
-    """UserError when somebody else listens there; a laboratory that was just killed gets some seconds to go."""
+    """UserError if another process listens there; a laboratory that was just killed gets a few seconds to go."""
     deadline = time.monotonic() + 5.0
     while True:
         with socket.socket() as probe:
@@ -106,7 +106,7 @@ def check_port(port: int) -> None:
 
 
 class Launcher:
-    """`on_migrate` brings the record up to date; `fit` tells whether what the laboratory stands on is still there."""
+    """`on_migrate` brings the record up to date; `fit` checks that the laboratory's servers are still there."""
 
     def __init__(
         self, settings: Settings, port: int, on_migrate: Callable[[], object], fit: Callable[[], bool] = lambda: True
@@ -122,7 +122,7 @@ class Launcher:
         make_folders(self._settings)
         record = open_record(self._settings)
         try:
-            # The page is there before the record is: it says what everybody waits for.
+            # The page is available before the record is: it shows what it is waiting for.
             newcomer = when_ready(
                 lambda: self._open(record), self._settings.database_url, say, self._stop,
                 while_waiting=self._show_page,
@@ -143,7 +143,7 @@ class Launcher:
         return EXIT_DONE
 
     def _open(self, record: Record) -> str | None:
-        """The record of today, its queue, its datasets; of an empty one the first job, by its id."""
+        """The migrated record, its queue, its datasets; for an empty one the first job, by its id."""
         self._on_migrate()
         record.queue.republish(all_waiting=True)
         newcomer = self._first_experiment(record) if record.laboratory.is_empty() else None
@@ -164,7 +164,7 @@ class Launcher:
         self._stop.set()
 
     def _first_experiment(self, record: Record) -> str:
-        """The quick suite, and the quickstart behind it; the job's id."""
+        """The quick suite, and the quickstart after it; returns the job's id."""
         first = recipe("quickstart")
         config = parse_config(first.yaml, source=str(first.path))
         job = record.jobs.request_simulation(self._settings.quick_suite)
@@ -174,7 +174,7 @@ class Launcher:
 
     def _start(self, child: Service) -> None:
         log = self._settings.log_folder / f"{child.log}.log"
-        # The sampler imports torch without the command line; why not to spin is said in focus_core.cli.
+        # The sampler imports torch without the command line; focus_core.cli explains why not to spin.
         gentle = {"GOMP_SPINCOUNT": "10000"}
         ours = self._settings.environment() | {"FOCUS_PORT": str(self._port)}
         environment = {**gentle, **os.environ, **ours, **child.environment}
@@ -194,10 +194,10 @@ class Launcher:
             self._stop.wait(_LOOK_SECONDS)
 
     def _look_after(self, child: Service) -> None:
-        """Start a dead child again, at once the first time and more slowly when it keeps dying."""
+        """Restart a dead child, at once the first time and more slowly if it keeps dying."""
         now = time.monotonic()
         if child.process is not None and (code := child.process.poll()) is not None:
-            # A trainer that it left behind has got SIGTERM and writes its checkpoint; the next attempt waits for it.
+            # A trainer that it left behind has received SIGTERM and writes a checkpoint; the next attempt waits for it.
             child.process = None
             child.pause = 1.0 if now - child.started > 60.0 else min(2 * child.pause, _LONGEST_PAUSE)
             child.again_at = now + child.pause
@@ -212,7 +212,7 @@ class Launcher:
             child.kin = alive | {process.pid: process for process in family(child.process.pid)[1:]}
 
     def _end_all(self) -> None:
-        """SIGTERM to each child, time to write checkpoints, then SIGKILL to all that is left of their families."""
+        """SIGTERM to each child, time to write checkpoints, then SIGKILL to all remaining descendants."""
         self._stop.set()
         say("ending: training runs write a checkpoint")
         for child in self._children:
@@ -230,9 +230,9 @@ class Launcher:
 
 
 class _Report:
-    """Tells a person what they wait for: that the pages answer, and how far the first simulations are.
+    """Reports progress to the user: that the pages answer, and how far the first simulations are.
 
-    A database that goes meanwhile is one more thing to wait for: the workers and the page do the same.
+    If the database goes away meanwhile, it waits for that too, as the workers and the page do.
     """
 
     def __init__(self, record: Record, port: int, job: str | None) -> None:

@@ -1,4 +1,4 @@
-"""`focus-lab import`, `export`, `copy-record` and `ask`: what a person does with the record from a shell."""
+"""`focus-lab import`, `export`, `copy-record` and `ask`: operations on the record from a shell."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def import_runs(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Each folder by itself: one that cannot be imported does not keep the others out."""
+    """Each folder separately: one that cannot be imported does not block the others."""
     record, refused = _open(settings), 0
     try:
         for folder in arguments.folders:
@@ -117,7 +117,7 @@ def _ask_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def ask_for_job(settings: Settings, arguments: argparse.Namespace) -> int:
-    """The worker of its lane takes it when its turn comes; the page Workers shows it."""
+    """The worker of its lane takes it in turn; the Workers page shows it."""
     given = dict(_argument(word) for word in arguments.arguments)
     record = open_record(settings)
     try:
@@ -129,7 +129,7 @@ def ask_for_job(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _argument(word: str) -> tuple[str, object]:
-    """A number where it reads as one, as in a configuration."""
+    """A number if it reads as one, as in a configuration."""
     name, sign, text = word.partition("=")
     if not sign or not name:
         raise UserError(f"{word}: is not an argument of a job; give NAME=VALUE.")
@@ -140,7 +140,7 @@ def _argument(word: str) -> tuple[str, object]:
 
 
 def _open(settings: Settings) -> Record:
-    """The record, made if there is none yet: an import may be the first thing that a person does."""
+    """The record, created if there is none yet: an import may be a user's first command."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         migrate(settings.database_url)

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of one's own: started from their binaries, on Unix sockets alone, gone at the end.
+"""Private PostgreSQL and Redis: started from their binaries, on Unix sockets alone, removed at the end.
 
 `focus-lab stack` and the tests run on these.
 """
@@ -27,7 +27,7 @@ USER = "focus"
 # Debian keeps PostgreSQL's programs off the PATH, as do Red Hat and Homebrew.
 _ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 _START_SECONDS = 60.0
-# A server that nobody needs to survive a power cut, as in tests.
+# A server whose data need not survive a power cut, as in tests.
 _CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
 
@@ -46,7 +46,7 @@ def missing_programs() -> list[str]:
 
 @dataclass(frozen=True)
 class Account:
-    """Who the servers run as: PostgreSQL refuses to run as root."""
+    """The account that the servers run as: PostgreSQL refuses to run as root."""
 
     name: str
     uid: int
@@ -57,7 +57,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """None means ourselves."""
+    """None means our own account."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -80,7 +80,7 @@ class PrivateServers:
                 "redis-server), or use focus-lab up, which needs neither."
             )
         self._account = server_account()
-        # Short, for the path of a Unix socket may have no more than 107 bytes.
+        # Short, since the path of a Unix socket may have no more than 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="focus-", dir="/tmp" if Path("/tmp").is_dir() else None))
         self._give(self.folder)
         self._data, self._careless = data or self.folder / "data", careless
@@ -94,7 +94,7 @@ class PrivateServers:
         return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
 
     def start(self) -> None:
-        """Both servers, and the database `focus`. UserError, with nothing left behind, when one does not come up."""
+        """Both servers, and the database `focus`. UserError, with nothing left behind, if one does not start."""
         try:
             if not (self._data / "PG_VERSION").exists():
                 self._make_cluster()
@@ -106,9 +106,9 @@ class PrivateServers:
             raise
 
     def start_server(self, name: str) -> None:
-        """Start one that is not there, and wait until it answers."""
+        """Start a server that is not running, and wait until it answers."""
         command, last_signal = {
-            POSTGRESQL: (self._postgresql(), signal.SIGINT),  # its word for "end now, and properly"
+            POSTGRESQL: (self._postgresql(), signal.SIGINT),  # PostgreSQL's signal for a fast, orderly shutdown
             REDIS: (self._redis(), signal.SIGTERM),
         }[name]
         with self.log(name).open("ab") as stream:
@@ -118,7 +118,7 @@ class PrivateServers:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 cwd="/",
-                start_new_session=True,  # Ctrl-C is for the laboratory, whose last words go into the record
+                start_new_session=True,  # Ctrl-C is for the laboratory, whose final updates go into the record
                 preexec_fn=lambda: die_with_parent(last_signal),
                 **self._options(),
             )
@@ -128,14 +128,14 @@ class PrivateServers:
         return self._processes[name]
 
     def start_the_dead(self) -> list[str]:
-        """Start again what has ended; what that was."""
+        """Restart the servers that have ended; returns their names."""
         dead = [name for name, process in self._processes.items() if process.poll() is not None]
         for name in dead:
             self.start_server(name)
         return dead
 
     def stop(self, grace_seconds: float = 0.0) -> None:
-        """End both and remove the folder. PostgreSQL waits `grace_seconds` for its clients to say goodbye."""
+        """End both and remove the folder. PostgreSQL waits `grace_seconds` for its clients to disconnect."""
         postgresql, redis = self._processes.get(POSTGRESQL), self._processes.get(REDIS)
         if postgresql is not None and grace_seconds > 0.0:
             _end(postgresql, signal.SIGTERM, grace_seconds)
@@ -229,7 +229,7 @@ def _psycopg() -> Any:
 
 
 def _end(process: subprocess.Popen[bytes], number: int, seconds: float) -> bool:
-    """Whether it ended within that time of the signal."""
+    """Whether it ended within that time after the signal."""
     process.send_signal(number)
     try:
         process.wait(seconds)

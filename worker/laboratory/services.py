@@ -1,4 +1,4 @@
-"""The commands of a laboratory, in one place: `focus-lab up` and `stack` start them, and docker-compose.yml does."""
+"""The commands of a laboratory, in one place: used by `focus-lab up`, `stack` and docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from focus_store.queue import SAMPLE, TRAIN
 
 MIGRATE, DASHBOARD = "migrate", "dashboard"
 _POOLS = {
-    TRAIN: ("--pool", "prefork", "--concurrency", "1"),  # the worker listens while its child looks after a trainer
+    TRAIN: ("--pool", "prefork", "--concurrency", "1"),  # the worker listens while its child supervises a trainer
     SAMPLE: ("--pool", "solo"),  # warm models, loaded once
 }
 
@@ -22,7 +22,7 @@ def dashboard(port: int, address: str, python: str = sys.executable) -> list[str
 
 
 def worker(lane: str, number: str = "", python: str = sys.executable) -> list[str]:
-    """A Celery worker of a lane; `number` tells several on one host apart."""
+    """A Celery worker of a lane; `number` distinguishes several on one host."""
     return [
         *(python, "-m", "celery", "-A", "worker.celery_app", "worker", "-Q", lane, *_POOLS[lane]),
         *("-n", f"{lane}{number}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"),

@@ -1,6 +1,6 @@
-"""`focus-lab stack`: the laboratory on a PostgreSQL and a Redis of its own, without docker.
+"""`focus-lab stack`: the laboratory with its own PostgreSQL and Redis, without docker.
 
-The servers listen on Unix sockets alone and end with the laboratory, however that ends. Runs, datasets and, where the
+The servers listen on Unix sockets alone and end with the laboratory, however that ends. Runs, datasets and, if the
 servers' account can reach it, the record stay in FOCUS_HOME.
 """
 
