@@ -1,4 +1,4 @@
-"""The bands of k in which results are quoted: each twice as wide as the one before. numpy alone, for pages too."""
+"""The bands of k in which results are quoted: each twice as wide as the previous one. numpy alone, for pages too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Band:
 
 
 def doubling_bands(last: int) -> tuple[Band, ...]:
-    """[2, 4), [4, 8), … up to the ring `last`, which the last band includes; none where `last` is below 2."""
+    """[2, 4), [4, 8), … up to the ring `last`, which the last band includes; none if `last` is below 2."""
     edges = [2]
     while edges[-1] * 2 < last:
         edges.append(edges[-1] * 2)
@@ -34,7 +34,7 @@ def doubling_bands(last: int) -> tuple[Band, ...]:
 
 
 def quoted_bands(grid: int) -> tuple[Band, ...]:
-    """Up to k_Ny/2 = (grid / 4) k_f, where P(k) of maps of `grid`² pixels is trusted; none under 8 pixels per side."""
+    """Up to k_Ny/2 = (grid / 4) k_f, up to which P(k) of `grid`² pixels is trusted; none under 8 pixels per side."""
     return doubling_bands(grid // 4)
 
 

@@ -1,7 +1,7 @@
 """`focus`: the science on a command line, with no record, broker or browser.
 
 Each subcommand is one module of `focus_core.commands` with a `SUMMARY`, `add_arguments(parser)` and `run(arguments)`;
-it is imported only when it is asked for, so that `focus describe` never waits for torch.
+it is imported only when it is needed, so that `focus describe` never waits for torch.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; the exit code is 0 done, 1 our fault, 2 the user's mistake, 3 stopped and resumable."""
-    # Threads that spin while they wait rob each other where cores are shared (a simulation beside a training run took
+    """Run one subcommand; the exit code is 0 done, 1 internal error, 2 the user's mistake, 3 stopped and resumable."""
+    # Threads that spin while they wait slow each other down where cores are shared (a simulation beside training took
     # 20 s instead of 3), and threads that sleep at once wake too late for small layers (a training step took twice as
     # long).
-    # Spinning some ten microseconds does neither. OpenMP reads this when torch is first imported, which is later.
+    # Spinning some ten microseconds avoids both. OpenMP reads this when torch is first imported, which is later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"focus {parsed.command}: {stop}", file=sys.stderr)
         return EXIT_STOPPED
     except BrokenPipeError:  # an OSError too, so it comes first
-        # The reader of our output (`head`, say) has gone. Python would complain again while flushing at exit.
+        # The reader of our output (such as `head`) has gone. Python would complain again while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except OSError as error:
@@ -61,13 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_command(name: str, words: Sequence[str]) -> int | None:
-    """One subcommand, for a process that tells its end in another way: what it raises goes to the caller."""
+    """One subcommand, for a process that reports its end in another way: exceptions are passed to the caller."""
     result: int | None = _module(name).run(_parser(load=name).parse_args([name, *words]))
     return result
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Tells a mistake in one line, without the usage in front of it."""
+    """Reports a mistake in one line, without the usage in front of it."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USER_MISTAKE, f"{self.prog}: {message} (see {self.prog} --help)\n")

@@ -1,10 +1,10 @@
-"""The three ways a FOCUS command can end without having done its work."""
+"""The three ways in which a FOCUS command can end without having done its work."""
 
 import errno
 
 
 class UserError(Exception):
-    """A mistake that the person at the keyboard can fix.
+    """A mistake that the user can fix.
 
     The message is one sentence that says what, where, which value, and what to do next. Command lines print it
     and exit with 2; the dashboard shows the same sentence. It is never accompanied by a traceback.
@@ -12,10 +12,10 @@ class UserError(Exception):
 
 
 class StopRequested(Exception):
-    """Somebody asked a long job to stop; its state is on disk and it can be resumed. Exit code 3."""
+    """A long job was asked to stop; its state is on disk and it can be resumed. Exit code 3."""
 
 
-# What the person at the keyboard can fix about a file: room, rights, and what lies at a path.
+# What the user can fix about a file: disk space, permissions, and the type of what is at a path.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MENDABLE = (
     *DISK_FULL,

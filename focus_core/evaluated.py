@@ -1,6 +1,6 @@
-"""What an evaluation found, read from summary.json or evaluation.json without torch.
+"""The result of an evaluation, read from summary.json or evaluation.json without torch.
 
-Lists, heads, comparisons and sentences ask here, so that they tell of one evaluation in the same way.
+Lists, heads, comparisons and sentences use this, so that they describe one evaluation in the same way.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from focus_core.catalogue.statistics import QUOTED
 
 FloatArray = NDArray[np.float64]
-# As a report writes them, from the best on.
+# As in a report, from the best to the worst.
 PASS, WARN, FAIL, NOT_MEASURED = "pass", "warn", "fail", "not measured"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number of a statistic in the statistic's own unit; None where it was not measured.
+    """A number of a statistic in the statistic's own unit; None if it was not measured.
 
-    `left_out` (n,) is the same number without each of the n simulations in turn; None where nobody kept it.
+    `left_out` (n,) is the same number without each of the n simulations in turn; None if it was not kept.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ScoredStatistic:
-    """One statistic: its worst number, why the verdict is what it is, and all its numbers by their labels."""
+    """One statistic: its worst number, the reason for the verdict, and all its numbers by their labels."""
 
     name: str
     title: str
@@ -50,8 +50,8 @@ class ScoredStatistic:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation in short, as the record keeps it beside the run: how mean P(k) fares in its worst band of those
-    that count, and how many statistics have each verdict. `ratio` is generated over simulated."""
+    """An evaluation in short, as the record keeps it with the run: mean P(k) in its worst band of those that
+    count, and how many statistics have each verdict. `ratio` is generated over simulated."""
 
     ratio: float | None
     error: float | None
@@ -76,7 +76,7 @@ class Evaluated:
 
     @property
     def worst(self) -> str:
-        """Verdict of the statistic that fares worst."""
+        """Verdict of the worst statistic."""
         counts = {FAIL: self.failed, WARN: self.warned, PASS: self.passed}
         return next((verdict for verdict, count in counts.items() if count), NOT_MEASURED)
 
@@ -108,7 +108,7 @@ def read_short(found: Mapping[str, Any]) -> Evaluated:
 
 
 def of_list(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What the list of experiments shows of it, by the columns that the record keeps."""
+    """What the list of experiments shows of it, by the columns of the record."""
     return {"evaluation": asdict(read_short(found))}
 
 

@@ -1,4 +1,4 @@
-"""A network with what turns its numbers into maps, and drawing from it in batches of bounded memory."""
+"""A network with everything that turns its output into maps, and sampling from it in batches of bounded memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from focus_core.diffusion.method import Method, Sampler
 from focus_core.diffusion.noise import MapNoise
 from focus_core.parameters import ParameterSpace
 
-# (evaluations done, in all, the maps of this batch as they are expected to become, (n, N, N) physical)
+# (evaluations done, total, the current estimate of this batch's maps, (n, N, N) physical)
 Preview = Callable[[int, int, NDArray[np.float32]], None]
 SampleProgress = Callable[[int, int], None]
 
-# Pixels drawn in one batch: 32 maps of 128² fit any machine that could train them.
+# Pixels drawn in one batch: 32 maps of 128² fit any machine that could train such maps.
 BATCH_PIXELS = 2**19
 # 32 maps of 64² stay in a processor's cache: a map took half as long as in batches of 128.
 _CPU_PIXELS = 2**17
@@ -27,7 +27,7 @@ _CPU_PIXELS = 2**17
 
 @dataclass(frozen=True)
 class MapModel:
-    """A network and what turns its numbers into maps at θ."""
+    """A network and what turns its output into maps at θ."""
 
     network: nn.Module
     method: Method
@@ -39,7 +39,7 @@ class MapModel:
 
 
 def maps_at_once(model: MapModel) -> int:
-    """The batch where nobody asks for another."""
+    """The default batch size."""
     pixels = _CPU_PIXELS if model.device.type == "cpu" else BATCH_PIXELS
     return max(1, pixels // model.grid**2)
 

@@ -1,4 +1,4 @@
-"""Parameter spaces: the one place where names, symbols, priors and scalings of conditioning parameters are written.
+"""Parameter spaces: the only place with the names, symbols, priors and scalings of conditioning parameters.
 
 A space belongs to a dataset and travels with every run and checkpoint made from it. Nothing else in FOCUS names a
 cosmological parameter. This module needs numpy and pydantic alone.
@@ -77,10 +77,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class OutOfRange:
-    """A value outside its training range [low, high], which is the parameter's prior where nothing else is known.
+    """A value outside its training range [low, high], which is the parameter's prior if nothing else is known.
 
-    `distance` is in units of the range's width (0.12 = 12 % beyond its end), or of the prior's where the range has next
-    to none.
+    `distance` is in units of the range's width (0.12 = 12 % beyond its end), or of the prior's if the range has
+    almost no width.
     """
 
     parameter: Parameter
@@ -187,7 +187,7 @@ class ParameterSpace:
 
     @classmethod
     def from_dict(cls, plain: Any) -> ParameterSpace:
-        """From what `to_dict` gave, or what somebody made of it by hand; UserError names the first wrong key."""
+        """From the output of `to_dict`, perhaps edited by hand; UserError names the first wrong key."""
         try:
             return _PLAIN_SPACE.validate_python(plain)
         except ValidationError as error:
@@ -204,15 +204,15 @@ class ParameterSpace:
 
 _PLAIN_SPACE = TypeAdapter(ParameterSpace)
 
-# Of n values over a prior, the ends leave about 1/n of it empty; four times that is no reason for a warning.
+# Of n values over a prior, the ends leave about 1/n of it empty; up to four times that needs no warning.
 _EMPTY_ENDS = 4.0
-# A range of less than this share of the prior is no unit of length.
+# A range narrower than this share of the prior is not a useful unit of length.
 _NO_WIDTH = 0.05
 
 
 @dataclass(frozen=True)
 class TrainingRange:
-    """Where the training simulations are, parameter by parameter: the prior only as far as they fill it."""
+    """The range of the training simulations for each parameter: the prior only as far as they fill it."""
 
     space: ParameterSpace
     low: tuple[float, ...]
@@ -220,7 +220,7 @@ class TrainingRange:
 
     @classmethod
     def of(cls, space: ParameterSpace, theta: ArrayLike) -> TrainingRange:
-        """Of the θ (n, d) of the training simulations."""
+        """From the θ (n, d) of the training simulations."""
         columns = np.asarray(theta, dtype=np.float64).T
         ends = [_filled(p, column) for p, column in zip(space.parameters, columns, strict=True)]
         return cls(space, tuple(low for low, _ in ends), tuple(high for _, high in ends))
@@ -242,7 +242,7 @@ class TrainingRange:
         return found
 
     def farthest_outside(self, theta: ArrayLike) -> list[OutOfRange]:
-        """Of θ (n, d) each parameter's farthest value: a warning of thousands of rows is not thousands of lines."""
+        """The farthest value of each parameter among θ (n, d), so that thousands of rows give no thousands of lines."""
         rows = np.asarray(theta, dtype=np.float64).tolist()
         found = sorted((item for row in rows for item in self.outside(row)), key=lambda item: item.distance)
         return list({item.parameter.name: item for item in found}.values())
@@ -260,12 +260,12 @@ def _filled(p: Parameter, column: FloatArray) -> tuple[float, float]:
     )
 
 
-# In widths of a training range. Farther away a network sees infinities and answers with no number at all.
+# In widths of a training range. Farther away a network overflows and returns no numbers at all.
 _FARTHEST = 1e3
 
 
 def check_reach(theta: ArrayLike, space: ParameterSpace, source: str) -> None:
-    """Refuse θ (n, d) so far outside that maps would mean nothing; nearer ones are a warning. `source` says whose."""
+    """Refuse θ (n, d) so far outside that maps would mean nothing; nearer ones give a warning. `source` names them."""
     array = np.asarray(theta, dtype=np.float64)
     with np.errstate(over="ignore"):
         beyond = np.abs(space.to_unit(array)) / 2.0 - 0.5
@@ -323,9 +323,9 @@ def _camels(name: str, strongest_agn2: float) -> ParameterSpace:
 
 # The latin-hypercube sets of CAMELS in the column order of its Multifield Dataset (arXiv 2109.10915).
 CAMELS_LH6 = _camels("camels_lh6", 2.0)
-# Those of the suites whose official tables (Info_*) let A_AGN2 reach 4: Astrid, Magneticum, EAGLE.
+# Those of the suites whose official tables (Info_*) extend A_AGN2 to 4: Astrid, Magneticum, EAGLE.
 CAMELS_LH6_AGN4 = _camels("camels_lh6_agn4", 4.0)
-# N-body sets keep six columns, of which the four A have no effect: only Omega_m and sigma_8 are conditioned on.
+# N-body sets have six columns, of which the four A have no effect: only Omega_m and sigma_8 are conditioned on.
 CAMELS_NBODY2 = ParameterSpace("camels_nbody2", _CAMELS_COSMOLOGY, fixed=_CAMELS_FIXED)
 
 SPACES: Mapping[str, ParameterSpace] = {

@@ -1,4 +1,4 @@
-"""Where FOCUS keeps what it makes, unless a command is told otherwise, and whether it can be written there."""
+"""Where FOCUS keeps its output by default, and whether it can be written there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def focus_home() -> Path:
 
 
 def expanded(path: Path | str) -> Path:
-    """With ~ replaced; the home of a user whom this machine does not know stays as it is written."""
+    """With ~ expanded; the home of a user unknown to this machine is left as written."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -35,12 +35,12 @@ def runs_folder(home: Path) -> Path:
 
 
 def measured_folder(home: Path) -> Path:
-    """What was measured of datasets; all of it can be measured again."""
+    """Measurements of datasets; all of them can be repeated."""
     return home / "measured"
 
 
 def check_writable(path: Path, source: str) -> None:
-    """Before long work: UserError, which begins with `source`, where no file could be put at its end."""
+    """Before long work: UserError, which begins with `source`, if no file could be written there at the end."""
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -53,7 +53,7 @@ def check_writable(path: Path, source: str) -> None:
 
 
 def check_folder(folder: Path, source: str, remedy: str = "choose another place") -> None:
-    """As `check_writable`, for files in a folder, which is made then where it is not there yet."""
+    """As `check_writable`, for files in a folder, which is created if it does not exist."""
     place = folder.absolute()
     while not os.path.lexists(place):
         place = place.parent

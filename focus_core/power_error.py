@@ -1,7 +1,7 @@
-"""The "P(k) error" of an epoch: how far the power of its few maps is from that of their simulations, and how sure.
+"""The "P(k) error" of an epoch: how far the power of its few maps is from that of their simulations, with its error.
 
-Twelve maps at four θ tell little: the standard error, over the distinct simulations, stands beside the number wherever
-it is shown. numpy alone, so that trainer, record and page compute it with one function.
+Twelve maps at four θ constrain little: the standard error, over the distinct simulations, is shown beside the number
+everywhere. numpy alone, so that trainer, record and page compute it with one function.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ FloatArray = NDArray[np.float64]
 class PowerError:
     """All dimensionless. `ratio` (n_bands,) is Σ generated / Σ simulated, `ratio_uncertainty` its standard error.
 
-    `error` is the mean of |ratio − 1| over the bands, None where a band has no finite ratio; `uncertainty` its standard
-    error. The uncertainties are None where all maps are of one simulation, whose scatter nobody knows.
+    `error` is the mean of |ratio − 1| over the bands, None if a band has no finite ratio; `uncertainty` its standard
+    error. The uncertainties are None if all maps are of one simulation, whose scatter is unknown.
     """
 
     error: float | None
@@ -42,7 +42,7 @@ def power_error(
     simulations: ArrayLike,
     edges: Sequence[tuple[int, int]],
 ) -> PowerError:
-    """Of P(k) of generated maps (rows, n, nk) beside the mean P(k) of each row's simulation (rows, nk).
+    """For P(k) of generated maps (rows, n, nk) against the mean P(k) of each row's simulation (rows, nk).
 
     `n_modes` (nk,) are the modes of rings 1, 2, … k_f; `simulations` (rows,) tells which rows are of one simulation.
     `edges` are bands low ≤ ring < high, the last one closed. The error is that of a ratio of sums over simulations,
@@ -75,14 +75,14 @@ def power_error(
 
 
 def power_error_of_arrays(arrays: Mapping[str, NDArray[Any]], edges: Sequence[tuple[int, int]]) -> PowerError | None:
-    """Of figs/power_spectrum_epoch_XXXX.npz; None of an older one that lacks its modes or means."""
+    """From figs/power_spectrum_epoch_XXXX.npz; None for an older one that lacks its modes or means."""
     if not {"n_modes", "simulation_mean"} <= arrays.keys():
         return None
     return power_error(arrays["generated"], arrays["simulation_mean"], arrays["n_modes"], distinct_rows(arrays), edges)
 
 
 def distinct_rows(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
-    """A number a row, equal for rows of one simulation; files that do not name theirs tell them by θ."""
+    """One number per row, equal for rows of one simulation; for files without simulation labels, determined from θ."""
     if "simulations" in arrays:
         return np.asarray(arrays["simulations"], dtype=np.int64)
     if "theta" in arrays:

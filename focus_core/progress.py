@@ -1,10 +1,10 @@
 """The journal of a run, `logs/events.jsonl`: the durable record that every database is an index of.
 
-One JSON object a line, flushed as it is written:
+One JSON object per line, flushed as it is written:
 
     {"seq": 17, "time": "2025-01-01T00:00:00.000000+00:00", "attempt": 1, "kind": "epoch", …}
 
-`seq` counts lines from 0 over the whole file. `attempt` counts starts of the training from 1. Kinds and their fields:
+`seq` counts lines from 0 over the whole file. `attempt` counts starts of the training run from 1. Kinds and fields:
 
     run_started   epoch, step, num_epochs, steps_per_epoch, parameters, device, config_digest, resumed (bool),
                   train_maps, validation_maps, torch, peak_memory_estimate, devices, precision ("fp32" | "bf16"),
@@ -25,7 +25,7 @@ One JSON object a line, flushed as it is written:
                   units of k_f); of "pdf" pdf_distance (W₁, dex), pdf_uncertainty, pdf_maps, pdf_simulations
     checkpoint    epoch, step, role ("best" | "last" | "epoch_XXXX"), path, bytes, sha256, val_loss
     checkpoint_removed   epoch, step, role, path  (training.keep_last: the file goes after this line)
-    checkpoint_damaged   epoch, step (of the one gone on from), path, used, message
+        checkpoint_damaged   epoch, step (of the one used instead), path, used, message
     run_ended     epoch, step, reason ("finished" | "stopped" | "failed"), message
 
 Paths are relative to the run folder. Losses are the method's own weighted squared errors (dimensionless); seconds and
@@ -49,7 +49,7 @@ from focus_core.run_files import JOURNAL
 
 
 class Journal:
-    """Appends events to a run's journal. One writer at a time; a torn last line of a killed writer is cut first."""
+    """Appends events to a run's journal. One writer at a time; an incomplete last line of a killed writer is cut."""
 
     def __init__(self, run_folder: Path, attempt: int | None = None) -> None:
         """`attempt` defaults to one more than the largest in the file."""
@@ -60,13 +60,13 @@ class Journal:
         for event, _ in read_events(self.path):
             last_attempt, self._seq = max(last_attempt, int(event["attempt"])), int(event["seq"]) + 1
         self.attempt = last_attempt + 1 if attempt is None else attempt
-        # Without a buffer, so that a line that found no room is not written behind a later one.
+        # Unbuffered, so that a line that did not fit on the disk is not written after a later one.
         self._file = self.path.open("ab", buffering=0)
 
     def write(self, kind: str, **fields: Any) -> None:
         """Append one event. Values are plain numbers, strings, booleans, lists or None.
 
-        A full disk is an OSError that names the file, and leaves no part of the line behind.
+        A full disk is an OSError that names the file, and leaves no part of the line.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
         event = {"seq": self._seq, "time": now, "attempt": self.attempt, "kind": kind, **fields}
@@ -110,16 +110,16 @@ class Unwritten(Journal):
 
 @dataclass(frozen=True)
 class JournalPosition:
-    """Where a reader stands: the byte behind the last whole line that it has read, and that line's number."""
+    """A reader's position: the byte after the last complete line that it has read, and that line's number."""
 
     offset: int = 0
     line: int = 0
 
 
 def read_events(path: Path, start: JournalPosition | None = None) -> Iterator[tuple[dict[str, Any], JournalPosition]]:
-    """Whole events from `start` on, each with the position behind it.
+    """Complete events from `start` on, each with the position after it.
 
-    An incomplete last line (its writer is in the middle of it, or was killed there) is left for the next read.
+    An incomplete last line (its writer is still writing it, or was killed there) is left for the next read.
     A broken line elsewhere is a UserError that names the line.
     """
     position = start or JournalPosition()
@@ -135,7 +135,7 @@ def read_events(path: Path, start: JournalPosition | None = None) -> Iterator[tu
 
 
 def find_events(path: Path, kind: str, **fields: Any) -> list[dict[str, Any]]:
-    """Those of this kind whose fields have these values, in order."""
+    """Events of this kind whose fields have these values, in order."""
     events = (event for event, _ in read_events(path))
     return [
         event
@@ -158,7 +158,7 @@ def _parse_line(raw: bytes, path: Path, line: int) -> dict[str, Any]:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """A process killed in the middle of a write leaves half a line; the event it began was never recorded."""
+    """A process killed during a write leaves half a line; its event was never recorded."""
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb+") as file:

@@ -1,7 +1,7 @@
 """Every file and folder of a run's folder, in one list that needs no torch.
 
-Trainer, export, import, copies for other hosts, the page's sizes and the putting aside by --fresh ask here, so that
-they cannot part. What stands in no line is a person's own: it is counted, and goes to other hosts, but nothing else
+Trainer, export, import, copies for other hosts, the page's sizes and --fresh all use it, so that
+they agree. Files on no line belong to the user: they are counted, and copied to other hosts, but nothing else
 touches it.
 """
 
@@ -23,11 +23,11 @@ CHECKPOINTS = Path("checkpoints")
 HISTORY = CHECKPOINTS / "training_history.png"
 WEIGHTS, FIGURES = Path("weights"), Path("figs")
 SAMPLER_BENCHMARK = Path("sampler_benchmark")
-# In that folder, or where `focus benchmark samplers --out` says; while it runs there is a job's PROGRESS too.
+# In that folder, or as given to `focus benchmark samplers --out`; during a benchmark there is a job's PROGRESS too.
 BENCHMARK_RESULT, BENCHMARK_TABLE, BENCHMARK_FIGURE = "result.json", "sampler_benchmark.csv", "sampler_benchmark.png"
-BENCHMARK_CASES = "cases_{}.jsonl"  # by what the cases have in common
+BENCHMARK_CASES = "cases_{}.jsonl"  # named by what the cases have in common
 EVALUATION = Path("evaluation")
-# In that folder, or where `focus evaluate --out` says.
+# In that folder, or as given to `focus evaluate --out`.
 EVALUATION_RESULT, EVALUATION_PAGE = "evaluation.json", "report.html"
 
 
@@ -37,7 +37,7 @@ def checkpoint_file(role: str) -> Path:
 
 BEST, LAST = checkpoint_file("best"), checkpoint_file("last")
 PREVIOUS = checkpoint_file("previous")  # the last one before the last
-DAMAGED = checkpoint_file("damaged")  # a last one that could not be read, put aside
+DAMAGED = checkpoint_file("damaged")  # a last one that could not be read, renamed
 
 
 def weights_file(name: str) -> Path:
@@ -51,7 +51,7 @@ def epoch_files(name: str, epoch: int) -> tuple[Path, Path]:
 
 
 class Part(StrEnum):
-    """What bytes of a run are counted as."""
+    """The categories in which the bytes of a run are counted."""
 
     WEIGHTS = "Checkpoints and weights"
     FIGURES = "Figures"
@@ -63,14 +63,14 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class RunFile:
-    """Files of one kind. `pattern` is of paths relative to the run's folder; `*` crosses folders."""
+    """Files of one kind. `pattern` matches paths relative to the run's folder; `*` crosses folders."""
 
     pattern: str
     writer: str
     part: Part
-    copied: bool = True  # to other hosts, who resume from it
-    exported: bool = True  # of weights only where an export is asked for them; an import takes what is exported
-    fresh: bool = True  # put aside by a start anew
+    copied: bool = True  # to other hosts, which resume from it
+    exported: bool = True  # weights only if an export includes them; an import takes what is exported
+    fresh: bool = True  # moved aside by a fresh start
 
     @property
     def top(self) -> str:
@@ -80,7 +80,7 @@ class RunFile:
         return fnmatchcase(relative, self.pattern)
 
 
-# Files under way, and the second names of an upload; wherever they lie.
+# Files being written, and the temporary names of an upload; anywhere.
 TEMPORARY = RunFile(".*", "whoever writes", Part.OTHER, copied=False, exported=False)
 
 # The first line that matches counts.
@@ -104,7 +104,7 @@ FRESH = tuple(dict.fromkeys(kind.top for kind in RUN_FILES if kind.fresh))  # fi
 
 
 def run_file(relative: str | Path) -> RunFile | None:
-    """What a path in a run's folder is; None for what FOCUS did not write."""
+    """The kind of a path in a run's folder; None for a file not written by FOCUS."""
     path = PurePosixPath(Path(relative).as_posix())
     if path.name.startswith("."):
         return TEMPORARY
@@ -117,13 +117,13 @@ def part_of(relative: str | Path) -> Part:
 
 
 def is_copied(relative: str | Path) -> bool:
-    """Whether another host needs it; a person's own files go along."""
+    """Whether another host needs it; the user's own files are included."""
     kind = run_file(relative)
     return kind is None or kind.copied
 
 
 def exported_files(folder: Path, *, weights: bool) -> Iterator[str]:
-    """Paths of what an export or an import of a run takes, in the order of the list; nothing of a person's own."""
+    """Paths of the files in an export or an import of a run, in the order of the list; none of the user's own."""
     found = [(kind, path) for path in _own_files(folder) if (kind := run_file(path)) is not None]
     for kind, path in sorted(
         found, key=lambda pair: (RUN_FILES.index(pair[0]) if pair[0] in RUN_FILES else 0, pair[1])
@@ -133,7 +133,7 @@ def exported_files(folder: Path, *, weights: bool) -> Iterator[str]:
 
 
 def _own_files(folder: Path) -> Iterator[str]:
-    """Files at the places that the list names; a folder among them may be a link."""
+    """Files at the places in the list; a folder among them may be a link."""
     for top in dict.fromkeys(kind.top for kind in RUN_FILES):
         if (folder / top).is_file():
             yield top

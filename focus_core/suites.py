@@ -12,7 +12,7 @@ from typing import Any
 
 from focus_core.errors import UserError
 
-# A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of them.
+# A slab is this deep [Mpc/h], or a quarter of a box that is smaller than four of these.
 _DEPTH = 16.0
 _BYTES_A_PIXEL = 4
 DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,7 +27,7 @@ PLAIN_SUITE: Mapping[str, Any] = MappingProxyType(
 
 
 def suite_command(folder: Path, **numbers: float) -> str:
-    """What makes the plain suite, or one of other `numbers`, by hand; as a shell reads it: a folder may have spaces."""
+    """The command that makes the default suite, or one with other `numbers`, quoted for a shell."""
     plain = {key: numbers.get(key, PLAIN_SUITE[key]) for key in ("simulations", "grid", "box", "seed")}
     options = " ".join(f"--{key} {f'{value:g}' if isinstance(value, float) else value}" for key, value in plain.items())
     return f"focus simulate --out {shlex.quote(str(folder))} {options}"
@@ -41,7 +41,7 @@ def check_dataset_name(name: str) -> str:
 
 
 def default_slabs(grid: int, box_size: float) -> int:
-    """Slabs an axis: the divisor of the grid whose depth is closest to 16 Mpc/h, or to a quarter of a small box."""
+    """Slabs per axis: the divisor of the grid whose depth is closest to 16 Mpc/h, or to a quarter of a small box."""
     wanted = box_size / min(_DEPTH, box_size / 4)
     divisors = [n for n in range(1, grid + 1) if grid % n == 0]
     return min(divisors, key=lambda n: abs(math.log(n / wanted)))
@@ -53,5 +53,5 @@ def suite_maps(rows: int, grid: int, box_size: float) -> int:
 
 
 def suite_bytes(rows: int, grid: int, box_size: float) -> int:
-    """Of `maps.npy`; while it is assembled, the finished simulations take as much again."""
+    """Of `maps.npy`; during assembly, the finished simulations take the same space again."""
     return suite_maps(rows, grid, box_size) * grid**2 * _BYTES_A_PIXEL

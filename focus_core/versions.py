@@ -1,4 +1,4 @@
-"""Which versions a piece of work is made with: asked when it begins, so that nothing is lost for it at the end."""
+"""The versions used for a piece of work: read when it begins, so that a missing one costs nothing at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOCUS = "focus-lab"
 
 
 def version_of(package: str) -> str | None:
-    """The installed version; of FOCUS run from its sources that of their pyproject.toml; None for what is not there."""
+    """The installed version; for FOCUS run from its sources that of their pyproject.toml; None if not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -24,7 +24,7 @@ def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
 
 
 def source_commit() -> str | None:
-    """The commit of the source this process runs, with a + if files differ from it; None outside a repository."""
+    """The commit of the running source, with a + if files differ from it; None outside a repository."""
     here = Path(__file__).parent
     try:
         command = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=12"]

@@ -1,4 +1,4 @@
-"""Objects named by path: an entry of the catalogue needs no torch, and says where what needs it lies."""
+"""Objects named by path: an entry of the catalogue needs no torch, and names the place of code that does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Kinds of jobs: work besides training and sampling that a person asks for and a worker does in a process of its own.
+"""Kinds of jobs: work besides training and sampling that a user requests and a worker does in a separate process.
 
-An entry is a module of `job_kinds` and one line here. Record, worker and pages ask it, and know no kind by name.
+An entry is a module of `job_kinds` and one line here. Record, worker and pages use it, and know no kind by name.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from focus_core.errors import UserError
 
 Arguments = Mapping[str, Any]
 
-# The lanes of work: whatever may take long waits in the first, what a person waits for on a page in the second.
+# The lanes of work: work that may take long waits in the first, work that a user waits for on a page in the second.
 TRAIN, SAMPLE = "train", "sample"
 
-# A file in a job's folder with two numbers, and how many thousandths are all of the work where nothing else counts.
+# A file in a job's folder with two numbers, and the total in thousandths if nothing else is counted.
 PROGRESS, PARTS = "progress", 1000
-# Another one: the sentence that its person is told at the end, if there is something to tell.
+# Another file: the message for the user at the end, if there is one.
 MESSAGE = "message"
 
-# What a job may be about: the argument that names it.
+# The possible subjects of a job: the argument that names the subject.
 DATASET, EXPERIMENT = "name", "experiment"
 
 
 def read_progress(folder: Path, total: int) -> tuple[int, int] | None:
-    """(done, all) of the file that a command writes into its folder by a rename; None before there is one."""
+    """(done, all) from the file that a command writes into its folder by a rename; None before it exists."""
     try:
         done, all_of_it = (folder / PROGRESS).read_text(encoding="utf-8").split()
     except FileNotFoundError:
@@ -50,58 +50,58 @@ def refuse_unknown(arguments: Arguments, known: Iterable[str], noun: str) -> Non
 
 @dataclass(frozen=True)
 class JobWords:
-    """What pages say of a job, in sentences that begin with what it is about."""
+    """How pages describe a job, in sentences that begin with its subject."""
 
     waits: str  # "waits to be checked"
     runs: str  # "Simulating"
     failed: str  # "was not simulated"
     under_way: str = "is worked on"  # "is being simulated"
-    stopped: str = "stopped; a resumed job begins anew"  # what its end is told as when it was cancelled
-    last_part: str = ""  # where work continues when all parts are done: "Measuring"
-    unit: str = ""  # of its parts; where it has none that a person knows, pages show a share
-    again: str = "Start again"  # the button of one that failed or was cancelled
+    stopped: str = "stopped; a resumed job begins anew"  # how its end is reported if it was cancelled
+    last_part: str = ""  # what it does after all parts are done: "Measuring"
+    unit: str = ""  # of its parts; without one that users know, pages show a share
+    again: str = "Start again"  # the button of a job that failed or was cancelled
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a job finds out about a run: it works in a folder of the run, which stays; the record keeps copies.
+    """The result of a job about a run: the job works in a folder of the run, which is kept; the record keeps copies.
 
-    `result` is JSON whose "kind" is that of the job. `needs` is what is fetched first of a run on another host.
+    `result` is JSON whose "kind" is that of the job. `needs` is fetched first for a run on another host.
     """
 
     folder: Path
     result: str
     needs: tuple[str, ...]
-    beside: tuple[str, ...] = ()  # further files, for people
-    # Path of code that gives the columns of the list of experiments that follow from the result, by their names.
+    beside: tuple[str, ...] = ()  # further files, for users
+    # Path of code that gives the columns of the list of experiments derived from the result, by name.
     listed: str = ""
 
 
 @dataclass(frozen=True)
 class JobKind:
-    """All there is to say about a kind of job. Functions are pure; what needs the record or a worker is a path."""
+    """All facts about a kind of job. Functions are pure; code that needs the record or a worker is a path."""
 
-    name: str  # in the record, and of what its success writes
+    name: str  # in the record, and of what a success writes
     noun: str  # "the simulation"
     lane: str
-    subject: str  # DATASET or EXPERIMENT: the argument that says what it is about
+    subject: str  # DATASET or EXPERIMENT: the argument that names its subject
     title: Callable[[Arguments], str]
     command: Callable[[Arguments, Path], list[str]]  # the words of its process, which works in the folder
-    mistake: str  # how the line begins in which that process tells a person's mistake
+    mistake: str  # beginning of the line in which that process reports a user's mistake
     words: JobWords
     check: Callable[[Arguments], dict[str, Any]] = as_they_are  # with every default; UserError names the argument
     total: Callable[[Arguments], int] = field(default=lambda arguments: PARTS)
     progress: Callable[[Path, int], tuple[int, int] | None] = read_progress
-    offered: str = ""  # the button on the page of what it is about; without, pages offer it in a way of their own
-    finds: Finding | None = None  # of a run
+    offered: str = ""  # the button on its subject's page; without one, pages offer it in their own way
+    finds: Finding | None = None  # about a run
     makes_dataset: bool = False  # experiments may wait for the dataset of its name
     admit: str = (
         "focus_store.record.jobs:admit"  # looks into the record: what it refuses, and the job that answers already
     )
-    work: str = "worker.jobs.work:JobWork"  # where it works, and what its success writes
+    work: str = "worker.jobs.work:JobWork"  # where it works, and what a success writes
 
 
-# One line a kind.
+# One line per kind.
 _KINDS = (
     "focus_core.catalogue.job_kinds.simulation:SIMULATION",
     "focus_core.catalogue.job_kinds.dataset_check:DATASET_CHECK",
@@ -127,7 +127,7 @@ def job_kind(name: str) -> JobKind:
 
 
 def finding_kinds() -> tuple[str, ...]:
-    """Names of the kinds that find something out about a run."""
+    """Names of the kinds that measure something about a run."""
     return tuple(name for name, kind in job_kinds().items() if kind.finds is not None)
 
 

@@ -1,4 +1,4 @@
-"""What happens to the learning rate after the warm-up."""
+"""The learning rate after the warm-up."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from focus_core.catalogue.registry import Registry
 class LearningRateSpec:
     """`rate` is the path of a function (section, base rate, epochs since the warm-up, share of the decay) → rate.
 
-    None: the rate stands, and where it `follows_validation` it is cut when the validation loss does not fall.
-    `settings` are the keys of training.scheduler that mean something for it.
+    None: the rate is constant, and if it `follows_validation` it is reduced when the validation loss does not fall.
+    `settings` are the keys of training.scheduler that apply to it.
     """
 
     name: str
@@ -23,7 +23,7 @@ class LearningRateSpec:
 
     @property
     def ends_at_its_own(self) -> bool:
-        """Whether it leads to a rate that the configuration names, rather than below the first."""
+        """Whether it ends at a rate given in the configuration, rather than at a value below the first."""
         return "eta_min" in self.settings
 
 

@@ -1,4 +1,4 @@
-"""Methods: what a network learns, and what its samplers meet on the way from noise to a map."""
+"""Methods: what a network learns, and the path of its samplers from noise to a map."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ Words = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """`loss` and `words` say, of plain values of the method's `section`, what is learned.
+    """`loss` and `words` describe what is learned, from plain values of the method's `section`.
 
-    `loss` is a title of an axis, as plotly's HTML: losses of different kinds have no ratio.
+    `loss` is a title of an axis, as plotly's HTML: losses of different kinds have no meaningful ratio.
     """
 
     name: str
     title: str
     # Of the configuration: all of the method's own settings.
     section: str
-    # What a configuration that names no sampler gets.
+    # Default if a configuration names no sampler.
     sampler: str
     loss: Words
     words: Words
     # (configuration, state, device) → Method, and (configuration, dataset, transform, simulations) → state.
     build: str
     measure: str | None = None
-    # Where its samplers may put their steps, and where they do by default.
+    # Timestep schedules that its samplers may use, and the default.
     spacings: tuple[str, ...] = SPACINGS.names
     own_spacing: str = "even"
-    # Its times are the whole ones of a noise schedule.
+    # Its times are the integer times of a noise schedule.
     on_schedule: bool = False
     # Its noise levels fall to zero, where a field (x − D)/σ is 0/0.
     ends_at_zero: bool = True
@@ -47,7 +47,7 @@ class MethodSpec:
         return SPACINGS[self.own_spacing if name == AUTO else name]
 
     def spacing_refusal(self, name: str) -> str | None:
-        """Why steps cannot lie so, to stand after the name of the setting; None where they can."""
+        """Why a timestep schedule is unavailable, as text after the name of the setting; None if it is available."""
         if name in self.offered_spacings:
             return None
         return f"{name} is not available for method {self.name}; use {', '.join(self.offered_spacings)}"
@@ -95,7 +95,7 @@ METHODS: Registry[MethodSpec] = Registry(
         loss=lambda section: "MSE of the velocity",
         words=lambda section: "flow matching on straight paths",
         build="focus_core.diffusion.methods:flow_matching",
-        # Where a flow begins there is noise alone, ln σ is infinite, and steps cannot be even in it.
+        # At the start of a flow there is noise alone and ln σ is infinite, so steps cannot be uniform in it.
         spacings=("even", "quadratic"),
         ends_at_zero=False,
     ),
@@ -119,10 +119,10 @@ else:
 
 
 def method_of(config: Mapping[str, Any]) -> MethodSpec:
-    """Of a configuration as plain values; one from before there were several methods is of the first."""
+    """From a configuration as plain values; one from before there were several methods has the first."""
     return METHODS.get(str(config.get("method")), METHODS.first)
 
 
 def schedule_length(config: Mapping[str, Any]) -> int:
-    """Times of the noise schedule of a configuration as plain values; one from before they could be set has 1000."""
+    """Times of the noise schedule of a configuration as plain values; one from before they were a setting has 1000."""
     return int(config.get("diffusion", {}).get("timesteps", 1000))

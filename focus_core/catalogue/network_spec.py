@@ -1,4 +1,4 @@
-"""What there is to say about a network before it is built."""
+"""Facts about a network before it is built."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class ModelSettings(Protocol):
         ...
 
 
-# (settings, pixels per side) → why such maps cannot be taken, as the end of a sentence; None where they can.
+# (settings, pixels per side) → why such maps cannot be used, as the end of a sentence; None if they can.
 GridRefusal = Callable[[ModelSettings, int], str | None]
 
 
 def any_grid(model: ModelSettings, grid: int) -> None:
-    """Of a network that takes maps of every side."""
+    """For a network that accepts maps of any side."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class NetworkSpec:
     """`build` is the path of a function (model, periodic, start) → network; all else is arithmetic.
 
     `layers(model, grid)` gives the layers in order, and `passing(model, grid)` the numbers of one map that are in
-    flight at the widest of them. Without layers, costs are those of the first network and say so.
+    flight at the widest of them. Without layers, costs are those of the first network and are marked as such.
     """
 
     name: str
     build: str
-    # The keys of the section `model` that it reads, beside the channels and θ, which every network has.
+    # The keys of the section `model` that it reads, besides the channels and θ, which every network has.
     settings: tuple[str, ...] = ("base_channels", "channel_mults", "time_dim")
-    # Settings that it alone has, as a section of their own; their keys stand in `model` with all others.
+    # Settings of this network only, as a separate section; their keys are in `model` with all others.
     own: type[Section] | None = None
     # None: every method may train it.
     methods: tuple[str, ...] | None = None

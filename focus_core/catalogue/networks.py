@@ -7,7 +7,7 @@ from focus_core.catalogue.network_spec import ModelSettings, NetworkSpec
 from focus_core.catalogue.registry import Registry
 from focus_core.errors import UserError
 
-# One line a network: where its declaration stands, in a module that imports without torch.
+# One line per network: the place of its declaration, in a module that imports without torch.
 _DECLARED = (
     "focus_core.catalogue.unets:SIMPLE_UNET",
     "focus_core.catalogue.unets:FLOW_UNET",
@@ -20,12 +20,12 @@ OWN_SETTINGS = tuple(key for spec in NETWORKS.values() for key in spec.own_setti
 
 
 def networks_of(method: str) -> tuple[str, ...]:
-    """Those that a method may train; the first is the one for a method that changes."""
+    """Those that a method may train; the first is used when the method of a configuration changes."""
     return tuple(spec.name for spec in NETWORKS.values() if spec.learns(method))
 
 
 def network_refusal(name: str, method: str) -> str | None:
-    """Why a method cannot train a network, to stand after the name of the setting; None where it can."""
+    """Why a method cannot train a network, as text after the name of the setting; None if it can."""
     if NETWORKS[name].learns(method):
         return None
     return f"{name} is not available for method {method}; use {', '.join(networks_of(method))}"

@@ -1,4 +1,4 @@
-"""How denoising diffusion adds noise, what it predicts of it, and how it weighs times."""
+"""How denoising diffusion adds noise, which form of it is predicted, and how times are weighted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from focus_core.catalogue.registry import Registry
 class NoiseScheduleSpec:
     """`variances` is the path of a function (steps, first β, last β) → β (T,).
 
-    β is even in β^(1/power) between its ends; None for a schedule that sets its own ends, and caps them.
-    `settings` are the keys of the configuration's section that mean something for it.
+    β is uniform in β^(1/power) between its ends; None for a schedule that sets its own ends, and caps them.
+    `settings` are the keys of the configuration's section that apply to it.
     """
 
     name: str
@@ -31,7 +31,7 @@ NOISE_SCHEDULES: Registry[NoiseScheduleSpec] = Registry(
 
 @dataclass(frozen=True)
 class PredictionSpec:
-    """`symbol` is plotly's HTML; `kind` the path of what computes with it (`focus_core.diffusion.predictions`)."""
+    """`symbol` is plotly's HTML; `kind` the path of the code that uses it (`focus_core.diffusion.predictions`)."""
 
     name: str
     symbol: str
@@ -46,7 +46,7 @@ PREDICTIONS: Registry[PredictionSpec] = Registry(
 
 @dataclass(frozen=True)
 class WeightingSpec:
-    """`cap` is the setting with the signal-to-noise ratio above which a time weighs no more; None weighs all alike."""
+    """`cap` is the setting with the SNR above which a time weighs no more; None weights all times alike."""
 
     name: str
     title: str

@@ -15,7 +15,7 @@ Spec = TypeVar("Spec", bound=Named)
 
 
 class Registry(Mapping[str, Spec], Generic[Spec]):
-    """In the order in which people are offered them."""
+    """In the order in which users see them."""
 
     def __init__(self, *entries: Spec) -> None:
         self._entries = {entry.name: entry for entry in entries}
@@ -37,5 +37,5 @@ class Registry(Mapping[str, Spec], Generic[Spec]):
 
     @property
     def first(self) -> Spec:
-        """What an older record, which does not name one, means."""
+        """The meaning of an older record, which does not name one."""
         return next(iter(self._entries.values()))

@@ -1,4 +1,4 @@
-"""Samplers: how maps are drawn, from which methods, in how many evaluations of the network."""
+"""Samplers: how maps are drawn, for which methods, with how many network evaluations."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from focus_core.catalogue.methods import METHODS, MethodSpec, method_of, schedule_length
 from focus_core.catalogue.registry import Registry
 
-# More than any sampler gains from; the times of all steps are a list in memory before the first is taken.
+# More than any sampler benefits from; the times of all steps are a list in memory before the first step.
 MOST_STEPS = 10_000
-# What is shown of the way of a solver that decides by itself how many evaluations it takes: per cent.
+# Progress of a solver that decides itself how many evaluations it takes: per cent.
 EVALUATIONS_SUPPOSED = 100
-# At which a benchmark compares samplers, by default.
+# Steps at which a benchmark compares samplers, by default.
 BENCHMARK_EVALUATIONS = (5, 10, 20, 50, 100, 250, 1000)
 
 
 class Given(Enum):
-    """What a solver is called with, before the settings `focus_core.diffusion.method.Sampler`."""
+    """First argument of a solver, before the settings `focus_core.diffusion.method.Sampler`."""
 
     EQUATION = auto()  # dx/dt = f(x, t) and the times of all steps, `focus_core.diffusion.ode.Equation`
-    WHOLE_EQUATION = auto()  # the same with its two ends alone: the solver chooses its own steps
+    WHOLE_EQUATION = auto()  # the same with its two ends only: the solver chooses its own steps
     CHAIN = auto()  # the noise schedule, its denoiser and fresh noise, `focus_core.diffusion.samplers.Chain`
 
 
@@ -30,7 +30,7 @@ class Given(Enum):
 class SamplerSpec:
     """`solver` is the path of a function (what is `given`, settings) → maps.
 
-    `steps_key` is the setting that holds its steps; None where it takes `every_time` of the schedule, or chooses them.
+    `steps_key` is the setting with its steps; None if it takes `every_time` of the schedule, or chooses them.
     """
 
     name: str
@@ -39,18 +39,18 @@ class SamplerSpec:
     solver: str
     given: Given = Given.EQUATION
     steps_key: str | None = "num_steps"
-    # Evaluations of the network in a step, and in the last one where noise levels end at zero.
+    # Network evaluations per step, and in the last step where noise levels end at zero.
     per_step: int = 1
     at_last_step: int | None = None
-    # Whether it adds fresh noise on its way, and which setting says how much of it.
+    # Whether it adds fresh noise, and which setting determines how much.
     adds_noise: bool = False
     noise_key: str | None = None
-    # What a page says of its steps.
+    # How a page describes its steps.
     note: str = ""
 
     @property
     def chooses_steps(self) -> bool:
-        """Its steps serve a whole batch: a map must be drawn alone, for it must not depend on its neighbours."""
+        """Its steps serve a whole batch: a map must be drawn alone, since it must not depend on its neighbours."""
         return self.given is Given.WHOLE_EQUATION
 
     @property
@@ -60,7 +60,7 @@ class SamplerSpec:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The keys of the sampling section that mean something for it."""
+        """The keys of the sampling section that apply to it."""
         if self.chooses_steps:
             return ("tolerance",)
         steps = () if self.steps_key is None else (self.steps_key, "spacing")
@@ -70,20 +70,20 @@ class SamplerSpec:
         return method in self.methods
 
     def configured_steps(self, sampling: Mapping[str, Any], timesteps: int) -> tuple[str, int]:
-        """The key that says how many steps it takes, and how many those are, of plain values of a configuration."""
+        """The key with its number of steps, and that number, from plain values of a configuration."""
         if self.every_time:
             return "timesteps", timesteps
         key = self.steps_key or "num_steps"
         return key, int(sampling[key])
 
     def most_steps(self, method: str, timesteps: int) -> int:
-        """It takes each step of a schedule's `timesteps` once at most."""
+        """It takes each of a schedule's `timesteps` at most once."""
         if not METHODS[method].on_schedule:
             return MOST_STEPS
         return min(timesteps, MOST_STEPS) if self.steps_key == "num_steps" else timesteps
 
     def evaluations(self, method: str, steps: int, timesteps: int) -> int | None:
-        """Network evaluations of one map (one branch); None where the solver itself decides."""
+        """Network evaluations per map (one branch); None if the solver itself decides."""
         if self.chooses_steps:
             return None
         if self.every_time:
@@ -94,7 +94,7 @@ class SamplerSpec:
         return self.evaluations(method, steps, timesteps) or EVALUATIONS_SUPPOSED
 
     def steps_within(self, method: str, evaluations: int) -> int:
-        """As many steps as take no more evaluations than these."""
+        """The largest number of steps that needs no more evaluations than these."""
         return (evaluations + self._saved(method)) // self.per_step
 
     def _saved(self, method: str) -> int:
@@ -103,7 +103,7 @@ class SamplerSpec:
         return self.per_step - self.at_last_step
 
     def steps_refusal(self, method: str, steps: int, timesteps: int) -> str | None:
-        """Why it cannot take so many steps, to stand after the name of the setting; None where it can."""
+        """Why it cannot take so many steps, as text after the name of the setting; None if it can."""
         most = self.most_steps(method, timesteps)
         if steps < 1:
             return f"{steps} is not a number of steps; {self.title} takes 1 or more"
@@ -113,7 +113,7 @@ class SamplerSpec:
         return f"{steps} are too many; {self.title} takes {most:,} or fewer{limit}"
 
     def given_steps_refusal(self, method: str, steps: int, timesteps: int) -> str | None:
-        """The same of a number that a person gave for this drawing: what would be ignored is refused."""
+        """The same for a number given explicitly for these maps: a number that would be ignored is refused."""
         if self.chooses_steps:
             return f"is {steps}, but {self.name} chooses its own; leave it out, or take another sampler"
         if self.every_time and steps != timesteps:
@@ -126,7 +126,7 @@ class SamplerSpec:
 
 _SOLVERS = "focus_core.diffusion.solvers"
 
-# In the order of colours and lists. Which one a method begins with, its own entry says.
+# In the order of colours and lists. The default of a method is in its own entry.
 SAMPLERS: Registry[SamplerSpec] = Registry(
     SamplerSpec(
         "ddpm",
@@ -178,7 +178,7 @@ else:
 
 
 def samplers_of(method: str) -> tuple[str, ...]:
-    """Those that are available for a method, its own first; none for a method that is not known."""
+    """Those that are available for a method, its default first; none for an unknown method."""
     if method not in METHODS:
         return ()
     own = METHODS[method].sampler
@@ -191,17 +191,17 @@ def own_sampler(method: MethodSpec) -> SamplerSpec:
 
 
 def sampler_refusal(name: str, method: str) -> str | None:
-    """Why a sampler cannot draw from this method, to stand after the name of the setting; None where it can."""
+    """Why a sampler is not available for this method, as text after the name of the setting; None if it is."""
     if name in SAMPLERS and SAMPLERS[name].draws_from(method):
         return None
     return f"{name} is not available for method {method}; use {', '.join(samplers_of(method)) or 'another run'}"
 
 
 def drawing_refusal(config: Mapping[str, Any], sampler: str | None, steps: int | None) -> tuple[str, str] | None:
-    """Why a run cannot draw with what a person gave, before anything of it is read.
+    """Why a run cannot draw with the given settings, before any of its files is read.
 
-    Of its configuration as plain values; None stands for the run's own. The setting that is wrong, `sampler` or
-    `steps`, and what stands after its name; None where both fit.
+    From its configuration as plain values; None stands for the run's own. Returns the wrong setting, `sampler` or
+    `steps`, and the text after its name; None if both fit.
     """
     if sampler is None and steps is None:
         return None
@@ -224,7 +224,7 @@ def sampler_title(name: str) -> str:
 
 
 def sampler_lines() -> tuple[str, ...]:
-    """What a figure of samplers draws as one line each: those with noise by a setting once without and once with it."""
+    """The lines of a figure of samplers: a sampler with noise by a setting has one without and one with it."""
     noisy = (noisy_title(spec, 1.0) for spec in SAMPLERS.values() if spec.noise_key)
     return (*(spec.title for spec in SAMPLERS.values()), *noisy)
 

@@ -1,4 +1,4 @@
-"""Where the steps of a sampler lie: fewer steps need better places."""
+"""Timestep schedules of samplers: the fewer the steps, the more their positions matter."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Literal
 
 from focus_core.catalogue.registry import Registry
 
-# A configuration's word for the spacing that the method has of its own.
+# A configuration's word for the method's own schedule.
 AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class SpacingSpec:
-    """`power`: steps are even in time^(1/power), or in σ^(1/power) where `in_noise`; None is the method's own ρ."""
+    """`power`: steps are uniform in time^(1/power), or in σ^(1/power) if `in_noise`; None is the method's own ρ."""
 
     name: str
     power: float | None
     in_noise: bool
 
     def exponent(self, rho: float) -> float:
-        """Infinite for steps that are even in the logarithm."""
+        """Infinite for steps that are uniform in the logarithm."""
         return rho if self.power is None else self.power
 
 

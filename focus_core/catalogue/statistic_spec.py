@@ -1,4 +1,4 @@
-"""What there is to say about a statistic of maps: how it is measured, named, summed up and drawn."""
+"""Facts about a statistic of maps: how it is measured, named, summarised and drawn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
-NORMALISED = "normalised"  # the unit of what was measured of maps that have none
+NORMALISED = "normalised"  # the unit of measurements on maps that have none
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`values` (B, q) of each map against `axis` (q,); `weights` (q,) where entries count differently, as rings do."""
+    """`values` (B, q) of each map against `axis` (q,); `weights` (q,) if entries differ in weight, as rings do."""
 
     values: FloatArray
     axis: FloatArray
@@ -28,9 +28,9 @@ Measure = Callable[[Any, float, str], Measured]
 
 @dataclass(frozen=True)
 class Axis:
-    """`name` is that of arrays and columns, `plain` that of pictures on disk, `html` that of pages, each with its unit.
+    """`name` is used for arrays and columns, `plain` in pictures on disk, `html` on pages, each with its unit.
 
-    `unit_without` stands where the box has no known side, or the maps have no unit.
+    `unit_without` is used if the side of the box is unknown, or the maps have no unit.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Axis:
     unit_html: str
     unit_without: str = ""
     unit_without_html: str = ""
-    own_html: str = ""  # where several boxes meet, each in its own unit
+    own_html: str = ""  # for several boxes together, each in its own unit
     log: bool = False
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A line at `at` of the abscissa; its words stand inside, at the left or the right of the figure."""
+    """A line at `at` of the abscissa; its text is inside, at the left or the right of the figure."""
 
     at: float
     plain: str
@@ -70,9 +70,9 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Panel:
-    """How curves are drawn: above they themselves, below generated over simulated, or the difference of the two.
+    """How curves are drawn: the curves above; below them generated over simulated, or their difference.
 
-    `marks(box_size, grid)` are lines across; without a box they are in units of 2π over its side.
+    `marks(box_size, grid)` are vertical lines; without a box they are in units of 2π over its side.
     """
 
     below: Literal["ratio", "difference"] = "ratio"
@@ -86,15 +86,15 @@ def no_words(summary: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class MapStatistic:
-    """One curve a map.
+    """One curve per map.
 
     `measure` is the path of code that is called as measure(maps, box_size, source): maps (B, N, N) of Σ, the side of
-    their box in Mpc/h (2π where it is unknown), and what a UserError calls them. Normalised maps, which have no Σ, come
-    as their values about their mean, plus one; a statistic that makes no sense of them `needs_unit`.
+    their box in Mpc/h (2π if unknown), and their name in a UserError. Normalised maps, which have no Σ, are passed
+    as their values about their mean, plus one; a statistic that is meaningless for them has `needs_unit`.
 
     `summary(arrays)` needs no torch and gives plain numbers by name, from the arrays of an epoch: generated (rows, n,
     q), simulation_mean (rows, q), those of its axes, and which rows are of one `simulations`. The one named `scalar` is
-    a curve over the epochs; `told(summary)` says it to people, and `listed` are those that the list of experiments has.
+    a curve over the epochs; `told(summary)` describes it to users, and `listed` are those in the list of experiments.
     """
 
     name: str
@@ -108,7 +108,7 @@ class MapStatistic:
     summary: Callable[[Arrays], dict[str, Any]]
     scalar: str
     weights: str | None = None
-    error: Callable[[FloatArray, NDArray[Any]], FloatArray] | None = None  # of one map's values, by their weights
+    error: Callable[[FloatArray, NDArray[Any]], FloatArray] | None = None  # of one map's values, from their weights
     panel: Panel = field(default_factory=Panel)
     told: Callable[[Mapping[str, Any]], str] = no_words
     listed: tuple[str, ...] = ()
@@ -118,9 +118,9 @@ class MapStatistic:
     smoothed_truth: bool = False  # positive everywhere, so that ln of it can be regressed on θ
 
     def cosmic_variance(self, mean: FloatArray, arrays: Arrays) -> FloatArray | None:
-        """Standard deviation of single maps about `mean` in a Gaussian field, by the weights among `arrays`.
+        """Standard deviation of single maps about `mean` in a Gaussian field, from the weights among `arrays`.
 
-        For where too few maps lie at one θ to show their own; None where the statistic or older arrays do not tell it.
+        Used if too few maps share one θ to show their own; None if the statistic or older arrays do not determine it.
         """
         if self.error is None or self.weights is None or self.weights not in arrays:
             return None
@@ -130,7 +130,7 @@ class MapStatistic:
         return not (normalised and self.needs_unit)
 
     def unit(self, box_size: float | None, normalised: bool) -> str:
-        """Of its values."""
+        """Unit of its values."""
         known = not normalised and (box_size is not None or not self.needs_box)
         return self.value.unit if known else NORMALISED
 
@@ -165,14 +165,14 @@ class MapStatistic:
         return self.table or self.name
 
     def coordinates(self, found: Measured) -> dict[str, NDArray[Any]]:
-        """What `found` lies against, by the names of arrays."""
+        """The coordinates of `found`, by the names of arrays."""
         plain: dict[str, NDArray[Any]] = {self.axis.name: found.axis}
         if self.weights is not None and found.weights is not None:
             plain[self.weights] = found.weights
         return plain
 
     def columns(self) -> list[str]:
-        """Of a table with a line a map and entry."""
+        """Columns of a table with one line per map and entry."""
         weights = [] if self.weights is None else [self.weights]
         return ["map", self.axis.name, self.value.name, *weights, *([] if self.error is None else ["error"])]
 

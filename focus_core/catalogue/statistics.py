@@ -1,6 +1,6 @@
-"""Statistics of maps by name: what each measures, how it is summed up, what it asks for and by what it is judged.
+"""Statistics of maps by name: what each measures, its summary, its requirements and the criterion that it is judged by.
 
-`measure` names code that is called as measure(maps, box_size) and gives arrays with axes and units, one row a map;
+`measure` names code that is called as measure(maps, box_size) and gives arrays with axes and units, one row per map;
 `summary` names code that is called as summary(ground, level) and gives a number with error, floor and verdict for each
 band. A new statistic is its module and one entry here: report, figures, tables and documentation follow.
 """
@@ -12,7 +12,7 @@ from enum import Flag, auto
 
 
 class Needs(Flag):
-    """What a statistic cannot do without."""
+    """Requirements of a statistic."""
 
     NOTHING = 0
     PHYSICAL = auto()  # maps of Σ with a unit, not normalised values
@@ -22,9 +22,9 @@ class Needs(Flag):
 
 @dataclass(frozen=True)
 class Statistic:
-    """`level` is the deviation that is allowed; `ideal` what a perfect emulator of infinitely many boxes scores.
+    """`level` is the allowed deviation; `ideal` the score of a perfect emulator with infinitely many boxes.
 
-    `unit` is that of the value, `axis` what its entries run over, `panel` how it is drawn.
+    `unit` is that of the value, `axis` names its entries, `panel` says how it is drawn.
     """
 
     name: str
@@ -114,4 +114,4 @@ _ALL = (
 )  # fmt: skip
 
 STATISTICS = {statistic.name: statistic for statistic in _ALL}
-QUOTED = STATISTICS["power_mean"]  # what is said of an evaluation where there is room for one number
+QUOTED = STATISTICS["power_mean"]  # quoted of an evaluation where there is room for one number

@@ -1,4 +1,4 @@
-"""Transforms: what a network sees of a pixel, before it is standardised on the training maps."""
+"""Transforms: how a network sees a pixel, before it is standardised on the training maps."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class TransformSpec:
     title: str
     forward: str
     inverse: str
-    # The keys of the configuration's section that mean something for it.
+    # The keys of the configuration's section that apply to it.
     settings: tuple[str, ...] = ()
-    # What is taken of a pixel, which must not be negative for it; None where a pixel may have either sign.
+    # The function taken of a pixel, which must not be negative for it; None if a pixel may have either sign.
     taken: str | None = None
     # Pixels below this share of the mean of the training maps are raised to it.
     floor_share: float = 0.0
-    # Whether Σ₀, the mean |Σ| of the training maps, belongs to it.
+    # Whether it uses Σ₀, the mean |Σ| of the training maps.
     scaled: bool = False
     # Whether y is then given mean 0 and variance 1 over the training maps.
     standardised: bool = True
@@ -50,12 +50,12 @@ TRANSFORMS: Registry[TransformSpec] = Registry(
     TransformSpec("none", "Σ itself", f"{_PIXELS}:as_it_is", f"{_PIXELS}:as_it_is"),
 )
 
-# What is seen of maps that came normalised, unless they are to be transformed again. Nobody can ask for it.
+# For maps that are already normalised, unless they are to be transformed again. It cannot be chosen.
 AS_THEY_CAME = TransformSpec(
     "identity", "as they came", f"{_PIXELS}:as_it_is", f"{_PIXELS}:as_it_is", standardised=False
 )
 
-# The way out for maps with negative pixels, within a sentence.
+# The solution for maps with negative pixels, as part of a sentence.
 EITHER_SIGN = f"set data.transform to {' or '.join(spec.name for spec in TRANSFORMS.values() if spec.taken is None)}"
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ else:
 
 
 def fitted_spec(kind: Any, source: str) -> TransformSpec:
-    """Of a transform that was stored; UserError, in which `source` says where, for one that nobody knows."""
+    """Entry of a stored transform; UserError, in which `source` names the file, for an unknown one."""
     for spec in (AS_THEY_CAME, *TRANSFORMS.values()):
         if spec.name == kind:
             return spec
@@ -76,7 +76,7 @@ def fitted_spec(kind: Any, source: str) -> TransformSpec:
 
 
 def spec_for(name: str, normalised: bool, source: str) -> TransformSpec:
-    """What a configuration's word means for these maps; UserError for a power of maps that came normalised."""
+    """What a configuration's word means for these maps; UserError for a power of maps that are already normalised."""
     spec = TRANSFORMS[name]
     if not normalised or spec.taken is None:
         return spec
@@ -89,5 +89,5 @@ def spec_for(name: str, normalised: bool, source: str) -> TransformSpec:
 
 
 def taken_by_default(normalised: bool) -> str | None:
-    """What will be taken of the pixels of a dataset, as long as nobody asks for another transform."""
+    """The function taken of the pixels of a dataset, unless another transform is chosen."""
     return None if normalised else TRANSFORMS.first.taken

@@ -1,4 +1,4 @@
-"""The U-Nets: which maps they take, their layers as arithmetic, and where torch builds them."""
+"""The U-Nets: which maps they accept, their layers as arithmetic, and where torch builds them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def modern_unet(model: ModelSettings, grid: int) -> Iterator[Layer]:
 def _passing(model: ModelSettings, grid: int) -> int:
     """Floats of one image in flight while the last and widest block is differentiated.
 
-    Its convolution meets its concatenated input, that input's gradient and the gradient of its output, and the library
+    Its convolution needs its concatenated input, that input's gradient and the gradient of its output, and the library
     holds the first two a second time, reordered for its kernels.
     """
     mults = model.channel_mults

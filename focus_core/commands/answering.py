@@ -1,4 +1,4 @@
-"""What the subcommands of `focus data` share: facts that files leave open, and a bar that can be stopped."""
+"""Shared by the subcommands of `focus data`: facts that files leave open, and a progress bar that can be stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`focus benchmark samplers`: which sampler gets P(k) right, in how many network evaluations."""
+"""`focus benchmark samplers`: which sampler reproduces P(k), with how many network evaluations."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _measure(
     run: LoadedRun, truth: HeldOut, cases: Sequence[Case], folder: Path, arguments: argparse.Namespace, stop: StopSwitch
 ) -> dict[str, Any]:
-    """Draw every case and write what is finished after each."""
+    """Draw every case and write the finished ones after each."""
     from focus_core.sampling.sampler_benchmark import run_benchmark
     from focus_core.sampling.sampler_report import report
 
@@ -131,7 +131,7 @@ def _progress(folder: Path, stop: StopSwitch) -> Iterator[BenchmarkProgress]:
 
         def tell(done: int, total: int, case: str) -> None:
             stop.check()
-            if bar.total is None:  # what an earlier call finished does not count into the rate
+            if bar.total is None:  # work finished by an earlier call does not count towards the rate
                 bar.reset(total)
                 bar.initial = bar.n = done
             bar.set_postfix_str(case, refresh=False)

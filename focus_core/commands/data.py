@@ -1,4 +1,4 @@
-"""`focus data check`: is this dataset what it says it is? `focus data new`: describe one that does not say it."""
+"""`focus data check`: does this dataset match its description? `focus data new`: describe a dataset without one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from focus_core.data.dataset import MapDataset
 
 SUMMARY = "check a dataset: shapes, values, parameter columns; or describe one"
-# What a folder says of itself; the other options add what it may leave open.
+# What a folder states about itself; the other options add what it may leave open.
 _OF_FILES = ("params", "space", "box")
 
 
@@ -76,7 +76,7 @@ def _in_options(sentence: str) -> str:
 
 
 def _conclude(warnings: tuple[str, ...]) -> None:
-    """Warnings are lines that begin so; what is refused never comes here."""
+    """Warnings are lines with that prefix; refused datasets never reach this point."""
     for warning in warnings:
         print(f"warning       {_in_options(warning)}")
     number = f", with {len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else ""
@@ -84,7 +84,7 @@ def _conclude(warnings: tuple[str, ...]) -> None:
 
 
 def _check_options(path: Path, options: list[str]) -> None:
-    """What a folder says of itself is checked, not replaced; an option that would be ignored is refused."""
+    """What a folder states about itself is checked, not replaced; an option that would be ignored is refused."""
     from focus_core.data.folder import DESCRIPTION, is_folder
 
     if is_folder(path):
@@ -118,7 +118,7 @@ def _report_content(dataset: MapDataset, pixels: PixelReport, hashes: dict[str, 
 
 
 def _report_bare_maps(path: Path, answers: Answers) -> None:
-    """Maps without labels: shape and pixels alone."""
+    """Maps without labels: shape and pixels only."""
     import numpy as np
 
     from focus_core.catalogue.transforms import taken_by_default

@@ -14,7 +14,7 @@ from focus_core.errors import UserError
 
 SUMMARY = "parameters, memory and operations of a configuration, before it is trained"
 
-# The sides of the maps that a configuration can be about without saying so: CAMELS maps, and the quick suite.
+# The sides of the maps that a configuration may be meant for without stating it: CAMELS maps, and the quick suite.
 _CAMELS_GRID, _QUICK_GRID = 256, 64
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 SUMMARY = "judge generated maps by sixteen statistics, as a report"
 _PARTS = ("train", "validation", "test", "all")
 _SIMULATIONS = 16
-# Thousandths of the work that drawing maps counts for.
+# Share of the work that counts for drawing maps, in thousandths.
 _DRAWING = 600
-_SOON = 0.01  # seconds; any delay keeps the bar back until the first of the work is done
+_SOON = 0.01  # seconds; any delay keeps the bar hidden until the first part of the work is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Follower:
-    """One bar, in thousandths: drawing maps comes first where there are any to draw, then every statistic in turn."""
+    """One bar, in thousandths: drawing maps comes first if there are any to draw, then every statistic in turn."""
 
     def __init__(self, bar: tqdm, file: Path, stop: StopSwitch) -> None:
         self._bar, self._file, self._stop = bar, file, stop
@@ -119,7 +119,7 @@ def _following(folder: Path, stop: StopSwitch) -> Iterator[_Follower]:
 
     file = folder / PROGRESS
     bar_format = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}{postfix}"
-    # Not before there is something to tell: a refusal is one line and nothing else.
+    # Not before there is progress to report: a refusal is one line and nothing else.
     with tqdm(total=1000, file=sys.stderr, desc="evaluating", leave=False, bar_format=bar_format, delay=_SOON) as bar:
         try:
             yield _Follower(bar, file, stop)
@@ -128,7 +128,7 @@ def _following(folder: Path, stop: StopSwitch) -> Iterator[_Follower]:
 
 
 def _print(results: Sequence[Result]) -> None:
-    """A line a statistic, then the sentence that sums them up."""
+    """One line per statistic, then a sentence that summarises them."""
     from focus_core.evaluation.summary import headline, number, reason_of
 
     for result in results:
@@ -140,7 +140,7 @@ def _print(results: Sequence[Result]) -> None:
 
 
 def _folder(path: Path) -> Path:
-    """Made before minutes of drawing."""
+    """Created before minutes of sampling."""
     if path.exists() and not path.is_dir():
         raise UserError(f"--out: {path} is a file; name a folder for the report.")
     check_folder(path, "--out")

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int | None:
 
 
 def add_maps(parser: argparse.ArgumentParser) -> None:
-    """The file of maps, the side of its box and what is written, for every command that measures."""
+    """The file of maps, the side of its box and the output file, for every command that measures."""
     parser.add_argument(
         "maps",
         type=Path,
@@ -63,7 +63,7 @@ def measure(statistic: MapStatistic, arguments: argparse.Namespace) -> None:
 
 
 def open_maps(path: Path, out: Path) -> NDArray[Any]:
-    """The stack in a file, whose measure will not be written over it."""
+    """The stack in a file; refuses an output path that would overwrite it."""
     from focus_core.data.files import open_stack
 
     maps = open_stack(path)
@@ -82,7 +82,7 @@ def write_lines(out: Path, lines: Sequence[str]) -> None:
 
 
 def box_of(path: Path, given: float | None, *, needed: bool = True) -> float | None:
-    """Side of the box [Mpc/h] that the file says, or else the option; UserError where they differ, or none says it
+    """Side of the box [Mpc/h] from the file, otherwise from the option; UserError if they differ, or if none gives it
     and it is `needed`."""
     from focus_core.data.containers import CONTAINERS, read_number
 

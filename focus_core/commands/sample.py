@@ -1,4 +1,4 @@
-"""`focus sample`: draw maps from a trained run at chosen parameters, thousands if wanted; resumable."""
+"""`focus sample`: draw maps from a trained run at chosen parameters, thousands if needed; resumable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "draw maps from a trained run at chosen parameters"
 _MAPS, _MAPS_A_ROW = 16, 1
-# θ of every map is in memory: half a gigabyte for these, beside 160 GB of maps of 64² on the disk.
+# θ of every map is in memory: half a gigabyte for these, compared with 160 GB of maps of 64² on disk.
 _LARGEST_FILE = 10_000_000
 
 
@@ -96,7 +96,7 @@ def _draw(run: LoadedRun, drawing: MapRequest, out: Path, fresh: bool, stop: Sto
         def progress(done: int, total: int, maps: int) -> None:
             stop.check()
             if not bars:  # not before the file is known to be ours: a refusal is one line and nothing else
-                # What an earlier call drew does not count into the rate.
+                # Maps drawn by an earlier call do not count towards the rate.
                 bar = tqdm(initial=done, total=total, unit="evaluation", file=sys.stderr, desc="sampling", leave=False)
                 bars.append(stack.enter_context(bar))
             bars[0].set_postfix_str(f"{maps}/{len(drawing)} maps", refresh=False)

@@ -1,4 +1,4 @@
-"""`--sampler` and `--steps` of commands that draw maps of a run, refused where the run cannot draw so."""
+"""`--sampler` and `--steps` of commands that draw maps of a run, refused if they are not available for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_core.run_files import CONFIG
 
 
 def check_sampler_of_folder(arguments: argparse.Namespace) -> None:
-    """Before anything else of the run is read; a folder that holds a checkpoint alone is heard when that is read."""
+    """Before anything else of the run is read; a folder with only a checkpoint is checked when that is read."""
     if (arguments.sampler, arguments.steps) != (None, None) and (arguments.run / CONFIG).is_file():
         check_sampler(load_config(arguments.run / CONFIG), arguments)
 

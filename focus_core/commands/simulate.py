@@ -66,7 +66,7 @@ def _simulate(arguments: argparse.Namespace, should_stop: Callable[[], bool]) ->
 
         def progress(done: int, total: int) -> None:
             if not bars:  # not before the folder is known to be ours: a refusal is one line and nothing else
-                # What an earlier call finished does not count into the rate.
+                # Simulations finished by an earlier call do not count towards the rate.
                 bar = tqdm(initial=done, total=total, unit="simulation", file=sys.stderr, desc="simulating")
                 bars.append(stack.enter_context(bar))
             bars[0].update(done - bars[0].n)
@@ -78,7 +78,7 @@ def _simulate(arguments: argparse.Namespace, should_stop: Callable[[], bool]) ->
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """The first SIGINT or SIGTERM asks to stop after the present simulation, a second SIGINT ends it at once."""
+    """The first SIGINT or SIGTERM asks to stop after the current simulation, a second SIGINT ends it at once."""
     asked = False
 
     def handler(number: int, frame: FrameType | None) -> None:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.attempt is not None and arguments.attempt < 1:
         raise UserError(f"--attempt: {arguments.attempt} is no number of a start; they are counted from 1.")
-    # The configuration is read before torch is imported: a typo is answered at once.
+    # The configuration is read before torch is imported: a typo is reported at once.
     config = load_config(arguments.config)
     check_folder(arguments.exp_dir, "--exp-dir")
     stop = StopSwitch()
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if config.training.devices > 1 and not is_rank():
         from focus_core.training.ranks import cores, enough_devices
 
-        if enough_devices(config):  # otherwise the start below refuses, and the journal says why
+        if enough_devices(config):  # otherwise the start below refuses, and the journal records why
             return train_on(config.training.devices, cores(), _words(arguments), stop)
     from focus_core.training.start import run_training
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _words(arguments: argparse.Namespace) -> list[str]:
-    """The command's own words again, for its ranks."""
+    """The command's own words, for its ranks."""
     words = ["--config", str(arguments.config), "--exp-dir", str(arguments.exp_dir)]
     words += ["--fresh"] if arguments.fresh else []
     return words + ([] if arguments.attempt is None else ["--attempt", str(arguments.attempt)])

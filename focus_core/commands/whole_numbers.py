@@ -1,4 +1,4 @@
-"""Options that are whole numbers, refused in one sentence where they mean nothing."""
+"""Options that are whole numbers, refused in one sentence if they are out of range."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LARGEST_SEED = 2**63
 
 
 def check_least(arguments: argparse.Namespace, least: Mapping[str, int]) -> None:
-    """UserError for an option that is given and smaller than it may be."""
+    """UserError for a given option that is smaller than allowed."""
     for name, smallest in least.items():
         value = getattr(arguments, name)
         if value is not None and value < smallest:
@@ -19,6 +19,6 @@ def check_least(arguments: argparse.Namespace, least: Mapping[str, int]) -> None
 
 
 def check_seed(seed: int) -> None:
-    """UserError for one that torch's generators do not take; negative ones are too small already."""
+    """UserError for a seed that torch's generators do not accept; negative ones are refused already."""
     if seed >= _LARGEST_SEED:
         raise UserError(f"--seed: {seed} is too large; give less than 2⁶³.")

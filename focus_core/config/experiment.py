@@ -1,4 +1,4 @@
-"""`ExperimentConfig`: what an experiment is. One class for the form, the command line, the trainer and the checkpoint.
+"""`ExperimentConfig`: the definition of an experiment. One class for form, command line, trainer and checkpoint.
 
 It reads the YAML that users already have; an unknown key, a wrong type or a value out of range is one sentence that
 names the file, the line, the key and the nearest known one. The module imports neither torch nor anything that runs.
@@ -36,12 +36,12 @@ from focus_core.schema.fields import Integer, Number, Section, StoredAs, Text
 from focus_core.schema.messages import LARGEST_BOX, shown, told
 from focus_core.schema.yaml_text import dump_yaml, line_of, parse_yaml, read_text
 
-# Keys that say how and how long to run, not what is learned: they may differ when a run is resumed.
+# Keys that say how and how long to run, not what is learned: they may change when a run is resumed.
 RESUMABLE_CHANGES = frozenset(
     {"data.num_workers", "device", *(f"training.{key}" for key in ("num_epochs", *HOW_IT_RUNS))}
 )
 
-# Keys of the data section that may hold a path; `data_dir: processed` is an older files' word for a folder.
+# Keys of the data section that may hold a path; `data_dir: processed` is older files' name for a folder.
 PATH_KEYS = ("dataset", "maps_path", "params_path", "data_dir")
 PROCESSED = "processed_data"
 
@@ -171,7 +171,7 @@ class ModelSection(Section):
         return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
 
 
-if not TYPE_CHECKING:  # a checker of types knows what all networks have in common
+if not TYPE_CHECKING:  # a type checker knows what all networks have in common
     _own = dict.fromkeys(spec.own for spec in NETWORKS.values() if spec.own is not None)
     if len(set(OWN_SETTINGS)) < sum(len(kind.model_fields) for kind in _own):
         raise ValueError(f"two networks have a setting of one name: {', '.join(OWN_SETTINGS)}")
@@ -220,7 +220,7 @@ class ExperimentConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _sampler_of_the_method(cls, plain: Any) -> Any:
-        """A file that names no sampler gets its method's own: older flow files carry none."""
+        """A file that names no sampler gets its method's default: older flow files name none."""
         if not isinstance(plain, Mapping):
             return plain
         sampling, method = plain.get("sampling", {}), plain.get("method", METHODS.first.name)
@@ -229,7 +229,7 @@ class ExperimentConfig(Section):
         return plain
 
     def _check_pair(self) -> None:
-        """Method, sampler and network must belong together; else ValueError."""
+        """Method, sampler and network must fit together; otherwise ValueError."""
         method, sampler, network = self.method, self.sampling.method, self.model.network
         for key, refusal in (
             ("sampling.method", sampler_refusal(sampler, method)),
@@ -240,12 +240,12 @@ class ExperimentConfig(Section):
                 raise ValueError(f"{key}: {refusal}")
 
     def steps(self) -> tuple[str, int]:
-        """The key that says how many steps the sampler takes, and how many those are."""
+        """The key with the number of steps of the sampler, and that number."""
         spec = SAMPLERS[self.sampling.method]
         return spec.configured_steps(self.sampling.model_dump(), self.diffusion.timesteps)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values with the YAML's own keys; sources of data that are not used, and a first transform, left out."""
+        """Plain values with the YAML's own keys, without unused sources of data and without a default transform."""
         plain = self.model_dump(mode="json", by_alias=True)
         plain["data"]["transform"] = self.data.transform.to_dict()
         plain["data"] = {key: value for key, value in plain["data"].items() if value is not None}
@@ -256,18 +256,18 @@ class ExperimentConfig(Section):
         return plain
 
     def digest(self) -> str:
-        """sha256 of what is learned: name, description, and on what and how often saved aside."""
+        """sha256 of what is learned: excludes name, description, and on what hardware and how often to save."""
         plain = self.to_dict()
         del plain["experiment"], plain["device"], plain["data"]["num_workers"]
         for key in HOW_IT_RUNS:
             del plain["training"][key]
         _drop_later_defaults(plain)
         if plain["data"]["split_seed"] == plain["training"]["seed"]:
-            del plain["data"]["split_seed"]  # as it was when one seed chose both
+            del plain["data"]["split_seed"]  # as it was when one seed determined both
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def made_on(self, day: datetime.date) -> ExperimentConfig:
-        """As a run of its own, made on that day; the date of a recipe or of a parent is not its own.
+        """As a separate run made on that day; the date of a recipe or of a parent is not its own.
 
         A configuration without a date stays without one.
         """
@@ -287,7 +287,7 @@ def load_config(path: Path | str) -> ExperimentConfig:
 
 
 def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
-    """Validate YAML text. `source` is how messages call it."""
+    """Validate YAML text. `source` is its name in messages."""
     plain, root = parse_yaml(text, source)
     if not isinstance(plain, dict):
         raise UserError(f"{source}: is not a configuration: it needs sections such as data, model and training.")
@@ -295,7 +295,7 @@ def parse_config(text: str, source: str = "configuration") -> ExperimentConfig:
 
 
 def validate_config(plain: Any, source: str = "configuration", root: yaml.Node | None = None) -> ExperimentConfig:
-    """Build the configuration from plain values; UserError tells the first thing to fix, and its line if known."""
+    """Build the configuration from plain values; UserError reports the first thing to fix, and its line if known."""
     try:
         return ExperimentConfig.model_validate(_without_empty(plain, ExperimentConfig))
     except ValidationError as error:
@@ -314,7 +314,7 @@ def recorded_config(plain: Any, source: str = "configuration") -> ExperimentConf
 def with_split_seed_of_its_time(plain: Any) -> Any:
     """Plain values of a stored configuration: versions without data.split_seed split by training.seed.
 
-    A file that a person wrote is no stored configuration: there an absent data.split_seed is 0.
+    A file written by a user is not a stored configuration: there a missing data.split_seed is 0.
     """
     if not (isinstance(plain, Mapping) and isinstance(plain.get("data"), Mapping)) or "split_seed" in plain["data"]:
         return plain
@@ -324,7 +324,7 @@ def with_split_seed_of_its_time(plain: Any) -> Any:
 
 
 def with_split_seed_of_run(config: ExperimentConfig, seed: int) -> ExperimentConfig:
-    """The configuration of a file beside a run that exists: where it names no data.split_seed, the run's own stays."""
+    """The configuration of a file beside an existing run: if it names no data.split_seed, the run's own is kept."""
     if "split_seed" in config.data.model_fields_set:
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"split_seed": seed})})
@@ -336,13 +336,13 @@ def to_yaml(config: ExperimentConfig) -> str:
 
 
 def differing_keys(a: ExperimentConfig, b: ExperimentConfig) -> list[str]:
-    """Dotted keys whose values differ. A relative path agrees with an absolute one that ends in it."""
+    """Dotted keys whose values differ. A relative path equals an absolute one that ends in it."""
     left, right = a.flat(), b.flat()
     return [key for key in dict.fromkeys([*left, *right]) if not _agree(key, left.get(key), right.get(key))]
 
 
 def ends_in(path: str, relative: str) -> bool:
-    """Whether an absolute path can be what a run made of a relative one."""
+    """Whether an absolute path may be what a run made of a relative one."""
     parts = [part for part in Path(relative).parts if part not in ("..", "~")]
     if Path(relative).is_absolute() or not Path(path).is_absolute() or not parts:
         return False
@@ -360,7 +360,7 @@ def _agree(key: str, a: Any, b: Any) -> bool:
 
 
 def _drop_later_defaults(plain: dict[str, Any]) -> None:
-    """Leave settings that came later out of a plain configuration, where they are as they always were."""
+    """Remove settings introduced later from a plain configuration if they have their former fixed values."""
     for name, info in ExperimentConfig.model_fields.items():
         section = info.annotation
         if not (isinstance(section, type) and issubclass(section, Section) and section.later):
@@ -373,7 +373,7 @@ def _drop_later_defaults(plain: dict[str, Any]) -> None:
 
 
 def known_keys(model: type[BaseModel] = ExperimentConfig, prefix: str = "") -> Iterator[str]:
-    """Every dotted key that a file may carry, sections included."""
+    """Every dotted key that a file may contain, sections included."""
     for name, info in model.model_fields.items():
         key = prefix + (info.alias or name)
         yield key
@@ -382,7 +382,7 @@ def known_keys(model: type[BaseModel] = ExperimentConfig, prefix: str = "") -> I
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """ "did you mean …?", or the list of what is known."""
+    """ "did you mean …?", or the list of known keys."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
 
@@ -429,7 +429,7 @@ def _nearest_key(location: list[str]) -> str:
 
 
 def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value, of plain values that need not be a configuration any more."""
+    """Dotted key and value, from plain values that need not be a valid configuration."""
     for key, value in plain.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""The sections that say what a network learns and how maps are drawn from it, in the papers' symbols."""
+"""The sections that define what a network learns and how maps are drawn from it, in the papers' symbols."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from focus_core.catalogue.samplers import MOST_STEPS, SamplerName
 from focus_core.catalogue.spacings import AUTO, SpacingName
 from focus_core.schema.fields import Integer, Number, Section
 
-# Below it the adaptive solver follows the rounding of single precision: a small flow took 68 evaluations at 10⁻⁵, 74 at
-# 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
+# Below it the adaptive solver follows rounding errors of single precision: a small flow took 68 evaluations at 10⁻⁵, 74
+# at 10⁻⁶ and 1040 at 10⁻⁸, for maps whose spread is the same to four digits.
 LEAST_TOLERANCE = 1e-6
-# Maps and noise are numbers of single precision. Beside a pixel of order one it sees no noise below 2⁻²⁴ ≈ 6·10⁻⁸, and
-# no pixel beside noise above the inverse.
+# Maps and noise are single-precision numbers. Noise below 2⁻²⁴ ≈ 6·10⁻⁸ is lost beside a pixel of order one, and a
+# pixel is lost beside noise above the inverse.
 _FAINTEST, _LOUDEST = 1e-7, 1e7
 _FAINTEST_VARIANCE = 1e-14
-# Its smallest number with all digits. Above it, ᾱ_T as a signal-to-noise ratio and σ_T² = 1/ᾱ_T are both numbers.
+# The smallest normal single-precision number. Above it, ᾱ_T as signal-to-noise ratio and σ_T² = 1/ᾱ_T are finite.
 _LOG10_SMALLEST = math.log10(float(np.finfo(np.float32).smallest_normal))
-# |ln σ| that training may meet: σ² = e^±80 leaves room for what it is multiplied with before single precision ends, at
-# e^±88. torch's normal numbers of single precision lie within 6 deviations.
+# |ln σ| that may occur in training: σ² = e^±80 leaves room for its factors before single precision ends, at e^±88.
+# torch's normal random numbers in single precision lie within 6 standard deviations.
 _LOG_SIGMA, _DEVIATIONS = 40.0, 6.0
-# Karras' levels lie between the powers σ_max^(1/ρ) and σ_min^(1/ρ). Beside the larger, double precision, 2⁻⁵², must
-# leave six digits of the smaller; and of their power ρ, ρ 2⁻⁵² must leave what single precision has.
+# Karras' levels lie between the powers σ_max^(1/ρ) and σ_min^(1/ρ). Double precision, 2⁻⁵² relative to the larger, must
+# leave six digits of the smaller; and ρ 2⁻⁵², the error of their power ρ, must stay below single precision.
 _LOG_POWERS, _LARGEST_RHO = math.log(2.0**52 * 1e-6), 1e8
 
 
@@ -42,7 +42,7 @@ class MethodSection(Section):
     """The settings of one method."""
 
     def check(self, sampling: SamplingSection) -> None:
-        """ValueError where training or drawing would leave what numbers can hold; only of the method that is chosen."""
+        """ValueError if training or sampling would exceed the range of numbers; only for the chosen method."""
 
 
 class DiffusionSection(MethodSection):
@@ -69,7 +69,7 @@ class DiffusionSection(MethodSection):
     min_snr_gamma: Number = Field(
         5.0,
         gt=0,
-        le=1.0 / _FAINTEST_VARIANCE,  # that of the first step at the smallest β: above it, nothing is capped
+        le=1.0 / _FAINTEST_VARIANCE,  # the variance of the first step at the smallest β: above it, nothing is capped
         title="Min-SNR γ",
         description="Signal-to-noise ratio at which min_snr caps the weight.",
     )
@@ -81,9 +81,9 @@ class DiffusionSection(MethodSection):
         return self
 
     def check(self, sampling: SamplingSection) -> None:
-        """ValueError where ᾱ_T = Π (1 − β_t) is too small for single precision, in which a sampler divides by its root.
+        """ValueError if ᾱ_T = Π (1 − β_t) is too small for single precision, in which a sampler divides by its root.
 
-        A schedule of its own ends caps its last β: the cosine one ends above 10⁻¹³ for any T.
+        A schedule with its own ends caps its last β: the cosine one ends above 10⁻¹³ for any T.
         """
         power = NOISE_SCHEDULES[self.schedule].power
         if power is None:
@@ -154,7 +154,7 @@ class EDMSection(MethodSection):
         return self
 
     def check(self, sampling: SamplingSection) -> None:
-        """ValueError where the noise levels between σ_max and σ_min cannot be told apart in double precision."""
+        """ValueError if the noise levels between σ_max and σ_min cannot be distinguished in double precision."""
         spacing = METHODS["edm"].spacing(sampling.spacing)
         power = spacing.exponent(self.rho)
         needed = math.log(self.sigma_max / self.sigma_min) / _LOG_POWERS

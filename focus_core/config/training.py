@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from focus_core.catalogue.learning_rates import LEARNING_RATES, LearningRateName
 from focus_core.schema.fields import Integer, Number, Section, Text
 
-# Keys that say on what a training runs and what it keeps, not what is learned: no part of a digest, and free to change
-# when a run is resumed.
+# Keys that say on what hardware a run trains and what it keeps, not what is learned: not in a digest, and free to
+# change when a run is resumed.
 HOW_IT_RUNS = (
     *("devices", "checkpoint_minutes", "keep_every", "keep_last"),
     *("precision", "compile", "deterministic", "accumulation", "activation_checkpointing"),

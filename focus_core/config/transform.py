@@ -38,7 +38,7 @@ class TransformSection(Section):
     @field_validator("exponent")
     @classmethod
     def _of_its_own(cls, value: float, info: ValidationInfo) -> float:
-        """A λ that is not read makes no difference: not to a digest, nor to whether two configurations are equal."""
+        """An unused λ makes no difference: neither to a digest, nor to whether two configurations are equal."""
         spec = TRANSFORMS.get(str(info.data.get("name")))
         return value if spec is None or "lambda" in spec.settings else float(cls.model_fields["exponent"].default)
 
@@ -47,7 +47,7 @@ class TransformSection(Section):
         return spec.in_words(self.exponent if spec.settings else None)
 
     def to_dict(self) -> dict[str, Any] | None:
-        """Plain values with the file's own keys; None where it is as it always was."""
+        """Plain values with the file's own keys; None for the default."""
         if self == TransformSection():
             return None
         own = ("name", *TRANSFORMS[self.name].settings)

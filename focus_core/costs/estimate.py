@@ -1,9 +1,9 @@
-"""What a configuration costs, before anything is built: arithmetic over the layers of the network, without torch.
+"""The cost of a configuration before anything is built: arithmetic over the layers of the network, without torch.
 
 Conventions. A multiplication and an addition are two operations. `flops_per_image` is a training step's share of one
-map, forward and backward; normalisations and activations are left out, as they are memory traffic rather than work.
+map, forward and backward; normalisations and activations are left out, as they cost memory traffic, not operations.
 Memory is the peak of a training step on a periodic map: weights, their average, AdamW's two moments and gradients, in
-32-bit numbers, and what the backward pass keeps of the part of a batch that is computed at once, in those of the step.
+32-bit numbers, and what the backward pass keeps of the part of a batch computed at once, in the step's precision.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from focus_core.catalogue.samplers import SAMPLERS
 from focus_core.config.experiment import ExperimentConfig
 
 _BYTES = 4
-# Of a number that is computed in a step.
+# Bytes of a number that is computed in a step.
 _STEP_BYTES = {"fp32": 4, "bf16": 2}
-# Copies of the weights that live through a step: themselves, the average, and the optimiser's two moments.
+# Copies of the weights that exist during a step: themselves, the average, and the optimiser's two moments.
 _STANDING_COPIES = 4
-# What torch's libraries take at their first step on a processor: threads, kernels compiled on the spot (measured).
+# Memory of torch's libraries at their first step on a processor: threads, kernels compiled at run time (measured).
 _LIBRARIES = 120_000_000
 
 
@@ -30,7 +30,7 @@ class Estimate:
     """`memory_bytes` is the peak of training at the configuration's batch size and `grid`.
 
     `exact` is false for a network whose entry in the catalogue has no arithmetic of its own: the numbers are then
-    those of the baseline at the same width. `flops_per_sample` of the adaptive solver supposes a hundred evaluations.
+    those of the baseline at the same width. `flops_per_sample` of the adaptive solver assumes a hundred evaluations.
     """
 
     parameters: int
@@ -48,8 +48,8 @@ class Estimate:
 def estimate(config: ExperimentConfig, grid: int, number: str | None = None) -> Estimate:
     """Cost of a configuration on maps of grid × grid pixels; UserError if the network cannot take them.
 
-    `number` is what a step is computed in, fp32 or bf16, where that is known; else `training.precision`, and for auto
-    32 bits, of which nothing needs more.
+    `number` is the precision of a step, fp32 or bf16, if known; otherwise `training.precision`, and for auto
+    32 bits, which need the most memory.
     """
     model, batch, parts = config.model, config.training.batch_size, config.training.accumulation
     check_grid(model.network, model, grid)
@@ -100,7 +100,7 @@ def seconds_per_epoch(
 
 
 def _computed_again(layers: Sequence[Layer]) -> tuple[int, int]:
-    """With blocks that forget: the operations done twice, and the floats kept, at the block that needs most of them."""
+    """With activation checkpointing: operations done twice, and floats kept, at the block that needs most of them."""
     outside = sum(layer.entering if layer.in_block else layer.kept for layer in layers)
     within, largest = 0, 0
     for layer in layers:
@@ -119,7 +119,7 @@ def _peak(standing: int, gradients: int, in_parts: bool, batch: int, kept: int, 
 
 
 def _evaluations(config: ExperimentConfig) -> int:
-    """Network evaluations of one sampled map."""
+    """Network evaluations per sampled map."""
     section, timesteps = config.sampling, config.diffusion.timesteps
     each = SAMPLERS[section.method].expected_evaluations(config.method, config.steps()[1], timesteps)
     return each * (1 if section.cfg_scale == 1.0 else 2)

@@ -1,4 +1,4 @@
-"""What this machine's processor is called, found without torch."""
+"""The name of this machine's processor, found without torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 _INFORMATION = Path("/proc/cpuinfo")
-# Of "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz" and "AMD EPYC 7763 64-Core Processor", what names no model.
+# Parts of "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz" and "AMD EPYC 7763 64-Core Processor" that name no model.
 _REST = re.compile(r"\((R|TM)\)|\bCPU\b|@.*$|\b\d+-Core\b|\bProcessor\b", re.IGNORECASE)
 
 
 def processor_name() -> str:
-    """As a person knows it: "AMD EPYC 7763"; the architecture where the model is not told."""
+    """As users know it: "AMD EPYC 7763"; the architecture if the model is unknown."""
     if _INFORMATION.exists():
         for line in _INFORMATION.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

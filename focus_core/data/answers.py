@@ -1,4 +1,4 @@
-"""What a person says of files that do not say it themselves."""
+"""Facts about files that the user states because the files do not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from focus_core.schema.fields import StoredAs
 
-# As a configuration, the command line and the form of the Datasets page call each: sentences are written with the keys.
+# The name of each in a configuration, on the command line and in the form: sentences are written with the keys.
 OPTIONS = {
     "data.box_size": "--box",
     "data.slab_depth": "--depth",
@@ -18,7 +18,7 @@ OPTIONS = {
     "data.stored_as": "--stored-as",
     "data.independent_realisations": "--independent",
 }
-# The same facts as fields of the Datasets page, with their unit where they have one.
+# The same facts as fields of the Datasets page, with their unit if they have one.
 FIELDS = {
     "data.box_size": "Box side",
     "data.slab_depth": "Slab depth",
@@ -35,7 +35,7 @@ DESCRIBE = "describe it with `focus data new`"
 
 @dataclass(frozen=True)
 class Answers:
-    """None where nothing was said. `box_size` and `slab_depth` in Mpc/h; `space` is the name of a parameter space."""
+    """None for a fact not given. `box_size` and `slab_depth` in Mpc/h; `space` is the name of a parameter space."""
 
     space: str | None = None
     box_size: float | None = None
@@ -51,7 +51,7 @@ NOTHING_SAID = Answers()
 
 
 def how_to_say(maps_file: Path, key: str, value: str) -> str:
-    """Where a person says a fact of these maps: in the description of their folder, else in the configuration."""
+    """Where a user states a fact about these maps: in their folder's description, otherwise in the configuration."""
     description = maps_file.with_name("dataset.yaml")
     if description.is_file():
         return f"Write `{key}: {value}` into {description}"

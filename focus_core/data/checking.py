@@ -1,4 +1,4 @@
-"""Opening whatever a path may name, as `focus data check` and the laboratory's surveys both do."""
+"""Opening any path that may name a dataset, shared by `focus data check` and the laboratory's surveys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def params_beside(path: Path) -> Path | None:
 
 
 def open_path(path: Path, params: Path | None = None, answers: Answers = NOTHING_SAID) -> MapDataset:
-    """A dataset folder, a folder that holds one pair of files, or a maps file with its parameters.
+    """A dataset folder, a folder with one pair of files, or a maps file with its parameters.
 
     Headers, labels and the number of rows are checked; pixels and hashes are not. UserError for what cannot be opened.
     """
@@ -50,7 +50,7 @@ def open_path(path: Path, params: Path | None = None, answers: Answers = NOTHING
 
 
 def file_hashes(dataset: MapDataset, progress: Progress | None = None) -> dict[str, str]:
-    """sha256 of the whole of both files; UserError where a dataset folder recorded another one.
+    """sha256 of each whole file; UserError if a dataset folder recorded another one.
 
     `progress(done, total)` counts bytes, and may raise.
     """

@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PixelReport:
-    """What the pixels of a dataset are, in its unit. `mean_scatter` is the standard deviation of the `map_means`."""
+    """Statistics of a dataset's pixels, in its unit. `mean_scatter` is the standard deviation of the `map_means`."""
 
     minimum: float
     maximum: float
@@ -30,7 +30,7 @@ class PixelReport:
 
 
 def maps_per_row(n_maps: int, n_rows: int, maps_file: Path, params_file: Path) -> int:
-    """n_maps / n_rows, or a UserError where that is not a whole number."""
+    """n_maps / n_rows, or a UserError if that is not a whole number."""
     if n_rows < 1 or n_maps % n_rows:
         raise UserError(
             f"{maps_file}: holds {n_maps} maps, which is not a whole number of maps for each of the {n_rows} rows of "
@@ -41,10 +41,10 @@ def maps_per_row(n_maps: int, n_rows: int, maps_file: Path, params_file: Path) -
 
 
 def check_pixels(maps: NDArray[np.float64], first: int, source: Path, taken: str | None, otherwise: str = "") -> None:
-    """Refuse maps that are not finite and, where a logarithm or a power will be `taken`, negative or all zero.
+    """Refuse maps that are not finite and, if a logarithm or a power will be `taken`, negative or all zero.
 
-    `first` is the index in the file of the first map of this piece (n, N, N). `otherwise` is a way out that the
-    caller knows, for maps with negative pixels.
+    `first` is the index in the file of the first map of this piece (n, N, N). `otherwise` is an alternative that the
+    caller can offer for maps with negative pixels.
     """
     low, high = maps.min(axis=(1, 2)), maps.max(axis=(1, 2))
     finite = np.isfinite(low) & np.isfinite(high)
@@ -88,7 +88,7 @@ def check_slab_depth(depth: float, box: float | None) -> None:
 
 
 def _why_negative(one: NDArray[np.float64], source: Path) -> str:
-    """The likely cause of negative pixels in a map that is said to be physical, with the setting that reads it."""
+    """The likely cause of negative pixels in a map declared as physical, with the setting that reads it."""
     if one.min() >= -1.0 - 1e-3 and abs(one.mean()) < 0.5:
         return f". These look like overdensities δ = Σ/Σ̄ − 1. {how_to_say(source, 'stored_as', 'overdensity')}"
     if one.max() < 0.0 and one.min() > -40.0:

@@ -47,7 +47,7 @@ UNITS = dict.fromkeys(("Mgas", "Mcdm", "Mstar", "Mtot", "HI"), SURFACE_DENSITY) 
     "T": "K",
     "B": "G",
 }
-# IllustrisTNG's tables of 1P and SB28 hold the simulation code's own values: 3.6·A_SN1, 7.4·A_SN2, 20·A_AGN2.
+# IllustrisTNG's tables of 1P and SB28 contain the simulation code's own values: 3.6·A_SN1, 7.4·A_SN2, 20·A_AGN2.
 _RAW_HEADER = "WindEnergyIn1e51erg"
 _RAW_COLUMNS = 28
 
@@ -92,7 +92,7 @@ def parse_name(path: Path) -> CmdName | None:
 
 
 def open_cmd(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID) -> MapDataset:
-    """Open a pair of CMD files with every check of its labels; what the names leave open is asked for."""
+    """Open a pair of CMD files with every check of its labels; facts that the names leave open must be given."""
     name = parse_name(maps_file)
     if name is None:
         raise UserError(f"{maps_file}: is not named like a CMD file, Maps_{{field}}_{{suite}}_{{set}}_z=0.00.npy.")
@@ -132,7 +132,7 @@ def open_cmd(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID
 
 
 def known_box(name: CmdName, maps_file: Path, given: float | None) -> float:
-    """The box side; what the name says, or the suite is known for, cannot be contradicted."""
+    """The box side; a side stated in the name, or known for the suite, cannot be contradicted."""
     suite = name.about
     if given is None or math.isclose(given, name.box_size, rel_tol=1e-9):
         return name.box_size
@@ -148,7 +148,7 @@ def known_box(name: CmdName, maps_file: Path, given: float | None) -> float:
 def _box_and_depth(
     name: CmdName, maps_file: Path, answers: Answers, each: int
 ) -> tuple[float, float | None, tuple[str, ...]]:
-    """Box side and depth of a slab [Mpc/h], and what is doubtful about them. UserError where one is unknown."""
+    """Box side and depth of a slab [Mpc/h], and doubts about them. UserError if one is unknown."""
     suite, box = name.about, known_box(name, maps_file, answers.box_size)
     depth = answers.slab_depth
     if depth is None:
@@ -176,13 +176,13 @@ def _box_and_depth(
 def _independence(
     name: CmdName, maps_file: Path, theta: NDArray[np.float64], each: int, answers: Answers
 ) -> tuple[str, int | None]:
-    """Why rows of one θ are boxes of their own ("" where they are not), and the rows of one box where place tells."""
+    """Why rows of one θ are separate boxes ("" if they are not), and the rows per box if the order determines them."""
     if answers.independent_realisations is False:
         return "", None
     said = "data.independent_realisations says so" if answers.independent_realisations else ""
     said = said or _recorded_realisations(name, maps_file, len(theta)) or independent_by_name(name.about, name.set)
     if said and each == 1 and not name.about.is_built_in:
-        # A row for every map: the place of a map tells its box in an official set.
+        # One row per map: in an official set the position of a map determines its box.
         if blocks_of_one(theta, MAPS_PER_SIMULATION):
             return said, MAPS_PER_SIMULATION
         return (said, None) if answers.independent_realisations else ("", None)
@@ -190,7 +190,7 @@ def _independence(
 
 
 def _recorded_realisations(name: CmdName, maps_file: Path, n_rows: int) -> str:
-    """Of a suite of our own: its provenance tells how often each θ was run, and with how many boxes in all."""
+    """For a FOCUS suite: its provenance records how often each θ was run, and the total number of boxes."""
     path = maps_file.with_name(PROVENANCE)
     if not (name.about.is_built_in and path.is_file()):
         return ""
@@ -200,7 +200,7 @@ def _recorded_realisations(name: CmdName, maps_file: Path, n_rows: int) -> str:
 
 
 def realisations_of_suite(provenance: Mapping[str, Any], n_rows: int, source: str) -> str:
-    """The words of a suite of FOCUS that repeats θ with other phases, "" where it does not or the rows are others."""
+    """The words for a FOCUS suite that repeats θ with other phases, "" if it does not or the number of rows differs."""
     suite = provenance.get("suite")
     if not isinstance(suite, dict):
         return ""
@@ -211,7 +211,7 @@ def realisations_of_suite(provenance: Mapping[str, Any], n_rows: int, source: st
 
 
 def _doubts_of_number(dataset: MapDataset, name: CmdName) -> tuple[str, ...]:
-    """Official sets have 15 maps per simulation: fewer are a part of a set, more are labels of too few rows."""
+    """Official sets have 15 maps per simulation: fewer are a part of a set, more mean labels with too few rows."""
     if not name.about.is_official or name.set in ("BE",):
         return ()
     most = dataset.maps_per_row if dataset.maps_per_row > 1 else int(dataset.maps_each.max())
@@ -243,7 +243,7 @@ def _used_columns(table: Table, name: CmdName, space: ParameterSpace) -> tuple[T
 
 
 def check_labels(table: Table, name: CmdName, space: ParameterSpace, source: Path) -> list[str]:
-    """Header, columns, ranges and, for LH, column means. Returns warnings where the set may leave the prior."""
+    """Header, columns, ranges and, for LH, column means. Returns warnings for sets that may leave the prior."""
     _refuse_raw(table, name, source)
     check_columns(table, space, source)
     _refuse_raw_scale(table.values, name, space, source)
@@ -283,7 +283,7 @@ def _raw_sentence(source: Path, found: str) -> str:
 
 
 def _provenance(name: CmdName, maps_file: Path) -> dict[str, str | int]:
-    """The files of CAMELS were remade in May 2024: size and date tell releases apart where no hash is at hand."""
+    """The files of CAMELS were remade in May 2024: size and date distinguish releases if no hash is available."""
     source = "FOCUS particle-mesh simulation" if name.about.is_built_in else "CAMELS Multifield Dataset"
     return {
         "source": source,

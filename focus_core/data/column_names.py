@@ -1,4 +1,4 @@
-"""What tables call the parameters: other spellings of the names that parameter spaces have."""
+"""Names of the parameters in tables: other spellings of the names in the parameter spaces."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ALIASES = {
 
 
 def own_name(called: str) -> str:
-    """The name that a column has in a parameter space, whatever a table calls it; an unknown one as it stands."""
+    """The name of a column in a parameter space, whatever a table calls it; an unknown name unchanged."""
     return _ALIASES.get(called, called)
 
 
 def is_known_name(called: str) -> bool:
-    """Whether a shipped space has a parameter of that name, in whichever spelling."""
+    """Whether a shipped space has a parameter of that name, in any spelling."""
     return any(own_name(called) in space.names for space in SPACES.values()) or called.lower() in ("name", "seed")

@@ -1,7 +1,7 @@
-"""Arrays in .npz, HDF5 and FITS files, opened where they lie; a file that may mean two things is refused.
+"""Arrays in .npz, HDF5 and FITS files, opened in place; an ambiguous file is refused.
 
-What can be memory-mapped is: the members of an uncompressed .npz, contiguous HDF5 data and FITS images. A compressed
-member is unpacked into memory, up to a bound; compressed HDF5 is read piece by piece.
+Arrays that can be memory-mapped are: members of an uncompressed .npz, contiguous HDF5 data and FITS images. A
+compressed member is unpacked into memory, up to a bound; compressed HDF5 is read piece by piece.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 from focus_core.data.stored import Maps
 from focus_core.errors import UserError
 
-# Of a compressed .npz: some kilobytes can unpack into any number of gigabytes.
+# Limit for a compressed .npz: a few kilobytes can unpack into any number of gigabytes.
 LARGEST_UNPACKED = 2**30
 _LARGEST_HEADER = 2**16
 NPZ, HDF5, FITS = (".npz",), (".h5", ".hdf5"), (".fits", ".fit", ".fts")
 CONTAINERS = (*NPZ, *HDF5, *FITS)
-_COMPANIONS = "params"  # what `focus sample` calls θ beside its maps
+_COMPANIONS = "params"  # the name of θ beside its maps in the output of `focus sample`
 
 
 @dataclass(frozen=True)
 class Member:
-    """An array in a container: where it is called how, its shape and type, and how it is opened."""
+    """An array in a container: its place and name, its shape and type, and how it is opened."""
 
     name: str
     shape: tuple[int, ...]
@@ -49,7 +49,7 @@ def open_container(path: Path) -> Maps:
 
 
 def read_matrix(path: Path) -> tuple[tuple[str, ...] | None, NDArray[np.float64]]:
-    """The one table (n, d) in the file, and the names of its columns where a `param_names` beside it says them."""
+    """The one table (n, d) in the file, and the names of its columns if there is a `param_names` beside it."""
     members = _members(path)
     found = [m for m in members if m.dtype.kind == "f" and len(m.shape) == 2]
     found = [m for m in found if m.name == _COMPANIONS] or found
@@ -59,7 +59,7 @@ def read_matrix(path: Path) -> tuple[tuple[str, ...] | None, NDArray[np.float64]
 
 
 def read_number(path: Path, name: str) -> float | None:
-    """A single number of the file, `box_size` say; None where it is not there or not finite."""
+    """A single number of the file, such as `box_size`; None if it is missing or not finite."""
     found = next((m for m in _members(path) if m.name == name and m.shape in ((), (1,))), None)
     value = math.nan if found is None else float(np.asarray(found.open()).ravel()[0])
     return value if math.isfinite(value) else None
@@ -134,7 +134,7 @@ def _npy_header(head: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin: behind its local header, whose names and extras have lengths of their own."""
+    """Where a member's bytes begin: after its local header, whose names and extras have their own lengths."""
     with path.open("rb") as file:
         file.seek(info.header_offset)
         local = file.read(30)
@@ -143,7 +143,7 @@ def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
 
 @dataclass(frozen=True)
 class FirstChannel:
-    """(n, 1, N, N) as (n, N, N), where slicing would read everything."""
+    """(n, 1, N, N) as (n, N, N), for arrays in which slicing would read everything."""
 
     stored: Maps
 
@@ -164,7 +164,7 @@ class FirstChannel:
 
 @dataclass(frozen=True)
 class _Pieces:
-    """HDF5 data that cannot be mapped (in chunks, or compressed), read as they are asked for."""
+    """HDF5 data that cannot be mapped (in chunks, or compressed), read on access."""
 
     data: Any
 
@@ -185,7 +185,7 @@ class _Pieces:
         chosen = np.asarray(index)
         if chosen.dtype == bool:
             chosen = np.flatnonzero(chosen)
-        rows, back = np.unique(chosen, return_inverse=True)  # HDF5 wants them once and in order
+        rows, back = np.unique(chosen, return_inverse=True)  # HDF5 requires them unique and in order
         return np.asarray(self.data[rows])[back]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -232,7 +232,7 @@ _FITS_TYPES: Mapping[int, str] = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32:
 
 
 def _fits_members(path: Path) -> list[Member]:
-    """The images of a FITS file, primary and extensions (Pence et al. 2010); tables are passed over."""
+    """The images of a FITS file, primary and extensions (Pence et al. 2010); tables are skipped."""
     members, position, size = [], 0, path.stat().st_size
     with path.open("rb") as file:
         while position < size:
@@ -270,7 +270,7 @@ def _fits_member(
 
 
 def _fits_header(path: Path, file: Any) -> dict[str, str]:
-    """Keyword → value as text, comments cut off; the file then stands behind the header's last block."""
+    """Keyword → value as text, comments removed; the file is then positioned after the header's last block."""
     cards: dict[str, str] = {}
     while block := file.read(_FITS_BLOCK):
         text = block.decode("ascii", errors="replace")

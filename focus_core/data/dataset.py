@@ -1,4 +1,4 @@
-"""`MapDataset`: maps, their parameters and what is known about both, whatever files they come from."""
+"""`MapDataset`: maps, their parameters and the known facts about both, from any kind of file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from focus_core.schema.fields import StoredAs
 
 SURFACE_DENSITY = "(M☉/h)/(Mpc/h)²"
 
-# Pixels read at once by whatever must see a whole file: 32 MB as doubles.
+# Pixels read at once by code that must read a whole file: 32 MB as doubles.
 CHUNK_PIXELS = 2**22
 
 
@@ -28,13 +28,13 @@ class MapDataset:
 
     The maps of row r are the `maps_per_row` consecutive ones from r·maps_per_row on. `simulation` (n_rows,) says which
     simulation a row belongs to: rows of one θ are one simulation, unless `independent_realisations` (the words that
-    say so, "" otherwise) makes each its own. Splits name rows and never part a simulation.
+    say so, "" otherwise) makes each a separate one. Splits name rows and never divide a simulation.
 
-    `box_size` and `slab_depth` are in Mpc/h, `unit` is that of the pixels; all are None where they are unknown, as for
-    maps that came `normalised`. `stored_as` is how the file keeps what `maps` gives. `warnings` are told wherever the
+    `box_size` and `slab_depth` are in Mpc/h, `unit` is that of the pixels; all are None if unknown, as for
+    maps that are already `normalised`. `stored_as` is how the file stores `maps`. `warnings` are shown wherever the
     dataset is opened, `remarks` where it is reported. `digest` begins with "sha256:" (of the whole content, as recorded
     in a dataset folder) or "fingerprint:" (of the labels, the header and 64 sampled maps: files of gigabytes are not
-    hashed whenever they are opened).
+    hashed at every opening).
     """
 
     name: str
@@ -70,7 +70,7 @@ class MapDataset:
 
     @property
     def grid(self) -> int:
-        """Pixels a side."""
+        """Pixels per side."""
         return int(self.maps.shape[-1])
 
     @property
@@ -104,7 +104,7 @@ class MapDataset:
 
     @property
     def repeated_rows(self) -> int:
-        """Rows whose θ another row before them has."""
+        """Rows whose θ already occurs in an earlier row."""
         return repeated_rows(self.theta)
 
     def maps_of(self, rows: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
@@ -123,7 +123,7 @@ class MapDataset:
     def chunks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """(index of the first map, maps as doubles), in order, in pieces of bounded memory.
 
-        What was read is given back to the system, so that a file of gigabytes never counts as this process's memory.
+        Pages that were read are given back to the system, so that a large file never counts as this process's memory.
         """
         step = max(1, CHUNK_PIXELS // self.grid**2)
         for first in range(0, self.n_maps, step):

@@ -1,4 +1,4 @@
-"""What a report says of the simulations of a dataset, in words."""
+"""A report's description of the simulations of a dataset, in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def simulations_in_words(dataset: MapDataset) -> str:
 
 
 def rows_in_words(dataset: MapDataset) -> str:
-    """How rows of one θ are taken; "" where there are none."""
+    """How rows of one θ are treated; "" if there are none."""
     if not dataset.repeated_rows:
         return ""
     rows = f"{dataset.n_rows} in the table, {dataset.n_rows - dataset.repeated_rows} distinct θ"

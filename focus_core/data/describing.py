@@ -1,6 +1,6 @@
-"""A dataset folder for data that do not describe themselves: any number of parameters, with any names.
+"""A dataset folder for data without a description: any number of parameters, with any names.
 
-Maps stay where they are and are linked; the table is written again, under the names of its parameters.
+Maps stay where they are and are linked; the table is rewritten under the names of its parameters.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from focus_core.paths import check_folder
 from focus_core.schema.fields import StoredAs
 from focus_core.suites import check_dataset_name
 
-# A column of one value is none to condition on; a range ends at so many significant digits beyond the data.
+# A column of one value cannot be a condition; a range ends at so many significant digits beyond the data.
 _RANGE_DIGITS = 4
-# Of fewer rows, parameters may count by chance.
+# With fewer rows, parameters may be consecutive numbers by chance.
 _FEWEST_NUMBERED = 6
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a person says of the data; None and () are what the files say, or nothing. Lengths in Mpc/h.
+    """Facts about the data given by a user; None and () stand for what the files say, or nothing. Lengths in Mpc/h.
 
     `names` are those of the table's columns, in order; `ranges` and `fixed` are by name.
     """
@@ -70,10 +70,10 @@ class Facts:
 def describe(
     folder: Path, maps: Path | None, table: Path | None, facts: Facts, hashed: Callable[[int], None] | None = None
 ) -> MapDataset:
-    """Write what makes `folder` a dataset folder, and open it; without `maps` and `table`, its own files are meant.
+    """Write the files that make `folder` a dataset folder, and open it; without `maps` and `table`, its own are used.
 
-    `hashed(bytes)` is called as the maps are hashed, and may raise. UserError, before anything is written, for what the
-    files contradict.
+    `hashed(bytes)` is called as the maps are hashed, and may raise. UserError, before anything is written, for facts
+    that the files contradict.
     """
     if is_folder(folder):
         raise UserError(f"{folder / DESCRIPTION}: is there already; edit it, or choose another folder.")
@@ -93,9 +93,9 @@ def describe(
 
 
 def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, NDArray[np.float64]]:
-    """The space of the columns that vary, with the data's own span where no range is said, and θ in it.
+    """The space of the columns that vary, with the data's own span where no range is given, and θ in it.
 
-    A column of one value goes to the fixed ones, unless a range says that it is a parameter.
+    A column of one value becomes a fixed value, unless a range declares it a parameter.
     """
     names = tuple(facts.names) or tuple(map(own_name, table.header or ()))
     width = table.values.shape[1]
@@ -128,7 +128,7 @@ def space_of(table: Table, source: Path, facts: Facts) -> tuple[ParameterSpace, 
 
 
 def _refuse_numbers_of_rows(columns: Mapping[str, NDArray[np.float64]], source: Path) -> None:
-    """A number of the row beside a name with a blank in it looks like two columns with a name each."""
+    """A row number beside a name that contains a blank looks like two columns with one name each."""
     for name, column in columns.items():
         if len(column) >= _FEWEST_NUMBERED and np.array_equal(column, column[0] + np.arange(len(column))):
             raise UserError(
@@ -163,7 +163,7 @@ def number_of(text: str, option: str) -> float:
 
 
 def _parameter(name: str, column: NDArray[np.float64], given: tuple[float, float, Scaling] | None) -> Parameter:
-    """Labelled and scaled as the shipped parameter of that name, if there is one."""
+    """Label and scaling of the shipped parameter of that name, if there is one."""
     known = next((p for space in SPACES.values() for p in space.parameters if p.name == name), None)
     low, high, scaling = given or (*_span(column), known.scaling if known and (column > 0).all() else "linear")
     if known is not None:
@@ -172,12 +172,12 @@ def _parameter(name: str, column: NDArray[np.float64], given: tuple[float, float
 
 
 def _tex(name: str) -> str:
-    """TeX that shows just this name: a column may be called anything, and a $ would end the formula."""
+    """TeX that shows exactly this name: a column may have any name, and a $ would end the formula."""
     return "".join(c if c.isalnum() else rf"\{c}" if c in "_ " else rf'{{\char"{ord(c):X}}}' for c in name)
 
 
 def _span(column: NDArray[np.float64]) -> tuple[float, float]:
-    """Of the data, its ends rounded outwards; a column of one value gets the least range around it."""
+    """Span of the data, rounded outwards; a column of one value gets the smallest range around it."""
     low, high = float(column.min()), float(column.max())
     if low == high:
         return low - abs(low) * 0.01 - 1e-6, high + abs(high) * 0.01 + 1e-6
@@ -214,7 +214,7 @@ def _description(folder: Path, maps_file: Path, space: ParameterSpace, each: int
 
 
 def _cmd_name(maps_file: Path) -> CmdName | None:
-    """The parts of a CMD name; None of another one, an unknown set among them."""
+    """The parts of a CMD name; None for another name, including an unknown set."""
     try:
         return parse_name(maps_file)
     except UserError:
@@ -229,7 +229,7 @@ def _own_maps(folder: Path) -> Path:
 
 
 def linked_maps(folder: Path, maps_file: Path) -> Path:
-    """The maps under the name that a dataset folder gives them, as a link to where they lie."""
+    """The maps under the name that a dataset folder gives them, as a link to their place."""
     suffix = maps_file.suffix.lower()
     link = (folder / MAPS).with_suffix(suffix if suffix in CONTAINERS else ".npy")
     if link.exists() and link.samefile(maps_file):

@@ -1,4 +1,4 @@
-"""Opening array files, with a sentence for each way in which they can be broken."""
+"""Opening array files, with a specific message for each way in which they can be broken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PIECE = 2**22
 
 
 def open_array(path: Path) -> np.memmap:
-    """Memory-map a .npy file; UserError if it is missing, truncated, or holds anything but floating-point numbers."""
+    """Memory-map a .npy file; UserError if it is missing, truncated, or not an array of floating-point numbers."""
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; check the path.")
     try:
@@ -45,19 +45,19 @@ def open_maps(path: Path) -> Maps:
 
 
 def open_stack(path: Path) -> Maps:
-    """As `open_maps`, and one map (N, N) too; of a .npy whatever its shape is."""
+    """As `open_maps`, and one map (N, N) too; a .npy of any shape."""
     return without_channel(open_container(path) if path.suffix.lower() in CONTAINERS else open_array(path))
 
 
 def without_channel(array: Maps) -> Maps:
-    """(n, 1, N, N) as (n, N, N), still memory-mapped where it was; anything else as it is."""
+    """(n, 1, N, N) as (n, N, N), still memory-mapped if it was; any other array unchanged."""
     if len(array.shape) != 4 or array.shape[1] != 1:
         return array
     return array[:, 0] if isinstance(array, np.ndarray) else FirstChannel(array)
 
 
 def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Of the whole file, in pieces of bounded memory; `progress(bytes)` is called after each."""
+    """sha256 of the whole file, in pieces of bounded memory; `progress(bytes)` is called after each."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -78,7 +78,7 @@ def fingerprint(maps: Maps, params_file: Path, stored_as: str | None = None) -> 
 
 
 def _what_is_wrong(path: Path, error: Exception) -> str:
-    """A truncated file is told apart from one that never was an array."""
+    """Distinguishes a truncated file from one that never was an array."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:

@@ -35,7 +35,7 @@ MAPS, PARAMS, DESCRIPTION = "maps.npy", "params.csv", "dataset.yaml"
 
 @dataclass(frozen=True)
 class Description:
-    """What `dataset.yaml` says beside the hashes. `box_size` and `slab_depth` in Mpc/h.
+    """The content of `dataset.yaml` besides the hashes. `box_size` and `slab_depth` in Mpc/h.
 
     `maps_per_simulation` counts the maps of a row of the table, which is a simulation unless the table repeats θ.
     """
@@ -56,7 +56,7 @@ class Description:
 
 
 class _DescriptionFile(BaseModel):
-    """The keys of `dataset.yaml`, which people write and edit by hand: each is checked when the folder is opened."""
+    """The keys of `dataset.yaml`, which users write and edit by hand: each is checked when the folder is opened."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,9 +94,9 @@ class _DescriptionFile(BaseModel):
 
 
 def write_maps(path: Path, pieces: Iterable[NDArray[np.float32]], shape: tuple[int, ...]) -> None:
-    """Write a .npy of float32 maps piece by piece, so that no more than a piece is ever in memory.
+    """Write a .npy of float32 maps piece by piece, so that no more than one piece is ever in memory.
 
-    Not by `np.save`, which loses the end of an array without a word where the disk is full (it ignores the last flush).
+    Not with `np.save`, which silently loses the end of an array if the disk is full (it ignores the last flush).
     """
     with replacing(path) as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -121,7 +121,7 @@ def write_params(path: Path, theta: NDArray[np.float64], space: ParameterSpace) 
 
 
 def write_description(folder: Path, about: Description, hashes: Mapping[str, str] | None = None) -> None:
-    """`dataset.yaml` of a folder whose maps and parameters are there; `hashes` where they are known already."""
+    """`dataset.yaml` of a folder with maps and parameters in place; `hashes` if they are already known."""
     plain = {
         "name": about.name,
         "field": about.field,
@@ -146,7 +146,7 @@ def _later_keys(about: Description) -> dict[str, Any]:
 
 
 def maps_in(folder: Path) -> Path:
-    """The file of maps in a dataset folder: maps.npy, or its like in another format."""
+    """The file of maps in a dataset folder: maps.npy, or its counterpart in another format."""
     others = [file for suffix in CONTAINERS if (file := (folder / MAPS).with_suffix(suffix)).is_file()]
     return folder / MAPS if (folder / MAPS).is_file() or len(others) != 1 else others[0]
 
@@ -189,7 +189,7 @@ def open_folder(folder: Path) -> MapDataset:
         params_file=params_file,
         slab_depth=about.slab_depth,
         stored_as=about.stored_as,
-        # A table with a row for every map, of simulations that stand together: their place tells the boxes of one θ.
+        # A table with one row per map, of simulations in consecutive order: the position identifies the boxes of one θ.
         rows_per_simulation=rows_each if rows_each > 1 else None,
         independent_realisations=said or realisations_of_suite(about.provenance, len(table.values), DESCRIPTION),
     )
@@ -221,7 +221,7 @@ def read_description(folder: Path, file: str = DESCRIPTION) -> dict[str, Any]:
 
 
 def recorded_hashes(folder: Path) -> dict[str, str]:
-    """File name → sha256, as `dataset.yaml` records them."""
+    """File name → sha256, as recorded in `dataset.yaml`."""
     return dict(_read_file(folder).sha256 or {})
 
 
@@ -233,6 +233,6 @@ def _read_file(folder: Path) -> _DescriptionFile:
 
 
 def _digest(recorded: Mapping[str, str], folder: Path) -> str:
-    """Of the two recorded hashes; a folder written by hand without them is hashed as a whole, once an opening."""
+    """Of the two recorded hashes; a hand-written folder without them is hashed as a whole, once per opening."""
     pair = [recorded.get(file.name) or sha256_of(file) for file in (maps_in(folder), folder / PARAMS)]
     return "sha256:" + hashlib.sha256(" ".join(pair).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Are the columns of θ what they are called? A wrong label is silent, so whatever can be checked is checked."""
+"""Do the columns of θ match their names? A wrong label goes unnoticed, so everything that can be checked is checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from focus_core.parameters import SPACES, Parameter, ParameterSpace
 
 FloatArray = NDArray[np.float64]
 
-# Tables are printed with five decimals or more; a share of the range's width that such rounding never exceeds.
+# Tables are printed with at least five decimals; a share of the range's width that such rounding never exceeds.
 _ROUNDING = 1e-4
 
 
@@ -56,7 +56,7 @@ def _beyond(column: FloatArray, p: Parameter) -> NDArray[np.bool_]:
 
 
 def _where_it_fits(theta: FloatArray, space: ParameterSpace) -> str:
-    """Another space of the same columns that has room for all of them, else the order of the columns."""
+    """Another space of the same columns in whose ranges all of them fit, otherwise the order of the columns."""
     for other in SPACES.values():
         pairs = zip(theta.T, other.parameters, strict=False)
         if other.names == space.names and not any(_beyond(column, p).any() for column, p in pairs):
@@ -71,7 +71,7 @@ def check_prior(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
 
 
 def check_logarithms(theta: FloatArray, space: ParameterSpace, source: Path) -> None:
-    """Refuse values that have no logarithm where a scale needs one: CAMELS' EX has feedback of strength 0."""
+    """Refuse values without a logarithm where a scale needs one: CAMELS' EX has feedback of strength 0."""
     for column, p in zip(theta.T, space.parameters, strict=True):
         if p.scaling == "log" and (column <= 0.0).any():
             row = int(np.argmax(column <= 0.0))
@@ -84,8 +84,8 @@ def check_logarithms(theta: FloatArray, space: ParameterSpace, source: Path) -> 
 def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> list[str]:
     """Refuse a space-filling set whose column means are not those of the prior, within 4 standard errors.
 
-    Together with the ranges this catches every swap between columns of different priors. Realisations of one θ count
-    once. A column that leaves an end of its range empty is a part of the set or of another suite: a warning.
+    Together with the ranges this catches every swap of columns with different priors. Realisations of one θ count
+    once. A column that leaves an end of its range empty indicates a part of the set or another suite: a warning.
     """
     theta, warnings = np.unique(theta, axis=0), []
     for column, p in zip(theta.T, space.parameters, strict=True):
@@ -103,7 +103,7 @@ def check_means(theta: FloatArray, space: ParameterSpace, source: Path) -> list[
     return warnings
 
 
-# Of n uniform values, the ends leave 2/(n + 1) of the range empty on the average; ten times 1/n is no chance.
+# For n uniform values, the ends leave 2/(n + 1) of the range empty on average; ten times 1/n is not by chance.
 _EMPTY_ENDS = 10.0
 
 

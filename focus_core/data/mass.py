@@ -1,8 +1,8 @@
-"""Do the maps obey what their labels say? Fields of mass follow Ω_m and the depth of their slabs.
+"""Do the maps agree with their labels? Fields of mass depend on Ω_m and the depth of their slabs.
 
 A complete set of slabs tiles its box, so that the mean over a simulation's maps is Σ̄ = Ω ρ_c · depth, with Ω = Ω_m for
 all matter, Ω_m − Ω_b for cold dark matter, and at most Ω_b for gas, stars and neutral hydrogen. One slab scatters by
-tens of per cent, and where the depth is unknown, order of magnitude and rank are all that can be judged.
+tens of per cent, and if the depth is unknown, only order of magnitude and rank can be assessed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ CRITICAL_DENSITY = 2.77536627e11
 
 # Relative, of the mean of a complete set of slabs.
 TILING_TOLERANCE = 0.02
-# Distinct Ω_m from which on their rank says something.
+# Number of distinct Ω_m from which their rank is informative.
 FEWEST_FOR_RANK = 20
 _ALL_MATTER, _COLD, _PART_OF_BARYONS = ("Mtot",), ("Mcdm",), ("Mgas", "Mstar", "HI")
-# Means of fields without such a law, from the emptiest box to the fullest: order of magnitude alone.
+# Means of fields without such a law, from the emptiest box to the fullest: order of magnitude only.
 _MAGNITUDES = {"T": (1e2, 1e9), "Vgas": (5.0, 5e3), "Vcdm": (5.0, 5e3), "B": (1e-20, 1e-3), "Z": (1e-12, 1.0)}
-# A box of this side [Mpc/h] is larger than any simulation, and the usual one in kpc/h.
+# A box with this side [Mpc/h] is larger than any simulation, and common in kpc/h.
 _NO_BOX = 9000.0
-# Scatter of ln Σ̄ of a single slab, where there are no sisters to measure it.
+# Scatter of ln Σ̄ of a single slab, if there are no sisters from which to measure it.
 _ONE_SLAB = 0.4
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`warnings` doubt the data; `remarks` say what was judged, and what could not be."""
+    """`warnings` question the data; `remarks` say what was assessed, and what could not be."""
 
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -47,9 +47,9 @@ class Findings:
 
 @dataclass(frozen=True)
 class _Law:
-    """Of each simulation, (n,): `mean` pixel, `scatter` of its maps' means, `matter` Ω; None where θ does not say it.
+    """Of each simulation, (n,): `mean` pixel, `scatter` of its maps' means, `matter` Ω; None if θ does not give it.
 
-    `at_most` says that Ω is a bound. `known` says that the field's own Ω is taken, else that of all matter.
+    `at_most` means that Ω is a bound. `known` means that the field's own Ω is used, otherwise that of all matter.
     """
 
     mean: FloatArray
@@ -60,9 +60,9 @@ class _Law:
 
 
 def check_mass(dataset: MapDataset, map_means: FloatArray) -> Findings:
-    """Judge the mean pixel (n_maps,) of each map by field, unit, box, depth and θ.
+    """Assess the mean pixel (n_maps,) of each map by field, unit, box, depth and θ.
 
-    UserError for maps whose pixels are certainly not what they are said to be: logarithms of a surface density.
+    UserError for maps whose pixels certainly do not match their declaration: logarithms of a surface density.
     """
     labels, count = dataset.map_simulation, dataset.maps_each
     mean = np.bincount(labels, map_means) / count
@@ -101,7 +101,7 @@ def _law_of(dataset: MapDataset, mean: FloatArray, scatter: FloatArray) -> _Law:
 
 
 def _values(dataset: MapDataset, name: str) -> FloatArray | None:
-    """Of each simulation, by θ or by the fixed values of its space; None where the space does not say it."""
+    """Value in each simulation, from θ or the fixed values of its space; None if the space does not contain it."""
     space = dataset.space
     if name in space.names and space.parameters[space.index(name)].unit == "":
         return dataset.simulation_theta[:, space.index(name)]
@@ -138,7 +138,7 @@ def _looks_like(dataset: MapDataset, law: _Law) -> Iterator[str]:
 def _check_level(dataset: MapDataset, law: _Law, labels_doubted: bool) -> tuple[list[str], list[str]]:
     """Warnings and remarks on the mean pixel itself."""
     omega = np.full(len(law.mean), 0.3) if law.matter is None else law.matter
-    depth = law.mean / (omega * CRITICAL_DENSITY)  # of each simulation, in Mpc/h, were the field that Ω
+    depth = law.mean / (omega * CRITICAL_DENSITY)  # for each simulation, in Mpc/h, if the field had that Ω
     warnings = list(_check_side(dataset, float(np.median(depth))))
     if dataset.slab_depth is None:
         found, remark = _check_order(dataset, float(np.median(depth)))
@@ -161,7 +161,7 @@ def _check_side(dataset: MapDataset, depth: float) -> Iterator[str]:
 
 
 def _check_order(dataset: MapDataset, depth: float) -> tuple[list[str], str]:
-    """Of slabs of unknown depth: at most the box, and at least a thousandth of it."""
+    """For slabs of unknown depth: at most the box, and at least a thousandth of it."""
     side = dataset.box_size if dataset.box_size is not None and dataset.box_size <= _NO_BOX else None
     low, high = (1e-2, 1e4) if side is None else (1e-3 * side, 1.1 * side)
     remark = (
@@ -189,7 +189,7 @@ def _check_bound(dataset: MapDataset, ratio: FloatArray) -> tuple[list[str], str
 
 
 def _check_typical(dataset: MapDataset, law: _Law, ratio: FloatArray) -> tuple[list[str], str]:
-    """Of a field whose share of all matter is unknown: between some thousandths and all of it."""
+    """For a field whose share of all matter is unknown: between some thousandths and all of it."""
     typical = float(np.median(ratio))
     remark = (
         f"mean pixel {typical:.3g} of what all matter gives; '{dataset.field}' has no law that is known, so it is "
@@ -233,7 +233,7 @@ def is_complete(dataset: MapDataset) -> bool:
 
 
 def _order(law: _Law, dataset: MapDataset) -> str:
-    """The same Ω in another order, if that is what the mean pixels are."""
+    """The same Ω in another order, if the mean pixels match that."""
     matter, depth = law.matter, dataset.slab_depth or 1.0
     if matter is not None and np.ptp(matter) > 0:
         found = np.sort(law.mean / (CRITICAL_DENSITY * depth))
@@ -243,7 +243,7 @@ def _order(law: _Law, dataset: MapDataset) -> str:
 
 
 def _cause(ratio: float, dataset: MapDataset | None = None) -> str:
-    """The likely cause of a mean pixel so many times too large, as the end of a sentence."""
+    """The likely cause of a mean pixel that is too large by this factor, as the end of a sentence."""
     for factor, cause in (
         (1e-6, "(M☉/h)/(kpc/h)² rather than (M☉/h)/(Mpc/h)²"),
         (1e6, "lengths in kpc/h in the maps' own unit"),
@@ -287,7 +287,7 @@ def _check_rank(dataset: MapDataset, law: _Law) -> tuple[list[str], list[str]]:
 
 
 def _expected_correlation(dataset: MapDataset, law: _Law) -> float:
-    """Of ln Σ̄ with ln Ω, from the spread of Ω and the scatter of a simulation's mean."""
+    """Expected correlation of ln Σ̄ with ln Ω, from the spread of Ω and the scatter of a simulation's mean."""
     spread = float(np.std(np.log(np.maximum(law.matter, 1e-6)))) if law.matter is not None else 0.0
     if is_complete(dataset):
         noise = TILING_TOLERANCE
@@ -309,7 +309,7 @@ def _why_unordered(dataset: MapDataset, law: _Law) -> str:
 
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> float:
-    """Spearman's: the correlation of ranks, equal values sharing theirs. 0 where one of them does not vary."""
+    """Spearman's: the correlation of ranks, equal values sharing theirs. 0 if one of them does not vary."""
     ranks = [_ranks(np.asarray(values)) for values in (x, y)]
     if any(float(np.ptp(values)) == 0.0 for values in ranks):
         return 0.0
@@ -323,7 +323,7 @@ def _ranks(values: FloatArray) -> FloatArray:
 
 
 def _check_magnitude(dataset: MapDataset, mean: float) -> Findings:
-    """Of a field without a law of mass."""
+    """Check of a field without a law of mass."""
     remark = f"'{dataset.field}' has no law of mass: its pixels are judged by their order of magnitude alone"
     if dataset.field not in _MAGNITUDES:
         return Findings(remarks=(f"'{dataset.field}' in {dataset.unit or 'no unit'} has no law that is known",))

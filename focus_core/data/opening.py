@@ -1,4 +1,4 @@
-"""One door to every kind of dataset."""
+"""One function to open every kind of dataset."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ NORMALISED_MAPS, NORMALISED_PARAMS = "maps_normalized.npy", "params_normalized.n
 
 
 def open_dataset(data: DataSection, home: Path) -> MapDataset:
-    """Open what a configuration's data section names; relative paths start at the current folder.
+    """Open the dataset of a configuration's data section; relative paths start at the current folder.
 
-    Nothing is read but headers, labels and 64 sampled maps. Raises UserError for whatever is missing, broken or
+    Only headers, labels and 64 sampled maps are read. Raises UserError for files that are missing, broken or
     mislabelled.
     """
     if data.dataset is not None:
@@ -47,7 +47,7 @@ def open_dataset(data: DataSection, home: Path) -> MapDataset:
 
 
 def answers_of(data: DataSection) -> Answers:
-    """What a configuration says of its files."""
+    """Facts about the files in a configuration."""
     return Answers(data.parameter_space, data.box_size, data.slab_depth, data.stored_as, data.independent_realisations)
 
 
@@ -57,7 +57,7 @@ def is_normalised(file: Path) -> bool:
 
 
 def open_pair(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAID) -> MapDataset:
-    """A CMD pair, an already-normalised pair, or any pair whose space and box are said."""
+    """A CMD pair, an already-normalised pair, or any pair with a given space and box."""
     if parse_name(maps_file) is not None:
         return open_cmd(maps_file, params_file, answers)
     maps, table = read_as(open_maps(maps_file), answers.stored_as, maps_file), read_table(params_file)
@@ -86,7 +86,7 @@ def open_pair(maps_file: Path, params_file: Path, answers: Answers = NOTHING_SAI
         redshift=0.0,
         maps_per_row=maps_per_row(len(maps), len(table.values), maps_file, params_file),
         normalised=normalised,
-        # Only somebody who gives the side of a periodic box has said that the maps wrap round.
+        # Only a given side of a periodic box states that the maps wrap round.
         periodic=answers.box_size is not None,
         provenance={"source": "files", "file": maps_file.name, "bytes": maps_file.stat().st_size},
         digest=fingerprint(maps, params_file, answers.stored_as),
@@ -108,7 +108,7 @@ def _unit(answers: Answers, normalised: bool) -> str | None:
 
 
 def _dataset_folder(name: str, home: Path) -> Path:
-    """A dataset of the laboratory by name, or a folder by path; a missing one is told with the command to make it."""
+    """A dataset of the laboratory by name, or a folder by path; a missing one is reported with the command for it."""
     named, given = datasets_folder(home) / name, expanded(name)
     for folder in (named, given):
         if is_folder(folder):
@@ -120,7 +120,7 @@ def _dataset_folder(name: str, home: Path) -> Path:
 
 
 def _checked_against(data: DataSection, dataset: MapDataset) -> MapDataset:
-    """What the configuration says beside the name must not contradict the folder."""
+    """Further keys of the configuration beside the name must not contradict the folder."""
     if data.parameter_space is not None and data.parameter_space != dataset.space.name:
         raise UserError(
             f"data.parameter_space: is {data.parameter_space}, but {dataset.name} has {dataset.space.name}; remove it."
@@ -129,7 +129,7 @@ def _checked_against(data: DataSection, dataset: MapDataset) -> MapDataset:
 
 
 def with_answers(dataset: MapDataset, answers: Answers) -> MapDataset:
-    """What a folder leaves open, as somebody says it; UserError for what it says otherwise."""
+    """Facts that a folder leaves open, as given by the user; UserError for contradictions."""
     changes = {key: _agreed(key, getattr(answers, key), getattr(dataset, key), dataset.name) for key in _LENGTHS}
     if answers.slab_depth is not None:
         check_slab_depth(answers.slab_depth, changes["box_size"])
@@ -159,9 +159,9 @@ def _agreed(key: str, given: float | None, known: float | None, name: str) -> An
 
 
 def _normalised_space(space_name: str | None, theta: NDArray[np.float64]) -> ParameterSpace:
-    """Columns whose scaling is unknown: [−1, 1] as they stand, or the span of the column where they leave that.
+    """Columns of unknown scaling: [−1, 1] unchanged, or the span of the column if it exceeds that.
 
-    The names of a given space are kept, its ranges are not: a value of 0.2 here is nobody's Ωm.
+    The names of a given space are kept, its ranges are not: a value of 0.2 here is not Ωm.
     """
     if space_name is not None:
         named = parameter_space(space_name)

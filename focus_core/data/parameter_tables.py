@@ -1,4 +1,4 @@
-"""Tables of parameters as people keep them, arrays and text alike, read where they can mean one thing only."""
+"""Users' tables of parameters, arrays and text alike, read only if they are unambiguous."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class Table:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Of a text: (line number, words) of each row, the names above them if there are any, and the names' line."""
+    """Of a text: (line number, words) of each row, the names above them if there are any, and the line of the names."""
 
     header: tuple[str, ...] | None
     rows: list[tuple[int, list[str]]]
 
 
-# Columns that name a simulation or its seed, and what pandas calls its index: no parameters.
+# Columns with the simulation's name or seed, and pandas' name for its index: not parameters.
 _NO_PARAMETERS = ("name", "seed", "sim_name", "index", "unnamed: 0", "")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
 def read_table(path: Path) -> Table:
-    """Read rows of parameters, with the names of their columns where the file has them.
+    """Read rows of parameters, with the names of their columns if the file has them.
 
-    In text, columns are parted by commas, semicolons, tabs or blanks; lines and ends of lines behind # are comments;
-    names stand in a wordy first line, or in the comment that ends above the first row. Where blanks part columns, a
-    name with blanks in it stands in quotes, unless it is the only one. Columns called Name and seed, and the index that
-    pandas writes, are no parameters and are left out.
+    In text, columns are separated by commas, semicolons, tabs or blanks; lines and ends of lines after # are comments;
+    names are in a first line of words, or in the comment that ends above the first row. If blanks separate columns, a
+    name with blanks in it must be in quotes, unless it is the only one. Columns called Name and seed, and pandas'
+    index, are not parameters and are left out.
     """
     if path.suffix == ".npy":
         values = np.array(open_array(path), dtype=np.float64)
@@ -59,16 +59,16 @@ def read_table(path: Path) -> Table:
 
 
 def table_text(names: Sequence[str], rows: NDArray[np.float64]) -> str:
-    """What `read_table` reads as just these names and numbers, if no name is an `unreadable_name`."""
+    """Text that `read_table` reads as exactly these names and numbers, if no name is an `unreadable_name`."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(names)
-    # A blank in the only name would part two columns.
+    # A blank in the only name would separate two columns.
     header = f'"{names[0]}"\n' if len(names) == 1 and " " in names[0] else text.getvalue()
     return header + "".join(",".join(repr(float(value)) for value in row) + "\n" for row in rows)
 
 
 def unreadable_name(names: Sequence[str]) -> str | None:
-    """The first that would not be read again as it stands: with a #, a ; or quotes, a number, or `seed` say."""
+    """The first that would not be read back unchanged: with a #, a ; or quotes, a number, or for example `seed`."""
     one_row = np.full((1, 1), 0.5)
     return next((name for name in names if not _reads_as(name, table_text((name,), one_row))), None)
 
@@ -116,13 +116,13 @@ def _lines_of(text: str, path: Path) -> _Lines:
 
 
 def _is_one_name(words: Sequence[str], separator: str | None, rows: Sequence[tuple[int, list[str]]]) -> bool:
-    """Words above a single column, none of which names a parameter by itself."""
+    """Words above a single column, none of which is the name of a parameter by itself."""
     single = separator is None and len(rows) > 0 and all(len(row) == 1 for _, row in rows)
     return single and not any(map(is_known_name, words))
 
 
 def _separator(path: Path, lines: Sequence[str]) -> str | None:
-    """What parts the columns; None is blanks. UserError for decimal commas, which a comma between columns forbids."""
+    """Separator of the columns; None is blanks. UserError for decimal commas, which exclude commas between columns."""
     if any(";" in line for line in lines):
         if any(_DECIMAL_COMMA.fullmatch(word.strip()) for line in lines[:3] for word in line.split(";")):
             raise UserError(f"{path}: has decimal commas between semicolons; write numbers with a decimal point.")
@@ -151,7 +151,7 @@ def _words(path: Path, line: str, separator: str | None) -> list[str]:
 def _commented_names(
     path: Path, comments: Sequence[str], rows: Sequence[tuple[int, list[str]]]
 ) -> tuple[str, ...] | None:
-    """The names in the last comment above the rows; a sentence of another number of words is only a comment."""
+    """The names in the last comment above the rows; a sentence with a different number of words is only a comment."""
     for line in reversed(comments):
         names = tuple(word for word in re.split(r"[,;\s]+", line) if word)
         width = len(rows[0][1]) if rows else 0
@@ -164,7 +164,7 @@ def _commented_names(
 def _without_index(lines: _Lines) -> _Lines:
     """Without the column that pandas writes in front of a table: whole numbers, each once, that the header leaves out.
 
-    Where the header calls it "" or "Unnamed: 0", `_NO_PARAMETERS` leaves it out.
+    If the header calls it "" or "Unnamed: 0", `_NO_PARAMETERS` leaves it out.
     """
     header, rows = lines.header, lines.rows
     if header is None or not rows or any(len(words) != len(header) + 1 for _, words in rows):

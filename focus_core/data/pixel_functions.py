@@ -1,4 +1,4 @@
-"""Transforms and their inverses: one function of a pixel each, on doubles of any shape.
+"""Transforms and their inverses: one function per pixel, on doubles of any shape.
 
 Box and Cox 1964 (J. R. Stat. Soc. B 26, 211): y = ((Σ/Σ₀)^λ − 1)/λ, which is ln Σ/Σ₀ at λ → 0 and Σ/Σ₀ − 1 at λ = 1.
 """
@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Fitted(NamedTuple):
-    """The numbers that a curve may read: `floor` and `scale` Σ₀ in the unit of the maps, `exponent` λ; 0 is none."""
+    """The numbers that a curve may use: `floor` and `scale` Σ₀ in the unit of the maps, `exponent` λ; 0 means none."""
 
     floor: float
     scale: float
@@ -36,7 +36,7 @@ def box_cox(maps: FloatArray, fitted: Fitted) -> FloatArray:
 
 
 def from_box_cox(y: FloatArray, fitted: Fitted) -> FloatArray:
-    """No density lies below y = −1/λ: what does is an empty pixel."""
+    """No density lies below y = −1/λ: smaller values are empty pixels."""
     return np.asarray(fitted.scale * np.power(np.maximum(1.0 + fitted.exponent * y, 0.0), 1.0 / fitted.exponent))
 
 

@@ -1,4 +1,4 @@
-"""Where the files of a configuration lie: relative paths become absolute once, when a training run starts."""
+"""Locations of a configuration's files: relative paths become absolute once, when a training run starts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from focus_core.paths import datasets_folder, expanded
 def with_absolute_paths(
     data: DataSection, home: Path, folders: Sequence[Path], recorded: DataSection | None = None
 ) -> DataSection:
-    """Each relative path in the first of `folders` that has it, else where an earlier start found it (`recorded`).
+    """Each relative path in the first of `folders` that has it, otherwise where an earlier start found it (`recorded`).
 
-    A dataset of the laboratory keeps its name. UserError names the key of a path that is nowhere.
+    A dataset of the laboratory keeps its name. UserError names the key of a path that is not found.
     """
     changes: dict[str, str] = {}
     for key in PATH_KEYS:
@@ -27,14 +27,14 @@ def with_absolute_paths(
         is_there = _IS_THERE[key]
         place = expanded(PROCESSED if (key, value) == ("data_dir", "processed") else value)
         earlier = getattr(recorded, key, None)
-        # Links in the path itself stay: the name of a CAMELS file says what is in it, that of its target may not.
+        # Links in the path itself are kept: the name of a CAMELS file says what is in it, that of its target may not.
         candidates = [Path(os.path.abspath(folder.resolve() / place)) for folder in folders]  # noqa: PTH100
         if earlier is not None and ends_in(earlier, str(place)):
             candidates.append(Path(earlier))
         found = next((candidate for candidate in candidates if is_there(candidate)), None)
         if found is not None:
             changes[key] = str(found)
-        elif key != "dataset" and not place.is_absolute():  # a missing dataset is told with the command that makes it
+        elif key != "dataset" and not place.is_absolute():  # a missing dataset is reported with the command for it
             searched = " or ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
             raise UserError(f"data.{key}: there is no {place} in {searched}; check the path.")
     return data.model_copy(update=changes)

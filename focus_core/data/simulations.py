@@ -1,7 +1,7 @@
 """Which rows of a parameter table are one simulation: one θ and one set of initial phases.
 
-Public preparations write θ for every map, also after a shuffle or with maps dropped: there, rows of one θ are sisters.
-Suites that repeat θ on purpose, with other phases, say so (`independent_realisations`).
+Public preparations write θ for every map, even after a shuffle or with maps dropped: there, rows of one θ are sisters.
+Suites that deliberately repeat θ with other phases state it (`independent_realisations`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Digits in which two values of a table are the same: more than any table prints, fewer than arithmetic spoils.
+# Digits in which two values of a table are equal: more than any table prints, fewer than arithmetic corrupts.
 _DIGITS = 10
 
 
@@ -18,8 +18,8 @@ def simulations_of_rows(
 ) -> NDArray[np.int64]:
     """The simulation (0 … n − 1, by first appearance) of each row of θ (n_rows, d).
 
-    Rows of one θ are one simulation, wherever they stand; `independent` makes each row its own. Where `rows_each`
-    consecutive rows are known to be one simulation, those are.
+    Rows of one θ are one simulation, wherever they are; `independent` makes each row a separate one. If `rows_each`
+    consecutive rows are known to be one simulation, these are grouped.
     """
     if rows_each is not None:
         return np.arange(len(theta), dtype=np.int64) // rows_each
@@ -40,12 +40,12 @@ def blocks_of_one(theta: NDArray[np.float64], length: int) -> bool:
 
 
 def repeated_rows(theta: NDArray[np.float64]) -> int:
-    """Rows whose θ another row before them has."""
+    """Rows whose θ already occurs in an earlier row."""
     return len(theta) - len(np.unique(_rounded(theta), axis=0))
 
 
 def _rounded(theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """To significant digits, and −0 to 0."""
+    """Rounded to significant digits, and −0 to 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(np.abs(theta))))
         rounded = np.where(theta == 0.0, 0.0, np.rint(theta * scale) / scale)

@@ -1,6 +1,6 @@
-"""Train, validation and test are sets of simulations: sister maps of one simulation never part.
+"""Train, validation and test are sets of simulations: sister maps of one simulation are never separated.
 
-A split names rows of the parameter table. Where the table repeats θ for sister maps, all rows of a simulation go
+A split names rows of the parameter table. If the table repeats θ for sister maps, all rows of a simulation stay
 together.
 """
 
@@ -44,7 +44,7 @@ class Split:
 
 
 def read_split(path: Path) -> Split | None:
-    """The split that a run has written down, None if it has not yet. UserError if the file is damaged."""
+    """The split that a run has recorded, None if there is none yet. UserError if the file is damaged."""
     try:
         split = Split.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -58,7 +58,7 @@ def read_split(path: Path) -> Split | None:
     return split
 
 
-# Rows of one θ are sisters until somebody says otherwise.
+# Rows of one θ are sisters unless declared otherwise.
 _ONE_THETA = (
     "; rows of one θ count as one, unless data.independent_realisations: true says that they are boxes of other phases."
 )
@@ -67,7 +67,7 @@ _ONE_THETA = (
 def split_simulations(n: int, train_split: float, seed: int) -> Split:
     """A seeded permutation of n simulations: round(train_split·n) train, the rest is halved.
 
-    Validation gets the odd one, so that with one left there is validation only. UserError if training or validation
+    Validation gets the odd one, so that a single remaining one is for validation. UserError if training or validation
     would be empty.
     """
     n_train = round(train_split * n)
@@ -85,7 +85,7 @@ def split_simulations(n: int, train_split: float, seed: int) -> Split:
 
 
 def split_rows(simulation: NDArray[np.int64], train_split: float, seed: int) -> Split:
-    """A split of the rows (n_rows,) that belong to these simulations, which never part; shares are of simulations."""
+    """A split of the rows (n_rows,) of these simulations, which are never separated; shares are of simulations."""
     n = int(simulation.max()) + 1
     chosen = split_simulations(n, train_split, seed)
     if len(simulation) == n:
@@ -96,7 +96,7 @@ def split_rows(simulation: NDArray[np.int64], train_split: float, seed: int) -> 
 
 
 def rows_of_older_split(split: Split, theta: NDArray[np.float64]) -> Split | None:
-    """A split that counts runs of equal rows, as earlier versions did, in rows of θ (n_rows, d); None if it is none."""
+    """A split that counts runs of equal rows, as earlier versions did, in rows of θ (n_rows, d); otherwise None."""
     length, rest = divmod(len(theta), split.n_rows)
     if rest or length < 2 or not blocks_of_one(theta, length):
         return None
@@ -108,6 +108,6 @@ def rows_of_older_split(split: Split, theta: NDArray[np.float64]) -> Split | Non
 
 
 def parted_simulations(split: Split, simulation: NDArray[np.int64]) -> int:
-    """Simulations that have rows in more than one part: of a split that an earlier version or a person made."""
+    """Simulations that have rows in more than one part, for a split made by an earlier version or by hand."""
     parts = [set(simulation[list(part)].tolist()) for part in (split.train, split.validation, split.test)]
     return len((parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2]))

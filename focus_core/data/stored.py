@@ -1,4 +1,4 @@
-"""Maps as their file keeps them, read as what they mean: log10 Σ and δ become Σ and 1 + δ, piece by piece."""
+"""Maps as stored, read as physical values: log10 Σ and δ become Σ and 1 + δ, piece by piece."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from focus_core.errors import UserError
 from focus_core.schema.fields import StoredAs
 
-# Of maps that are read as 1 + δ: Σ over its mean has no unit.
+# For maps that are read as 1 + δ: Σ over its mean has no unit.
 MEAN_DENSITY = "mean density"
 
 
@@ -30,9 +30,9 @@ class Maps(Protocol):
 
 @dataclass(frozen=True)
 class StoredMaps:
-    """Maps whose file holds log10 Σ ("log10"), or δ = Σ/Σ̄ − 1 or 1 + δ ("overdensity").
+    """Maps whose file contains log10 Σ ("log10"), or δ = Σ/Σ̄ − 1 or 1 + δ ("overdensity").
 
-    `shift` makes 1 + δ of the file's values. Rounding leaves δ of an empty pixel a little below −1: it is empty.
+    `shift` turns the file's values into 1 + δ. Rounding leaves δ of an empty pixel slightly below −1: it is empty.
     """
 
     stored: Maps
@@ -53,7 +53,7 @@ class StoredMaps:
     def __getitem__(self, index: Any, /) -> NDArray[Any]:
         values = np.asarray(self.stored[index], dtype=np.float64)
         if self.stored_as == "log10":
-            with np.errstate(over="ignore"):  # told as a pixel that is not finite
+            with np.errstate(over="ignore"):  # reported as a pixel that is not finite
                 return np.power(10.0, values)
         shifted = values + self.shift
         return np.where((shifted < 0.0) & (shifted > -_ROUNDING), 0.0, shifted)
@@ -68,7 +68,7 @@ _SAMPLED = 64
 
 
 def read_as(maps: Maps, stored_as: StoredAs | None, source: Path) -> Maps:
-    """The maps of a file that holds them as `stored_as`; UserError where an overdensity is neither δ nor 1 + δ."""
+    """The maps of a file stored as `stored_as`; UserError if an overdensity is neither δ nor 1 + δ."""
     if stored_as is None:
         return maps
     if stored_as == "log10":
@@ -85,7 +85,7 @@ def read_as(maps: Maps, stored_as: StoredAs | None, source: Path) -> Maps:
 
 
 def let_go(maps: Maps) -> None:
-    """Give the pages of a memory map that were read back to the system; they stay in its cache, not in this process."""
+    """Return pages of a memory map that were read to the system; they stay in its cache, not in this process."""
     stored = maps.stored if isinstance(maps, StoredMaps) else maps
     found = getattr(stored, "_mmap", None)
     if isinstance(found, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):

@@ -1,4 +1,4 @@
-"""From physical maps to what a network sees, and back. Fitted on training simulations alone."""
+"""From physical maps to the network's input, and back. Fitted on training simulations alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from focus_core.data.dataset import MapDataset
 from focus_core.data.pixel_functions import Fitted, FloatArray
 from focus_core.errors import UserError
 
-# The interval of training pixels is widened by this share of its width, half at either end, before x̂₀ is clamped to it.
+# The interval of training pixels is widened by this share of its width, half at either end; x̂₀ is clamped to it.
 _WIDENING = 0.10
 
 
@@ -43,7 +43,7 @@ class Transform:
 
     @property
     def clamp_range(self) -> tuple[float, float]:
-        """[pixel_min, pixel_max] widened by 10 %: where a sampler keeps x̂₀."""
+        """[pixel_min, pixel_max] widened by 10 %: the range to which a sampler clamps x̂₀."""
         margin = _WIDENING / 2 * (self.pixel_max - self.pixel_min)
         return self.pixel_min - margin, self.pixel_max + margin
 
@@ -67,12 +67,12 @@ class Transform:
         return (maps if self.lowest is None else np.maximum(maps, self.lowest)).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers that the kind has not are left out, so that those of earlier versions are stored as ever."""
+        """Numbers that the kind lacks are left out, so that transforms of earlier versions are stored unchanged."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, plain: Any, source: str = "the transform") -> Transform:
-        """As a file has it; UserError, in which `source` names the file, where this version cannot invert it."""
+        """From a file's values; UserError, in which `source` names the file, if this version cannot invert it."""
         fitted_spec(plain.get("kind") if isinstance(plain, Mapping) else plain, source)
         try:
             return cls(**plain)
@@ -101,8 +101,8 @@ def fit_transform(
 ) -> Transform:
     """Fit on the maps of these simulations, in two passes of bounded memory.
 
-    Every map of the dataset is checked on the way (finite; not negative, not all zero where a logarithm or a power is
-    taken); none outside `train_simulations` enters a number.
+    Every map of the dataset is checked at the same time (finite; not negative, not all zero if a logarithm or power is
+    taken); no other map than those of `train_simulations` affects a number.
     """
     chosen = chosen or TransformSection()
     spec = spec_for(chosen.name, dataset.normalised, str(dataset.maps_file))

@@ -2,9 +2,9 @@
 
     D(x; σ, θ) = E + c_out F(c_in x; c_noise, θ)
 
-E is what a Gaussian prior expects of the map (c_skip x in the paper), c_out the size of what it leaves unknown, so that
-the network F has a target of unit variance at every noise level. With a white prior this is the paper's own; with a
-spectral one E is a Wiener filter mode by mode, and the network learns only what a Gaussian field has not.
+E is what a Gaussian prior expects of the map (c_skip x in the paper), c_out the rms of what it leaves unknown, so
+that the network F has a target of unit variance at every noise level. With a white prior this is the paper's; with a
+spectral one E is a Wiener filter mode by mode, and the network learns only the non-Gaussian part.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class EDM:
         return clamped(x, clamp)
 
     def _solve(self, denoise: Denoise, sampler: Sampler, white: Tensor, progress: Progress | None) -> Tensor:
-        """dx/dσ = (x − D)/σ from x = σ_max ε, as the paper has it: σ_data is small beside σ_max."""
+        """dx/dσ = (x − D)/σ from x = σ_max ε, as in the paper: σ_data is small beside σ_max."""
         spec, solve = sampler.fitting("edm")
         section, x = self.section, self.section.sigma_max * white
         if spec.chooses_steps:
@@ -121,7 +121,7 @@ class EDM:
             dy/ds = −(D − E)/√(p + σ²)
 
         A Gaussian field does not move in y at all, so steps are spent on what the network has learned. For small σ the
-        slope goes as σ: the last step, to σ = 0, is as long as one unit of s.
+        slope is proportional to σ: the last step, to σ = 0, is as long as one unit of s.
         """
 
         def field(y: Tensor, s: float) -> Slope:

@@ -47,7 +47,7 @@ class StraightPath:
         return x1 - self.narrowing * eps
 
     def x1_from_velocity(self, x: Tensor, v: Tensor, t: float) -> Tensor:
-        """Both lines above, solved for x₁."""
+        """Both equations above, solved for x₁."""
         return (self.narrowing * x + self.sigma(t) * v) / self.sigma_max
 
     def velocity_from_x1(self, x: Tensor, x1: Tensor, t: float) -> Tensor:
@@ -74,7 +74,7 @@ class FlowMatching:
     def loss(
         self, network: nn.Module, x0: Tensor, condition: Tensor, t: Tensor, eps: Tensor, drop: Tensor | None = None
     ) -> Tensor:
-        """(v_θ(x_t, t) − dx_t/dt)² (eq. 14); the map, x₁ in the paper, comes in as x0."""
+        """(v_θ(x_t, t) − dx_t/dt)² (eq. 14); the map, x₁ in the paper, is passed as x0."""
         predicted = network(self.path.position(x0, t, eps), _NETWORK_TIME * t, condition, drop)
         return (predicted - self.path.velocity(x0, eps)).square().mean(dim=(1, 2, 3))
 

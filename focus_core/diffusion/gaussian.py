@@ -9,7 +9,7 @@ from focus_core.diffusion.schedule import NoiseSchedule
 
 
 class ForwardProcess:
-    """√ᾱ and √(1 − ᾱ) of a schedule, ready on the device where maps are."""
+    """√ᾱ and √(1 − ᾱ) of a schedule, on the device of the maps."""
 
     def __init__(self, schedule: NoiseSchedule, device: torch.device | str = "cpu") -> None:
         self.timesteps = schedule.timesteps
@@ -35,7 +35,7 @@ def x0_from_eps(x: Tensor, eps: Tensor, alpha_bar: float) -> Tensor:
 
 
 def eps_from_x0(x: Tensor, x0: Tensor, alpha_bar: float) -> Tensor:
-    """ε = (x_t − √ᾱ x̂₀) / √(1 − ᾱ): the noise that goes with a given x̂₀."""
+    """ε = (x_t − √ᾱ x̂₀) / √(1 − ᾱ): the noise that corresponds to a given x̂₀."""
     return (x - alpha_bar**0.5 * x0) / (1.0 - alpha_bar) ** 0.5
 
 

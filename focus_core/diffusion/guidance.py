@@ -1,4 +1,4 @@
-"""From a conditional prediction to the guided one that a sampler asks for (Ho & Salimans 2022, arXiv 2207.12598)."""
+"""From a conditional prediction to the guided one that a sampler needs (Ho & Salimans 2022, arXiv 2207.12598)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# ε, v, a flow's velocity or x̂₀ of maps x (B, c, N, N) that all stand at the same time t.
+# ε, v, a flow's velocity or x̂₀ of maps x (B, c, N, N) that are all at the same time t.
 Denoiser = Callable[[Tensor, int], Tensor]
 Guided = Callable[[Tensor, float], Tensor]
-# The same from (x, t (B,), condition (B, d), drop (B,) or None): a network, or a method's own combination of one.
+# The same from (x, t (B,), condition (B, d), drop (B,) or None): a network, or a method's combination of one.
 Predict = Callable[..., Tensor]
 
 
 def guided(prediction: Predict, condition: Tensor, scale: float = 1.0) -> Guided:
-    """ε = ε_u + s (ε_c − ε_u) at θ = `condition` (B, d), scaled to [−1, 1]; the same for whatever is predicted.
+    """ε = ε_u + s (ε_c − ε_u) at θ = `condition` (B, d), scaled to [−1, 1]; the same for any predicted quantity.
 
     s = 1 is the unbiased conditional model and costs one evaluation; another s needs both branches, in one batch.
     """

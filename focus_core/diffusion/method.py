@@ -1,4 +1,4 @@
-"""What a method is to everybody else: the training loop, validation, figures and sampling know this alone."""
+"""The interface of a method: the training loop, validation, figures and sampling use only this."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from focus_core.errors import UserError
 # (network evaluations done, in all, x̂₀ of the last one).
 Progress = Callable[[int, int, Tensor], None]
 Interval = tuple[float, float]
-# (what the catalogue says that the sampler is given, the sampler) → maps (B, c, N, N).
+# (first argument of the solver, as given in the catalogue, the sampler) → maps (B, c, N, N).
 Solver = Callable[[Any, "Sampler"], Tensor]
 
-# What a network should give before it has learned anything: its input (ε ≈ x at late times), or nothing.
+# Output of a network before it has learned anything: its input (ε ≈ x at late times), or nothing.
 Start = Literal["input", "zero"]
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """What to draw with: a sampler's name in the catalogue, and settings, of which each sampler has some."""
+    """How to draw: a sampler's name in the catalogue, and settings, some of which each sampler uses."""
 
     method: str = METHODS.first.sampler
     steps: int = 50
@@ -39,7 +39,7 @@ class Sampler:
 
     @classmethod
     def of(cls, section: SamplingSection, method: str | None = None, steps: int | None = None) -> Sampler:
-        """As a configuration says, with another sampler or number of steps if they are given."""
+        """From a configuration, with another sampler or number of steps if they are given."""
         name = method or section.method
         _, own = SAMPLERS[name].configured_steps(section.model_dump(), section.num_steps)
         return cls(name, steps or own, section.eta, section.spacing, section.tolerance)
@@ -49,7 +49,7 @@ class Sampler:
         return SAMPLERS[self.method]
 
     def fitting(self, method: str) -> tuple[SamplerSpec, Solver]:
-        """What it is, and its solver; UserError if it cannot draw from this method."""
+        """Its entry and its solver; UserError if it is not available for this method."""
         refusal = sampler_refusal(self.method, method)
         if refusal is not None:
             raise UserError(f"sampling.method: {refusal}.")
@@ -64,7 +64,7 @@ class Method(Protocol):
     def start(self) -> Start: ...
 
     def draw_times(self, n: int, device: torch.device) -> Tensor:
-        """n random times, as a training step takes them, from torch's own generator."""
+        """n random times, as in a training step, from torch's own generator."""
         ...
 
     def even_times(self, n: int) -> NDArray[Any]:
@@ -78,7 +78,7 @@ class Method(Protocol):
         ...
 
     def evaluations(self, sampler: Sampler) -> int:
-        """Network evaluations of one map; for the adaptive solver a hundred, which are per cent of its way."""
+        """Network evaluations per map; for the adaptive solver a hundred, which are per cent of its progress."""
         ...
 
     def sample(
@@ -95,5 +95,5 @@ class Method(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What was measured on the training maps, plain values and tensors; it belongs to the weights."""
+        """Measurements on the training maps, as plain values and tensors; they belong to the weights."""
         ...

@@ -23,7 +23,7 @@ from focus_core.diffusion.schedule import make_schedule
 
 
 def make_method(config: ExperimentConfig, state: dict[str, Any], device: torch.device | str = "cpu") -> Method:
-    """`state` is what `Method.state` wrote into the checkpoint, or what `measure` finds before a first start."""
+    """`state` is what `Method.state` wrote into the checkpoint, or what `measure` returns before a first start."""
     method: Method = load(METHODS[config.method].build)(config, state, device)
     return method
 
@@ -31,7 +31,7 @@ def make_method(config: ExperimentConfig, state: dict[str, Any], device: torch.d
 def measure(
     config: ExperimentConfig, dataset: MapDataset, transform: Transform, simulations: Sequence[int]
 ) -> dict[str, Any]:
-    """What the method must know of the training maps before the first step; these simulations are the training ones."""
+    """What the method must know of the training maps before the first step; `simulations` are the training ones."""
     path = METHODS[config.method].measure
     found: dict[str, Any] = {} if path is None else load(path)(config, dataset, transform, simulations)
     return found

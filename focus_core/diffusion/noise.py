@@ -1,4 +1,4 @@
-"""Noise that belongs to a map: its own generator, so that a batch's size or order never changes a map."""
+"""Noise that belongs to a map: its own generator, so that the size or order of a batch never changes a map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def map_seed(*numbers: int) -> int:
-    """One seed out of several whole numbers ≥ 0 (a run's seed, a simulation, a map …), well mixed."""
+    """One seed from several whole numbers ≥ 0 (a run's seed, a simulation, a map …), well mixed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

@@ -1,6 +1,6 @@
-"""Solvers of dx/dt = f(x, t) that lead from noise to maps, as pure functions of a field and its times.
+"""Solvers of dx/dt = f(x, t) from noise to maps, as pure functions of a field and its times.
 
-In the language of noise levels x = x₀ + σ ε the field is f = (x − D(x; σ))/σ (Karras et al. 2022, arXiv 2206.00364,
+In terms of noise levels x = x₀ + σ ε the field is f = (x − D(x; σ))/σ (Karras et al. 2022, arXiv 2206.00364,
 eq. 3 with s = 1), where D is the expected map, and the times fall from σ_max to 0. A flow's field is its velocity, and
 its times rise from 0 to 1.
 """
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from focus_core.diffusion.method import Interval, Progress
 
-# x̂₀ = D(x; σ) of maps that all stand at the same noise level.
+# x̂₀ = D(x; σ) of maps that are all at the same noise level.
 Denoise = Callable[[Tensor, float], Tensor]
 
 
 @dataclass(frozen=True)
 class Slope:
-    """dx/dt at a point, and the map x̂₀ that is expected from there; both of the shape of x."""
+    """dx/dt at a point, and the map x̂₀ expected from there; both of the shape of x."""
 
     dx: Tensor
     x0: Tensor
@@ -34,23 +34,23 @@ Field = Callable[[Tensor, float], Slope]
 
 @dataclass(frozen=True)
 class Equation:
-    """What a method asks a solver to follow: dx/dt = field(x, t) from x at the first of the times to the last.
+    """The equation that a method passes to a solver: dx/dt = field(x, t) from x at the first of the times to the last.
 
-    A solver that chooses its own steps is given the two ends alone, and tells its own progress.
+    A solver that chooses its own steps gets the two ends only, and reports its own progress.
     """
 
     field: Field
     times: Sequence[float]
     x: Tensor
-    # The last time is σ = 0, where the field is 0/0, or stands for it: that step needs its first slope alone.
+    # The last time is σ = 0, where the field is 0/0, or stands for it: that step needs only its first slope.
     ends_at_zero: bool = True
     # t is σ and x = x₀ + σ ε.
     noise_levels: bool = False
     progress: Progress | None = None
 
 
-# Of the adaptive solver. Where little happens at first, as at large noise, it would grow its step until it jumps over
-# the part of the way where maps are made, and never notice: modes came out 60 % wrong at a tolerance of 0.001.
+# For the adaptive solver. Where little changes at first, as at large noise, it would grow its step until it skipped
+# the part of the path where maps form, without noticing: modes were 60 % wrong at a tolerance of 0.001.
 LEAST_STEPS = 10
 
 
@@ -80,7 +80,7 @@ def noise_levels_in_logarithm(denoise: Denoise) -> Field:
 
 
 def reporting(field: Field, total: int, progress: Progress | None) -> Field:
-    """The same field, telling each evaluation."""
+    """The same field, reporting each evaluation."""
     if progress is None:
         return field
     done = 0
@@ -95,7 +95,7 @@ def reporting(field: Field, total: int, progress: Progress | None) -> Field:
 
 
 def euler(field: Field, times: Sequence[float], x: Tensor) -> Tensor:
-    """One evaluation a step; `times` holds one more than there are steps."""
+    """One evaluation per step; `times` has one entry more than there are steps."""
     for t, following in itertools.pairwise(times):
         x = x + (following - t) * field(x, t).dx
     return x
@@ -118,7 +118,7 @@ def heun(field: Field, times: Sequence[float], x: Tensor, ends_at_zero: bool = T
 def dpmpp_2m(denoise: Denoise, sigmas: Sequence[float], x: Tensor) -> Tensor:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2) with α = 1, so λ = −ln σ; the last σ is 0.
 
-    The first step has no past and the last no finite λ: both are of first order.
+    The first step has no history and the last no finite λ: both are of first order.
     """
     past, past_h = None, 0.0
     for sigma, following in itertools.pairwise(sigmas):
@@ -136,9 +136,9 @@ def dpmpp_2m(denoise: Denoise, sigmas: Sequence[float], x: Tensor) -> Tensor:
 
 
 def two_step(field: Field, times: Sequence[float], x: Tensor) -> Tensor:
-    """Adams and Bashforth's second order: one evaluation a step, extrapolated from the last two slopes.
+    """Second-order Adams–Bashforth: one evaluation per step, extrapolated from the last two slopes.
 
-    The first step has no past, and the last is Euler's, as in `heun`.
+    The first step has no history, and the last is Euler's, as in `heun`.
     """
     past, past_step = None, 0.0
     for i, (t, following) in enumerate(itertools.pairwise(times)):
@@ -155,12 +155,12 @@ def two_step(field: Field, times: Sequence[float], x: Tensor) -> Tensor:
 def adaptive(
     field: Field, first: float, last: float, x: Tensor, tolerance: float, progress: Progress | None = None
 ) -> Tensor:
-    """Dormand and Prince's fifth order with steps of its own choosing (torchdiffeq).
+    """Fifth-order Dormand–Prince with adaptive steps (torchdiffeq).
 
-    The step serves all of x at once: give it one map, or maps will depend on their neighbours. Progress is told in per
-    cent of the way.
+    The step is common to all of x: pass one map, or maps will depend on their neighbours. Progress is reported in per
+    cent of the path.
     """
-    # Here and not above: only this sampler needs it.
+    # Imported here because only this sampler needs it.
     from torchdiffeq import odeint
 
     furthest = 0

@@ -1,4 +1,4 @@
-"""What a network of denoising diffusion gives: the noise ε in a map, or its velocity v."""
+"""The output of a network of denoising diffusion: the noise ε in a map, or its velocity v."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from focus_core.diffusion.method import Start
 
 @dataclass(frozen=True)
 class Prediction:
-    """`target(process, x0, t, eps)` is what is learned; `noise(x, predicted, ᾱ)` the ε it means, None: it is ε itself.
+    """`target(process, x0, t, eps)` is what is learned; `noise(x, predicted, ᾱ)` converts it to ε; None: it is ε.
 
     (x₀ − x̂₀)² is the squared error of the prediction over `signal(SNR)` (arXiv 2303.09556, section 3.4).
     """

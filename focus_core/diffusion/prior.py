@@ -4,8 +4,8 @@ x is a transformed map and x̂ its unitary Fourier transform, so that white nois
 the mean of p over modes is the variance of x. Modes of equal ring, |n| rounded, share one p; ring 0 is the mean of the
 map, whose p is the scatter of map means about μ(θ).
 
-A Gaussian field seen through noise, x + σ ε, is expected to be μ + W (x + σ ε − μ) with Wiener's W = p/(p + σ²), and
-what remains unknown of it has the variance pσ²/(p + σ²), mode by mode.
+For a Gaussian field observed through noise, x + σ ε, the expectation is μ + W (x + σ ε − μ) with Wiener's W =
+p/(p + σ²), and what remains unknown of it has the variance pσ²/(p + σ²), mode by mode.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ FloatArray = NDArray[np.float64]
 
 log = logging.getLogger("focus.training")
 
-# In ln p: what p may differ from that of all maps together, so that no θ overflows; and how far two θ of a prior are
-# apart at most (10⁶) where p was fitted to what the data say.
+# In ln p: the largest difference of p from that of all maps together, so that no θ overflows; and the largest
+# difference between two θ of a prior (10⁶) if p follows the data.
 _FARTHEST, _WILD = 30.0, math.log(1e6)
 
-# Maps transformed at once while fitting.
+# Maps transformed at once during the fit.
 _CHUNK_PIXELS = 2**22
 
 
@@ -43,11 +43,11 @@ class Gaussian(Protocol):
     """A Gaussian field for each map of a batch; x (B, c, N, N), sigma (B,)."""
 
     def expected(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """E[x₀ | x = x₀ + σ ε], of the shape of x."""
+        """E[x₀ | x = x₀ + σ ε], with the shape of x."""
         ...
 
     def unknown(self, sigma: Tensor) -> Tensor:
-        """Root mean variance of what x leaves unknown of x₀, (B,): c_out = √⟨pσ²/(p + σ²)⟩."""
+        """Root mean variance of the part of x₀ that x leaves unknown, (B,): c_out = √⟨pσ²/(p + σ²)⟩."""
         ...
 
     def spread(self, sigma: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Gaussian(Protocol):
         ...
 
     def seen(self, white: Tensor, sigma: float) -> Tensor:
-        """x₀ + σ ε out of white noise of unit variance: μ + √(p + σ²) white."""
+        """x₀ + σ ε from white noise of unit variance: μ + √(p + σ²) white."""
         ...
 
     def whitened(self, x: Tensor, sigma: float) -> Tensor:
@@ -107,9 +107,9 @@ class WhitePrior:
 
 @dataclass(frozen=True)
 class SpectralField:
-    """`mean` (B,), `power` (B, n_rings), and of the half plane of modes each one's `ring` (N, N/2 + 1).
+    """`mean` (B,), `power` (B, n_rings), and the `ring` (N, N/2 + 1) of each mode of the half plane.
 
-    `share` (n_rings,) is the part of all N² modes that lies in each ring.
+    `share` (n_rings,) is the fraction of all N² modes in each ring.
     """
 
     mean: Tensor
@@ -147,7 +147,7 @@ class SpectralField:
 class SpectralPrior:
     """ln p(ring | θ) = X(θ)·log_power (n_terms, n_rings) and μ(θ) = X(θ)·mean (n_terms,), polynomials in θ.
 
-    `any_log_power` (n_rings,) and `any_mean` are those of no particular θ: of all training maps together.
+    `any_log_power` (n_rings,) and `any_mean` are those for no particular θ: of all training maps together.
     """
 
     terms: tuple[tuple[int, ...], ...]
@@ -188,7 +188,7 @@ class SpectralPrior:
 
 
 def prior_from(state: dict[str, Any], device: torch.device | str = "cpu") -> Prior:
-    """The prior that `state()` wrote down."""
+    """The prior from the output of its `state()`."""
     if state["kind"] == "white":
         return WhitePrior(float(state["sigma_data"]))
     return SpectralPrior(
@@ -212,7 +212,7 @@ def measure_sigma_data(dataset: MapDataset, transform: Transform, rows: Sequence
 def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int]) -> SpectralPrior:
     """Measure p and μ of the transformed maps of these rows, by simulation, and regress them on θ.
 
-    As many terms as the simulations determine twice over: second order in Ω_m and σ8, else linear, else none.
+    With as many terms as the simulations determine twice over: second order in Ω_m and σ8, otherwise linear, or none.
     """
     means, powers = [], []
     for maps in _pieces(dataset, transform, rows):
@@ -220,7 +220,7 @@ def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int])
         powers.append(ring_power(maps - means[-1][:, None, None]))
     simulation = dataset.simulation[dataset.row_of(dataset.maps_of(rows))]
     mean, power = np.concatenate(means), simulation_means(np.concatenate(powers), simulation)
-    power = np.maximum(power, 1e-12 * power.max())  # a ring that the data leave empty
+    power = np.maximum(power, 1e-12 * power.max())  # a ring that is empty in the data
     present, place = np.unique(simulation, return_inverse=True)
     theta = dataset.space.to_unit(dataset.simulation_theta[present])
     every = polynomial_terms(dataset.space)
@@ -249,9 +249,9 @@ def fit_spectrum(dataset: MapDataset, transform: Transform, rows: Sequence[int])
 
 
 def _fitted(design: FloatArray, power: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """ln p as a polynomial of θ, (n_terms, n_rings), and the rings where it is none: one p for every θ there.
+    """ln p as a polynomial of θ, (n_terms, n_rings), and the rings without one: a single p for every θ there.
 
-    A fit whose p would vary by more than any data do between two θ of the prior has followed outliers.
+    A fit whose p would vary more than any data between two θ of the prior has followed outliers.
     """
     coefficients, failed = gamma_fit(design, power)
     wild = ~failed & (np.abs(coefficients[1:]).sum(axis=0) > _WILD)
@@ -295,7 +295,7 @@ def ring_power(x: NDArray[Any]) -> FloatArray:
 
 
 def _column_weights(grid: int) -> FloatArray:
-    """A mode of the half plane stands for itself and its conjugate, but in the columns that are their own."""
+    """A mode of the half plane counts for itself and its conjugate, except in the self-conjugate columns."""
     weights = np.full((grid, grid // 2 + 1), 2.0)
     weights[:, 0] = 1.0
     if grid % 2 == 0:

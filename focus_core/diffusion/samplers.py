@@ -1,6 +1,6 @@
-"""The samplers of a noise schedule as pure functions: a denoiser, a schedule and noise in, maps out.
+"""The samplers of a noise schedule as pure functions: from a denoiser, a schedule and noise to maps.
 
-The denoiser is anything that gives ε(x, t), so that a test can put the exact one of a Gaussian in its place.
+The denoiser is anything that gives ε(x, t), so that a test can use the exact one of a Gaussian.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from focus_core.diffusion.spacing import discrete_times
 
 @dataclass(frozen=True)
 class Chain:
-    """What a sampler of whole times is given: ε(x, t) on a noise schedule, and fresh noise for every step."""
+    """Input of a sampler with integer times: ε(x, t) on a noise schedule, and fresh noise for every step."""
 
     denoiser: Denoiser
     schedule: NoiseSchedule
@@ -50,7 +50,7 @@ def sample(
     evaluations = spec.expected_evaluations("diffusion", sampler.steps, schedule.timesteps)
     denoise = at_noise_levels(denoiser, schedule, times, evaluations, clamp, progress)
     x = noise.draw() / schedule.alpha_bar_list[times[0]] ** 0.5
-    # The last step of a slope gives x̂₀ but for rounding, which beside a far larger x is no map.
+    # The last step of a slope gives x̂₀ except for rounding, which beside a far larger x leaves no map.
     return clamped(solve(Equation(noise_field(denoise), sigmas, x, noise_levels=True), sampler), clamp)
 
 
@@ -62,7 +62,7 @@ def at_noise_levels(
     clamp: Interval | None = None,
     progress: Progress | None = None,
 ) -> Denoise:
-    """The same denoiser in the language of noise levels: x = x_t/√ᾱ = x₀ + σ_t ε, for the σ of these times."""
+    """The same denoiser in terms of noise levels: x = x_t/√ᾱ = x₀ + σ_t ε, for the σ of these times."""
     time_of, done = {schedule.sigma_list[t]: t for t in times}, 0
 
     def denoise(x: Tensor, sigma: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""How much noise there is at each time t = 0 … T − 1 (Ho et al. 2020, arXiv 2006.11239)."""
+"""The amount of noise at each time t = 0 … T − 1 (Ho et al. 2020, arXiv 2006.11239)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def quadratic_variances(steps: int, low: float, high: float) -> Tensor:
 
 
 def cosine_variances(steps: int, low: float, high: float, offset: float = 0.008) -> Tensor:
-    """ᾱ(t) = cos²(π/2 · (t/T + s)/(1 + s)), β capped at 0.999 (Nichol & Dhariwal 2021, eq. 17): ends of its own."""
+    """ᾱ(t) = cos²(π/2 · (t/T + s)/(1 + s)), β capped at 0.999 (Nichol & Dhariwal 2021, eq. 17); sets its own ends."""
     t = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
     alpha_bar = torch.cos((t + offset) / (1.0 + offset) * math.pi / 2.0).square()
     return (1.0 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)

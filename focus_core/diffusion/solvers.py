@@ -1,4 +1,4 @@
-"""The solvers that the catalogue names: each is called with what a method gives it and the sampler's settings."""
+"""The solvers named in the catalogue: each is called with the method's equation or chain and the sampler's settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def heun(equation: Equation, sampler: Sampler) -> Tensor:
 
 
 def two_step(equation: Equation, sampler: Sampler) -> Tensor:
-    """DPM-Solver++(2M) in noise levels, and Adams and Bashforth's rule where the equation has other times."""
+    """DPM-Solver++(2M) in noise levels, and the Adams–Bashforth rule if the equation has other times."""
     field = equation.field
     if equation.noise_levels:
         return ode.dpmpp_2m(lambda x, sigma: field(x, sigma).x0, equation.times, equation.x)

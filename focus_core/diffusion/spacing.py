@@ -1,4 +1,4 @@
-"""Where the steps of a sampler lie. Fewer steps need better places: most of a map is decided at small noise."""
+"""Timestep schedules. Fewer steps need better positions: most of a map is decided at small noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from focus_core.catalogue.spacings import SPACINGS
 from focus_core.diffusion.schedule import NoiseSchedule
 from focus_core.errors import UserError
 
-# The ρ of Karras et al. (2022) where a method has none of its own.
+# The ρ of Karras et al. (2022) if a method has none of its own.
 RHO = 7.0
 
 
@@ -28,7 +28,7 @@ def ddim_times(timesteps: int, steps: int) -> list[int]:
 
 
 def discrete_times(schedule: NoiseSchedule, steps: int, spacing: str) -> list[int]:
-    """`steps` distinct times of a schedule, falling from T − 1 to 0, as even as whole numbers can be in `spacing`."""
+    """`steps` distinct times of a schedule, falling from T − 1 to 0, as uniform in `spacing` as whole numbers allow."""
     timesteps, spec = schedule.timesteps, METHODS["diffusion"].spacing(spacing)
     even, power = ddim_times(timesteps, steps), spec.exponent(RHO)
     if steps == 1 or (power == 1.0 and not spec.in_noise):
@@ -42,7 +42,7 @@ def discrete_times(schedule: NoiseSchedule, steps: int, spacing: str) -> list[in
 
 
 def sigma_steps(steps: int, low: float, high: float, spacing: str, rho: float = RHO) -> list[float]:
-    """`steps` noise levels from `high` to `low`, and 0 after them (arXiv 2206.00364, eq. 5)."""
+    """`steps` noise levels from `high` to `low`, followed by 0 (arXiv 2206.00364, eq. 5)."""
     if steps == 1:
         return [high, 0.0]
     share, power = [i / (steps - 1) for i in range(steps)], SPACINGS[spacing].exponent(rho)
@@ -53,7 +53,7 @@ def sigma_steps(steps: int, low: float, high: float, spacing: str, rho: float = 
 
 
 def flow_times(steps: int, spacing: str) -> list[float]:
-    """`steps` + 1 times from 0, all noise, to 1, the map; quadratic ones lie denser near the map."""
+    """`steps` + 1 times from 0, all noise, to 1, the map; quadratic ones are denser near the map."""
     power = METHODS["flow"].spacing(spacing).exponent(1.0)
     return [1.0 - (1.0 - i / steps) ** power for i in range(steps + 1)]
 
@@ -63,7 +63,7 @@ def _nearest(rising: Sequence[float], value: float) -> int:
 
 
 def _distinct(wanted: Sequence[int], timesteps: int) -> list[int]:
-    """The falling times nearest to those wanted of which no two coincide and the last is 0."""
+    """The falling times nearest to those wanted, all distinct and ending at 0."""
     times: list[int] = []
     for i, t in enumerate(wanted):
         highest = times[-1] - 1 if times else timesteps - 1

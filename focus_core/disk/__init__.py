@@ -1,1 +1,1 @@
-"""Files of which others must never see a part, and folders that only one process may write to."""
+"""Files of which other processes must never see a part, and folders that only one process may write to."""

@@ -1,4 +1,4 @@
-"""Files that are either wholly there or not there."""
+"""Files that are either completely there or not at all."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write to a temporary neighbour that takes the place of `path` when the block ends, or vanishes if it fails.
+    """Write to a temporary neighbour that replaces `path` when the block ends, or is removed if it fails.
 
-    What has been replaced is on the disk, not only in the system's memory.
+    A replaced file is on the disk, not only in the system's memory.
 
-    An OSError of the writing, which Python raises without a name, names `path`. A device or a pipe (/dev/stdout, say)
-    cannot be replaced and is written as it is.
+    An OSError while writing, which Python raises without a name, names `path`. A device or a pipe (such as /dev/stdout)
+    cannot be replaced and is written directly.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         with _named(path), path.open("wb") as file:
@@ -32,9 +32,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def neighbour(path: Path) -> Iterator[Path]:
-    """As `replacing`, for writers that open their file by name. Its content may be lost with the machine's power.
+    """As `replacing`, for writers that open their file by name. Its content may be lost in a power failure.
 
-    Every writer has a name of its own, threads and other hosts included.
+    Every writer has its own name, threads and other hosts included.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().int}.part"
     try:
@@ -45,9 +45,9 @@ def neighbour(path: Path) -> Iterator[Path]:
 
 
 def remove_torn(path: Path) -> None:
-    """Remove what writers of `path` that were killed left beside it; only for who alone writes `path` at this moment.
+    """Remove temporary files left by killed writers of `path`; only for the sole writer of `path` at this moment.
 
-    It is told by its whole name, and what cannot be removed stays: it is in nobody's way.
+    They are recognised by their whole name, and one that cannot be removed stays: it does no harm.
     """
     torn = re.compile(rf"\.{re.escape(path.name)}\.[0-9]+\.part")
     with suppress(OSError):

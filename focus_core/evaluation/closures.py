@@ -1,10 +1,10 @@
-"""Closure: a small regressor that reads θ off real maps is applied to generated ones.
+"""Closure: a small regressor trained to infer θ from real maps is applied to generated ones.
 
-It sees of each map ln P(k) of Σ and of log10 Σ by ring, the mean of the field and the scattering coefficients, and
-their squares, standardised, and is a ridge regression whose penalty is chosen by generalised cross-validation (Golub,
-Heath & Wahba 1979, Technometrics 21, 215). Estimates of a simulation are means over its maps. It is trained on
-simulations whose θ it is not tried on; on real maps of the others its residuals are the standard that those of
-generated maps are held to.
+Its input from each map is ln P(k) of Σ and of log10 Σ by ring, the mean of the field and the scattering coefficients,
+and their squares, standardised; it is a ridge regression, its penalty chosen by generalised cross-validation (Golub,
+Heath & Wahba 1979, Technometrics 21, 215). Estimates of a simulation are means over its maps. It is trained and
+tested on different simulations; its residuals on real test maps are the standard with which those of generated
+maps are compared.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from focus_core.statistics.fields import FloatArray
 
 LEAST_TRAINING, LEAST_TEST = 200, 50
 SCATTER_LEVEL = 0.20
-# Share of a parameter's variance that real maps must tell for its residuals to mean anything.
+# Share of a parameter's variance that the regressor must explain on real maps for its residuals to be meaningful.
 _LEAST_R2 = 0.3
 _CODE = "focus_core.evaluation.measures"
-# What is measured, and which of it is positive and seen through its logarithm.
+# The features, and which of them are positive and enter through their logarithm.
 _SEEN = (("power", True), ("log_power", True), ("mean_of_field", False), ("coefficients", False))
 
 
 def closure(ground: Ground, level: float) -> Outcome:
-    """Of each parameter that real maps tell: the bias of generated maps against real ones in units of the scatter of
+    """For each parameter that real maps constrain: bias of generated maps against real ones in units of the scatter of
     real ones, and the relative difference of their scatters."""
     training, generated, real = _parts(ground)
     features = [_features([ground.measured(f"{_CODE}:{name}")[side] for name, _ in _SEEN]) for side in (0, 1)]
@@ -95,7 +95,7 @@ def _entries(symbol: str, drawn: FloatArray, held: FloatArray, share: FloatArray
 
     even = np.full(n, 1 / n)
     value, error = numbers(even, even), spread_of(numbers(share, share), n)
-    # A perfect emulator's residuals would be those of real maps of other phases: their own, drawn twice.
+    # A perfect emulator's residuals would be those of real maps with other phases: the real ones, drawn twice.
     again = share[::-1]
     one, other = share @ held, again @ held
     bias = np.sqrt(np.mean((one - other) ** 2)) / width
@@ -106,7 +106,7 @@ def _entries(symbol: str, drawn: FloatArray, held: FloatArray, share: FloatArray
 
 
 def _parts(ground: Ground) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Simulations to train on, the θ of generated maps to try, and the simulation at each of those."""
+    """Simulations to train on, the θ of generated maps to test, and the simulation at each of those."""
     matching = ground.expectation.matching
     if matching is None:
         raise UserError("the maps are at θ of no simulation, so their real counterparts are not there.")
@@ -114,7 +114,7 @@ def _parts(ground: Ground) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArra
     tried = np.arange(ground.generated.n)
     training = np.flatnonzero(~(matching > 0).any(axis=0))
     if len(training) < LEAST_TRAINING and len(tried) >= LEAST_TRAINING + LEAST_TEST:
-        # Maps at every θ: a fifth of them is tried on a regressor that has seen the others' simulations.
+        # Maps at every θ: a fifth of them is tested on a regressor that was trained on the other simulations.
         tried = tried[:: max(1, min(5, len(tried) // LEAST_TEST))]
         training = np.flatnonzero(~(matching[tried] > 0).any(axis=0))
     if len(training) < LEAST_TRAINING or len(tried) < LEAST_TEST:

@@ -1,8 +1,8 @@
 """Memorisation: is a generated map nearer to a training map than real maps of different simulations are to each other?
 
 The distance of two standardised maps under the best shift, flip and turn is d = √(1 − r), with r their correlation
-(`statistics.memorisation`): nought for a copy. Every generated map is compared with the training maps that resemble it
-most in what no shift, flip or turn changes (its spectrum by ring and its quantiles), and some with all training maps.
+(`statistics.memorisation`): zero for a copy. Every generated map is compared with the training maps that are most
+similar in quantities that no shift, flip or turn changes (spectrum by ring and quantiles), and some with all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from focus_core.statistics.power import ring_modes
 
 # Candidates for each map, and maps that are compared with every training map.
 _CANDIDATES, _FULL = 8, 8
-# Pairs of maps in pixels that a complete comparison may take: a minute on one core.
+# Pairs of maps, in pixels, up to which the comparison is complete: a minute on one core.
 _MOST_PIXELS = 2**27
 _MOST_MAPS = 1024
 _CHUNK_PIXELS = 2**21
@@ -56,7 +56,7 @@ def memorisation(ground: Ground, level: float) -> Outcome:
     chosen = rng.integers(count, size=(_RESAMPLES, 2, count))
     nearest = reference[chosen].min(axis=-1)
     floor = np.sqrt(np.mean((np.minimum(1.0, nearest[:, 0] / nearest[:, 1]) - 1.0) ** 2))
-    # What one map says is not resampled away: a single copy among many is a copy.
+    # A single map is not averaged away by resampling: one copy among many is a copy.
     numbers = Numbers(np.array([value]), np.zeros(1), np.array([floor]))
     entries = entries_of(("nearest distance, generated / real",), numbers, level, 1.0, ground.generated.n)
     note = (
@@ -67,7 +67,7 @@ def memorisation(ground: Ground, level: float) -> Outcome:
 
 
 class _Index:
-    """The training maps by what no shift, flip or turn changes."""
+    """The training maps by quantities that no shift, flip or turn changes."""
 
     def __init__(self, training: Training, tell: Callable[[str], None]) -> None:
         self.training, self.tell = training, tell
@@ -81,11 +81,11 @@ class _Index:
         self.middle, self.width = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
         self.tree = cKDTree((features - self.middle) / self.width)
         self.full = min(_FULL, _MOST_PIXELS // (len(features) * grid**2))
-        # A complete comparison is of what fits in memory, or there is none.
+        # A complete comparison is made only if it fits in memory.
         self._everything = training.logs(slice(None)) if self.full else np.zeros((0, grid, grid))
 
     def distances(self, logs: FloatArray, own: NDArray[np.int64] | None, rng: np.random.Generator) -> FloatArray:
-        """√(1 − r) of each map (B,) with its nearest training map, of another simulation than its `own`."""
+        """√(1 − r) between each map (B,) and its nearest training map of a simulation other than its `own`."""
         simulation = self.training.simulation
         most = int(np.unique(simulation, return_counts=True)[1].max()) if own is not None else 0
         wanted = min(_CANDIDATES + most, len(simulation))

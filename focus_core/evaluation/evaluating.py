@@ -29,13 +29,13 @@ class Result:
 
 
 def evaluate(ground: Ground, names: Sequence[str] = tuple(STATISTICS), with_rivals: bool = True) -> list[Result]:
-    """Of every named statistic in turn. What cannot be measured says so and holds nothing up."""
+    """Each of the named statistics in turn. One that cannot be measured gives its reason and stops no other."""
     rivals = _rivals(ground) if with_rivals else {}
     return [_one(STATISTICS[name], ground, rivals) for name in names]
 
 
 def nothing(reason: str, names: Sequence[str] = tuple(STATISTICS)) -> list[Result]:
-    """All statistics of maps that are not there."""
+    """All statistics, for maps that do not exist."""
     return [_unmeasured(STATISTICS[name], reason) for name in names]
 
 
@@ -52,14 +52,14 @@ def _one(statistic: Statistic, ground: Ground, rivals: Mapping[str, Ground]) -> 
 
 
 def verdict_of(outcome: Outcome) -> Judgement:
-    """The worst of the entries that count; one that could not be measured only where all could not."""
+    """The worst of the entries that count; an unmeasured one only if none could be measured."""
     counted = [entry.judgement for entry in outcome.entries if entry.judged]
     measured = [each for each in counted if each.verdict is not Verdict.NOT_MEASURED]
     return worst(measured or counted)
 
 
 def _measure(statistic: Statistic, ground: Ground) -> Outcome | str:
-    """The outcome, or the sentence that says why there is none."""
+    """The outcome, or a sentence with the reason for its absence."""
     reasons = (
         ground.without_unit if Needs.PHYSICAL in statistic.needs else "",
         ground.other_grid if Needs.SAME_GRID in statistic.needs else "",
@@ -71,7 +71,7 @@ def _measure(statistic: Statistic, ground: Ground) -> Outcome | str:
         return "this version of FOCUS does not measure it."
     summary: Summary = load(statistic.summary)
     try:
-        # A map of no power, say, makes ratios infinite: that is not measured, and said so.
+        # Ratios to a map without power, for example, are infinite: reported as not measured.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return summary(ground, statistic.level)
     except UserError as error:
@@ -84,7 +84,7 @@ def _rivals(ground: Ground) -> dict[str, Ground]:
     try:
         maps: Mapping[str, FloatArray] = rival_maps(ground)
     except UserError:
-        return {}  # every statistic says itself that the simulations tell nothing at these θ
+        return {}  # every statistic reports itself that the simulations give nothing at these θ
     return {name: ground.with_maps(values) for name, values in maps.items()}
 
 

@@ -1,7 +1,7 @@
-"""What the simulations lead to expect at the θ of generated maps, whatever is measured.
+"""The expectation from the simulations at the θ of generated maps, for any measured quantity.
 
-Where there are enough simulations a summary of each, such as its mean P(k), is regressed on θ over all of them, which
-averages cosmic variance out (`smoothed_truth`); else the simulations at the very same θ are taken as they are. Positive
+With enough simulations a summary of each, such as its mean P(k), is regressed on θ over all of them, which
+averages cosmic variance out (`smoothed_truth`); otherwise the simulations at exactly the same θ are used. Positive
 summaries have a logarithmic link, others are linear in the terms. A linear expectation is a sum over the simulations
 with fixed weights, so that refits to resampled simulations cost one product of matrices for any number of columns.
 """
@@ -21,18 +21,18 @@ from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression
 SMOOTHED, PAIRED = "smoothed", "paired"
 
 _REFITS = 100
-# θ that differ by less, relative to the width of the prior, are one: tables are written in single precision.
+# θ that differ by less, relative to the width of the prior, are equal: tables are written in single precision.
 SAME = 2e-6
-# Mean leverage of the maps' θ beyond which the simulations say nothing there (`SmoothedTruth.leverage`).
+# Mean leverage of the maps' θ above which the simulations do not constrain the fit (`SmoothedTruth.leverage`).
 _FARTHEST = 1.0
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Of one summary of q numbers: `at` (n, q) at the θ of the maps, and `refits` (S, q) of its mean over those θ.
+    """For one summary of q numbers: `at` (n, q) at the θ of the maps, and `refits` (S, q) of its mean over those θ.
 
-    `residual` (R, q) of each simulation about the fit: a ratio where the summary is positive, else a difference, made
-    as wide as those of simulations that the fit has not seen. None where simulations were taken as they are.
+    `residual` (R, q) of each simulation about the fit: a ratio if the summary is positive, otherwise a difference,
+    widened to that of simulations not used in the fit. None if simulations were used directly.
     """
 
     at: FloatArray
@@ -43,7 +43,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Expectation:
-    """Between the θ of R simulations and the n θ of maps."""
+    """From the θ of R simulations to the n θ of maps."""
 
     kind: str
     design: FloatArray
@@ -58,11 +58,11 @@ class Expectation:
 
     @property
     def widening(self) -> float:
-        """√(R/(R − p)): a fit of p terms takes as much of the scatter of R simulations."""
+        """√(R/(R − p)): a fit of p terms absorbs part of the scatter of R simulations."""
         return float(np.sqrt(len(self.design) / max(len(self.design) - self.rank, 1)))
 
     def of(self, summary: FloatArray, positive: bool, few: FloatArray | None = None) -> Expected:
-        """`summary` (R, q) of each simulation; `few` the same of as many maps as were generated at each θ."""
+        """`summary` (R, q) of each simulation; `few` the same from only as many maps as were generated at each θ."""
         if self.matching is not None and self.kind == PAIRED:
             at = self.matching @ summary
             return Expected(at, at.mean(axis=0)[None], None, positive)
@@ -99,7 +99,7 @@ class Expectation:
 def make_expectation(
     space: ParameterSpace, simulations: FloatArray, theta: FloatArray, rng: np.random.Generator
 ) -> Expectation:
-    """From the θ (R, d) of simulations and those (n, d) of maps; UserError where the one says nothing of the other."""
+    """From the θ (R, d) of simulations and those (n, d) of maps; UserError if the former say nothing of the latter."""
     near, far = space.to_unit(simulations), space.to_unit(theta)
     matching = _matching(near, far)
     for terms in (polynomial_terms(space), polynomial_terms(space)[: len(space) + 1]):
@@ -124,7 +124,7 @@ def _check_reach(design: FloatArray, target: FloatArray) -> None:
 
 
 def _matching(simulations: FloatArray, theta: FloatArray) -> FloatArray | None:
-    """(n, R): the mean over the simulations at each θ of maps; None if one has none."""
+    """(n, R): the mean over the simulations at each θ of maps; None if any θ has none."""
     apart = np.abs(theta[:, None] - simulations[None]).max(axis=-1)
     same = (apart <= SAME).astype(np.float64)
     count = same.sum(axis=1, keepdims=True)
@@ -132,7 +132,7 @@ def _matching(simulations: FloatArray, theta: FloatArray) -> FloatArray | None:
 
 
 def _resamples(design: FloatArray, rank: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Simulations drawn with replacement (S, R), again where they determine fewer terms than all do."""
+    """Simulations drawn with replacement (S, R), redrawn if they determine fewer terms than all do."""
     rows: list[NDArray[np.int64]] = []
     while len(rows) < _REFITS:
         chosen = rng.integers(len(design), size=len(design))

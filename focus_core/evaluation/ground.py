@@ -1,4 +1,4 @@
-"""What every statistic is given: generated maps, simulations, what these lead to expect, and random numbers."""
+"""The input of every statistic: generated maps, simulations, the expectation from these, and random numbers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Ground:
-    """`box_size` in Mpc/h; 2π where the side is unknown, so that k is in units of k_f.
+    """`box_size` in Mpc/h; 2π if the side is unknown, so that k is in units of k_f.
 
-    Measurements of the simulations are made once and kept; `rival` maps are scored on the same ones.
+    Simulations are measured once and the results kept; `rival` maps are scored with the same ones.
     """
 
     generated: MapSet
@@ -37,10 +37,10 @@ class Ground:
     space: ParameterSpace
     seed: int = 0
     tell: Tell = lambda what: None
-    training: Training | None = None  # what a model has seen; None: every simulation
-    without_unit: str = ""  # why maps are no physical Σ; empty where they are
-    pairs: Pairs | None = None  # what draws and simulates at any θ, for responses
-    other_grid: str = ""  # why maps cannot be laid beside the simulations; empty where they can
+    training: Training | None = None  # simulations that a model was trained on; None: every simulation
+    without_unit: str = ""  # why maps are not physical Σ; empty if they are
+    pairs: Pairs | None = None  # draws and simulates at any θ, for responses
+    other_grid: str = ""  # why maps cannot be compared with the simulations; empty if they can
     simulated: dict[str, Parts] = field(default_factory=dict)
     found: dict[str, Parts] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class Ground:
 
     @property
     def maps_each(self) -> int:
-        """As many maps of a simulation as there are on both sides."""
+        """Number of maps per simulation available on both sides."""
         return min(self.generated.maps_each, self.reference.maps_each)
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -69,14 +69,14 @@ class Ground:
         return np.random.default_rng([self.seed, int.from_bytes(digest[:4], "big")])
 
     def measured(self, path: str) -> tuple[Parts, Parts]:
-        """Of the generated and of the simulated maps, by the code at `path`."""
+        """Measurements of the generated and of the simulated maps, by the code at `path`."""
         for store, maps in ((self.found, self.generated), (self.simulated, self.reference)):
             if path not in store:
                 store[path] = in_pieces(load(path), maps.maps, self.box_size, lambda done: self.tell(path))
         return self.found[path], self.simulated[path]
 
     def expected(self, part: Part, positive: bool) -> Expected:
-        """What the simulations lead to expect of a part of their measurements, (n, q)."""
+        """Expectation from the simulations for a part of their measurements, (n, q)."""
         return self.expected_values(part.values, positive)
 
     def expected_values(self, values: FloatArray, positive: bool) -> Expected:
@@ -84,7 +84,7 @@ class Ground:
         return self.expected_summary(lambda maps, most: maps.means(values, most), positive)
 
     def expected_summary(self, summary: Callable[[MapSet, int | None], FloatArray], positive: bool) -> Expected:
-        """The same of any summary of simulations, (n, q), over all or at most so many of their maps."""
+        """The same for any summary of simulations, (n, q), over all their maps or at most so many."""
         return self.expectation.of(summary(self.reference, None), positive, summary(self.reference, self.maps_each))
 
     def with_maps(self, maps: FloatArray) -> Ground:
@@ -92,12 +92,12 @@ class Ground:
             self.generated.with_maps(maps), self.reference, self.box_size, self.space, self.seed, self.tell,
             self.training, self.without_unit, None, self.other_grid, self.simulated,
         )  # fmt: skip
-        # A property that was computed once is kept in the object's own namespace.
+        # A cached property is kept in the object's own namespace.
         rival.__dict__["_expectation"] = self._expectation
         return rival
 
 
 def load(path: str) -> Any:
-    """The code that the catalogue names "module:function"."""
+    """The code named "module:function" in the catalogue."""
     module, name = path.split(":")
     return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""What an evaluation begins with: a file of maps or a run, the dataset, and which of its simulations count."""
+"""The inputs of an evaluation: a file of maps or a run, the dataset, and which of its simulations count."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from focus_core.run_files import SPLIT
 from focus_core.statistics.fields import FloatArray
 
 PARTS = ("train", "validation", "test", "all")
-# Of maps that no run was trained on, as in a configuration that does not say.
+# For maps that no run was trained on, as in a configuration without these keys.
 _TRAIN_SPLIT, _SPLIT_SEED = 0.8, 0
-# Pixels of simulations that are measured, and of maps: 8,192 maps of 64², 512 of 256².
+# Limits on pixels of simulations, and of maps, that are measured: 8,192 maps of 64², 512 of 256².
 MOST_PIXELS = 2**25
 MOST_SIMULATIONS = 256
 
 
 @dataclass(frozen=True)
 class GivenMaps:
-    """A file of maps as `focus sample` writes them. `box_size` is None where the file does not say."""
+    """A file of maps as `focus sample` writes them. `box_size` is None if the file does not contain it."""
 
     path: Path
     maps: NDArray[np.floating[Any]]
@@ -47,7 +47,7 @@ class GivenMaps:
 
 
 def read_given(path: Path, space: ParameterSpace) -> GivenMaps:
-    """`maps` (n, N, N), `params` (n, d) or (d,), and `param_names` where they are not in the dataset's order."""
+    """`maps` (n, N, N), `params` (n, d) or (d,), and `param_names` if they are not in the dataset's order."""
     found = _arrays(path)
     maps = np.asarray(found["maps"])
     if maps.ndim == 4 and maps.shape[1] == 1:
@@ -68,7 +68,7 @@ def read_given(path: Path, space: ParameterSpace) -> GivenMaps:
 
 
 def open_data(name: str | None, section: DataSection | None) -> MapDataset:
-    """The dataset that is named, else that of a run's configuration."""
+    """The named dataset, otherwise that of a run's configuration."""
     if name is not None:
         return open_dataset(DataSection(dataset=name), focus_home())
     if section is None:
@@ -80,7 +80,7 @@ def open_data(name: str | None, section: DataSection | None) -> MapDataset:
 
 
 def chosen_split(run: Path | None, dataset: MapDataset) -> Split:
-    """That of the run, where it is one of this dataset; else the one that a configuration without a word has."""
+    """The run's split, if it belongs to this dataset; otherwise that of a configuration with default settings."""
     split = None if run is None else read_split(run / SPLIT)
     if split is None:
         return split_rows(dataset.simulation, _TRAIN_SPLIT, _SPLIT_SEED)
@@ -104,14 +104,14 @@ def simulations_of(part: str, dataset: MapDataset, run: Path | None) -> NDArray[
 
 
 def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of them, evenly spread."""
+    """At most so many of them, evenly spaced."""
     if len(rows) <= most:
         return rows
     return np.asarray(rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(np.int64))])
 
 
 def reference_of(dataset: MapDataset, theta: FloatArray) -> MapSet:
-    """The simulations that maps are held against: those at the maps' own θ first, then others, evenly spread."""
+    """The simulations that maps are compared with: those at the maps' own θ first, then others, evenly spaced."""
     own = at_theta(dataset.simulation_theta, theta, dataset.space)
     pixels = float(dataset.maps_each.mean()) * dataset.grid**2
     most = max(2, min(MOST_SIMULATIONS, int(MOST_PIXELS / pixels)))
@@ -121,7 +121,7 @@ def reference_of(dataset: MapDataset, theta: FloatArray) -> MapSet:
 
 
 def at_theta(theta: FloatArray, wanted: FloatArray, space: ParameterSpace) -> NDArray[np.bool_]:
-    """Which rows of θ (n, d) are among the wanted ones, to the precision of a table of single numbers."""
+    """Which rows of θ (n, d) are among the wanted ones, to single precision, as in tables."""
     if not len(wanted):
         return np.zeros(len(theta), dtype=np.bool_)
     near, _ = cKDTree(space.to_unit(wanted)).query(space.to_unit(theta), p=np.inf)
@@ -129,7 +129,7 @@ def at_theta(theta: FloatArray, wanted: FloatArray, space: ParameterSpace) -> ND
 
 
 def map_set(dataset: MapDataset, simulations: NDArray[np.int64]) -> MapSet:
-    """All maps of these simulations; those of one θ stay apart, for they have initial phases of their own."""
+    """All maps of these simulations; those of one θ are kept separate, since their initial phases differ."""
     labels = dataset.map_simulation
     rows = [np.flatnonzero(labels == s) for s in simulations.tolist()]
     maps = np.asarray(dataset.maps[np.concatenate(rows)], dtype=np.float64)
@@ -139,14 +139,14 @@ def map_set(dataset: MapDataset, simulations: NDArray[np.int64]) -> MapSet:
 
 
 def training_of(dataset: MapDataset, simulations: NDArray[np.int64]) -> Training:
-    """What a model has seen, read where it lies."""
+    """The maps that a model was trained on, read in place."""
     labels = dataset.map_simulation
     rows = np.flatnonzero(np.isin(labels, simulations))
     return Training(dataset.maps, rows, labels[rows])
 
 
 def given_set(given: GivenMaps, most: int | None) -> tuple[MapSet, str]:
-    """Maps by θ, of at most so many θ and pixels, and a sentence that says what was left out."""
+    """Maps by θ, limited to so many θ and pixels, and a sentence about what was left out."""
     everything = by_theta(given.maps, given.theta)
     pixels = MOST_PIXELS // given.maps.shape[-1] ** 2
     each = len(everything.maps) / everything.n

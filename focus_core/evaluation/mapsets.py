@@ -1,4 +1,4 @@
-"""Maps by simulation: what is judged, and what it is judged by."""
+"""Maps by simulation: the ones evaluated, and the reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from focus_core.statistics.spread import simulation_means
 class MapSet:
     """`maps` (B, N, N) in the dataset's unit, of `simulation` (B,) 0 … n − 1, whose parameters are θ (n, d).
 
-    A simulation of generated maps is a θ at which some were drawn.
+    For generated maps a simulation is a θ at which some were drawn.
     """
 
     maps: NDArray[Any]
@@ -55,15 +55,15 @@ class MapSet:
         return simulation_means(each[chosen], self.simulation[chosen])
 
     def chosen(self, most: int) -> NDArray[np.bool_]:
-        """At most so many maps of each simulation, spread evenly over them: slabs along every axis."""
+        """At most so many maps of each simulation, evenly spaced: slabs along every axis."""
         count = np.bincount(self.simulation, minlength=self.n)[self.simulation]
         kept = np.minimum(most, count)
         rank = self.rank()
-        # Map i of `count` is kept where i·kept/count passes a whole number.
+        # Map i of `count` is kept if i·kept/count passes an integer.
         return (rank * kept) // count != ((rank - 1) * kept) // count
 
     def only(self, simulations: ArrayLike) -> MapSet:
-        """Of these simulations alone, in this order."""
+        """The maps of these simulations alone, in this order."""
         wanted = np.asarray(simulations, dtype=np.int64)
         rows = [np.flatnonzero(self.simulation == s) for s in wanted.tolist()]
         labels = np.repeat(np.arange(len(wanted)), [len(row) for row in rows])
@@ -75,7 +75,7 @@ class MapSet:
 
 
 def by_theta(maps: NDArray[Any], theta: ArrayLike) -> MapSet:
-    """Of maps (B, N, N) with a row of θ (B, d) each: equal rows are one simulation, in the order of their first map."""
+    """From maps (B, N, N) with a row of θ (B, d) each: equal rows are one simulation, in order of their first map."""
     rows = np.asarray(theta, dtype=np.float64)
     _, first, label = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     place = np.argsort(np.argsort(first))
@@ -85,7 +85,7 @@ def by_theta(maps: NDArray[Any], theta: ArrayLike) -> MapSet:
 
 @dataclass(frozen=True)
 class Training:
-    """The maps number `rows` (T,) of a file of Σ (n, N, N), each of a `simulation` (T,)."""
+    """Maps number `rows` (T,) of a file of Σ (n, N, N), each of a `simulation` (T,)."""
 
     file: Maps | FloatArray
     rows: NDArray[np.int64]

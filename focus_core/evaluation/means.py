@@ -1,6 +1,6 @@
 """Statistics of means over simulations: spectra, bispectra, peaks, Minkowski functionals, scattering, isotropy.
 
-Each is given the ground and finds its entries: ratios have the ideal 1, relative differences 0.
+Each takes the ground and returns its entries: ratios have the ideal 1, relative differences 0.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from focus_core.statistics.fields import FloatArray
 
 POWER, LOG_POWER = "focus_core.evaluation.measures:power", "focus_core.evaluation.measures:log_power"
 LAST_BAND_LEVEL = 0.10
-# Below this reduced bispectrum a relative difference would be one of noise: a Gaussian field has none.
+# Below this reduced bispectrum a relative difference would be dominated by noise: a Gaussian field has none.
 _LEAST_Q = 0.25
 
 
 def power_mean(ground: Ground, level: float) -> Outcome:
-    """Ratio of mean P(k) by band; the band that ends at k_Ny is shown alone."""
+    """Ratio of mean P(k) by band; the band that ends at k_Ny is shown but does not count."""
     return _power_ratio(ground, POWER, level, last_counts=False)
 
 
 def power_log(ground: Ground, level: float) -> Outcome:
-    """The same of log10 Σ, where every band counts."""
+    """The same for log10 Σ, where every band counts."""
     return _power_ratio(ground, LOG_POWER, level, last_counts=True)
 
 
@@ -111,8 +111,8 @@ def minkowski(ground: Ground, level: float) -> Outcome:
 
 
 def isotropy(ground: Ground, level: float) -> Outcome:
-    """Power along one axis over that along the other, which is 1 by symmetry, and the seam and the diagonal beside the
-    simulations'. All are means of logarithms over simulations, so that no simulation outweighs the rest."""
+    """Power along one axis over that along the other, which is 1 by symmetry, and the seam and the diagonal relative to
+    the simulations'. All are means of logarithms over simulations, so that no simulation dominates the others."""
     check_simulations(ground.generated.n, 2)
     found, _ = ground.measured("focus_core.evaluation.measures:directions")
     chosen = nyquist_bands(ground.generated.grid)
@@ -137,7 +137,7 @@ def isotropy(ground: Ground, level: float) -> Outcome:
 
 
 def curve_of(ground: Ground, title: str, part: Part, simulated: Part, logarithmic: bool) -> Curve:
-    """Means over simulations with standard errors. At the θ of the maps, as far as the simulations tell."""
+    """Means over simulations with standard errors, at the θ of the maps as far as the simulations allow."""
     g = ground.generated.means(part.values)
     expected = ground.expected(simulated, positive=logarithmic and bool((simulated.values > 0).all()))
     at, refits = expected.at.mean(axis=0), expected.refits
@@ -162,7 +162,7 @@ def band_weights(part: Part, bands: Sequence[Band]) -> FloatArray:
 def _relative(
     ground: Ground, path: str, names: dict[str, str], labels: Sequence[str], level: float, least: float = 0.0
 ) -> Outcome:
-    """Relative differences number by number, of those of which the simulations have `least` or more per map."""
+    """Relative differences number by number, of those of which the simulations have at least `least` per map."""
     found, true = ground.measured(path)
     entries: list[Entry] = []
     curves = []
@@ -177,7 +177,7 @@ def _relative(
 
 
 def _by_symmetry(logs: FloatArray, labels: Sequence[str], level: float, ground: Ground) -> tuple[Entry, ...]:
-    """Means of logarithms whose ideal is nought whatever the simulations: a perfect emulator scatters as they do."""
+    """Means of logarithms whose ideal is zero for any simulations: a perfect emulator has the same scatter."""
     n = len(logs)
     value = np.exp(logs.mean(axis=0))
     error = spread_of(np.exp(draws(n, ground.rng("symmetry")) @ logs / n), n)

@@ -1,7 +1,7 @@
-"""What is measured of each map, as arrays with axes and units: `measure(maps, box_size)` of the catalogue's statistics.
+"""Measurements of each map as arrays with axes and units: `measure(maps, box_size)` of the catalogue's statistics.
 
-Maps are physical (B, N, N), or normalised fields of either sign, which stand for their own logarithm. Everything is
-indexed by map first, so that simulations can be resampled afterwards.
+Maps are physical (B, N, N), or normalised fields of either sign, which are used in place of their logarithm. The first
+index is always the map, so that simulations can be resampled afterwards.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from focus_core.statistics.power import power_spectrum
 from focus_core.statistics.scattering import scattering
 
 POWER_UNIT = POWER_SPECTRUM.value.unit
-# Σ is floored at this share of each map's mean before its logarithm, as the default transform does.
+# Σ is raised to this share of each map's mean before its logarithm, as in the default transform.
 _FLOOR_SHARE = 1e-3
 PEAK_EDGES = (-1.0, 0.0, 1.0, 2.0, 20.0)
 THRESHOLDS = np.linspace(-2.0, 3.0, 11)
-# Pixels measured at once by what takes no pieces of its own.
+# Pixels measured at once by functions that do not divide the maps themselves.
 _CHUNK_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
 class Part:
-    """`values` (B, q) of each map against `axis` (q,), with their units; `weights` (q,) where bands are averaged."""
+    """`values` (B, q) of each map against `axis` (q,), with their units; `weights` (q,) if bands are averaged."""
 
     values: FloatArray
     axis: FloatArray
@@ -66,7 +66,7 @@ def mean_of_field(maps: FloatArray, box_size: float) -> Parts:
 
 
 def triangles(maps: FloatArray, box_size: float) -> Parts:
-    """B(k, k, k) and B(2 k_f, k, k) by ring up to k_Ny/2, each with the P₁P₂ + P₂P₃ + P₃P₁ that it is reduced by."""
+    """B(k, k, k) and B(2 k_f, k, k) by ring up to k_Ny/2, each with its normalisation P₁P₂ + P₂P₃ + P₃P₁."""
     grid = maps.shape[-1]
     equal, thin = (rings[rings[:, 2] <= max(grid // 4, 4)] for rings in (equilateral(grid), squeezed(grid)))
     found = bispectrum(maps, box_size, np.concatenate([equal, thin]))
@@ -128,7 +128,7 @@ def directions(maps: FloatArray, box_size: float) -> Parts:
 
 
 def log_field(maps: FloatArray) -> FloatArray:
-    """log10 max(Σ, 10⁻³ of the map's mean); fields without a positive mean stand for their own logarithm."""
+    """log10 max(Σ, 10⁻³ of the map's mean); fields without a positive mean are used in place of their logarithm."""
     mean = maps.mean(axis=(1, 2), keepdims=True)
     if not (mean > 0).all() or (maps.var(axis=(1, 2)) > (1e3 * mean[:, 0, 0]) ** 2).any():
         return maps
@@ -136,7 +136,7 @@ def log_field(maps: FloatArray) -> FloatArray:
 
 
 def in_pieces(measure: Measure, maps: FloatArray, box_size: float, told: Callable[[int], None]) -> Parts:
-    """The same of many maps, a few at a time; `told(done)` counts maps and may raise."""
+    """The same for many maps, a few at a time; `told(done)` counts maps and may raise."""
     step = max(1, _CHUNK_PIXELS // maps.shape[-1] ** 2 // 8)
     found: list[Parts] = []
     for first in range(0, len(maps), step):

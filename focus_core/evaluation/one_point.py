@@ -1,6 +1,6 @@
 """Statistics of single pixels and of single maps' means: the distribution of log10 Σ, its tail, and the field mean.
 
-Each simulation has its quantiles of log10 Σ over the pixels of its maps, which depend on θ smoothly, so that their mean
+Each simulation has quantiles of log10 Σ over the pixels of its maps, which depend smoothly on θ, so that their mean
 over simulations can be compared at any θ. Between two such mean distributions, with quantile functions Q and R,
 
     KS = sup |F − G|        W₁ = ∫ |Q(p) − R(p)| dp    [dex]        (Vallender 1974 for W₁ in one dimension).
@@ -62,8 +62,8 @@ def pdf(ground: Ground, level: float) -> Outcome:
 def field_mean(ground: Ground, level: float) -> Outcome:
     """ln(mean Σ generated / mean Σ simulated): rms over θ, and its mean over θ.
 
-    Slabs of a simulation tile its box, so the mean of all is exact. Generated maps do not: where a single one scatters
-    by σ_slab, the mean of n scatters by σ_slab/√n.
+    The slabs of a simulation tile its box, so the mean over all is exact. Generated maps do not: if a single one has a
+    scatter of σ_slab, the mean of n has σ_slab/√n.
     """
     found, true = ground.measured(_MEAN)
     n, each = ground.generated.n, ground.generated.maps_each
@@ -94,7 +94,7 @@ def _log_of_mean(maps: MapSet, logs: FloatArray) -> FloatArray:
 
 
 def _slab_scatter(maps: MapSet, logs: FloatArray, t: FloatArray) -> float:
-    """Of ln mean Σ of a single map about that of its simulation; of simulations of one map about their own mean."""
+    """Scatter of ln mean Σ of single maps about that of their simulation; with one map each, about their own mean."""
     count = np.bincount(maps.simulation, minlength=maps.n)
     if (count > 1).all():
         squares = maps.means((np.exp(logs - t[maps.simulation, 0]) - 1.0) ** 2) * count / (count - 1)
@@ -109,7 +109,7 @@ def _quantiles(maps: MapSet, each: int, probabilities: FloatArray, tails: list[f
     rows = []
     for s in range(maps.n):
         values = np.sort(logs[(maps.simulation == s) & chosen].ravel())
-        # The value of a pixel, never between two: Hyndman & Fan 1996, definition 1, a hair less against rounding.
+        # The value of a pixel, never an interpolation: Hyndman & Fan 1996, definition 1, a hair less against rounding.
         place = np.ceil(probabilities * len(values) * (1 - 1e-12)).astype(np.int64) - 1
         above = [np.log10(np.mean(10 ** values[-max(1, round(len(values) * (1 - p / 100))) :])) for p in tails]
         rows.append(np.concatenate([values[place], above]))

@@ -1,7 +1,7 @@
-"""Where in θ maps are right: mean P(k) of the maps at each θ over what the simulations lead to expect there.
+"""Accuracy of maps over θ: mean P(k) of the maps at each θ over the expectation from the simulations there.
 
-A ratio by simulation and band, with the standard error that the maps' own scatter leaves in their mean. That of the
-expectation is left out: it moves neighbours together and is in the floor of the statistic.
+A ratio per simulation and band, with the standard error due to the maps' own scatter. The error of the
+expectation is left out: it is correlated between neighbours and included in the floor of the statistic.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class OverPrior:
         }
 
     def rows(self) -> tuple[list[str], list[list[Any]]]:
-        """Head and lines of a table: a line a θ and band."""
+        """Head and lines of a table: one line per θ and band."""
         lines = [
             [*map(float, theta), band, float(f"{self.ratio[i, j]:.6g}"), float(f"{self.error[i, j]:.6g}")]
             for i, theta in enumerate(self.theta)
@@ -50,7 +50,7 @@ class OverPrior:
 
 
 def over_prior(ground: Ground) -> OverPrior | None:
-    """None where maps and simulations cannot be compared or there is one θ alone; each statistic says why."""
+    """None if maps and simulations cannot be compared or there is only one θ; each statistic gives the reason."""
     maps = ground.generated
     varies = [i for i in range(maps.theta.shape[1]) if np.ptp(maps.theta[:, i]) > 0]
     if ground.without_unit or ground.other_grid or not varies:
@@ -72,9 +72,9 @@ def over_prior(ground: Ground) -> OverPrior | None:
 
 
 def _errors(of_maps: FloatArray, ratio: FloatArray, simulation: NDArray[np.int64]) -> FloatArray:
-    """From the relative scatter of the maps about the mean at their θ, pooled: a handful of maps do not tell their own.
+    """From the relative scatter of the maps about the mean at their θ, pooled: a few maps do not determine their own.
 
-    Of one map at each θ, from the scatter of the ratios.
+    With one map at each θ, from the scatter of the ratios.
     """
     count = np.bincount(simulation, minlength=len(ratio))
     spare = len(of_maps) - len(ratio)

@@ -1,7 +1,7 @@
-"""Pairs of maps at θ ± a step: of a run with the same noise on both sides, of the simulator with the same phases.
+"""Pairs of maps at θ ± a step: from a run with the same noise on both sides, from the simulator with the same phases.
 
-What is common to both sides cancels in their difference, so that some boxes tell a derivative as well as hundreds of
-independent ones would.
+What is common to both sides cancels in their difference, so that a few boxes determine a derivative as well as
+hundreds of independent ones would.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Side = Literal[-1, 1]
 
 @dataclass(frozen=True)
 class Pairs:
-    """A run and the simulator of its dataset. `grid` cells and pixels per side, `box` in Mpc/h, `slabs` an axis."""
+    """A run and the simulator of its dataset. `grid` cells and pixels per side, `box` in Mpc/h, `slabs` per axis."""
 
     run: LoadedRun
     sampler: Sampler
@@ -42,7 +42,7 @@ class Pairs:
     slabs: int
 
     def theta(self, parameter: int, side: Side) -> FloatArray:
-        """The prior's centre with one parameter a step to the side, (d,)."""
+        """The prior's centre with one parameter shifted by a step to the side, (d,)."""
         unit = np.zeros(len(self.run.space))
         unit[parameter] = side * STEP
         return self.run.space.from_unit(unit)
@@ -55,7 +55,7 @@ class Pairs:
         return np.asarray(maps, dtype=np.float64)
 
     def simulate(self, theta: FloatArray, phases: int) -> FloatArray:
-        """The maps (3·slabs, N, N) of one box; boxes of equal `phases` begin alike at every θ."""
+        """The maps (3·slabs, N, N) of one box; boxes of equal `phases` have the same initial phases at every θ."""
         values = dict(zip(self.run.space.names, theta.tolist(), strict=True)) | dict(self.run.space.fixed)
         cosmology, seed = Cosmology.from_values(values), map_seed(self.seed, phases)
         maps = simulate_box(cosmology, self.grid, self.box, self.slabs, seed % 2**62, torch.device("cpu"))
@@ -63,7 +63,7 @@ class Pairs:
 
 
 def make_pairs(run: LoadedRun, sampler: Sampler, dataset: MapDataset, seed: int) -> Pairs | None:
-    """None where the dataset is not of FOCUS's simulator, or of boxes that take too long."""
+    """None if the dataset is not from FOCUS's simulator, or has boxes that take too long."""
     suite = dataset.provenance.get("suite")
     if not isinstance(suite, Mapping) or not str(dataset.provenance.get("source", "")).startswith(
         "FOCUS particle-mesh"

@@ -39,13 +39,13 @@ _PACKAGES = (FOCUS, "torch", "numpy", "scipy", "matplotlib")
 
 PRIOR_TABLE, PRIOR_FIGURE = "over_prior.csv", "over_prior.png"
 
-# What is being measured; may raise StopRequested.
+# Name of the current measurement; may raise StopRequested.
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: maps by θ, or the sentence that says why there are none. `about` goes into the settings."""
+    """The evaluated maps by θ, or a sentence with the reason for their absence. `about` goes into the settings."""
 
     maps: MapSet | None
     name: str
@@ -75,7 +75,7 @@ def make_report(subject: Subject, dataset: MapDataset, folder: Path, tell: Tell)
 
 
 def make_ground(subject: Subject, maps: MapSet, dataset: MapDataset, reference: MapSet, tell: Tell) -> Ground:
-    """With what forbids some of the statistics in sentences."""
+    """Includes the reasons, as sentences, why some of the statistics do not apply."""
     box = dataset.box_size or subject.box_size or 2.0 * math.pi
     without_unit = (
         f"{dataset.name} holds normalised values without a unit; this needs maps of Σ." if dataset.normalised else ""
@@ -89,7 +89,7 @@ def make_ground(subject: Subject, maps: MapSet, dataset: MapDataset, reference: 
 def settings_of(
     subject: Subject, dataset: MapDataset, reference: MapSet | None, results: Sequence[Result]
 ) -> dict[str, Any]:
-    """Everything that a repetition needs."""
+    """All settings needed to repeat it."""
     maps = subject.maps
     return {
         "subject": subject.name,
@@ -124,7 +124,7 @@ def write_report(
     tell: Tell,
     prior: OverPrior | None = None,
 ) -> None:
-    """Tables and figures of what was measured; those of an earlier report that was not measured now go."""
+    """Tables and figures of what was measured; those of an earlier report that are now missing are deleted."""
     drawn = {}  # once: the page shows the same pictures
     for result in results:
         tell("figures")

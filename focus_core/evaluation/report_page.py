@@ -1,4 +1,4 @@
-"""report.html: one file that a referee can be sent, with its figures inside, light and dark; it requests nothing."""
+"""report.html: a single file to send to a referee, with its figures inside, light and dark; it makes no requests."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:8px}.rival{display
 @media print{section{break-inside:avoid}}
 """
 
-# Beside the names of statistics: the figure of where in θ a model is good.
+# Besides the names of statistics: the figure of accuracy over θ.
 PRIOR = "over the prior"
 
 

@@ -1,7 +1,7 @@
 """Response: ∂ ln P/∂θ in bands of k, of generated maps and of simulations.
 
-θ is scaled to [−1, 1], so that a response of 0.1 is 10 % of P(k) over half the prior's width. Maps at many θ have
-theirs by regression (`smoothed_truth`), the linear terms of ln E[P | θ] at the prior's centre.
+θ is scaled to [−1, 1], so that a response of 0.1 is 10 % of P(k) over half the prior's width. For maps at many θ it
+follows from regression (`smoothed_truth`): the linear terms of ln E[P | θ] at the prior's centre.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from focus_core.statistics.fields import FloatArray
 from focus_core.statistics.smoothed_truth import design_matrix, gamma_regression, polynomial_terms
 
 _REFITS = 200
-# Boxes of other initial phases at each θ of a pair.
+# Boxes with different initial phases at each θ of a pair.
 _BOXES = 4
 _SIDES: tuple[Side, Side] = (-1, 1)
 
 
 def response(ground: Ground, level: float) -> Outcome:
-    """Difference of the response to each parameter by band: by pairs where a run and its simulator can make them, else
-    both regressed on θ."""
+    """Difference of the response to each parameter by band: from pairs if a run and its simulator can make them, else
+    from regression of both on θ."""
     bands = [b for b in nyquist_bands(ground.generated.grid) if 4 * b.high <= ground.generated.grid]
     bands = bands or list(nyquist_bands(ground.generated.grid))
     return _regressed(ground, bands, level) if ground.pairs is None else _paired(ground, ground.pairs, bands, level)
@@ -47,7 +47,7 @@ def _regressed(ground: Ground, bands: Sequence[Band], level: float) -> Outcome:
         for maps, part in ((ground.generated, found), (ground.reference, true))
     ]
     (g, g_error), (t, t_error) = (side.slopes(moving, ground.rng(f"response {i}")) for i, side in enumerate(sides))
-    # A perfect emulator's slopes have the simulations' error, for as many θ as were generated.
+    # A perfect emulator's slopes have the simulations' error, scaled to the number of generated θ.
     floor = np.hypot(t_error * np.sqrt(ground.reference.n / ground.generated.n), t_error)
     return _compared(ground, moving, bands, level, _Slopes(g, g_error, t, t_error, floor), "Both regressed on θ.")
 
@@ -113,7 +113,7 @@ def _compared(
 
 
 class _Side:
-    """Band powers of simulations on the terms of θ."""
+    """Band powers of simulations as a function of the terms of θ."""
 
     def __init__(self, ground: Ground, maps: MapSet, values: FloatArray, terms: tuple[tuple[int, ...], ...]) -> None:
         self.design = design_matrix(ground.space.to_unit(maps.theta), terms)
@@ -142,7 +142,7 @@ def _moving(ground: Ground) -> list[int]:
 
 
 def _terms(ground: Ground, moving: list[int]) -> tuple[tuple[int, ...], ...]:
-    """A constant, the moving parameters, and second-order terms where both sides have simulations for them."""
+    """A constant, the moving parameters, and second-order terms if both sides have enough simulations for them."""
     fewest = min(ground.generated.n, ground.reference.n)
     every = [term for term in polynomial_terms(ground.space) if set(term) <= set(moving)]
     for terms in (every, [term for term in every if len(term) < 2]):

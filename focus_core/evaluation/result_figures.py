@@ -1,4 +1,4 @@
-"""The figure of one statistic of an evaluation: what was measured above, its entries with level and verdict below."""
+"""The figure of one statistic of an evaluation: the measured curves above, its entries with level and verdict below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from focus_core.statistics.verdict import Verdict
 
 @dataclass(frozen=True)
 class Palette:
-    """Of one theme. `verdicts` from the worst on."""
+    """Colours of one theme. `verdicts` from the worst on."""
 
     paper: str
     ink: str
@@ -65,7 +65,7 @@ def draw_result(file: BinaryIO, result: Result, palette: Palette = LIGHT) -> Non
 
 
 def _shown(entries: tuple[Entry, ...]) -> list[Entry]:
-    """All, or the worst of many in their own order."""
+    """All of them, or the worst of many in their original order."""
     if len(entries) <= _MOST_ENTRIES:
         return list(entries)
     kept = sorted(range(len(entries)), key=lambda i: -entries[i].judgement.excess)[:_MOST_ENTRIES]
@@ -115,7 +115,7 @@ def _draw_matrices(row: Figure, matrices: dict[str, np.ndarray], palette: Palett
 
 
 def _draw_entries(axes: Axes, entries: list[Entry], palette: Palette) -> None:
-    """A row an entry: its value with error, the allowed band, and how far a perfect emulator would stray."""
+    """One row per entry: its value with error, the allowed band, and the expected deviation of a perfect emulator."""
     for row, entry in enumerate(entries):
         j = entry.judgement
         if j.value is None or j.error is None or j.floor is None:

@@ -1,7 +1,7 @@
-"""Two cheap rivals of any emulator, at the same θ and as many: what a model must beat to have learnt something.
+"""Two cheap rivals of any emulator, at the same θ and in the same number: a model must beat them to be useful.
 
-Both begin with a Gaussian field of the spectrum of log10 Σ that the simulations lead to expect at θ. Lognormal maps are
-its exponential (Coles & Jones 1991, MNRAS 248, 1); the Gaussian copula gives each pixel the value of the same rank of
+Both start from a Gaussian field with the spectrum of log10 Σ that the simulations predict at θ. Lognormal maps are
+its exponential (Coles & Jones 1991, MNRAS 248, 1); the Gaussian copula gives each pixel the value of the same rank in
 the simulation nearest in θ, so that its one-point distribution is right (Scherrer et al. 2010, ApJ 708, L9).
 """
 
@@ -38,7 +38,7 @@ def rival_maps(ground: Ground) -> dict[str, FloatArray]:
 
 
 def _gaussian(power: FloatArray, ground: Ground) -> FloatArray:
-    """Fields (B, N, N) whose P(k) by ring are `power` (B, N/2); corner modes have that of the last ring."""
+    """Fields (B, N, N) whose P(k) by ring is `power` (B, N/2); corner modes have that of the last ring."""
     grid, box = ground.generated.grid, ground.box_size
     rng = ground.rng("rivals")
     ring = np.rint(np.hypot(np.fft.fftfreq(grid, 1 / grid)[:, None], np.fft.rfftfreq(grid, 1 / grid)[None])).astype(int)
@@ -52,7 +52,7 @@ def _gaussian(power: FloatArray, ground: Ground) -> FloatArray:
 
 
 def _nearest(ground: Ground) -> np.ndarray:
-    """The reference simulation nearest in θ to each of the maps' θ, but none at the very same one."""
+    """The reference simulation nearest in θ to each of the maps' θ, excluding any at exactly the same θ."""
     near, far = ground.space.to_unit(ground.reference.theta), ground.space.to_unit(ground.generated.theta)
     apart = np.linalg.norm(far[:, None] - near[None], axis=-1)
     apart[apart < 1e-5] = np.inf

@@ -1,8 +1,8 @@
 """From summaries of simulations to numbers with an error and a floor, and from those to verdicts.
 
-The error is the scatter of the number when simulations are drawn again with replacement. The floor is what a perfect
-emulator would score: its maps scatter about what the simulations lead to expect as the simulations do themselves, and
-what they lead to expect has an error of its own.
+The error is the scatter of the number when simulations are resampled with replacement. The floor is the score of a
+perfect emulator: its maps scatter about the expectation from the simulations as the simulations do themselves, and
+that expectation has an error of its own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from focus_core.statistics.fields import FloatArray
 from focus_core.statistics.spread import resampled
 from focus_core.statistics.verdict import Judgement, judge
 
-# A standard error from so many resamples is known to 4 %.
+# A standard error from so many resamples is accurate to 4 %.
 RESAMPLES = 300
 LEAST_SIMULATIONS = 2
-# Where the floor is nothing but the scatter of pairs, fewer say too little of it.
+# If the floor is only the scatter of pairs, fewer pairs do not determine it well enough.
 LEAST_PAIRS = 4
 
 # (…, q) of generated maps and (…, q) expected → (…, k)
@@ -41,9 +41,9 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a statistic; what is only shown does not count in its verdict.
+    """One number of a statistic; one that is only shown does not count in its verdict.
 
-    `left_out` (n,) is the number without each simulation in turn, from which it has an error in common with others.
+    `left_out` (n,) is the number without each simulation in turn, which gives the error it shares with other numbers.
     """
 
     label: str
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Curve:
-    """What a figure draws: generated and simulated values against an axis, with standard errors of their means."""
+    """Data of a figure: generated and simulated values against an axis, with standard errors of their means."""
 
     title: str
     axis: FloatArray
@@ -70,7 +70,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one statistic. `note` says what was left out or stands in for what."""
+    """The result of one statistic. `note` says what was left out or substituted."""
 
     entries: tuple[Entry, ...]
     curves: tuple[Curve, ...] = ()
@@ -84,7 +84,7 @@ class Outcome:
 def score(
     generated: FloatArray, expected: Expected, functional: Functional, ideal: float, rng: np.random.Generator
 ) -> Numbers:
-    """A functional of the mean over simulations of `generated` (n, q) and of what is expected there."""
+    """A functional of the mean over simulations of `generated` (n, q) and of its expectation."""
     n = len(generated)
     check_simulations(n, LEAST_SIMULATIONS if expected.residual is not None else LEAST_PAIRS)
     value = functional(generated.mean(axis=0), expected.at.mean(axis=0))
@@ -98,17 +98,17 @@ def score(
 
 
 def others_of(n: int) -> FloatArray:
-    """(n, n): the mean over all simulations but one, each in turn; of the one alone where there is no other."""
+    """(n, n): the mean over all simulations but one, for each in turn; if there is only one, of that one."""
     return np.asarray((1.0 - np.eye(n)) / (n - 1)) if n > 1 else np.ones((1, 1))
 
 
 def draws(n: int, rng: np.random.Generator) -> FloatArray:
-    """How often each of n simulations was drawn, (RESAMPLES, n)."""
+    """Number of times that each of n simulations was drawn, (RESAMPLES, n)."""
     return np.stack([np.bincount(row, minlength=n) for row in resampled(n, rng, RESAMPLES)]).astype(np.float64)
 
 
 def spread_of(drawn: FloatArray, n: int) -> FloatArray:
-    """Standard error from resampled values (R, k), without the bootstrap's lack of a factor √(n/(n − 1))."""
+    """Standard error from resampled values (R, k), with the factor √(n/(n − 1)) that the bootstrap lacks."""
     return np.asarray(drawn.std(axis=0, ddof=1)) * np.sqrt(n / (n - 1))
 
 
@@ -127,7 +127,7 @@ def entries_of(
     n: int,
     judged: Sequence[bool] | None = None,
 ) -> tuple[Entry, ...]:
-    """The verdict of each number."""
+    """Entries with the verdict of each number."""
     level = np.broadcast_to(np.asarray(levels, dtype=np.float64), (len(labels),))
     counts = judged if judged is not None else [True] * len(labels)
     return tuple(

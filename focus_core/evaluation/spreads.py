@@ -1,8 +1,8 @@
-"""Statistics of how maps differ from one another: the scatter of P(k), its correlation between scales, and χ².
+"""Statistics of the differences between maps: the scatter of P(k), its correlation between scales, and χ².
 
-All are of r = P(k)/E[P(k) | θ], so that the trend with θ is no scatter. The fit of E takes some of the scatter of the
-simulations that it was fitted to, and adds its own to maps that it was not: both are made good in the deviation of each
-simulation's mean.
+All are of r = P(k)/E[P(k) | θ], so that the trend with θ is not scatter. The fit of E absorbs part of the scatter of
+the simulations that it was fitted to, and adds its own to maps that it was not; both are corrected in the deviation of
+each simulation's mean.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from focus_core.statistics.spread import correlation_distance, correlation_matri
 _LEAST_MAPS = 8
 _RESAMPLES = 200
 
-# Of the r of generated (a, q) and of simulated maps (b, q).
+# From the r of generated (a, q) and of simulated maps (b, q).
 Comparison = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def power_scatter(ground: Ground, level: float) -> Outcome:
-    """σ of P(k) between maps by band, generated over simulated; the band that ends at k_Ny is shown alone."""
+    """σ of P(k) between maps by band, generated over simulated; the band ending at k_Ny is shown but does not count."""
     bands = nyquist_bands(ground.generated.grid)
     pair = _Pair(ground, bands)
     numbers = pair.score(lambda a, b: a.std(axis=0, ddof=1) / b.std(axis=0, ddof=1), 1.0, "scatter")
@@ -50,7 +50,7 @@ def power_scatter(ground: Ground, level: float) -> Outcome:
 
 
 def power_covariance(ground: Ground, level: float) -> Outcome:
-    """Between the correlation matrices of P(k) in some bins: rms difference, and difference of their mean element."""
+    """Between the correlation matrices of P(k) in a few bins: rms difference, and difference of their mean element."""
     pair = _Pair(ground, _bins(ground.generated.grid))
 
     def compare(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -115,7 +115,7 @@ class _Pair:
         drawn = _drawer(self._ground.generated, rng)
         value = compare(self.generated, self.simulated)
         error = spread_of(np.stack([compare(self.generated[drawn(n)], self.simulated) for _ in range(_RESAMPLES)]), n)
-        # A perfect emulator's maps are those of other simulations, as many of each as were generated.
+        # A perfect emulator's maps are those of other simulations, with as many per simulation as were generated.
         fewer, all_of = self._few(rng), _drawer(self._ground.reference, rng)
         reference = self._ground.reference.n
         perfect = [compare(self.simulated[fewer(n)], self.simulated[all_of(reference)]) for _ in range(_RESAMPLES)]
@@ -144,7 +144,7 @@ def _drawer(
 
 
 def _relative(power: FloatArray, expected: FloatArray, maps: MapSet, width: float) -> FloatArray:
-    """P/E of each map, with the deviation of each simulation's mean made so much wider."""
+    """P/E of each map, with the deviation of each simulation's mean widened by this factor."""
     r = power / expected[maps.simulation]
     mean = maps.means(r)
     middle = mean.mean(axis=0)

@@ -1,4 +1,4 @@
-"""What is judged: the maps of a file, or maps that a run draws at the θ of simulations."""
+"""The maps to evaluate: those of a file, or maps that a run draws at the θ of simulations."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from focus_core.sampling.from_run import IncompleteCheckpoint, LoadedRun, chosen
 from focus_core.statistics.fields import FloatArray
 
 MAPS, PLAN = "maps.npz", "maps.json"
-# Network evaluations done, in all, and maps finished; may raise StopRequested.
+# Network evaluations done, total, and maps finished; may raise StopRequested.
 Told = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run is asked for. `most` θ of the part `split`; sampler and steps default to the run's own."""
+    """Maps requested from a run. `most` θ of the part `split`; sampler and steps default to the run's own."""
 
     run: Path
     checkpoint: str = "best"
@@ -56,7 +56,7 @@ class RunRequest:
 def given_subject(
     path: Path, dataset_name: str | None, split: str | None, most: int | None, seed: int
 ) -> tuple[Subject, MapDataset]:
-    """The maps of a file; every map of the dataset counts as one that their engine has seen."""
+    """The maps of a file; every map of the dataset counts as training data of their generator."""
     dataset = open_data(dataset_name, None)
     given = read_given(path, dataset.space)
     part = split or "all"
@@ -125,7 +125,7 @@ def drawn_subject(request: RunRequest, folder: Path, told: Told) -> tuple[Subjec
 
 
 def _drawn(run: LoadedRun, drawing: MapRequest, folder: Path, told: Told) -> FloatArray:
-    """From maps.npz where an earlier call drew the very same ones; a plan beside the file says which they are."""
+    """From maps.npz if an earlier call drew exactly the same ones; a plan beside the file identifies them."""
     plan = json.dumps(drawing.plan(run, maps_at_once(run.model)), indent=1) + "\n"
     path, said = folder / MAPS, folder / PLAN
     same = said.is_file() and said.read_text(encoding="utf-8") == plan
@@ -139,7 +139,7 @@ def _drawn(run: LoadedRun, drawing: MapRequest, folder: Path, told: Told) -> Flo
 
 
 def _trained_on(request: RunRequest, dataset: MapDataset) -> NDArray[np.int64]:
-    """Of a dataset that the run was not trained on, none."""
+    """Simulations that the run was trained on; none if the dataset is a different one."""
     try:
         return simulations_of("train", dataset, request.run)
     except UserError:

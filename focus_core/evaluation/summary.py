@@ -1,4 +1,4 @@
-"""The report in plain values: summary.json, summary.csv, a table for each statistic, and sentences for people."""
+"""The report as plain values: summary.json, summary.csv, a table per statistic, and sentences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def summary_of(results: Sequence[Result], settings: Mapping[str, Any]) -> Plain:
 
 
 def finding_of(results: Sequence[Result], settings: Mapping[str, Any], prior: OverPrior | None = None) -> Plain:
-    """The summary in words and with what the figures draw, as pages show it."""
+    """The summary in words, with the data of the figures, as pages show it."""
     return {
         "kind": EVALUATION.name,
         **summary_of(results, settings),
@@ -46,21 +46,21 @@ def to_json(summary: Plain) -> str:
 
 
 def to_csv(results: Iterable[Result]) -> str:
-    """A row a statistic, the worst of its entries."""
+    """One row per statistic, for the worst of its entries."""
     columns = ("name", "title", "value", "error", "floor", "level", "ideal", "verdict", "reason")
     plain = [_statistic(result) for result in results]
     return _csv(columns, ([each[name] for name in columns] for each in plain))
 
 
 def entries_csv(result: Result) -> str:
-    """A row an entry of one statistic."""
+    """One row per entry of one statistic."""
     columns = ("label", "value", "error", "floor", "level", "ideal", "verdict", "judged", "reason")
     entries = result.outcome.entries if result.outcome else ()
     return _csv(columns, ([_entry(entry)[name] for name in columns] for entry in entries))
 
 
 def curves_csv(curves: Sequence[Curve]) -> str:
-    """A row a point of what the figure draws."""
+    """One row per point of the figure."""
     columns = ("curve", "axis", "unit", "at", "generated", "generated_error", "simulated", "simulated_error")
     rows = (
         [curve.title, curve.axis_title, curve.unit, *(f"{v:.8g}" for v in point)]
@@ -73,18 +73,18 @@ def curves_csv(curves: Sequence[Curve]) -> str:
 
 
 def prior_csv(prior: OverPrior) -> str:
-    """A row a θ and band: the ratio of mean P(k) with its error."""
+    """One row per θ and band: the ratio of mean P(k) with its error."""
     return _csv(*prior.rows())
 
 
 def quoted_band(results: Sequence[Result], prior: OverPrior) -> int:
-    """Place of the band in which mean P(k) fares worst; else of the first."""
+    """Index of the band in which mean P(k) is worst; otherwise of the first."""
     worst = next((worst_entry(result) for result in results if result.statistic == QUOTED), None)
     return prior.bands.index(worst.label) if worst is not None and worst.label in prior.bands else 0
 
 
 def headline(results: Sequence[Result]) -> str:
-    """How many pass, in one sentence."""
+    """The number of passes, in one sentence."""
     count = {verdict: sum(r.judgement.verdict is verdict for r in results) for verdict in Verdict}
     measured = len(results) - count[Verdict.NOT_MEASURED]
     if not measured:
@@ -109,7 +109,7 @@ def findings(results: Sequence[Result]) -> list[tuple[Verdict, str]]:
 
 
 def passing(results: Sequence[Result]) -> str:
-    """What passes, in words; empty where nothing does."""
+    """The statistics that pass, in words; empty if none does."""
     titles = [r.statistic.in_words for r in results if r.judgement.verdict is Verdict.PASS]
     return f"Within what is allowed: {', '.join(titles)}." if titles else ""
 
@@ -126,7 +126,7 @@ def beside_rivals(results: Sequence[Result]) -> str:
 
 
 def reason_of(result: Result) -> str:
-    """Why the verdict is what it is; empty for what simply passes."""
+    """The reason for the verdict; empty for a simple pass."""
     judgement = result.judgement
     if judgement.reason or judgement.verdict is Verdict.PASS:
         return judgement.reason
@@ -148,7 +148,7 @@ def worst_entry(result: Result) -> Entry | None:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, with a true minus; large ones by three significant digits."""
+    """Three decimals, with a true minus; large numbers with three significant digits."""
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
@@ -185,7 +185,7 @@ def _entry(entry: Entry) -> Plain:
 
 
 def _left_out(entries: Iterable[Entry]) -> Plain:
-    """By the labels of numbers, the same without each simulation in turn: what two evaluations have in common."""
+    """By the labels of numbers, the same without each simulation in turn: two evaluations have these in common."""
     return {
         entry.label: [_rounded(float(value)) for value in entry.left_out]
         for entry in entries

@@ -54,10 +54,10 @@ def _panel(axes: Axes, statistic: MapStatistic, arrays: Mapping[str, Any], row: 
 
 
 def _abscissa(axes: Axes, statistic: MapStatistic, arrays: Mapping[str, Any], x: np.ndarray) -> None:
-    """Its scale, unit and marks; the marks of a logarithmic one are its ends."""
+    """Its scale, unit and marks; on a logarithmic axis the marks are its ends."""
     box = float(arrays["box_size"])
     known = np.isfinite(box)
-    # A box of unknown side counts as 2π, and its rings lie at k_f, 2 k_f, …
+    # A box of unknown side counts as 2π, and its rings are at k_f, 2 k_f, …
     marks = statistic.panel.marks(box if known else 2.0 * math.pi, 2 * len(x))
     unit = statistic.axis_unit(box if known else None)
     axes.set_xlabel(f"{statistic.axis.plain}  [{unit}]" if unit else statistic.axis.plain)

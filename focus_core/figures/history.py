@@ -1,4 +1,4 @@
-"""checkpoints/training_history.png: losses and learning rate of a training run so far."""
+"""checkpoints/training_history.png: losses and learning rate of a training run to date."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_core.figures.style import ACCENT, INK, new_figure, plain_axes, save_p
 
 
 def draw_history(file: BinaryIO, history: Sequence[Mapping[str, Any]]) -> None:
-    """`history` holds an entry for each completed epoch: epoch, train_loss, val_loss, lr, best."""
+    """`history` has an entry for each completed epoch: epoch, train_loss, val_loss, lr, best."""
     figure = new_figure(8.0, 5.4)
     losses, rate = figure.subplots(
         2, 1, sharex=True, height_ratios=(3, 1), gridspec_kw={"left": 0.12, "right": 0.98, "bottom": 0.1, "top": 0.97}

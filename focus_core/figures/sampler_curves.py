@@ -1,4 +1,4 @@
-"""sampler_benchmark.png: the error of P(k) against network evaluations, a line a sampler, a column a band."""
+"""sampler_benchmark.png: the error of P(k) against network evaluations, one line per sampler, one column per band."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUANTITIES = {"mean": "error of mean P(k)  [%]", "scatter": "error of the scatt
 
 
 def draw_sampler_curves(file: BinaryIO, found: Mapping[str, Any]) -> None:
-    """`found` is what `focus_core.sampling.sampler_report.report` gives, with one case at least."""
+    """`found` is the result of `focus_core.sampling.sampler_report.report`, with at least one case."""
     bands = found["bands"]
     figure = new_figure(1.2 + 3.0 * len(bands), 6.4)
     layout = {"left": 0.75 / (1.2 + 3.0 * len(bands)), "right": 0.985, "bottom": 0.14, "top": 0.94, "wspace": 0.12}
@@ -52,7 +52,7 @@ def _draw_panel(panel: Axes, found: Mapping[str, Any], key: str, column: int) ->
         error = 100.0 * (np.array([case[key][column] for case in cases], dtype=float) - 1.0)
         spread = 100.0 * np.array([case[f"{key}_error"][column] for case in cases], dtype=float)
         size = np.maximum(np.abs(error), smallest)
-        # A logarithmic axis has no room below: the bar ends where the axis does.
+        # A logarithmic axis does not reach zero: the bar ends where the axis does.
         bars = np.stack([np.minimum(spread, size - smallest), spread])
         panel.errorbar(x, size, bars, color=colour, lw=1.4, elinewidth=0.8, label=line)
         above = error > 0

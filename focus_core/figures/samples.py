@@ -1,4 +1,4 @@
-"""The sample grid of an epoch: a row for each θ, the true map and three generated ones, one colour scale a row."""
+"""The sample grid of an epoch: a row for each θ, the true map and three generated ones, one colour scale per row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_samples(file: BinaryIO, arrays: Mapping[str, Any], symbols: list[str]) 
     real, generated = arrays["real"], arrays["generated"]
     rows, columns = generated.shape[:2]
     figure = new_figure(2.35 * (columns + 1) + 0.9, 2.72 * rows + 0.5)
-    # Placed by hand, in shares of the figure: an automatic layout costs as much as all the drawing.
+    # Placed by hand, as fractions of the figure: an automatic layout costs as much as all the drawing.
     grid = figure.subplots(
         rows,
         columns + 1,

@@ -1,4 +1,4 @@
-"""All maps of one simulation in one picture: tiles with transparent gaps, one pixel a pixel."""
+"""All maps of one simulation in one picture: tiles with transparent gaps, one image pixel per map pixel."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FloatArray = NDArray[np.float64]
 
 
 def sheet_columns(n_maps: int) -> int:
-    """A row an axis where the maps are slabs along three axes, as of the simulator and of CAMELS; else a square."""
+    """One row per axis if the maps are slabs along three axes, as in the simulator and CAMELS; otherwise a square."""
     return n_maps // 3 if n_maps % 3 == 0 and n_maps > 3 else math.ceil(math.sqrt(n_maps))
 
 
 def shown_values(maps: FloatArray, normalised: bool) -> FloatArray:
-    """What the colours stand for: log10 Σ, or the values of maps that came normalised."""
+    """The values behind the colours: log10 Σ, or the values of maps that are already normalised."""
     if normalised:
         return maps
     positive = maps[maps > 0]

@@ -18,7 +18,7 @@ NIGHT_MAP = ListedColormap((NIGHT / 255.0).tolist(), "night")
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches. No pyplot: nothing is kept alive from epoch to epoch."""
+    """An empty figure, in inches. No pyplot: no figure is kept alive from epoch to epoch."""
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -39,11 +39,11 @@ def plain_axes(axes: Axes) -> None:
 
 
 def save_png(figure: Figure, file: BinaryIO, dots_per_inch: int = 110) -> None:
-    # The strongest compression costs more time than drawing.
+    # The strongest compression takes more time than drawing.
     figure.savefig(file, format="png", dpi=dots_per_inch, pil_kwargs={"compress_level": 3})
 
 
 def theta_text(symbols: list[str], theta: np.ndarray, a_line: int = 3) -> str:
-    """Ωm 0.299  Ωb 0.065 …, `a_line` parameters a line, with a true minus."""
+    """Ωm 0.299  Ωb 0.065 …, `a_line` parameters per line, with a true minus."""
     words = [f"{symbol} {value:.3f}".replace("-", "−") for symbol, value in zip(symbols, theta, strict=True)]
     return "\n".join("   ".join(words[i : i + a_line]) for i in range(0, len(words), a_line))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-# Anchors of the palettes, equally spaced, straight lines in sRGB between them. Pages draw their colour bars of these.
-# Matter maps: night blue, steel, slate, sand, gold, ivory; lightness rises in equal steps.
+# Anchors of the palettes, equally spaced, with straight lines in sRGB between them. Pages draw their colour bars from
+# these. Matter maps: night blue, steel, slate, sand, gold, ivory; lightness rises in equal steps.
 NIGHT_ANCHORS = (
     "#060d20", "#011c3d", "#012e58", "#044272", "#05568b", "#1f6a9e", "#4a7ca1", "#6b8aa1", "#86959e",
     "#999c9b", "#aca397", "#c2ab90", "#dcb685", "#f7ca80", "#ffde9e", "#ffebc7", "#fff7e7",
@@ -35,7 +35,7 @@ DIVIDE = _palette(DIVIDE_ANCHORS)
 
 
 def render_tile(map2d: ArrayLike, vmin: float, vmax: float) -> bytes:
-    """A lossless WebP of log10 Σ in `NIGHT`, one pixel a pixel. vmin and vmax are log10 values (see `stretch`)."""
+    """A lossless WebP of log10 Σ in `NIGHT`, at native size. vmin and vmax are log10 values (see `stretch`)."""
     values = _log10(np.asarray(map2d, dtype=np.float64))
     share = (values - vmin) / (vmax - vmin if vmax > vmin else 1.0)
     index = np.clip(np.rint(share * 255.0), 0, 255).astype(np.uint8)
@@ -65,6 +65,6 @@ def stretch(maps: ArrayLike) -> tuple[float, float]:
 
 
 def _log10(maps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log10 of positive pixels; a pixel that is not positive counts as the smallest that is."""
+    """log10 of positive pixels; a pixel that is not positive counts as the smallest positive one."""
     positive = maps[maps > 0]
     return np.log10(np.maximum(maps, positive.min() if positive.size else 1.0))

@@ -1,8 +1,8 @@
-"""From a name in a configuration to a network. Names, not import paths: a typo is answered, nothing foreign is run.
+"""From a name in a configuration to a network. Names, not import paths: a typo is reported, no foreign code is run.
 
 Every network is a module called as network(x, t, condition, drop) → a field of the shape of x, where x is (B, c, N, N),
-t (B,) whole or real times of some hundreds, condition (B, d) θ scaled to [−1, 1], and drop (B,) tells whose θ is hidden
-(None: nobody's). It knows nothing of what its output means; that is the method's.
+t (B,) integer or real times of some hundreds, condition (B, d) θ scaled to [−1, 1], and drop (B,) marks maps without
+θ (None: no map). It knows nothing of the meaning of its output; that belongs to the method.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Builder = Callable[[ModelSection, bool, Start], nn.Module]
 def build_network(model: ModelSection, periodic: bool, start: Start = "input") -> nn.Module:
     """The network of a configuration. `periodic` is a property of the maps: it decides the padding.
 
-    `start` is what the method wants of an untrained network: its input, or zero.
+    `start` is the output that the method needs from an untrained network: its input, or zero.
     """
     if model.in_channels != model.out_channels:
         raise UserError(
@@ -38,13 +38,13 @@ def build_network(model: ModelSection, periodic: bool, start: Start = "input") -
 
 
 def build_shapes(model: ModelSection, periodic: bool) -> nn.Module:
-    """The same network with the shapes of its tensors and no numbers: whether it can be built is known at once."""
+    """The same network with the shapes of its tensors and no numbers: shows at once whether it can be built."""
     with torch.device("meta"), _Uninitialised():
         return build_network(model, periodic)
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Leaves tensors as they are made: to draw numbers for shapes alone, torch imports its compiler, for a second."""
+    """Leaves tensors uninitialised: to draw numbers for shapes alone, torch imports its compiler, for a second."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}

@@ -1,4 +1,4 @@
-"""The group norm, by torch's kernels on a processor and by passes of our own where those would copy every map."""
+"""The group norm, by torch's kernels on a processor and by our own passes where those would copy every map."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def group_count(channels: int) -> int:
 
 
 class GroupNorm(nn.GroupNorm):
-    """Statistics in 32 bits, the answer in the numbers of the input: autocast alone would hand 32 bits on to all that
-    follows, twice the memory and twice the traffic."""
+    """Statistics in 32 bits, the output in the precision of the input: autocast alone would pass 32 bits on to all
+    later layers, twice the memory and twice the traffic."""
 
     def __init__(self, channels: int, affine: bool = True) -> None:
         super().__init__(group_count(channels), channels, affine=affine)
@@ -36,15 +36,15 @@ class GroupNorm(nn.GroupNorm):
 
     @staticmethod
     def makes_own_passes(x: Tensor) -> bool:
-        """Where channels lie side by side on CUDA, and where a compiler joins passes over a map into one."""
+        """If channels are contiguous on CUDA, and if a compiler fuses passes over a map."""
         return torch.compiler.is_compiling() or (x.is_cuda and not x.is_contiguous())
 
 
 class _GroupNorm(torch.autograd.Function):
     """y = n w + b with n = (x + c − μ)/√(σ² + ε); c is a constant, μ and σ² are those of a group of channels of x + c.
 
-    torch's own kernel for CUDA, and what torch compiles in its place, want each channel's pixels side by side: where
-    channels lie side by side, they copy every map, forth and back.
+    torch's own kernel for CUDA, and what torch compiles in its place, need each channel's pixels to be contiguous: with
+    channels last, they copy every map, forwards and back.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Layers that respect a periodic box: what leaves a map on one side comes in on the other."""
+"""Layers that respect a periodic box: what leaves a map on one side enters on the other."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from focus_core.networks.group_norm import GroupNorm
 
 class _Wrap(torch.autograd.Function):
     """Circular padding by one pixel. torch's own pad fills and adds whole maps in its backward pass: on a CPU that
-    costs a third of a training step, these four edge additions next to nothing. What compiles a network wants the
-    opposite, every pixel told by where it is read from: then padding is part of the pass that made the map."""
+    costs a third of a training step, these four edge additions next to nothing. A compiler needs the opposite, every
+    pixel defined by the pixel it is read from: then padding is part of the pass that made the map."""
 
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ class _Wrap(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        """Each wrapped pixel hands its gradient back to the pixel that it is a copy of."""
+        """Each wrapped pixel adds its gradient to the pixel that it is a copy of."""
         return (_folded if torch.compiler.is_compiling() else _edges_added)(gradients[0])
 
 
@@ -51,7 +51,7 @@ def _edges_added(gradient: Tensor) -> Tensor:
 
 
 def _continued(x: Tensor) -> Tensor:
-    """Read by pixels and not by channels, so that what is read lies in memory as x does."""
+    """Indexed by pixel and not by channel, so that the result has the memory layout of x."""
     rows, columns = (torch.arange(-1, n + 1, device=x.device) % n for n in x.shape[2:])
     return x.permute(0, 2, 3, 1)[:, rows[:, None], columns].permute(0, 3, 1, 2)
 
@@ -67,20 +67,20 @@ def _folded(gradient: Tensor) -> Tensor:
 
 
 def _layout(x: Tensor) -> torch.memory_format:
-    """That of x: channels last or as usual. Maps of one channel are both, and count as usual."""
+    """The layout of x: channels last or as usual. Maps of one channel are both, and count as usual."""
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
 
 
 def laid_out(network: nn.Module) -> nn.Module:
-    """Channels last: the shipped networks took 5 to 20 % less time on two cores, and GPUs multiply nothing else."""
+    """Channels last: the shipped networks took 5 to 20 % less time on two cores, and GPUs multiply only in it."""
     network._apply(lambda tensor: tensor.to(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor)
     return network
 
 
 class _Join(torch.autograd.Function):
-    """Two maps' channels, one after the other. The backward pass of torch's own cat hands on views with gaps, and every
-    convolution that meets one copies it."""
+    """The channels of two maps, one after the other. The backward pass of torch's own cat returns views with gaps, and
+    every convolution that receives one copies it."""
 
     @staticmethod
     def forward(context: Any, one: Tensor, other: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def join(one: Tensor, other: Tensor) -> Tensor:
 
 
 class _Kept(torch.autograd.Function):
-    """x itself; its gradient is handed on laid out as x is."""
+    """x itself; its gradient is returned in the layout of x."""
 
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
@@ -113,13 +113,13 @@ class _Kept(torch.autograd.Function):
 
 
 def keep_layout(x: Tensor) -> Tensor:
-    """For what is pooled, enlarged or taken apart afterwards, whose gradient comes back in another order."""
+    """For maps that are pooled, enlarged or split afterwards, whose gradient comes back in another layout."""
     kept: Tensor = _Kept.apply(x)
     return kept
 
 
 class Block(nn.Module):
-    """A part of a network that can forget what it computed and compute it again in the backward pass."""
+    """A part of a network that activation checkpointing can recompute in the backward pass."""
 
     recomputed = False
 
@@ -134,7 +134,7 @@ class Block(nn.Module):
 
 
 def recompute_blocks(network: nn.Module, name: str) -> None:
-    """Every `Block` of the network keeps its input alone for the backward pass. UserError for one without any."""
+    """Every `Block` of the network keeps only its input for the backward pass. UserError for a network without any."""
     blocks = [module for module in network.modules() if isinstance(module, Block)]
     if not blocks:
         raise UserError(f"training.activation_checkpointing: {name} has no blocks to compute again; set it to false.")
@@ -164,7 +164,7 @@ class Convolution(nn.Conv2d):
 
 
 def normalised(convolution: Convolution, norm: GroupNorm, x: Tensor) -> Tensor:
-    """norm(convolution(x)). Where the norm makes passes of its own, it adds the bias on the way."""
+    """norm(convolution(x)). If the norm makes passes of its own, it adds the bias in them."""
     if norm.makes_own_passes(x):
         return norm(convolution.without_bias(x), convolution.bias)
     return norm(convolution(x))
@@ -173,12 +173,12 @@ def normalised(convolution: Convolution, norm: GroupNorm, x: Tensor) -> Tensor:
 class Doubling(nn.ConvTranspose2d):
     """4×4 transposed convolution with stride 2: twice as many pixels per side.
 
-    `ConvTranspose2d` knows zero padding only. Where the box is periodic the input is wrapped by one pixel and the two
+    `ConvTranspose2d` supports zero padding only. In a periodic box the input is wrapped by one pixel and the two
     pixels per side that the wrapped ring adds to the output are cropped.
     """
 
     def __init__(self, channels: int, periodic: bool) -> None:
-        # The transposed convolution's "padding" is a crop: 3 is the ordinary 1 and the wrapped ring's 2.
+        # The transposed convolution's "padding" is a crop: 3 is the usual 1 plus the wrapped ring's 2.
         super().__init__(channels, channels, 4, stride=2, padding=3 if periodic else 1)
         self.periodic = periodic
 
@@ -194,7 +194,7 @@ class SinusoidalEmbedding(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         half = width // 2
-        # With numbers even where only shapes are wanted: for arithmetic of shapes torch imports its compiler.
+        # With numbers even if only shapes are needed: for arithmetic on shapes torch imports its compiler.
         frequencies = torch.exp(-math.log(10_000.0) * torch.arange(half, device="cpu") / max(1, half - 1))
         self.register_buffer("frequencies", frequencies.to(torch.get_default_device()), persistent=False)
 

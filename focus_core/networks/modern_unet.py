@@ -1,8 +1,8 @@
-"""A modern U-Net: norms before activations, adaptive group norm, attention at low resolution, magnitudes kept.
+"""A modern U-Net: norms before activations, adaptive group norm, attention at low resolution, preserved magnitudes.
 
 Adaptive group norm and attention follow Dhariwal & Nichol (2021, arXiv 2105.05233), the care for magnitudes Karras et
-al. (2024, arXiv 2312.02696): at the start every weight keeps the variance of what passes, sums are divided by √2, and
-the output is zero (or the input, where the method wants that).
+al. (2024, arXiv 2312.02696): at the start every weight preserves the variance of its input, sums are divided by √2, and
+the output is zero (or the input, if the method needs that).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from focus_core.networks.group_norm import GroupNorm
 from focus_core.networks.layers import Block, Convolution, SinusoidalEmbedding, join, keep_layout, normalised
 from focus_core.networks.simple_unet import check_grid
 
-# √(1/E[silu(z)²]) for a standard normal z: what an activation takes from the magnitude.
+# √(1/E[silu(z)²]) for a standard normal z: compensates the loss of magnitude in an activation.
 _SILU_GAIN = 1.0 / 0.596
-# Of the scales and shifts of adaptive norms at the start: felt, and far from turning a scale's sign.
+# Of the scales and shifts of adaptive norms at the start: noticeable, but far from changing a scale's sign.
 _ADAPTIVE_GAIN = 0.3
 _HEAD = 32
 
@@ -66,7 +66,7 @@ class AdaptiveBlock(Block):
 
 
 class Attention(Block):
-    """Every pixel sees every other. No positions are told: on a periodic map none is special."""
+    """Every pixel attends to every other. No positional encoding: on a periodic map no position is special."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Attention(Block):
 
 
 class ModernUNet(nn.Module):
-    """One block a stage on the way down and one on the way up, two in the middle; attention where maps are smallest."""
+    """One block per stage on the way down and one on the way up, two in the middle; attention on the smallest maps."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class ModernUNet(nn.Module):
             nn.init.dirac_(self.carry.weight)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
-        """See `focus_core.networks.building`. The null condition is a zeroed embedding of θ, which no θ makes."""
+        """See `focus_core.networks.building`. The null condition is a zeroed embedding of θ, which no θ produces."""
         check_grid(x.shape[-1], self.stages)
         of_theta = self.condition(condition)
         if drop is not None:

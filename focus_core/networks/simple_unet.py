@@ -54,7 +54,7 @@ class ResidualBlock(Block):
 
 
 class SimpleUNet(nn.Module):
-    """Down through one residual block a stage, one in the middle, up again with the kept outputs concatenated."""
+    """Down through one residual block per stage, one in the middle, up again with the kept outputs concatenated."""
 
     def __init__(
         self,
@@ -98,12 +98,12 @@ class SimpleUNet(nn.Module):
 
     @torch.no_grad()
     def _carry_the_noise(self, maps: int, first: ResidualBlock, last: ResidualBlock) -> None:
-        """Begin near ε = x, which is what the noise is at late times.
+        """Start near ε = x, which the noise is at late times.
 
-        The first channels of the full-resolution path start as x and −x, which the last activation joins again, for
+        The first channels of the full-resolution path start as x and −x, which the last activation recombines, since
         silu(x) − silu(−x) = x; their branches start at zero. Trained from any other start, a mode's noise is a few per
         cent too small at late times, where its share of the loss is a millionth; every step of a sampler adds to that,
-        and maps come out with several times their power. Nothing is fixed: these are starting weights like all others.
+        and maps have several times their power. Nothing is fixed: these are initial weights like all others.
         """
         carriers, centre = 2 * maps, 1
         if min(self.inward.out_channels, self.last_convolution.in_channels) < 2 * carriers:
@@ -130,10 +130,10 @@ class SimpleUNet(nn.Module):
             self.to_noise.weight[field, channel] = sign
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, drop: Tensor | None = None) -> Tensor:
-        """What the method asks for, the noise in x (B, c, N, N) at times t (B,) say; of the shape of x.
+        """The method's prediction, such as the noise in x (B, c, N, N) at times t (B,); of the shape of x.
 
         `condition` (B, d) is θ scaled to [−1, 1]. Where `drop` (B,) is true the condition's *embedding* is zero, which
-        no θ makes: that is the null condition of classifier-free guidance (arXiv 2207.12598).
+        no θ produces: that is the null condition of classifier-free guidance (arXiv 2207.12598).
         """
         check_grid(x.shape[-1], len(self.down))
         time, embedded = self.time(t), self.condition(condition)

@@ -1,9 +1,9 @@
-"""Drawing as many maps as fit the disk: finished pieces lie beside the target until the last one makes the file.
+"""Drawing as many maps as fit on disk: finished pieces are kept beside the target until the last one completes it.
 
     maps.npz.partial/    plan.json  000000.npy  000001.npy …  lock
 
-A piece is written whole or not at all, and holds the same maps whenever it is drawn; so a drawing that was stopped or
-killed continues where it was and ends in the same file, byte for byte. Memory holds one piece.
+A piece is written completely or not at all, and has the same maps whenever it is drawn; so a call that was stopped or
+killed continues where it was and produces the same file, byte for byte. Memory holds one piece.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from focus_core.sampling.from_run import LoadedRun
 
 PARTIAL = ".partial"
 _PLAN, _LOCK = "plan.json", "lock"
-# The arrays that a file of maps holds, in this order; `maps` may be larger than memory.
+# The arrays of a file of maps, in this order; `maps` may be larger than memory.
 CONTENTS = ("maps", "params", "param_names", "box_size", "seed", "checkpoint_sha256")
 
-# (network evaluations done, in all, maps finished); an earlier call's evaluations count as done.
+# (network evaluations done, total, maps finished); an earlier call's evaluations count as done.
 DrawingProgress = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
 class MapRequest:
-    """One map at each row of θ (n, d). Equal drawings from one checkpoint give equal files on equal devices."""
+    """One map at each row of θ (n, d). Equal requests from one checkpoint give equal files on equal devices."""
 
     theta: NDArray[np.float64]
     seed: int
@@ -53,7 +53,7 @@ class MapRequest:
         return len(self.theta)
 
     def plan(self, run: LoadedRun, piece: int) -> dict[str, Any]:
-        """What must be equal for pieces of an earlier call to belong to this one, in words a person can compare."""
+        """What must be equal for pieces of an earlier call to belong to this one, in words that a user can compare."""
         theta = np.ascontiguousarray(self.theta, dtype="<f8")
         plain = {
             "maps": len(self),
@@ -72,16 +72,16 @@ class MapRequest:
 def draw_to_file(
     run: LoadedRun, drawing: MapRequest, path: Path, fresh: bool = False, progress: DrawingProgress | None = None
 ) -> None:
-    """Draw the maps that are missing and put the .npz together, atomically.
+    """Draw the missing maps and assemble the .npz, atomically.
 
     `progress` may raise StopRequested; the finished pieces then stay, and the same call continues with them. UserError
-    for pieces of another drawing, unless `fresh`, which throws them away, and where another process draws this file.
+    for pieces of a different request, unless `fresh`, which deletes them, and if another process draws this file.
     """
     piece = maps_at_once(run.model)
     partial = path.with_name(path.name + PARTIAL)
     with _ours(partial, path):
         _agree(partial, drawing.plan(run, piece), path, fresh)
-        remove_torn(path)  # as large as the file itself, where a call was killed while it put one together
+        remove_torn(path)  # as large as the file itself, if a call was killed while assembling one
         pieces = Pieces(partial, len(drawing), piece, run.grid)
         try:
             _draw_missing(run, drawing, pieces, progress)
@@ -113,7 +113,7 @@ class Pieces:
         return min(self.size, self.n - first)
 
     def is_there(self, first: int) -> bool:
-        """Whether a whole piece lies on the disk; a damaged one counts as missing, and is drawn again."""
+        """Whether a complete piece is on the disk; a damaged one counts as missing, and is drawn again."""
         try:
             found = np.load(self._path(first), mmap_mode="r", allow_pickle=False)
         except (FileNotFoundError, ValueError, EOFError):
@@ -140,7 +140,7 @@ class Pieces:
 def _draw_missing(run: LoadedRun, drawing: MapRequest, pieces: Pieces, progress: DrawingProgress | None) -> None:
     missing = [first for first in pieces.firsts() if not pieces.is_there(first)]
     report = progress or (lambda done, total, maps: None)
-    # A sampler that chooses its steps draws map by map: a short piece is less work for it, and as much for any other.
+    # A sampler that chooses its steps draws map by map: a short piece is less work for it, and no more for any other.
     alone = drawing.sampler.spec.chooses_steps
     each = run.model.method.evaluations(drawing.sampler)
     cost = {first: each * (pieces.length(first) if alone else 1) for first in pieces.firsts()}
@@ -161,7 +161,7 @@ def _draw_missing(run: LoadedRun, drawing: MapRequest, pieces: Pieces, progress:
 
 
 def labels(run: LoadedRun, theta: NDArray[np.float64], seed: int) -> dict[str, NDArray[Any]]:
-    """What stands beside the maps in a file: θ of each, its names, and where the maps come from."""
+    """The labels beside the maps in a file: θ of each, its names, and the origin of the maps."""
     return {
         "params": np.asarray(theta, dtype=np.float64),
         "param_names": np.array(run.space.names),
@@ -199,12 +199,12 @@ def _ours(partial: Path, path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if not any(partial.glob("*.npy")):  # stopped before the first piece, or done
+            if not any(partial.glob("*.npy")):  # stopped before the first piece, or complete
                 shutil.rmtree(partial, ignore_errors=True)
 
 
 def _is_found(lock: IO[str], path: Path) -> bool:
-    """Whether others meet this very lock: its last holder may have removed the folder before we had it."""
+    """Whether other processes find this very lock: its last holder may have removed the folder before we had it."""
     try:
         return os.path.samestat(os.fstat(lock.fileno()), path.stat())
     except FileNotFoundError:
@@ -212,7 +212,7 @@ def _is_found(lock: IO[str], path: Path) -> bool:
 
 
 def _agree(partial: Path, plan: dict[str, Any], path: Path, fresh: bool) -> None:
-    """Write the plan down, or compare it with the one whose pieces are there."""
+    """Write the plan, or compare it with that of the existing pieces."""
     file = partial / _PLAN
     found = _read_plan(file)
     pieces = list(partial.glob("*.npy"))
@@ -229,7 +229,7 @@ def _agree(partial: Path, plan: dict[str, Any], path: Path, fresh: bool) -> None
 
 
 def _read_plan(file: Path) -> dict[str, Any] | None:
-    """None where there is no plan, or one that a full disk cut short: nothing was drawn under it."""
+    """None if there is no plan, or one that a full disk cut short: nothing was drawn under it."""
     try:
         plain = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""Drawing maps from a trained run. The network, its transform and its parameters all come out of the checkpoint."""
+"""Drawing maps from a trained run. The network, its transform and its parameters all come from the checkpoint."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Weights = Literal["ema", "raw"]
 
 
 class IncompleteCheckpoint(UserError):
-    """A file that can be read but lacks what drawing maps needs, its transform say."""
+    """A file that can be read but lacks something needed for sampling, such as its transform."""
 
 
-# What of a checkpoint is needed to draw from it.
+# The parts of a checkpoint needed for sampling.
 _NEEDED = ("config", "model", "ema", "epoch", "step", "val_loss", "parameter_space", "transform", "data")
 
-# As many of a run's checkpoints as a sentence holds.
+# Largest number of a run's checkpoints listed in a sentence.
 _LISTED = 12
 
 
@@ -70,9 +70,9 @@ class LoadedRun:
 def load_run(
     run_folder: Path | str, weights: Weights = "ema", checkpoint: str = "best", device: str = "auto"
 ) -> LoadedRun:
-    """Read a run's checkpoint: "best", "last", or a kept epoch, "epoch_0010" say.
+    """Read a run's checkpoint: "best", "last", or a kept epoch such as "epoch_0010".
 
-    UserError if it is not there, damaged, or not that of the network it names.
+    UserError if it is missing, damaged, or does not match the network it names.
     """
     path = Path(run_folder) / path_of_role(checkpoint)
     _check_there(Path(run_folder), checkpoint)
@@ -85,7 +85,7 @@ def load_run(
     config = recorded_config(state["config"], f"{path} (configuration inside)")
     chosen = choose_device(device)
     data: dict[str, Any] = state["data"]
-    # Checkpoints of the first version know one method, which needs nothing measured.
+    # Checkpoints of the first version have a single method, which needs no measurements.
     method = make_method(config, state.get("method", {}), chosen)
     network = build_network(config.model, bool(data["periodic"]), method.start)
     load_weights(network, state["ema" if weights == "ema" else "model"], path)
@@ -126,7 +126,7 @@ def _transform(plain: Any, path: Path) -> Transform:
 def _training_range(
     run_folder: Path, space: ParameterSpace, recorded: Sequence[Sequence[float]] | None
 ) -> TrainingRange:
-    """As the checkpoint records it; that of an earlier version follows from truth.npz, else it is the prior."""
+    """As recorded in the checkpoint; for an earlier version derived from truth.npz, otherwise the prior."""
     if recorded is not None:
         low, high = recorded
         return TrainingRange(space, tuple(low), tuple(high))
@@ -138,7 +138,7 @@ def _training_range(
 
 
 def _check_there(run_folder: Path, role: str) -> None:
-    """A run that has other checkpoints need not be trained first: UserError that lists them."""
+    """A run with other checkpoints need not be trained first: UserError that lists them."""
     path = run_folder / path_of_role(role)
     if path.is_file():
         return
@@ -175,7 +175,7 @@ def sample_maps(
 
     Map i depends on `seed`, on i and on its θ, and on nothing else: not on n, nor on the batch it is drawn in. Sampler,
     steps and guidance default to the run's configuration. `progress(done, total)` counts network evaluations over all
-    batches; it may raise, StopRequested say, to end the drawing. `preview` sees x̂₀ of the batch under way.
+    batches; it may raise, for example StopRequested, to stop. `preview` receives x̂₀ of the current batch.
     """
     rows = np.atleast_2d(np.asarray(theta, dtype=np.float64))
     if rows.shape[0] not in (1, n) or n < 1:
@@ -188,7 +188,7 @@ def sample_maps(
 
 
 def chosen_sampler(run: LoadedRun, sampler: str | None = None, steps: int | None = None) -> Sampler:
-    """The run's own, or another of its method's, with its own or other steps. UserError for one that does not fit."""
+    """The run's own, or another of its method's, with its own or other steps. UserError if it is not available."""
     refusal = None if sampler is None else sampler_refusal(sampler, run.config.method)
     if refusal is not None:
         raise UserError(f"sampler: {refusal}.")

@@ -1,4 +1,4 @@
-"""How much of P(k) each sampler gets right in how many network evaluations, on the θ that a run was not trained on.
+"""How accurately each sampler reproduces P(k) with how many network evaluations, at θ that a run was not trained on.
 
 Every case draws the same maps: the same θ, and the same noise. A finished case is a line of `cases_….jsonl` in the
 benchmark's folder, named by what the cases have in common, so that a benchmark that was stopped continues.
@@ -27,19 +27,19 @@ from focus_core.sampling.from_run import LoadedRun
 from focus_core.statistics.held_out import HeldOut, RingMoments
 from focus_core.statistics.truth import field_power
 
-# The adaptive solver is asked for an accuracy, not for a number of evaluations.
+# The adaptive solver takes an accuracy, not a number of evaluations.
 TOLERANCES = (1e-2, 1e-4)
 
 # The keys of a finished case's line.
 _OF_A_CASE = {"case", "evaluations", "seconds", "first", "second"}
 
-# Work done and in all, in network evaluations of one map, and the case under way.
+# Work done and total, in network evaluations of one map, and the current case.
 BenchmarkProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Case:
-    """`evaluations` as the method counts them beforehand; for the adaptive solver a guess."""
+    """`evaluations` as the method counts them in advance; for the adaptive solver an assumed number."""
 
     sampler: Sampler
     evaluations: int
@@ -55,13 +55,13 @@ class Case:
 
     @property
     def line(self) -> str:
-        """What a figure draws as one line."""
+        """The line of a figure that it belongs to."""
         return noisy_title(self.sampler.spec, self.sampler.eta)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A case with what was measured: evaluations per map that took place, seconds of all maps, moments of P(k)."""
+    """A case with its measurements: actual evaluations per map, seconds for all maps, moments of P(k)."""
 
     case: Case
     evaluations: float
@@ -72,7 +72,7 @@ class Finished:
 def make_cases(run: LoadedRun, evaluations: Sequence[int], only: Collection[str] | None = None) -> list[Case]:
     """Every sampler of the run's method at the steps that take at most so many evaluations; the cheapest first.
 
-    One that takes every step of its schedule is there if the largest number allows it.
+    One that takes every step of its schedule is included if the largest number allows it.
     """
     method, timesteps = run.config.method, run.config.diffusion.timesteps
     names = [name for name in samplers_of(method) if only is None or name in only]
@@ -93,7 +93,7 @@ def _samplers(run: LoadedRun, name: str, evaluations: Sequence[int]) -> Iterator
     elif spec.every_time:
         yield Sampler(name, run.config.diffusion.timesteps, eta, spacing)
     else:
-        # Fresh noise at every step corrects what earlier steps got wrong, as in DDPM; without it, nothing does.
+        # Fresh noise at every step corrects errors of earlier steps, as in DDPM; without it, nothing does.
         noises = (0.0, 1.0) if spec.noise_key else (eta,)
         for asked in evaluations:
             steps = spec.steps_within(run.config.method, asked)
@@ -102,7 +102,7 @@ def _samplers(run: LoadedRun, name: str, evaluations: Sequence[int]) -> Iterator
 
 
 class Cases:
-    """The finished cases of one plan, in a file that only grows."""
+    """The finished cases of one plan, in an append-only file."""
 
     def __init__(self, folder: Path, plan: dict[str, Any], n_maps: int) -> None:
         digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:12]
@@ -113,7 +113,7 @@ class Cases:
             self._append(plan)
 
     def finished(self, cases: Sequence[Case]) -> list[Finished]:
-        """Of these cases, in their order, those that are done."""
+        """The finished ones among these cases, in their order."""
         lines = {line["case"]: line for line in self._lines if "case" in line}
         return [self._read(case, lines[case.key]) for case in cases if case.key in lines]
 
@@ -141,9 +141,9 @@ def run_benchmark(
     seed: int = 0,
     progress: BenchmarkProgress | None = None,
 ) -> Iterator[list[Finished]]:
-    """Draw what is missing, `n_maps` maps at each θ; yields all finished cases at the beginning and after each.
+    """Draw what is missing, `n_maps` maps at each θ; yields all finished cases at the start and after each.
 
-    `progress` may raise StopRequested: the case under way is then lost, the finished ones are not.
+    `progress` may raise StopRequested: the current case is then lost, the finished ones are not.
     """
     report = progress or (lambda done, total, name: None)
     store = Cases(folder, plan(run, truth, n_maps, seed), n_maps)
@@ -166,7 +166,7 @@ def run_benchmark(
 
 
 def plan(run: LoadedRun, truth: HeldOut, n_maps: int, seed: int) -> dict[str, Any]:
-    """What all cases of one file have in common; another checkpoint, say, is another file."""
+    """What all cases of one file have in common; another checkpoint, for example, has another file."""
     of_truth = hashlib.sha256(np.ascontiguousarray(truth.theta).tobytes() + np.ascontiguousarray(truth.own.first).data)
     return {
         "checkpoint_sha256": run.checkpoint_sha256,
@@ -214,7 +214,7 @@ def _counted(model: MapModel) -> Iterator[list[int]]:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Of a file that may end in the middle of a line, where somebody was killed: that one is cut off."""
+    """Lines of a file that may end with an incomplete line, if its writer was killed: that line is removed."""
     if not path.exists():
         return []
     content = path.read_bytes()
@@ -237,6 +237,6 @@ def _rounded(value: np.floating[Any]) -> float:
 
 
 def reference_of(finished: Sequence[Finished]) -> Finished | None:
-    """What "as good as" means: the sampler of every time where it is there, else the case of most evaluations."""
+    """The reference of "as good as": the sampler of every time if present, otherwise the case with most evaluations."""
     whole = [done for done in finished if done.case.sampler.spec.every_time]
     return whole[0] if whole else max(finished, key=lambda done: done.evaluations, default=None)

@@ -1,4 +1,4 @@
-"""What a benchmark of samplers found: as a plain object (result.json), as CSV, and as a table for people."""
+"""Results of a benchmark of samplers: as a plain object (result.json), as CSV, and as a text table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Plain = dict[str, Any]
 
 
 def report(run: LoadedRun, truth: HeldOut, finished: Sequence[Finished], n_cases: int, seed: int) -> Plain:
-    """Everything that pages and figures show. Ratios are generated over true; bands are in units of k_f."""
+    """All content of pages and figures. Ratios are generated over true; bands are in units of k_f."""
     reference, floor = reference_of(finished), truth.floor()
     return {
         "kind": "sampler_benchmark",
@@ -65,7 +65,7 @@ def _case(truth: HeldOut, done: Finished, reference: Finished | None) -> Plain:
 
 
 def as_good(found: Scores, reference: Scores, beside: Scores) -> bool:
-    """No farther from the truth than the reference in any band, mean and scatter, but for one error of their ratio."""
+    """No farther from the truth than the reference in any band, mean and scatter, up to one error of their ratio."""
     pairs = (
         (found.mean, reference.mean, beside.mean_error),
         (found.scatter, reference.scatter, beside.scatter_error),

@@ -1,4 +1,4 @@
-"""What every section of a configuration is made of: frozen sections, and numbers and texts as YAML writes them."""
+"""The basis of every section of a configuration: frozen sections, and numbers and texts as YAML writes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_text)]
 
-# What a file of maps holds where it does not hold the field itself: log10 of it, or its overdensity (δ or 1 + δ).
+# Content of a file of maps that does not contain the field itself: log10 of it, or its overdensity (δ or 1 + δ).
 StoredAs = Literal["log10", "overdensity"]
 
 
@@ -46,5 +46,5 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, protected_namespaces=())
 
-    # Settings that came after the first digests were recorded: at their default they leave a digest as it was.
+    # Settings introduced after the first digests were recorded: at their default they leave a digest unchanged.
     later: ClassVar[tuple[str, ...]] = ()

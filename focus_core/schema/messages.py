@@ -1,4 +1,4 @@
-"""From a failed validation to one sentence: which key, what is wrong with it, and what was found there."""
+"""From a failed validation to one sentence: the key, what is wrong with it, and the value found."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
 
-# Sides of a box [Mpc/h] that mean something: the observable universe is 2·10⁴ across, a galaxy 10⁻².
+# Plausible sides of a box [Mpc/h]: the observable universe is 2·10⁴ across, a galaxy 10⁻².
 SMALLEST_BOX, LARGEST_BOX = 1e-6, 1e6
 
 
 def check_box(side: float, what: str) -> None:
-    """Refuse what is no side of a box in Mpc/h, NaN among it; `what` says whose it is."""
+    """Refuse values that are not the side of a box in Mpc/h, including NaN; `what` names the box."""
     if not SMALLEST_BOX <= side <= LARGEST_BOX:
         raise UserError(
             f"{what} is {side:g}; it must be a positive number of Mpc/h, from {SMALLEST_BOX:g} to {LARGEST_BOX:g}."
@@ -28,7 +28,7 @@ def check_box(side: float, what: str) -> None:
 
 
 def first_mistake(error: ValidationError, within: str = "") -> str:
-    """The first of the mistakes; `within` is the key of the part that was validated."""
+    """The first of the mistakes; `within` is the key of the validated part."""
     problem = error.errors(include_url=False)[0]
     key = dotted([within, *problem["loc"]])
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
@@ -37,7 +37,7 @@ def first_mistake(error: ValidationError, within: str = "") -> str:
 
 
 def told(problem: Mapping[str, Any], key: str) -> str:
-    """One problem as pydantic lists them, as a sentence about `key`."""
+    """One problem from pydantic's list, as a sentence about `key`."""
     if problem["type"] == "recursion_loop":
         return f"{key}: refers to itself; write its values out."
     if problem["type"] in ("missing", "missing_argument"):
@@ -53,13 +53,13 @@ def told(problem: Mapping[str, Any], key: str) -> str:
     hidden = isinstance(found, (dict, list, BaseModel)) or problem["type"] == "value_error"
     tail = "" if hidden else f" (found {shown(found)})"
     end = "" if message.endswith((".", "?")) else "."
-    if key and not message[:2].isupper():  # an abbreviation stays as it is
+    if key and not message[:2].isupper():  # an abbreviation is left unchanged
         message = message[0].lower() + message[1:]
     return f"{key}: {message}{tail}{end}" if key else f"{message}{end}"
 
 
 def shown(value: Any) -> str:
-    """A value as Python writes it, cut where it is long."""
+    """A value as Python writes it, cut if it is long."""
     if isinstance(value, int) and value.bit_length() > 4000:
         return f"an integer of {value.bit_length()} bits"  # whose digits Python itself refuses to print
     return _SHORT.repr(value)

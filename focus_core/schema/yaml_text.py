@@ -1,4 +1,4 @@
-"""YAML as people write it: text that is not YAML, and a key written twice, are told with their lines."""
+"""YAML as users write it: text that is not YAML, and duplicate keys, are reported with their lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from focus_core.errors import UserError
 
-# Somebody who names a file of maps instead should hear so at once.
+# A file of maps named instead should be reported at once.
 _LARGEST = 4 * 2**20
 
 
@@ -51,7 +51,7 @@ def parse_yaml(text: str, source: str) -> tuple[Any, yaml.Node | None]:
 
 
 def line_of(root: yaml.Node | None, location: Sequence[str]) -> int | None:
-    """1-based line of a key, given part by part, or of the deepest section of it that is there."""
+    """1-based line of a key, given part by part, or of the deepest existing section of it."""
     line, node = None, root
     for part in location:
         if not isinstance(node, yaml.MappingNode):
@@ -71,7 +71,7 @@ def dump_yaml(plain: Any) -> str:
 
 
 def _check_keys(node: yaml.Node | None, source: str, seen: set[int]) -> None:
-    """Plain YAML silently keeps the last of two equal keys. `seen` are the nodes looked at: anchors make circles."""
+    """Plain YAML silently keeps the last of two equal keys. `seen` are the nodes visited: anchors may form cycles."""
     if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
         return
     seen.add(id(node))

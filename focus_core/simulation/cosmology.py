@@ -29,7 +29,7 @@ class Cosmology:
 
     @classmethod
     def from_values(cls, values: Mapping[str, float]) -> Cosmology:
-        """From named values; names that are no cosmological parameter (feedback labels) are left aside."""
+        """From named values; names that are not cosmological parameters (feedback labels) are ignored."""
         return cls(**{name: float(values[name]) for name in cls.__dataclass_fields__})
 
     def hubble(self, a: ArrayLike) -> FloatArray:

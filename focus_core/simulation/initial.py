@@ -20,7 +20,7 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class FourierGrid:
-    """Wave numbers of the half-space transform of an N³ grid, in radians a cell, ready to broadcast.
+    """Wave numbers of the half-space transform of an N³ grid, in radians per cell, ready to broadcast.
 
     In `k` the Nyquist component is zero: the derivative of a real field has none there. `inverse_square` is 1/|k|² with
     0 for the mean, from the complete wave numbers.

@@ -28,7 +28,7 @@ _FIXED_POINT = 2.0**32
 
 @dataclass(frozen=True)
 class Clouds:
-    """Where N³ particles lie on the mesh: flat cell `index` and `weight` of their eight corners, each (N³, 8)."""
+    """Positions of N³ particles on the mesh: flat cell `index` and `weight` of their eight corners, each (N³, 8)."""
 
     index: Tensor
     weight: Tensor
@@ -71,7 +71,7 @@ def clouds(x: Tensor, n: int) -> Clouds:
 def gravity(x: Tensor, grid: FourierGrid) -> Tensor:
     """g = −∇∇⁻²δ at the particles, (3, N³) in cells."""
     where = clouds(x, grid.n)
-    delta_k = torch.fft.rfftn(where.paint(grid.n))  # the mean falls to the 0 in 1/k²
+    delta_k = torch.fft.rfftn(where.paint(grid.n))  # the mean is removed by the 0 in 1/k²
     components = grid.gradient_of_inverse_laplacian(delta_k)
     return where.read(torch.stack([c.flatten() for c in components], dim=1))
 
@@ -89,12 +89,12 @@ def evolve(
     p += gravity(x, grid) * float((G[1] - G[0]) / D[0])
     for edge in range(2, 2 * steps + 1, 2):
         x += p * float((D[edge] - D[edge - 2]) / G[edge - 1])
-        # The second half of this step's kick and the first half of the next one's share a force.
+        # The second half of this step's kick and the first half of the next one share a force.
         until = min(edge + 1, 2 * steps)
         p += gravity(x, grid) * float((G[until] - G[edge - 1]) / D[edge])
     return x, p
 
 
 def density(x: Tensor, n: int) -> Tensor:
-    """1 + δ in every cell (N, N, N), for one particle a cell on average; no window correction."""
+    """1 + δ in every cell (N, N, N), for one particle per cell on average; no window correction."""
     return clouds(x, n).paint(n)

@@ -1,7 +1,7 @@
 """Suites of simulations: a design in parameter space, one box after another, one dataset at the end.
 
-Every finished simulation is a file in `.suite/` of the output folder, written atomically, so that a suite that was
-stopped continues where it was and ends in the same bytes. Each box follows from (suite seed, point, realisation) alone.
+Every finished simulation is a file in `.suite/` of the output folder, written atomically, so that a stopped suite
+continues where it was and ends with the same bytes. Each box follows from (suite seed, point, realisation) alone.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ Layout = Literal["folder", "cmd"]
 
 FIELD = "Mtot"
 STATE = ".suite"
-# Below 8 cells per side there is no band of P(k) to speak of; above 1024 a box needs more than a hundred gigabytes.
+# Below 8 cells per side there is no useful band of P(k); above 1024 a box needs more than a hundred gigabytes.
 _SMALLEST_GRID, _LARGEST_GRID = 8, 1024
 
 
 @dataclass(frozen=True)
 class SuiteSpec:
-    """What a suite is: equal specifications give equal maps on one kind of device. `box` in Mpc/h, `grid` cells a side.
+    """Definition of a suite: equal ones give equal maps on one kind of device. `box` in Mpc/h, `grid` cells per side.
 
-    `simulations` counts points of the design, each run with `realisations` initial phases; `slabs` an axis defaults to
+    `simulations` counts points of the design, each run with `realisations` initial phases; `slabs` per axis defaults to
     16 Mpc/h of depth. `name` defaults to that of the folder.
     """
 
@@ -73,7 +73,7 @@ class SuiteSpec:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be simulated, by the option's name."""
+        """Refuse invalid settings, by the option's name."""
         if min(self.simulations, self.realisations) < 1 or self.simulations * self.realisations > LARGEST_SUITE:
             raise UserError(
                 f"--simulations and --realisations: are {self.simulations} and {self.realisations}; each must be 1 or "
@@ -98,7 +98,7 @@ class SuiteSpec:
         return self.slabs or default_slabs(self.grid, self.box)
 
     def plain(self) -> dict[str, Any]:
-        """What makes two suites the same, for the state on disk; the name is left out."""
+        """What identifies a suite, for the state on disk; the name is left out."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del values["name"]
         return values | {"space": self.space.name, "slabs": self.n_slabs, "steps": STEPS}
@@ -113,7 +113,7 @@ class SuiteSpec:
         return np.repeat(self.space.from_unit(2.0 * points - 1.0), self.realisations, axis=0)
 
     def phase_seed(self, row: int) -> int:
-        """Seed of a row's initial phases; other rows do not enter it."""
+        """Seed of a row's initial phases; independent of other rows."""
         sequence = np.random.SeedSequence(self.seed, spawn_key=divmod(row, self.realisations))
         return int(sequence.generate_state(1, np.uint64)[0] >> 1)
 
@@ -125,7 +125,7 @@ def check_grid(grid: int, source: str) -> None:
 
 
 def check_slabs(slabs: int | None, grid: int, source: str) -> None:
-    """UserError, which begins with `source`, for slabs that are no whole cells deep."""
+    """UserError, which begins with `source`, for slabs that are not a whole number of cells deep."""
     if slabs is not None and (slabs < 1 or grid % slabs):
         raise UserError(f"{source} is {slabs}, which does not divide the grid of {grid}.")
 
@@ -146,10 +146,10 @@ def simulate_suite(
     should_stop: Callable[[], bool] | None = None,
     device: str = "cpu",
 ) -> Path:
-    """Run what is missing of a suite in the folder `out`, write its dataset, and return `out`.
+    """Run the missing part of a suite in the folder `out`, write its dataset, and return `out`.
 
-    `progress(done, total)` is called at the start and after every simulation; `should_stop()` is asked between them and
-    ends the call with StopRequested. A complete suite is left as it is; another suite's folder is a UserError.
+    `progress(done, total)` is called at the start and after every simulation; `should_stop()` is called between them
+    and ends the call with StopRequested. A complete suite is left as it is; another suite's folder is a UserError.
     """
     total = spec.n_rows
     report = progress or (lambda done, total: None)
@@ -159,11 +159,11 @@ def simulate_suite(
         return out
     check_folder(out, "--out")
     try:
-        provenance = _provenance(spec, device)  # before the work: whatever may be missing is missed at once
+        provenance = _provenance(spec, device)  # before the work: anything missing is noticed at once
         _run(spec, out, report, should_stop or (lambda: False), torch.device(device))
         _assemble(spec, out, provenance)
     except OSError as error:
-        if error.errno not in (*MENDABLE, errno.ENOENT):  # a folder that somebody removed meanwhile, say
+        if error.errno not in (*MENDABLE, errno.ENOENT):  # for example a folder that was removed meanwhile
             raise
         raise UserError(
             f"--out: {error.filename or out} cannot be written ({error.strerror}); fix this and run the same command "
@@ -202,8 +202,8 @@ def _simulate(spec: SuiteSpec, theta: NDArray[np.float64], seed: int, device: to
 
 
 def _assemble(spec: SuiteSpec, out: Path, provenance: dict[str, Any]) -> None:
-    """One dataset of all simulations; the file that completes it is written last, then the state goes."""
-    for left_over in out.glob(".*.part"):  # of an assembly that was killed
+    """One dataset of all simulations; the file that completes it is written last, then the state is removed."""
+    for left_over in out.glob(".*.part"):  # of a killed assembly
         left_over.unlink()
     provenance = provenance | {"created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     if spec.layout == "folder":
@@ -252,7 +252,7 @@ def _provenance(spec: SuiteSpec, device: str) -> dict[str, Any]:
 
 
 def _recorded(out: Path, spec: SuiteSpec) -> Literal["complete", "unfinished", "new"]:
-    """What is in the folder; UserError if it belongs to another suite or to somebody else."""
+    """The state of the folder; UserError if it belongs to another suite or contains other files."""
     state, found = _read_state(out)
     if state == "new":
         if out.exists() and not out.is_dir():
@@ -290,7 +290,7 @@ def _read_state(out: Path) -> tuple[Literal["complete", "unfinished", "new"], di
 
 
 def _section(plain: Any) -> dict[str, Any] | None:
-    """Keys and values, or None for whatever else somebody wrote there by hand."""
+    """Keys and values, or None for anything else written there by hand."""
     return plain if isinstance(plain, dict) else None
 
 

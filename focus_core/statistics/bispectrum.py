@@ -1,4 +1,4 @@
-"""The bispectrum of maps: what three modes that close a triangle have in common, nought for a Gaussian field.
+"""The bispectrum of maps: the correlation of three modes that close a triangle, zero for a Gaussian field.
 
 For N × N pixels in a box of side L [Mpc/h], with δ̂ the unnormalised Fourier transform of δ = Σ/Σ̄ − 1,
 
@@ -8,7 +8,7 @@ averaged over all ordered triangles q₁ + q₂ + q₃ = 0 with qᵢ in ring m�
 ⟨δ̃₁δ̃₂δ̃₃⟩ = L² B for δ̃ = (L/N)² δ̂. The average is a sum over pixels of the product of three fields, each with the modes
 of one ring alone (in three dimensions Scoccimarro 2000, ApJ 544, 597; Sefusatti et al. 2016, MNRAS 460, 3624, arXiv
 1512.07295), and the number of triangles is the same sum with ones for δ̂. The grid of that sum is so wide that
-q₁ + q₂ + q₃ cannot be a multiple of it other than nought.
+q₁ + q₂ + q₃ cannot be a non-zero multiple of it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def squeezed(grid: int, soft: int = 2) -> NDArray[np.int64]:
 def bispectrum(maps: Maps, box_size: float, triangles: ArrayLike, source: str = "maps") -> Bispectrum:
     """Bispectra of physical maps (N, N) or (B, N, N) for `triangles` (T, 3) of rings 1 … N/2 − 1.
 
-    UserError as for `power_spectrum`, and for rings that no triangle can be made of.
+    UserError as for `power_spectrum`, and for rings that cannot form a triangle.
     """
     spectrum = power_spectrum(maps, box_size, source)
     rings = _checked(triangles, spectrum.grid, source)
@@ -98,7 +98,7 @@ def bispectrum(maps: Maps, box_size: float, triangles: ArrayLike, source: str = 
 
 
 def _last_ring(grid: int) -> int:
-    """The Nyquist modes are left out: each stands for two, of either sign."""
+    """The Nyquist modes are left out: each represents two, of either sign."""
     return math.ceil(grid / 2) - 1
 
 
@@ -114,8 +114,8 @@ def _checked(triangles: ArrayLike, grid: int, source: str) -> NDArray[np.int64]:
 
 
 def _closed_grid(rings: NDArray[np.int64]) -> int:
-    """Pixels a side on which no sum of three modes is a multiple of the grid but nought."""
-    # A mode of ring m has components below m + ½, so three of them add up to less than this.
+    """Pixels per side for which no sum of three modes is a non-zero multiple of the grid."""
+    # A mode of ring m has components below m + ½, so three of them sum to less than this.
     return int(fft.next_fast_len(int(rings.sum(axis=1).max()) + 2, real=True))
 
 
@@ -143,6 +143,6 @@ def _products(modes: NDArray[np.complex128], rings: NDArray[np.int64]) -> FloatA
         m: fft.irfft2(np.where(ring_of == m, wide, 0.0), s=(grid, grid), norm="forward")
         for m in np.unique(rings).tolist()
     }
-    # With norm="forward" a field is the sum of its modes; Σ_x e^{iqx} is grid² for q = 0 and nought otherwise.
+    # With norm="forward" a field is the sum of its modes; Σ_x e^{iqx} is grid² for q = 0 and zero otherwise.
     columns = [np.einsum("bxy,bxy,bxy->b", *(fields[m] for m in row)) for row in rings.tolist()]
     return np.stack(columns, axis=1) / grid**2

@@ -1,4 +1,4 @@
-"""What every statistic asks of maps before it measures them, and the fields that are measured.
+"""Requirements that every statistic checks before measuring maps, and the fields that are measured.
 
 Maps are surface densities Σ, (N, N) or (B, N, N). A field is anything on the same pixels: δ = Σ/Σ̄ − 1, log10 Σ, or
 either one smoothed. Results are indexed by map first.
@@ -21,7 +21,7 @@ Maps = np.ndarray | torch.Tensor
 # Standard deviation of Σ/Σ̄ − 1. A single bright pixel of N × N gives N; an overdensity in float32 10⁷ and more.
 _LARGEST_CONTRAST = 1e5
 
-# Relative to its mean or its largest value, below which the scatter of a field is rounding.
+# Relative to its mean or its largest value; below it the scatter of a field is rounding error.
 _LEAST_SCATTER = 1e-12
 
 
@@ -36,7 +36,7 @@ def as_batch(maps: Maps, source: str, purpose: str = "a spectrum") -> Maps:
 
 
 def pieces(maps: Maps, pixels: int) -> Iterator[slice]:
-    """The maps in pieces of so many pixels, or one by one where a map has more."""
+    """The maps in pieces of so many pixels, or one by one if a map has more."""
     step = max(1, pixels // (maps.shape[1] * maps.shape[2]))
     return (slice(first, first + step) for first in range(0, maps.shape[0], step))
 
@@ -56,7 +56,7 @@ def check_means(mean: FloatArray, first: int, source: str, purpose: str = "a spe
 
 
 def check_contrast(variance: FloatArray, source: str, purpose: str = "a spectrum") -> None:
-    """`variance` (B,) of Σ/Σ̄ − 1. An overdensity has the mean that rounding left it, half the time above zero."""
+    """`variance` (B,) of Σ/Σ̄ − 1. An overdensity has a mean of rounding error, half the time above zero."""
     if (variance > _LARGEST_CONTRAST**2).any():
         worst = int(np.argmax(variance))
         raise UserError(
@@ -66,7 +66,7 @@ def check_contrast(variance: FloatArray, source: str, purpose: str = "a spectrum
 
 
 def surface_density(maps: Maps, source: str, purpose: str) -> FloatArray:
-    """Σ as doubles (B, N, N), in the maps' unit; UserError for what is no map of Σ."""
+    """Σ as doubles (B, N, N), in the maps' unit; UserError for maps that are not of Σ."""
     batch = as_batch(maps, source, purpose)
     density = batch.detach().cpu().double().numpy() if isinstance(batch, torch.Tensor) else batch
     density = np.asarray(density, dtype=np.float64)
@@ -117,7 +117,7 @@ def scatter_of_pixels(fields: FloatArray, source: str, purpose: str) -> FloatArr
 def heights(fields: ArrayLike, sigma: float | None = None, source: str = "fields", purpose: str = "ν") -> FloatArray:
     """ν = (f − f̄)/σ (B, N, N), with the mean of each field.
 
-    σ is each field's own scatter, or `sigma` in the unit of f for all: that of the simulations, where generated maps
+    σ is each field's own scatter, or `sigma` in the unit of f for all: that of the simulations, if generated maps
     are counted at the same heights.
     """
     batch = finite_fields(fields, source, purpose)

@@ -1,7 +1,7 @@
-"""P(k) of generated maps against that of the simulations a run was not trained on, mean and scatter, by band.
+"""P(k) of generated maps against that of the held-out simulations of a run, mean and scatter, by band.
 
-Everything is told by two moments of each simulation's maps, ring by ring: the mean of r = P(k)/E[P(k) | θ] and the mean
-of r². The truth's own come from the run's truth.npz, so that no dataset has to be at hand.
+Everything follows from two moments of each simulation's maps, ring by ring: the mean of r = P(k)/E[P(k) | θ] and the
+mean of r². Those of the truth come from the run's truth.npz, so that no dataset is needed.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is true at the θ (n, d) that a run was not trained on.
+    """The truth at the held-out θ (n, d) of a run.
 
     `expected` (n, nk) is E[P | θ], by which every spectrum is divided; `mean` (n, nk) the truth of the mean, which is
-    the same where the suite was large enough to be smoothed over θ, else the mean of each simulation's own maps.
-    `truth_error` (n_bands,) is the relative error of the smoothed truth, nought where it was not smoothed.
+    the same if the suite was large enough to be smoothed over θ, otherwise the mean of each simulation's own maps.
+    `truth_error` (n_bands,) is the relative error of the smoothed truth, zero if it was not smoothed.
     """
 
     theta: FloatArray
@@ -67,7 +67,7 @@ class HeldOut:
     unit: str
 
     def moments(self, power: FloatArray) -> RingMoments:
-        """Of spectra (n, n_maps, nk) of maps at these θ."""
+        """From spectra (n, n_maps, nk) of maps at these θ."""
         r = power / self.expected[:, None]
         return RingMoments(r.mean(axis=1), np.square(r).mean(axis=1), power.shape[1])
 
@@ -78,14 +78,14 @@ class HeldOut:
         return Scores(mean, np.hypot(mean_error, self.truth_error * mean), scatter, scatter_error)
 
     def compare(self, found: RingMoments, other: RingMoments, seed: int = 0) -> Scores:
-        """Against maps of the same noise that were drawn in another way: the scatter of simulations cancels."""
+        """Against maps of the same noise that were drawn differently: the scatter of simulations cancels."""
         above, below = (self._band(each.first * self.expected) for each in (found, other))
         return Scores(*_mean_ratio(above, below, seed), *self._scatter_ratio(found, other, seed))
 
     def floor(self, seed: int = 0) -> Scores:
-        """The held-out simulations themselves, scored as maps are: nobody can tell what is nearer to the truth.
+        """The held-out simulations themselves, scored as maps are: no smaller deviation from the truth can be detected.
 
-        Their scatter is the truth of the scatter, so that of it only the error says something.
+        Their scatter is the truth of the scatter, so that only its error is informative.
         """
         mean, error = _mean_ratio(self._band(self.own.first * self.expected), self._band(self.mean), seed)
         halves = self._scatter(self.own, resampled(len(self.theta), np.random.default_rng(seed)))
@@ -153,5 +153,5 @@ def _mean_ratio(above: FloatArray, below: FloatArray, seed: int) -> tuple[FloatA
 
 
 def as_list(values: ArrayLike, digits: int = 6) -> list[float | None]:
-    """Plain numbers for JSON, of so many significant digits; None where there is none."""
+    """Plain numbers for JSON, with so many significant digits; None for missing ones."""
     return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]

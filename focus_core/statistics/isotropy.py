@@ -1,12 +1,12 @@
 """Isotropy of maps: P(k) along the two axes and the diagonals, and the seam where the periodic edges meet.
 
-P(k) is that of `power`, its rings parted by the direction of the mode: along an axis within 22.5° of it, else along a
-diagonal. In a ring the modes of both axes are the same but for a quarter turn, so their ratio is 1 for an isotropic
-field of any spectrum; those of the diagonal have another mean |k|, so that its ratio to the axes is compared with that
-of simulations.
+P(k) is that of `power`, its rings divided by the direction of the mode: along an axis within 22.5° of it, otherwise
+along a diagonal. In a ring the modes of both axes are the same up to a quarter turn, so their ratio is 1 for an
+isotropic field of any spectrum; those of the diagonal have another mean |k|, so that its ratio to the axes is compared
+with that of simulations.
 
 The seam compares the steps across the edge, from the last row to the first, with those between all other rows: the
-same for a field that knows no edge.
+same for a field without an edge.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _direction_sums(grid: int) -> csr_array:
     """(3 · N/2, modes of the half plane): adds up the modes of each direction and ring, with their weights."""
     rings, last = ring_modes(grid), grid // 2
     rows, columns = np.abs(np.fft.fftfreq(grid, 1 / grid)), np.fft.rfftfreq(grid, 1 / grid)
-    # tan 22.5° is irrational, so no mode lies between two directions.
+    # tan 22.5° is irrational, so no mode lies on a boundary.
     angle = np.arctan2(columns[None, :], rows[:, None]).ravel()
     direction = np.where(angle < math.pi / 8, 0, np.where(angle > 3 * math.pi / 8, 1, 2))
     inside = np.flatnonzero(rings.ring)

@@ -1,4 +1,4 @@
-"""What was measured of a dataset, kept by its digest: a check and every run of it measure its maps once."""
+"""Measurements of a dataset, kept by its digest: a check and all runs on it measure its maps once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from focus_core.statistics.measuring import DatasetCurves
 
 
 def measured_of(dataset: MapDataset, home: Path) -> Arrays:
-    """The arrays of `DatasetCurves`, as they were kept in `home`, or measured now, in pieces of bounded memory."""
+    """The arrays of `DatasetCurves`, from the copy kept in `home`, or measured now, in pieces of bounded memory."""
     known = kept(dataset, home)
     if known is not None:
         return known
@@ -35,7 +35,7 @@ def measured_of(dataset: MapDataset, home: Path) -> Arrays:
 
 
 def kept(dataset: MapDataset, home: Path) -> Arrays | None:
-    """None where it was not measured yet, or not by the same code; a damaged file is measured again."""
+    """None if it was not measured yet, or by different code; a damaged file is measured again."""
     try:
         with np.load(_file(dataset, home), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
@@ -44,7 +44,7 @@ def kept(dataset: MapDataset, home: Path) -> Arrays | None:
 
 
 def keep(dataset: MapDataset, home: Path, measured: Arrays) -> None:
-    """A home that cannot be written costs the next start its time, and no more."""
+    """If the home cannot be written, the next start takes longer; nothing else happens."""
     with suppress(OSError):
         file = _file(dataset, home)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def keep(dataset: MapDataset, home: Path, measured: Arrays) -> None:
 
 
 def _file(dataset: MapDataset, home: Path) -> Path:
-    """By all that the numbers follow from. The file's stamp stands beside the digest, which may be of samples of it."""
+    """Named by all that the numbers follow from. The file's stamp is added to the digest, which may be of samples."""
     stamp = dataset.maps_file.stat()
     said: dict[str, Any] = {
         "digest": dataset.digest,

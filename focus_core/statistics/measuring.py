@@ -1,4 +1,4 @@
-"""The catalogue's statistics measured: of fields as they come, and of every simulation of a dataset."""
+"""The catalogue's statistics measured: on fields as they are, and on every simulation of a dataset."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from focus_core.statistics.spread import simulation_means
 def measure_field(
     statistic: MapStatistic, maps: NDArray[Any], box_size: float | None, normalised: bool, source: str = "maps"
 ) -> Measured:
-    """Of maps (n, N, N); a box of unknown side counts as 2π, so that wave numbers are in units of k_f."""
+    """For maps (n, N, N); a box of unknown side counts as 2π, so that wave numbers are in units of k_f."""
     code: Measure = load(statistic.measure)
     return code(about_one(maps) if normalised else maps, 2.0 * math.pi if box_size is None else box_size, source)
 
 
 def about_one(maps: NDArray[Any]) -> FloatArray:
-    """Normalised maps as what is measured of Σ/Σ̄ takes them: their values about their mean, plus one."""
+    """Normalised maps in the form of Σ/Σ̄: their values about their mean, plus one."""
     values = np.asarray(maps, dtype=np.float64)
     return np.asarray(values - values.mean(axis=(-2, -1), keepdims=True) + 1.0)
 
 
 class DatasetCurves:
-    """Gathers what is measured of a dataset's maps, piece by piece in their order."""
+    """Collects measurements of a dataset's maps, piece by piece in their order."""
 
     def __init__(self, dataset: MapDataset) -> None:
         self._dataset = dataset
@@ -47,7 +47,7 @@ class DatasetCurves:
         self._means.append(maps.mean(axis=(1, 2)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """By simulation, of every statistic; `map_means` (n_maps,) are of the pixels of each map."""
+        """By simulation, for every statistic; `map_means` (n_maps,) are of the pixels of each map."""
         arrays: dict[str, NDArray[Any]] = {}
         for statistic, found in self._found.items():
             values = np.concatenate([piece.values for piece in found])
@@ -57,7 +57,7 @@ class DatasetCurves:
 
 
 def dataset_arrays(dataset: MapDataset, measured: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """What `DatasetCurves` found, with all that whoever reads it must know of the dataset."""
+    """Results of `DatasetCurves`, with everything that their readers need to know about the dataset."""
     units = {
         f"{statistic.value.name}_unit": np.array(statistic.unit(dataset.box_size, dataset.normalised))
         for statistic in statistics_of(dataset.normalised)
@@ -70,7 +70,7 @@ def dataset_arrays(dataset: MapDataset, measured: Mapping[str, NDArray[Any]]) ->
         "box_size": np.array(math.nan if dataset.box_size is None else dataset.box_size, dtype=np.float64),
         "grid": np.array(dataset.grid, dtype=np.int64),
         **units,
-        # Files of earlier versions have P(k) alone, and its unit under this name.
+        # Files of earlier versions contain P(k) alone, and its unit under this name.
         "unit": np.array(next(iter(statistics_of(dataset.normalised))).unit(dataset.box_size, dataset.normalised)),
     }
 

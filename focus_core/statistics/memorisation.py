@@ -1,4 +1,4 @@
-"""Whether a map was learnt by heart: its nearest training map under all periodic shifts, flips and quarter turns.
+"""Whether a map was memorised: its nearest training map under all periodic shifts, flips and quarter turns.
 
 For standardised fields a and b of N × N pixels, the normalised cross-correlation at shift d,
 
@@ -28,10 +28,10 @@ _CHUNK_PIXELS = 2**23
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of B maps, (B,) each: the largest `correlation` with any training map, and `index`, the number of that map.
+    """For B maps, (B,) each: the largest `correlation` with any training map, and `index`, the number of that map.
 
-    Training map `index` resembles `moved(field, symmetry, shift)`, with `shift` (B, 2) in pixels. A map that had no
-    training map to be compared with has the index −1 and the correlation NaN.
+    Training map `index` resembles `moved(field, symmetry, shift)`, with `shift` (B, 2) in pixels. A map without any
+    training map to compare it with has the index −1 and the correlation NaN.
     """
 
     correlation: FloatArray
@@ -60,11 +60,11 @@ def nearest_training_map(
     prepare: Callable[[np.ndarray], FloatArray] | None = None,
     device: str = "cpu",
 ) -> Nearest:
-    """Of fields (N, N) or (B, N, N) among `training` (T, N, N), both δ or both log10 Σ.
+    """For fields (N, N) or (B, N, N) among `training` (T, N, N), both δ or both log10 Σ.
 
-    `training` is read in pieces, each through `prepare` where that is given, so that it can be a memory map of Σ and
+    `training` is read in pieces, each through `prepare` if given, so that it can be a memory map of Σ and
     `prepare` its logarithm. With `simulation` (B,) and `training_simulation` (T,) maps of the same simulation are not
-    compared: the reference of real maps, each one's nearest of another simulation.
+    compared: the reference for real maps, the nearest of another simulation.
     """
     wanted = _standardised(fields, "maps")
     everything = as_batch(training, "training maps", "a nearest map")
@@ -85,7 +85,7 @@ def nearest_training_map(
 
 @dataclass
 class _Best:
-    """What was found so far; `place` counts symmetries and pixels."""
+    """The best result so far; `place` counts symmetries and pixels."""
 
     correlation: FloatArray
     index: NDArray[np.int64]
@@ -106,7 +106,7 @@ def _search(
 ) -> None:
     """Compare every field with a piece of the training maps, of which the first is number `first`."""
     grid = fields.shape[-1]
-    # Single precision finds the place; the correlation there is that of doubles.
+    # Single precision finds the position; the correlation there is computed in double precision.
     others = torch.fft.rfft2(torch.from_numpy(training.astype(np.float32)).to(device))
     for b in np.flatnonzero(allowed.any(axis=1)).tolist():
         chosen = np.flatnonzero(allowed[b])
@@ -123,7 +123,7 @@ def _search(
 
 
 def _standardised(fields: ArrayLike, source: str) -> FloatArray:
-    """Mean nought and variance one over the pixels of each map."""
+    """Mean zero and variance one over the pixels of each map."""
     batch = finite_fields(fields, source, "a nearest map")
     scatter = scatter_of_pixels(batch, source, "a nearest map")
     return (batch - batch.mean(axis=(1, 2), keepdims=True)) / scatter[:, None, None]
@@ -132,7 +132,7 @@ def _standardised(fields: ArrayLike, source: str) -> FloatArray:
 def _labels(
     simulation: ArrayLike | None, training_simulation: ArrayLike | None, n: int, n_training: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The simulation of every map, or numbers that never meet."""
+    """The simulation of every map, or numbers that never match."""
     if simulation is None or training_simulation is None:
         return np.full(n, -1), np.zeros(n_training, dtype=np.int64)
     own, others = np.asarray(simulation, dtype=np.int64), np.asarray(training_simulation, dtype=np.int64)

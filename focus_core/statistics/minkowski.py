@@ -6,7 +6,7 @@ Each pixel of the periodic map is a closed square, in or out, and the three are 
     area = fraction of pixels inside        boundary = number of pixel edges between in and out
     χ = (Q₁ − Q₃)/4        pieces minus holes, the mean of χ = (Q₁ − Q₃ ± 2 Q_D)/4
 
-of which the two signs take pixels that meet at a corner (the Q_D quads) as parted or joined. Neither is truer for a
+of which the two signs count pixels that meet at a corner (the Q_D quads) as separate or joined. Neither is truer for a
 field sampled at pixels, and the mean alone is symmetric: χ of the outside is −χ. A staircase is 4/π longer on average
 than the smooth contour that it follows in all directions (Crofton's formula with the two directions of the grid), so
 
@@ -50,7 +50,7 @@ class MinkowskiFunctionals:
 class PixelSet:
     """Exact counts for sets of pixels (B, N, N) on the periodic grid, each (B,).
 
-    `edges` are pixel sides between in and out; `euler` takes the mean of corners that join and corners that part.
+    `edges` are pixel sides between in and out; `euler` is the mean of joining and separating pixels at corners.
     """
 
     pixels: NDArray[np.int64]

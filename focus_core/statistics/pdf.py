@@ -5,8 +5,8 @@ With F and G the cumulative distributions of log10 Σ over all pixels of two set
     KS = sup |F(x) − G(x)|        W₁ = ∫ |F(x) − G(x)| dx    [dex]
 
 (two-sample statistic of Kolmogorov and Smirnov; Vallender 1974, Theory Probab. Appl. 18, 784, for W₁ in one dimension).
-Pixels of one map are not independent, so no significance comes with them: the error is that of resampled simulations,
-which is what `weights` are for, the number of times that each map was drawn.
+Pixels of one map are not independent, so there is no significance: the error is that of resampled simulations, for
+which `weights` give the number of times that each map was drawn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from focus_core.errors import UserError
 from focus_core.statistics.fields import FloatArray, Maps, log_density, surface_density
 
-# Percentiles whose pixels a spectrum at k_Ny is made of: one pixel in a thousand, one in ten thousand.
+# Percentiles of the pixels that dominate a spectrum at k_Ny: one pixel in a thousand, one in ten thousand.
 TAIL = (99.9, 99.99)
 
 
@@ -70,14 +70,14 @@ def distances(
 ) -> Distances:
     """KS and W₁ of the pixels of two sets of maps (B₁, N, N) and (B₂, M, M).
 
-    `…_weights` (n_weightings, B) weigh whole maps, several times at once; without them every map counts once.
+    `…_weights` (n_weightings, B) weight whole maps, several weightings at once; without them every map counts once.
     """
     logs = [log_density(maps, floor, name) for maps, name in ((first, "first maps"), (second, "second maps"))]
     weights = [_weights(given, len(each)) for given, each in zip((first_weights, second_weights), logs, strict=True)]
     values = np.concatenate([each.ravel() for each in logs])
     order = np.argsort(values, kind="stable")
     widths = np.diff(values[order])
-    # In which map a pixel is, and of which sign it steps F − G, all in the order of their values.
+    # The map of each pixel, and the sign of its step in F − G, all in the order of their values.
     pixels = [each[0].size for each in logs]
     owner = np.concatenate([np.repeat(np.arange(len(each)), n) for each, n in zip(logs, pixels, strict=True)])[order]
     in_first = (np.arange(len(values)) < logs[0].size)[order]
@@ -108,7 +108,7 @@ def tail_percentiles(
     rows = []
     for chosen in _weights(weights, len(density)):
         cumulative = np.cumsum(chosen[owner])
-        # Sums of whole weights are exact, a per cent of them is not: a hair less, so that rounding skips no pixel.
+        # Sums of integer weights are exact, a percentage of them is not: a hair less, so that rounding skips no pixel.
         target = wanted / 100 * cumulative[-1] * (1 - 1e-12)
         rows.append(values[order[np.searchsorted(cumulative, target)]])
     return np.stack(rows)
@@ -138,11 +138,11 @@ def _weights(given: ArrayLike | None, n_maps: int) -> FloatArray:
 
 
 def _paired(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """As many weightings of each set; one is repeated for all of the other's."""
+    """Equal numbers of weightings of each set; a single one is repeated for all of the other's."""
     n = max(len(first), len(second))
     return np.broadcast_to(first, (n, first.shape[1])), np.broadcast_to(second, (n, second.shape[1]))
 
 
 def _of(weights: FloatArray, owner: NDArray[np.int64]) -> FloatArray:
-    """The weight of each pixel's map; of the other set's maps any, which `np.where` leaves out."""
+    """The weight of each pixel's map; for the other set's maps any value, which `np.where` discards."""
     return weights[np.minimum(owner, len(weights) - 1)]

@@ -1,6 +1,6 @@
 """Local maxima and minima of a field by their height, the statistic of weak lensing's peak counts.
 
-A pixel is a maximum where it exceeds all eight neighbours, a minimum where all eight exceed it; maps are periodic, and
+A pixel is a maximum if it exceeds all eight neighbours, a minimum if all eight exceed it; maps are periodic, and
 of equal neighbours neither counts. Heights are ν = (f − f̄)/σ. The maxima of a Gaussian random field are counted by Bond
 & Efstathiou 1987, MNRAS 226, 655, appendix 1; as a statistic of lensing maps see Jain & Van Waerbeke 2000, ApJ 530, L1.
 """
@@ -24,7 +24,7 @@ _NEIGHBOURS = tuple(step for step in itertools.product((-1, 0, 1), repeat=2) if 
 class PeakCounts:
     """`maxima` and `minima` (B, n_bins) of B maps with heights between `edges` (n_bins + 1,) in units of σ.
 
-    A bin holds what is at or above its lower edge and below its upper one. Extrema beyond the edges are not counted.
+    A bin contains heights at or above its lower edge and below its upper one. Extrema beyond the edges are not counted.
     """
 
     edges: FloatArray

@@ -28,7 +28,7 @@ from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, Maps, as_batch, check_contrast, check_means, pieces
 
 # Pixels transformed at once. 2¹⁸ doubles and their transform stay in a processor's cache: with sixteen times as many, a
-# map took four times as long. An accelerator wants many maps, and 2²² pixels are about 100 MB.
+# map took four times as long. An accelerator needs many maps, and 2²² pixels are about 100 MB.
 _CACHED_PIXELS = 2**18
 _CHUNK_PIXELS = 2**22
 
@@ -77,7 +77,7 @@ def power_spectrum(maps: Maps, box_size: float, source: str = "maps") -> PowerSp
 
 
 def measure(maps: Maps, box_size: float, source: str = "maps") -> Measured:
-    """P(k) by ring, as the catalogue's entry asks for it."""
+    """P(k) by ring, in the form that the catalogue's entry requires."""
     found = power_spectrum(maps, box_size, source)
     return Measured(found.power, found.k, found.n_modes)
 
@@ -132,7 +132,7 @@ def ring_modes(grid: int) -> RingModes:
     """(m ± ½)² is never a whole number, so no mode lies on an edge and rounding is harmless."""
     length, last = mode_length(grid), grid // 2
     ring = np.floor(length + 0.5).astype(np.int64)
-    # A half-plane mode stands for itself and its conjugate, except in the columns that are their own conjugates.
+    # A half-plane mode counts for itself and its conjugate, except in the self-conjugate columns.
     column_weight = np.full(last + 1, 2.0)
     column_weight[0] = 1.0
     if grid % 2 == 0:
@@ -146,20 +146,20 @@ def ring_modes(grid: int) -> RingModes:
 
 
 def _sums_on_processor(maps: Maps, rings: RingModes, source: str) -> FloatArray:
-    """Σ|δ̂|² over the modes of each ring, (B, N/2): as many threads as torch may use, a few maps at a time in each."""
+    """Σ|δ̂|² over the modes of each ring, (B, N/2): with all of torch's threads, a few maps at a time in each."""
 
     def sums(piece: slice) -> FloatArray:
         chosen = maps[piece]
         chosen = chosen.detach().cpu().double().numpy() if isinstance(chosen, torch.Tensor) else np.asarray(chosen)
-        with np.errstate(over="ignore"):  # which `check_means` tells in a sentence
+        with np.errstate(over="ignore"):  # reported by `check_means`
             mean: FloatArray = np.asarray(chosen.mean(axis=(1, 2), dtype=np.float64))
         check_means(mean, piece.start, source)
-        # δ Σ̄ and not δ: a pass over the pixels less.
+        # δ Σ̄ rather than δ: saves a pass over the pixels.
         contrast = np.subtract(chosen, mean[:, None, None], dtype=np.float64)
         transform = fft.rfft2(contrast, overwrite_x=True).reshape(len(contrast), -1)
         squared = transform.real**2
         squared += transform.imag**2
-        # A product for each map: of all at once it takes twice as long.
+        # One product per map: for all at once it takes twice as long.
         return np.stack([rings.sums @ one for one in squared]) / mean[:, None] ** 2
 
     parts = list(pieces(maps, _CACHED_PIXELS))

@@ -1,4 +1,4 @@
-"""Two-dimensional wavelet scattering coefficients: how much there is at a scale and direction, and how it is arranged.
+"""Two-dimensional wavelet scattering coefficients: the strength at each scale and direction, and its arrangement.
 
 With Morlet wavelets ψ of scale j = 0 … J − 1 and direction l = 0 … L − 1 and the periodic convolution ∗ of a field I,
 
@@ -10,8 +10,8 @@ theirs and kymatio's, in pixels x, with u along the direction θ_l = π l/L from
 
     ψ(x) = s/(2πσ²) · exp(−(u² + s² v²)/(2σ²)) · (e^{i k₀ u} − β),    σ = 0.8 · 2^j, k₀ = ¾π/2^j, s = 4/L,
 
-where β makes its sum over the pixels nought. In Fourier space it is a Gaussian of height one at k₀, folded at the
-Nyquist frequency as sampling at pixels folds it.
+where β makes its sum over the pixels zero. In Fourier space it is a Gaussian of height one at k₀, folded at the
+Nyquist frequency as by sampling at pixels.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from focus_core.errors import UserError
 from focus_core.schema.messages import check_box
 from focus_core.statistics.fields import FloatArray, finite_fields
 
-# Pixels of one first-order field and of what is made of it at once, 64 MB of complex numbers.
+# Pixels of one first-order field and its descendants at once, 64 MB of complex numbers.
 _CHUNK_PIXELS = 2**22
 
-# Aliases of the wavelets' Gaussians that reach the first Brillouin zone: the next has e⁻⁵⁰ of them.
+# Aliases of the wavelets' Gaussians that reach the first Brillouin zone: the next has a height of e⁻⁵⁰.
 _FOLDS = 2
 
 
@@ -74,7 +74,7 @@ def scattering(
     device: str = "cpu",
     source: str = "fields",
 ) -> Scattering:
-    """Of fields (N, N) or (B, N, N), δ or log10 Σ; `n_scales` J is log2(N) − 2 where it is not given.
+    """For fields (N, N) or (B, N, N), δ or log10 Σ; `n_scales` J is log2(N) − 2 by default.
 
     The widest wavelet must fit its box: 2^(J+1) ≤ N. On a `device` as torch names it, in double precision.
     """
@@ -102,7 +102,7 @@ def morlet_wavelets(grid: int, n_scales: int, n_angles: int) -> FloatArray:
         sigma, centre = 0.8 * 2**j, 0.75 * np.pi / 2**j
         for angle in range(n_angles):
             cosine, sine = math.cos(math.pi * angle / n_angles), math.sin(math.pi * angle / n_angles)
-            # (row, fold, column, fold): the sum over folds is what sampling at pixels does.
+            # (row, fold, column, fold): the sum over folds corresponds to sampling at pixels.
             u = cosine * wave[:, :, None, None] + sine * wave[None, None]
             v = cosine * wave[None, None] - sine * wave[:, :, None, None]
             across = np.exp(-0.5 * (sigma / slant) ** 2 * v**2)

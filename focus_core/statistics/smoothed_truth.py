@@ -19,9 +19,9 @@ FloatArray = NDArray[np.float64]
 
 _ITERATIONS = 1000
 _TOLERANCE = 1e-10
-# Halvings of a step that overshoots, and the change [of ln P] below which a fit has settled all the same.
+# Halvings of a step that overshoots, and the change [of ln P] below which a fit counts as converged.
 _HALVINGS, _SETTLED = 60, 1e-3
-# Second-order terms where a space has these parameters: P responds to Ω_m and σ8 far more than to the rest.
+# Second-order terms if a space has these parameters: P responds to Ω_m and σ8 far more than to the rest.
 _QUADRATIC = (("Omega_m", "Omega_m"), ("Omega_m", "sigma_8"), ("sigma_8", "sigma_8"))
 
 
@@ -29,7 +29,7 @@ _QUADRATIC = (("Omega_m", "Omega_m"), ("Omega_m", "sigma_8"), ("sigma_8", "sigma
 class SmoothedTruth:
     """E[P_band | θ] = exp(X(θ)·coefficients), with `coefficients` (n_terms, n_bands); θ is in [−1, 1].
 
-    The training θ and powers stay with the fit for `bootstrap`. `dispersion` (n_bands,) is the variance of P/E[P].
+    The training θ and powers are kept with the fit for `bootstrap`. `dispersion` (n_bands,) is the variance of P/E[P].
     """
 
     coefficients: FloatArray
@@ -70,7 +70,7 @@ class SmoothedTruth:
 def fit_smoothed_truth(theta_unit: ArrayLike, band_power: ArrayLike, space: ParameterSpace) -> SmoothedTruth:
     """Fit on θ (n, d) in [−1, 1] and the mean band powers (n, n_bands) of each simulation's maps.
 
-    Terms: a constant, all d parameters, and Ω_m², Ω_m σ8, σ8² where the space has them. UserError if there are fewer
+    Terms: a constant, all d parameters, and Ω_m², Ω_m σ8, σ8² if the space has them. UserError if there are fewer
     simulations than twice the terms, or powers that are not positive.
     """
     theta = np.asarray(theta_unit, dtype=np.float64)
@@ -108,9 +108,9 @@ def gamma_regression(design: FloatArray, power: FloatArray) -> FloatArray:
 def gamma_fit(design: FloatArray, power: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The regression's coefficients (n_terms, n_bands), and which bands have failed (n_bands,).
 
-    A step overshoots where one power is far above what is expected of it, and the next overflows. The deviance
-    Σ η + P e^(−η) is convex, so a step that would raise it is halved until it does not. A band has failed whose powers
-    are not positive and finite, or whose fit does not settle: it is given its mean for every θ, as far as it has one.
+    A step overshoots if one power is far above its expectation, and the next overflows. The deviance
+    Σ η + P e^(−η) is convex, so a step that would raise it is halved until it does not. A band has failed if its powers
+    are not positive and finite, or its fit does not converge: it gets its mean for every θ, if it has one.
     """
     usable = np.isfinite(power).all(axis=0) & (power > 0).all(axis=0)
     safe = np.where(usable, power, 1.0)
@@ -132,7 +132,7 @@ def gamma_fit(design: FloatArray, power: FloatArray) -> tuple[FloatArray, NDArra
 
 
 def _lengths(design: FloatArray, power: FloatArray, coefficients: FloatArray, step: FloatArray) -> FloatArray:
-    """The share of the step (n_bands,) that lowers the deviance of each band: 1, or a half of it again and again."""
+    """The fraction of the step (n_bands,) that lowers the deviance of each band: 1, halved repeatedly if needed."""
     length = np.ones(power.shape[1])
     before = _deviance(design @ coefficients, power)
     for _ in range(_HALVINGS):
@@ -150,7 +150,7 @@ def _deviance(linear: FloatArray, power: FloatArray) -> FloatArray:
 
 
 def _constant(design: FloatArray, solve: FloatArray, power: FloatArray) -> FloatArray:
-    """Coefficients of ln⟨P⟩ for every θ, of what is positive and finite in each band; 0 where nothing is."""
+    """Coefficients of ln⟨P⟩ for every θ, from the positive and finite values in each band; 0 if there are none."""
     good = np.isfinite(power) & (power > 0)
     total = np.where(good, power, 0.0).sum(axis=0)
     level = np.log(np.where(total > 0, total / np.maximum(good.sum(axis=0), 1), 1.0))
@@ -158,7 +158,7 @@ def _constant(design: FloatArray, solve: FloatArray, power: FloatArray) -> Float
 
 
 def _resample(n: int, design: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Simulations drawn with replacement, again where too few distinct ones were drawn to determine every term."""
+    """Simulations drawn with replacement, redrawn if too few distinct ones were drawn to determine every term."""
     rank = np.linalg.matrix_rank(design)
     while True:
         chosen = rng.integers(n, size=n)

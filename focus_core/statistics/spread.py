@@ -1,4 +1,4 @@
-"""How maps scatter about their mean, and the error of anything that is averaged over simulations.
+"""The scatter of maps about their mean, and the error of any average over simulations.
 
 Maps of one simulation share its θ and its initial phases, so simulations and not maps are drawn with replacement (the
 bootstrap of hierarchical data: Davison & Hinkley 1997, Bootstrap Methods and their Application, §3.8). A ratio of means
@@ -18,7 +18,7 @@ from focus_core.errors import UserError
 
 FloatArray = NDArray[np.float64]
 
-# A standard error from so many resamples is known to 2 %.
+# A standard error from so many resamples is accurate to 2 %.
 RESAMPLES = 1000
 
 # With three values or fewer, the mean of 1/s² of a normal variable is infinite.
@@ -71,7 +71,7 @@ def bootstrap_error(
 def relative_scatter(power: ArrayLike, expected: ArrayLike) -> FloatArray:
     """σ_P (nk,): standard deviation of P/E[P | θ] over all maps, of `power` (n_simulations, n_maps, nk).
 
-    `expected` (n_simulations, nk) is E[P | θ] in the same unit, so that the trend with θ is no scatter.
+    `expected` (n_simulations, nk) is E[P | θ] in the same unit, so that the trend with θ is not scatter.
     """
     ratio = np.asarray(power, dtype=np.float64) / np.asarray(expected, dtype=np.float64)[:, None]
     if ratio.shape[0] * ratio.shape[1] < 2:
@@ -113,8 +113,8 @@ def correlation_distance(first: ArrayLike, second: ArrayLike) -> float:
 def reduced_chi2(values: ArrayLike, reference: ArrayLike | None = None) -> FloatArray:
     """χ²/nk (n,) of every map: Σ_k (P − P̄)²/s² over the rings, with mean and variance of the reference, diagonal.
 
-    `values` (n, nk) and `reference` (m, nk) at one θ or divided by E[P | θ]. Without a reference each map is held
-    against all others, leaving itself out: the score of real maps (Mudur, Cuesta-Lazaro & Finkbeiner 2023, arXiv
+    `values` (n, nk) and `reference` (m, nk) at one θ or divided by E[P | θ]. Without a reference each map is compared
+    with all others, leaving itself out: the score of real maps (Mudur, Cuesta-Lazaro & Finkbeiner 2023, arXiv
     2312.07534).
     """
     each = np.asarray(values, dtype=np.float64)
@@ -136,7 +136,7 @@ def reduced_chi2(values: ArrayLike, reference: ArrayLike | None = None) -> Float
 
 
 def expected_reduced_chi2(n_reference: int) -> float:
-    """Of normal values whose mean and variance are estimated from so many others: (1 + 1/m)(m − 1)/(m − 3).
+    """For normal values whose mean and variance are estimated from so many others: (1 + 1/m)(m − 1)/(m − 3).
 
     The first factor is the error of the mean, the second ⟨σ²/s²⟩ of an inverse χ² variable.
     """

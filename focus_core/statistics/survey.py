@@ -39,7 +39,7 @@ class Survey:
         return {name: float(getattr(self, name)) for name in names}
 
     def to_npz(self, dataset: MapDataset) -> bytes:
-        """The arrays that pages read, with θ, names, box, grid and unit of P(k) beside them."""
+        """The arrays for pages, with θ, names, box, grid and unit of P(k)."""
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **dataset_arrays(dataset, self.curves))
         return buffer.getvalue()
@@ -50,10 +50,10 @@ def survey_dataset(
 ) -> Survey:
     """Read every map once, in pieces of bounded memory. `progress(done, total)` counts simulations.
 
-    Curves that are kept in `home` are not measured again; those that are measured are kept there.
+    Curves kept in `home` are not measured again; newly measured ones are kept there.
 
-    UserError for pixels that are not finite or, in physical maps, negative or all zero, and for those that are not what
-    they are said to be.
+    UserError for pixels that are not finite or, in physical maps, negative or all zero, and for those that do not match
+    their declaration.
     """
     report = progress or (lambda done, total: None)
     low, high, zeros, moments = math.inf, -math.inf, 0, Moments()

@@ -1,4 +1,4 @@
-"""truth.npz of a run: the curves of every simulation, so that whoever looks at the run need not open its dataset."""
+"""truth.npz of a run: the curves of every simulation, so that its readers need not open the dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from focus_core.statistics.power import PowerSpectrum, power_spectrum
 
 
 def field_power(maps: NDArray[Any], box_size: float | None, normalised: bool, source: str = "maps") -> PowerSpectrum:
-    """P(k) of maps (n, N, N), of the overdensity where they are physical and of the values where they are normalised.
+    """P(k) of maps (n, N, N), of the overdensity if they are physical and of the values if they are normalised.
 
     A box of unknown side counts as 2π: k is then in units of k_f.
     """
@@ -42,10 +42,10 @@ def read_truth(run_folder: Path) -> dict[str, NDArray[Any]]:
 
 
 def write_truth(path: Path, dataset: MapDataset, split: Split, home: Path) -> None:
-    """Write the arrays of each simulation atomically, with the split; what was measured before is kept in `home`.
+    """Write the arrays of each simulation atomically, with the split; earlier measurements are kept in `home`.
 
     `field_mean` and `field_scatter` are the mean of a simulation's maps, and the standard deviation of their means.
-    UserError, before anything is written, for maps that are certainly not what they are said to be.
+    UserError, before anything is written, for maps that certainly do not match their declaration.
     """
     measured = measured_of(dataset, home)
     field_mean, field_scatter = by_simulation(measured["map_means"], dataset.map_simulation)
@@ -64,7 +64,7 @@ def write_truth(path: Path, dataset: MapDataset, split: Split, home: Path) -> No
 
 
 def findings_of(path: Path, dataset: MapDataset) -> Findings:
-    """What the means in truth.npz say of the labels; nothing where an earlier version wrote it."""
+    """Findings on the labels from the means in truth.npz; none if an earlier version wrote it."""
     with np.load(path, allow_pickle=False) as found:
         if "field_mean" not in found or len(found["field_mean"]) != dataset.n_simulations:
             return Findings()

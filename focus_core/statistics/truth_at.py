@@ -1,4 +1,4 @@
-"""What a run's simulations say of P(k) at one θ: the smoothed truth that maps drawn there are held against."""
+"""P(k) at one θ from a run's simulations: the smoothed truth with which maps drawn there are compared."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class TruthAt:
 def truth_at(run_folder: Path, space: ParameterSpace, theta: Sequence[float]) -> TruthAt:
     """Regressed ring by ring on θ over every simulation of the suite: a truth is not learned, so none is held out.
 
-    UserError says why there is none: too few simulations, a θ outside the parameters' ranges, or one so far from the
-    simulations that the fit knows less there than a single simulation would.
+    UserError gives the reason if there is none: too few simulations, a θ outside the parameters' ranges, or one so far
+    from the simulations that the fit is less certain there than a single simulation.
     """
     found = read_truth(run_folder)
     outside = [p.name for p, value in zip(space.parameters, theta, strict=True) if not p.minimum <= value <= p.maximum]

@@ -1,11 +1,11 @@
 """From a number with its error to a verdict: pass, warn, fail or not measured.
 
-With d = |value − ideal| and s = √(error² + floor²), where the floor is what a perfect emulator would score with so few
+With d = |value − ideal| and s = √(error² + floor²), where the floor is the score of a perfect emulator with so few
 simulations:
 
     pass  if d ≤ max(level, 2 s)        fail  if d > level + 3 s        warn  otherwise.
 
-What cannot be told apart from the floor passes, and the reason says how many simulations would tell.
+A value consistent with the floor passes, and the reason says how many simulations would be needed to decide.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """One entry of a report. Value, error, floor and level are in the unit of the statistic; None where not measured.
+    """One entry of a report. Value, error, floor and level are in the unit of the statistic; None if not measured.
 
-    `reason` says why there is no number, or that the number of simulations does not tell; otherwise it is empty.
+    `reason` says why there is no number, or that there are too few simulations to decide; otherwise it is empty.
     """
 
     value: float | None
@@ -42,7 +42,7 @@ class Judgement:
 
     @property
     def excess(self) -> float:
-        """d/max(level, 2 s): by how much the deviation exceeds what passes; nought where there is no number."""
+        """d/max(level, 2 s): the deviation relative to the passing limit; zero if there is no number."""
         if self.value is None or self.error is None or self.floor is None:
             return 0.0
         deviation, allowed = abs(self.value - self.ideal), max(self.level, 2 * math.hypot(self.error, self.floor))
@@ -58,9 +58,9 @@ def judge(
     n_simulations: int | None = None,
     reason: str = "",
 ) -> Judgement:
-    """The verdict of a value against its ideal; `reason` is for a value that is None, and is then needed.
+    """The verdict of a value against its ideal; `reason` is required for a value that is None.
 
-    A value, error or floor that is not finite is not measured either.
+    A value, error or floor that is not finite counts as not measured too.
     """
     if not (math.isfinite(level) and level >= 0 and math.isfinite(ideal)):
         raise ValueError(f"level {level} and ideal {ideal} must be finite, and a level not negative")
@@ -83,7 +83,7 @@ def judge(
 
 
 def worst(judgements: Sequence[Judgement]) -> Judgement:
-    """The most severe of a statistic's entries, and of those the one that exceeds most what passes."""
+    """The most severe of a statistic's entries, and among these the one with the largest excess."""
     if not judgements:
         raise ValueError("a statistic has one entry or more")
     severity = list(Verdict)
@@ -91,7 +91,7 @@ def worst(judgements: Sequence[Judgement]) -> Judgement:
 
 
 def simulations_to_tell(s: float, level: float, n_simulations: int) -> int | None:
-    """How many simulations make 2 s as small as the level, where s falls as 1/√n; None where the level is nought."""
+    """Number of simulations for which 2 s equals the level, if s falls as 1/√n; None if the level is zero."""
     return max(n_simulations, math.ceil(n_simulations * (2 * s / level) ** 2)) if level > 0 else None
 
 

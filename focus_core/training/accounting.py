@@ -1,6 +1,6 @@
-"""Where the time of an epoch went: how long steps took, how long they waited for maps, how hard the device worked.
+"""Where the time of an epoch is spent: duration of steps, data-loading wait, and utilisation of the device.
 
-Nothing here waits for a GPU: it marks its own time, which is read when the epoch has ended.
+Nothing here waits for a GPU: events are recorded on it and read when the epoch has ended.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from focus_core.training.device import one_thread
 from focus_core.training.precision import Number
 
 T = TypeVar("T")
-Moment = Any  # of a clock: seconds, or an event of CUDA
+Moment = Any  # of a clock: seconds, or a CUDA event
 
-# A product of matrices of this side is repeated for a moment: large enough for full speed, short enough not to matter.
+# A matrix product of this size is repeated for a moment: large enough for full speed, short enough not to matter.
 _PRODUCT = {"cpu": (768, 0.15), "cuda": (8192, 0.2), "mps": (2048, 0.1)}
 
 
 class StepClock:
-    """Times the steps of an epoch on the device that takes them."""
+    """Times the steps of an epoch on the device that runs them."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -37,11 +37,11 @@ class StepClock:
         self._since = 0.0
 
     def restart(self) -> None:
-        """Something that is no step has just ended: a checkpoint, a validation."""
+        """Called after work that is not a step: a checkpoint, a validation."""
         self._last, self._since = self._mark(), time.perf_counter()
 
     def waiting(self, batches: Iterator[T]) -> Iterator[T]:
-        """The same batches; the time until each of them is there counts as waiting."""
+        """The same batches; the time until each is available counts as data-loading wait."""
         while True:
             began = time.perf_counter()
             try:
@@ -65,7 +65,7 @@ class StepClock:
         if not steps:
             return {}
         if self._device.type == "cuda":
-            steps[-1][1].synchronize()  # the mark itself may lie behind the last number that was read
+            steps[-1][1].synchronize()  # the event itself may come after the last number that was read
         p50, p90, p99 = np.percentile([self._milliseconds(*step) for step in steps], [50, 90, 99])
         return {
             "step_ms_p50": float(p50),
@@ -86,10 +86,10 @@ class StepClock:
 
 
 def work_of_a_map(config: ExperimentConfig, grid: int, periodic: bool) -> int:
-    """Operations of a training step for each map, forward and backward.
+    """FLOPs of a training step per map, forward and backward.
 
-    By the arithmetic of the catalogue, which agrees with torch's counter; a network without its own is
-    counted, on tensors that have a shape and no numbers.
+    From the catalogue's arithmetic, which agrees with torch's counter; for a network without its own, operations are
+    counted on tensors that have a shape and no numbers.
     """
     cost = estimate(config, grid)
     if cost.exact:
@@ -105,10 +105,10 @@ def work_of_a_map(config: ExperimentConfig, grid: int, periodic: bool) -> int:
 
 
 def measured_peak(device: torch.device, number: Number) -> float:
-    """Operations a second of a product of matrices on this device, in 32 bits or bf16; measured once a process.
+    """FLOP/s of a matrix product on this device, in 32 bits or bf16; measured once per process.
 
-    On a processor it is one thread's, by the time that this thread itself ran, times the threads: the product of
-    several, by the clock, is that of what others leave, and a training run seemed to work at 133 % of it.
+    On a processor it is one thread's rate, by its own CPU time, multiplied by the number of threads: the rate of
+    several threads by the clock depends on other processes, and a training run seemed to reach 133 % of it.
     """
     if device.type != "cpu":
         return _measured_peak(device, number)
@@ -133,5 +133,5 @@ def _measured_peak(device: torch.device, number: Number) -> float:
 
 
 def _wait(x: torch.Tensor) -> None:
-    """Until it is computed."""
+    """Wait until it is computed."""
     x[0, 0].item()

@@ -1,4 +1,4 @@
-"""Training maps in batches. Order and augmentation follow from (seed, epoch, batch) alone, so a resumed training sees
+"""Training maps in batches. Order and augmentation follow from (seed, epoch, batch) alone, so a resumed run sees
 exactly what an uninterrupted one would have seen."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from focus_core.training.feed import Storage, WaitingMaps
 
 Batch = tuple[Tensor, Tensor]
 
-# Streams of random numbers that must never meet: the first number after the run's seed.
+# Random number streams that must never coincide: the first number after the run's seed.
 _ORDER, _AUGMENTATION = 1, 2
 
 
@@ -71,7 +71,7 @@ class TrainingMaps:
             yield x[:, None], self._condition[torch.from_numpy(maps).to(self._device, non_blocking=True)]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Numbers of the training maps, those of `indices`."""
+        """Numbers of the training maps, as in `indices`."""
         if not self._shuffle:
             return np.arange(len(self.indices))
         return np.random.default_rng((self._training.seed, _ORDER, epoch)).permutation(len(self.indices))
@@ -82,9 +82,9 @@ class TrainingMaps:
 
 
 class Moves(NamedTuple):
-    """For each map of a batch, whether its axes are exchanged (B,), and then where rows and columns come from (B, N).
+    """For each map of a batch, whether its axes are exchanged (B,), and the source of its rows and columns (B, N).
 
-    Pixel (i, j) becomes that at (rows[i], columns[j]): every symmetry of the square and every shift is of this form.
+    Pixel (i, j) becomes that at (rows[i], columns[j]): every symmetry of the square and every shift has this form.
     """
 
     exchanged: Tensor
@@ -93,9 +93,9 @@ class Moves(NamedTuple):
 
 
 def draw_moves(rng: np.random.Generator, n: int, grid: int, chances: AugmentationSection, periodic: bool) -> Moves:
-    """One of the square's eight symmetries each, and a shift where the box is periodic: all exact for the data.
+    """One of the square's eight symmetries each, and a shift if the box is periodic: all exact for the data.
 
-    A map is turned by one to three quarters, then each axis is perhaps reversed, then it is shifted.
+    A map is turned by one to three quarters, then each axis may be reversed, then it is shifted.
     """
     exchanged = np.zeros(n, dtype=bool)
     reversed_, shift = np.zeros((n, 2), dtype=bool), np.zeros((n, 2), dtype=np.int64)
@@ -113,7 +113,7 @@ def draw_moves(rng: np.random.Generator, n: int, grid: int, chances: Augmentatio
 
 
 def moved(x: Tensor, moves: Moves) -> Tensor:
-    """x (B, N, N), each map moved by its own move, in one pass on the device of x."""
+    """x (B, N, N), each map transformed by its own move, in one pass on the device of x."""
     exchanged, rows, columns = (one.to(x.device, non_blocking=True) for one in moves)
     rows, columns, exchanged = rows[:, :, None], columns[:, None, :], exchanged[:, None, None]
     maps = torch.arange(len(x), device=x.device)[:, None, None]

@@ -1,15 +1,15 @@
-"""Checkpoints: everything a training needs to continue as if it had never stopped, and a sampler to know its network.
+"""Checkpoints: everything that sampling needs, and a training run to continue as if it had never stopped.
 
 A checkpoint is a plain dictionary that `torch.load(weights_only=True)` reads:
 
     format, config, model, ema, optimizer, scheduler, epoch, step, val_loss, best_val_loss, history, rng,
-    loss_sum, loss_count (of the epoch under way), elapsed, parameter_space, transform, method (what it measured on
+        loss_sum, loss_count (of the current epoch), elapsed, parameter_space, transform, method (its measurements on
     the training maps; absent in the first version, where no method measured anything), data
     (grid, box_size, unit, field, redshift, normalised, periodic, digest, name), and of a fine-tuned run init_from
     (path, sha256, epoch, step of the checkpoint whose weights were its first)
 
-The file is a zip archive in which every record carries its CRC-32: a checkpoint is verified by itself, wherever it was
-copied to, whenever it is read. The journal tells the sha256 of the whole file.
+The file is a zip archive in which every record has its CRC-32: a checkpoint is verified by itself, wherever it was
+copied to, whenever it is read. The journal records the sha256 of the whole file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _EPOCH_ROLE = re.compile(r"epoch_\d{4,}")
 
 
 class DamagedCheckpoint(UserError):
-    """The file is there, but not what was written: truncated, altered, or of another kind."""
+    """The file exists, but its content is not what was written: truncated, altered, or of another kind."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SavedCheckpoint:
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """What a training run continues from. `damaged` says what is wrong with each newer file, paths as in `path`."""
+    """What a training run continues from. `damaged` describes the fault of each newer file, paths as in `path`."""
 
     state: dict[str, Any]
     path: Path
@@ -72,7 +72,7 @@ def epoch_role(epoch: int) -> str:
 
 
 def path_of_role(role: str) -> Path:
-    """Relative to the run folder. UserError for a role that is none."""
+    """Relative to the run folder. UserError for an unknown role."""
     if role not in ("best", "last") and _EPOCH_ROLE.fullmatch(role) is None:
         raise UserError(f"checkpoint: '{role}' is not known; choose best, last or a kept epoch, epoch_0010 say.")
     return checkpoint_file(role)
@@ -81,9 +81,9 @@ def path_of_role(role: str) -> Path:
 def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool = False) -> list[SavedCheckpoint]:
     """Replace checkpoint_last.pt, then checkpoint_best.pt and the weights if this is the best.
 
-    The last one before becomes checkpoint_previous.pt; `keep` gives this one the name of its epoch too. A disk without
-    room is a UserError; every file is the old or the new one. Whoever resumes calls `settle_checkpoint`, for a writer
-    that was killed half-way.
+    The previous last one becomes checkpoint_previous.pt; `keep` also names this one after its epoch. A full disk is
+    a UserError; every file is the old or the new one. On resuming, `settle_checkpoint` is called, in case a writer
+    was killed half-way.
     """
     path = run_folder / LAST
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,8 +102,8 @@ def save_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: b
 
 
 def settle_checkpoint(run_folder: Path, state: dict[str, Any], best: bool, keep: bool) -> list[str]:
-    """Do what `save_checkpoint` with these arguments may have left undone after checkpoint_last.pt, whose content is
-    `state`; the roles that it has.
+    """Complete what `save_checkpoint` with these arguments may have left undone after checkpoint_last.pt, which holds
+    `state`; returns its roles.
     """
     path = run_folder / LAST
     with _telling_why(run_folder / WEIGHTS, f"{LAST} is good"):
@@ -125,7 +125,7 @@ def _roles(state: dict[str, Any], best: bool, keep: bool) -> list[str]:
 
 
 def _become_best(run_folder: Path, state: dict[str, Any]) -> None:
-    """The weights last: they witness that the rest is done."""
+    """The weights last: their presence shows that the rest is done."""
     _take_over(run_folder / LAST, run_folder / BEST)
     _save_weights(run_folder, state)
 
@@ -143,7 +143,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({_first_line(error)}); fix this and rerun.") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        is_pickle = isinstance(error, pickle.UnpicklingError)  # of which torch speaks at length, and in bold
+        is_pickle = isinstance(error, pickle.UnpicklingError)  # whose message in torch is long, and partly bold
         what = "it holds Python objects, which FOCUS does not load" if is_pickle else _first_line(error)
         raise DamagedCheckpoint(
             f"{path}: is not a readable checkpoint ({what}); choose another one, or resume its run, which continues "
@@ -163,7 +163,7 @@ def last_good(run_folder: Path) -> FoundCheckpoint | None:
     damaged: list[tuple[Path, str]] = []
     newest = _read_if_good(run_folder, [LAST], damaged)
     if newest is None:
-        # Which of them is the newer one, they tell themselves: the best may be of the epoch that the last one was of.
+        # Their content shows which is newer: the best may be of the same epoch as the last one.
         others = ([PREVIOUS], [BEST], [path_of_role(role) for role in kept_epochs(run_folder)])
         found = [good for paths in others if (good := _read_if_good(run_folder, paths, damaged)) is not None]
         newest = max(found, key=lambda good: int(good[1]["step"]), default=None)
@@ -180,7 +180,7 @@ def last_good(run_folder: Path) -> FoundCheckpoint | None:
 def _read_if_good(
     run_folder: Path, paths: list[Path], damaged: list[tuple[Path, str]]
 ) -> tuple[Path, dict[str, Any]] | None:
-    """The first that can be gone on from; what is wrong with those before it is added to `damaged`."""
+    """The first from which training can continue; the faults of those before it are added to `damaged`."""
     for path in paths:
         if not (run_folder / path).exists():
             if path == LAST:
@@ -202,7 +202,7 @@ def _read_if_good(
 
 
 def put_damaged_aside(run_folder: Path, found: FoundCheckpoint) -> None:
-    """What was found takes the place of the last checkpoint; the damaged one is kept beside it."""
+    """The checkpoint that was found becomes the last one; the damaged one is kept beside it."""
     if (run_folder / LAST).exists():
         (run_folder / LAST).replace(run_folder / DAMAGED)
     _take_over(run_folder / found.path, run_folder / LAST)
@@ -217,7 +217,7 @@ def kept_epochs(run_folder: Path) -> list[str]:
 
 
 def _verify(path: Path) -> None:
-    """ValueError unless every record of the archive has the checksum that it was written with."""
+    """ValueError unless every record of the archive has the checksum with which it was written."""
     try:
         with zipfile.ZipFile(path) as archive:
             wrong = archive.testzip()
@@ -234,7 +234,7 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: Path) -
 
 
 def check_tensors(network: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
-    """UserError that names the tensors in which these weights are not the network's."""
+    """UserError that names the tensors in which these weights differ from the network's."""
     own = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     differing = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
@@ -256,16 +256,16 @@ def sha256_of(path: Path) -> str:
 
 
 def remove_torn_files(run_folder: Path) -> None:
-    """Temporary files of a writer that was killed; only the holder of the run's lock may call this."""
+    """Remove temporary files of a killed writer; only the holder of the run's lock may call this."""
     for folder in (CHECKPOINTS, WEIGHTS):
         for torn in (run_folder / folder).glob(".*.part"):
             torn.unlink(missing_ok=True)
 
 
 def _take_over(path: Path, target: Path) -> None:
-    """`target` becomes the same file as `path`: a second name where the file system has such, else a copy.
+    """`target` becomes the same file as `path`: a hard link if the file system supports it, otherwise a copy.
 
-    The next save gives `path` a new file, so the best one is not touched by it.
+    The next save gives `path` a new file, so it does not affect the best one.
     """
     with neighbour(target) as temporary:
         try:
@@ -281,11 +281,11 @@ def _save_weights(run_folder: Path, state: dict[str, Any]) -> None:
     for name, weights in (("ema", state["ema"]), ("raw", state["model"])):
         with neighbour(run_folder / weights_file(name)) as temporary:
             save_file({key: tensor.detach().contiguous().cpu() for key, tensor in weights.items()}, temporary, about)
-            shutil.copymode(run_folder / LAST, temporary)  # safetensors lets nobody but their owner read them
+            shutil.copymode(run_folder / LAST, temporary)  # safetensors makes them readable by their owner only
 
 
 def _epochs_of_weights(run_folder: Path) -> set[str]:
-    """Of which epochs the two files of weights are; none for what is missing or unreadable."""
+    """Epochs of the two files of weights; none for missing or unreadable files."""
     epochs = set()
     for name in ("ema", "raw"):
         try:
@@ -298,7 +298,7 @@ def _epochs_of_weights(run_folder: Path) -> set[str]:
 
 @contextmanager
 def _telling_why(path: Path, what_is_left: str) -> Iterator[None]:
-    """The sentence for a checkpoint that could not be written."""
+    """Raises the message for a checkpoint that could not be written."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -306,7 +306,7 @@ def _telling_why(path: Path, what_is_left: str) -> Iterator[None]:
 
 
 def _not_written(path: Path, what_is_left: str, error: Exception) -> Exception:
-    """torch's writer says RuntimeError when the file below it fails; anything else of that kind is ours."""
+    """torch's writer raises RuntimeError when the file below it fails; any other RuntimeError is an internal error."""
     if isinstance(error, RuntimeError) and "Writer" not in str(error) and "pos" not in str(error):
         return error
     reason, file, remedy = _first_line(error), path, "make room"

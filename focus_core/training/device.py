@@ -1,4 +1,4 @@
-"""Where a training runs, and how much memory it takes there."""
+"""The device of a training run, and how much memory the run takes there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from focus_core.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a configuration; "auto" takes a GPU where there is one."""
+    """The device of a configuration; "auto" chooses a GPU if there is one."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -42,11 +42,11 @@ def device_name(device: torch.device) -> str:
 
 
 def prepare(device: torch.device, deterministic: bool) -> None:
-    """How a GPU computes from now on: the fastest kernels, or those that give the same numbers every time."""
+    """Configure a GPU: for the fastest kernels, or for those that give the same numbers every time."""
     if device.type != "cuda":
         return
     if deterministic:
-        # cuBLAS reads it when it is first used; without it torch refuses products that could differ.
+        # cuBLAS reads it at first use; without it torch refuses products that could differ.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     _tell_the_compiler(deterministic)
     torch.use_deterministic_algorithms(deterministic)
@@ -55,7 +55,7 @@ def prepare(device: torch.device, deterministic: bool) -> None:
 
 
 def _tell_the_compiler(deterministic: bool) -> None:
-    """A compiler that tries variants of a kernel and keeps the faster one keeps another one the next time, and with it
+    """A compiler that tries variants of a kernel and keeps the fastest may keep another one the next time, and with it
     another order of sums."""
     from torch._inductor import config  # half a second of import, for CUDA alone
 
@@ -64,8 +64,8 @@ def _tell_the_compiler(deterministic: bool) -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch computes in the calling thread alone, whose own time (`time.thread_time`) is then that of the work, whoever
-    else uses the processor: several threads wait for each other."""
+    """torch computes in the calling thread alone, whose own time (`time.thread_time`) is then that of the work, for any
+    other load on the processor: several threads wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -75,10 +75,10 @@ def one_thread() -> Iterator[None]:
 
 
 class PeakMemory:
-    """The most memory in use since it was opened, in bytes, above what was in use then.
+    """The peak memory in use since it was opened, in bytes, above the amount in use then.
 
-    On CUDA this is the allocator's own count. Elsewhere a thread looks at the process's anonymous memory (files that
-    are mapped, such as a dataset, do not count), often enough to see the backward pass of any step that matters.
+    On CUDA this is the allocator's own count. Elsewhere a thread samples the process's anonymous memory (files that
+    are mapped, such as a dataset, do not count), often enough to see the backward pass of any relevant step.
     """
 
     _INTERVAL = 0.05
@@ -116,7 +116,7 @@ class PeakMemory:
 
 
 def resident_memory() -> int:
-    """Bytes of this process in memory, mapped files aside where the system tells them apart (Linux)."""
+    """Bytes of this process in memory, without mapped files if the system distinguishes them (Linux)."""
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text(encoding="ascii", errors="replace").splitlines():

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights: what is validated, drawn and sampled."""
+"""The exponential moving average (EMA) of the weights, which is used for validation and sampling."""
 
 from __future__ import annotations
 

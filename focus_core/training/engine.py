@@ -1,4 +1,4 @@
-"""What one step moves: the network, its moving average and the optimiser; how it is done, not what is learned."""
+"""The state that a step changes: network, moving average and optimiser; how a step is done, not what is learned."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from focus_core.training.precision import Precision, choose_precision
 from focus_core.training.ranks import ALONE, Ranks
 from focus_core.training.run_folder import log
 
-# Base channels up to which channels last gain on a processor.
+# Base channels up to which channels last is faster on a processor.
 _NARROW = 32
-# For CUDA. torch keeps channels side by side only where it expects a gain, which it does not for a U-Net; and it writes
-# an intermediate map down where more than a few values are read for a pixel, while reading them again costs less: the
-# 146 M network moved 17.0 GB for four maps of 256², forth and back, and moves 12.6 GB with these.
+# For CUDA. torch uses channels last only where it expects a gain, which it does not for a U-Net; and it stores an
+# intermediate map if more than a few values are read per pixel, while reading them again costs less: the
+# 146 M network moved 17.0 GB for four maps of 256², forwards and back, and moves 12.6 GB with these.
 _CUDA_OPTIONS = {"force_layout_optimization": True, "realize_reads_threshold": 24, "realize_opcount_threshold": 200}
 
 
 class Step(NamedTuple):
-    """Both on the device: whoever reads them waits for it."""
+    """Both on the device: reading them waits for it."""
 
     loss: Tensor
     gradient_norm: Tensor
 
 
 class Runner(nn.Module):
-    """The network as a step runs it: in its precision, compiled where that works. The network itself stays as it is,
-    so no checkpoint ever tells how it was run.
+    """The network as a step runs it: in its precision, compiled if that works. The network itself is unchanged,
+    so a checkpoint never depends on how it was run.
 
-    It is compiled for `n_maps` at a time. A smaller batch, the last of an epoch, goes through the bare network: to
-    compile that too takes a minute, and one program for every size is a slow one.
+    It is compiled for `n_maps` at a time. A smaller batch, the last of an epoch, goes through the bare network:
+    compiling that too takes a minute, and one program for every size is slow.
     """
 
     def __init__(self, network: nn.Module, precision: Precision, options: dict[str, Any] | None, n_maps: int) -> None:
@@ -54,24 +54,24 @@ class Runner(nn.Module):
         return self.precision.run(called, x, t, condition, drop)
 
     def stop_compiling(self, error: RuntimeError) -> bool:
-        """Whether that was a failure of the compiler; then the next call does without it."""
+        """Whether that was a failure of the compiler; if so, the next call does without it."""
         if not self.compiled:
             return False
-        from torch._dynamo.exc import TorchDynamoException  # seconds of import, where nothing is compiled
+        from torch._dynamo.exc import TorchDynamoException  # seconds of import, if nothing is compiled
 
         if not isinstance(error, TorchDynamoException):
             return False
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        reason = " ".join(lines[:2])  # the first may be no more than whose error the second one is
+        reason = " ".join(lines[:2])  # the first may only name the owner of the error in the second
         log.warning("training.compile: the network could not be compiled (%s); it is trained without", reason)
         self._called, self.compiled = self.network, False
         return True
 
 
 class Engine:
-    """Owns every tensor that a step changes. `network` and `average` are the bare modules, whatever runs them.
+    """Owns every tensor that a step changes. `network` and `average` are the bare modules, however they are run.
 
-    `saved` is what `state` gave an earlier start of this run.
+    `saved` is the `state` of an earlier start of this run.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Engine:
         self.runner = Runner(self.network, precision, compiler_options(config, device), n_maps)
 
     def step(self, x0: Tensor, condition: Tensor, rate: float, number: int) -> Step:
-        """Optimiser step `number` (from 1): noise ε at a random time, θ now and then dropped."""
+        """Optimiser step `number` (from 1): noise ε at a random time, with conditioning dropout."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         t = self._method.draw_times(len(x0), self.device)
@@ -114,7 +114,7 @@ class Engine:
         return Step(loss, norm)
 
     def _differentiate(self, *batch: Tensor) -> Tensor:
-        """Gradients of the mean loss over the batch, part by part; the loss itself."""
+        """Gradients of the mean loss over the batch, accumulated over its parts; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
         n, total = len(batch[0]), torch.zeros((), device=self.device)
         own = self._ranks.own(n)
@@ -139,11 +139,11 @@ class Engine:
         }
 
     def load_state(self, state: dict[str, Any], source: Path) -> None:
-        """Take over a checkpoint's tensors; UserError that names `source` if they are those of another network."""
+        """Load a checkpoint's tensors; UserError that names `source` if they are those of another network."""
         load_weights(self.network, state["model"], source)
         load_weights(self.average.network, state["ema"], source)
         self.optimizer.load_state_dict(state["optimizer"])
-        # Fused optimisers walk through memory: the moments of a weight must be laid out as the weight is.
+        # Fused optimisers walk through memory: the moments of a weight must have the layout of the weight.
         for weight, moments in self.optimizer.state.items():
             for name, moment in moments.items():
                 if moment.shape == weight.shape:
@@ -151,13 +151,13 @@ class Engine:
 
 
 def compiler_options(config: ExperimentConfig, device: torch.device) -> dict[str, Any] | None:
-    """None where nothing is to be compiled. As one graph a step's kernels are recorded once and launched together: a
-    GPU works off a short step faster than a processor launches it."""
+    """None if nothing is to be compiled. As one graph a step's kernels are recorded once and launched together: a
+    GPU finishes a short step faster than a processor launches it."""
     asked, training = config.training.compile, config.training
     if asked == "graph" and device.type != "cuda":
         raise UserError(f"training.compile: graph is for CUDA, not for {device.type}; use auto.")
     if asked == "graph" and training.accumulation > 1:
-        # Gradients stay where they were recorded: the second part's would overwrite the first's.
+        # Gradients stay where they were recorded: those of the second part would overwrite the first's.
         raise UserError(
             f"training.compile: graph takes a batch at once, but training.accumulation is {training.accumulation}; "
             "set it to 1, or training.compile to auto."
@@ -171,7 +171,7 @@ def compiler_options(config: ExperimentConfig, device: torch.device) -> dict[str
 
 def _laid_out_where_it_gains(network: nn.Module, config: ExperimentConfig) -> nn.Module:
     """Channels last on CUDA, and for narrow networks on a processor (a step of the baseline took 1/1.23 of the time
-    with 16 base channels and 1/0.95 with 64). The rule is fixed, for a run must continue as it began."""
+    with 16 base channels and 1/0.95 with 64). The rule is fixed, since a run must continue as it began."""
     kind = next(network.parameters()).device.type
     narrow = config.model.base_channels <= _NARROW
     return laid_out(network) if kind == "cuda" or (kind == "cpu" and narrow) else network

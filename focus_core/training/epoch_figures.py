@@ -35,7 +35,7 @@ _SEEDS = 5
 
 @dataclass(frozen=True)
 class EpochFigure:
-    """Paths relative to the run folder; `extra` are further fields of the journal's event, `in_words` for its log."""
+    """Paths relative to the run folder; `extra` are further fields of the journal's event, `in_words` for the log."""
 
     name: str
     path: Path
@@ -46,7 +46,7 @@ class EpochFigure:
 
 @dataclass(frozen=True)
 class _Simulated:
-    """A statistic of the simulations of the rows: of the map that is shown, mean and scatter over all (rows, q)."""
+    """A statistic of the simulations of the rows: of the map that is shown, and mean and scatter over all (rows, q)."""
 
     real: FloatArray
     mean: FloatArray
@@ -75,7 +75,7 @@ class EpochFigures:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of what an epoch draws, in the journal and in the names of files."""
+        """Names of an epoch's figures, in the journal and in file names."""
         return SAMPLES, *(statistic.name for statistic in self._simulated)
 
     def is_due(self, epoch: int) -> bool:
@@ -91,7 +91,7 @@ class EpochFigures:
         self, run_folder: Path, network: nn.Module, epoch: int, progress: SampleProgress | None = None
     ) -> list[EpochFigure]:
         """Sample with these weights, measure, write every .npz and every .png."""
-        # matplotlib, which the first step need not wait for
+        # matplotlib is imported here, so that the first step need not wait for it
         from focus_core.figures.epoch_curves import draw_curves
         from focus_core.figures.samples import draw_samples
 
@@ -121,7 +121,7 @@ class EpochFigures:
         )
 
     def _maps_of(self, row: int) -> NDArray[np.float32]:
-        """Of the whole simulation to which a row belongs."""
+        """All maps of the simulation to which a row belongs."""
         return np.asarray(self._dataset.maps[self._dataset.sisters_of(row)])
 
     def _draw(
@@ -139,7 +139,7 @@ class EpochFigures:
         )
         sampler = Sampler.of(section)
         rows = np.repeat(theta, GENERATED, axis=0)
-        # No more maps at once than a training step has: drawing must not need more memory than training.
+        # No more maps at once than in a training step: drawing must not need more memory than training.
         size = min(len(rows), self._config.training.batch_size, max(1, BATCH_PIXELS // model.grid**2))
         seeds = self.seeds.ravel().tolist()
         maps = draw_maps(model, rows, seeds, sampler, section.cfg_scale, progress, batch_size=size)
@@ -196,7 +196,7 @@ def _written(
 def choose_simulations(dataset: MapDataset, validation: tuple[int, ...]) -> tuple[int, ...]:
     """Four validation simulations, the nearest to the middle of each quarter of σ_8 (of the first column without one).
 
-    Each is told by its first row. They are distinct; where there are fewer than four, some are reused.
+    Each is identified by its first row. They are distinct; if there are fewer than four, some are reused.
     """
     if not validation:
         raise UserError("data.train_split: leaves no simulation for validation, and figures need one; lower it.")

@@ -1,4 +1,4 @@
-"""Where training maps wait for their step: on the device as the network sees them, or on disk with a thread ahead."""
+"""Where training maps are kept: on the device in the network's input form, or on disk with a thread reading ahead."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from focus_core.data.transform import Transform
 
 T = TypeVar("T")
 
-# Of all memory of a device, what maps may take: a processor's is shared with everybody, a GPU's with the network.
+# Fraction of a device's total memory for maps: a processor's is shared with other processes, a GPU's with the network.
 _SHARE = {"cpu": 0.10, "cuda": 0.25}
-# Of the memory that is free at the start.
+# Fraction of the memory that is free at the start.
 _SHARE_OF_FREE = 0.5
 
 
 @dataclass(frozen=True)
 class Storage:
-    """`dtype` is that of waiting maps. It follows from the sizes of maps and device alone, so that a resumed training
-    reads the numbers it began with; whether maps are `resident` may change from start to start."""
+    """`dtype` is that of the stored maps. It follows from the sizes of maps and device alone, so that a resumed run
+    reads the same numbers as before; whether maps are `resident` may change from start to start."""
 
     dtype: torch.dtype
     resident: bool
@@ -45,7 +45,7 @@ class Storage:
 
 
 def choose_storage(pixels: int, device: torch.device, copies: int = 1) -> Storage:
-    """How to keep so many pixels. `copies` is the number of processes that each keep them in the same memory."""
+    """How to store so many pixels. `copies` is the number of processes that each keep them in the same memory."""
     total, free = _memory(device)
     allowed = _SHARE.get(device.type, 0.0) * total
     formats = [torch.float32, torch.float16] if device.type == "cuda" else [torch.float32]
@@ -57,7 +57,7 @@ def choose_storage(pixels: int, device: torch.device, copies: int = 1) -> Storag
 
 
 def _memory(device: torch.device) -> tuple[int, int]:
-    """All memory of the device, and what is free of it, in bytes."""
+    """Total and free memory of the device, in bytes."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return total, free
@@ -66,9 +66,9 @@ def _memory(device: torch.device) -> tuple[int, int]:
 
 
 class WaitingMaps:
-    """Maps (B, N, N) as the network sees them, in 32 bits, on the device, by their number in `indices`.
+    """Maps (B, N, N) in the network's input form, in 32 bits, on the device, by their number in `indices`.
 
-    The numbers are the same whether they wait on the device or on disk.
+    The numbers are the same whether they are kept on the device or on disk.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class WaitingMaps:
         self._resident = self._all() if self.storage.resident else None
 
     def batches(self, numbers: Sequence[NDArray[np.int64]], threads: int) -> Iterator[Tensor]:
-        """The maps of each of these batches in turn. Without room on the device, so many threads read ahead."""
+        """The maps of each of these batches in turn. If the device has no room, so many threads read ahead."""
         if self._resident is not None:
             for one in numbers:
                 yield self._resident[torch.from_numpy(one).to(self._device, non_blocking=True)].float()
@@ -93,7 +93,7 @@ class WaitingMaps:
             yield x.to(self._device, non_blocking=True).float()
 
     def _read(self, numbers: NDArray[np.int64]) -> Tensor:
-        """In pinned memory where a GPU will fetch it, so that the copy does not wait for the network."""
+        """In pinned memory if a GPU will fetch it, so that the copy does not wait for the network."""
         x = torch.from_numpy(self._transform.forward(self._dataset.maps[self._indices[numbers]])).to(self.storage.dtype)
         return x.pin_memory() if self._device.type == "cuda" else x
 

@@ -1,4 +1,4 @@
-"""What to do when a step does not fit into memory: which part of its batch would."""
+"""What to do when a step does not fit into memory: which part of its batch would fit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from focus_core.training.precision import Number, choose_precision
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """torch has a type for GPUs and a sentence for processors."""
+    """torch has an exception type for GPUs and a message for processors."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
-    """The sentence with the batch that would fit, and how to continue without changing what is learned."""
+    """The error with the batch size that would fit, and how to continue without changing what is learned."""
     training, grid = config.training, grid_of(run_folder)
     at_once = -(-training.batch_size // training.accumulation)
     problem = f"training.batch_size: {at_once} maps at once do not fit into the memory of {config.device}"
@@ -46,13 +46,13 @@ def out_of_memory(config: ExperimentConfig, run_folder: Path) -> UserError:
 
 
 def batch_that_fits(config: ExperimentConfig, grid: int, memory: int, number: Number = "fp32") -> int:
-    """The largest number of maps at once whose estimate is within `memory` bytes; fewer than now in any case, and half
-    as many where the estimate says that those of now would fit. 0 where not even one does."""
+    """The largest number of maps at once whose estimate is within `memory` bytes; always fewer than now, and half
+    as many if the present number should fit by the estimate. 0 if not even one does."""
     training = config.training
     at_once = -(-training.batch_size // training.accumulation)
 
     def needed(batch: int) -> int:
-        # In two parts, for the gradients of one wait while the next is computed.
+        # In two parts, since the gradients of one are kept while the next is computed.
         parts = training.model_copy(update={"batch_size": 2 * batch, "accumulation": 2})
         return estimate(config.model_copy(update={"training": parts}), grid, number).memory_bytes
 
@@ -70,7 +70,7 @@ def memory_for_training(device: torch.device) -> int:
 
 
 def grid_of(run_folder: Path) -> int | None:
-    """Side of the maps as the run found them; None before it did."""
+    """Side of the maps as recorded by the run; None before that."""
     path = run_folder / ENVIRONMENT
     if not path.exists():
         return None

@@ -1,10 +1,10 @@
 """Fine-tuning: the first weights of a run are the averaged ones of another, its parent.
 
-The parent's parameters, ranges and scalings included, must be this run's own, or θ would mean something else; its
+The parent's parameters, including ranges and scalings, must equal this run's, or θ would mean something else; its
 network must have the same tensors, whatever the side of the maps (the networks are fully convolutional). The transform
-is fitted on this run's own training maps, as for any run: a network works in standardised pixels, which is what other
-maps, of another side, field or unit, have in common; the parent's floor, mean and clamp would be wrong for them. What a
-method measures is measured anew for the same reason. Optimiser, schedule and averages begin anew too.
+is fitted on this run's own training maps, as for any run: a network works in standardised pixels, which maps of another
+side, field or unit have in common; the parent's floor, mean and clamp would be wrong for them. A method's
+measurements are repeated for the same reason. Optimiser, schedule and averages start anew too.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from focus_core.training.run_folder import log
 
 KEY = "training.init_from"
 
-# What of a checkpoint is needed to begin with its weights.
+# The parts of a checkpoint needed to start from its weights.
 _NEEDED = ("config", "ema", "epoch", "step", "parameter_space")
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The checkpoint that a run began with: where it lay, its content, and how far it had come."""
+    """The checkpoint from which a run started: its place, its content, and its position in training."""
 
     path: str
     sha256: str
@@ -49,9 +49,9 @@ class Parent:
 def with_absolute_parent(
     config: ExperimentConfig, home: Path, folders: Sequence[Path], recorded: ExperimentConfig | None
 ) -> ExperimentConfig:
-    """The configuration with `init_from` as an absolute path; the id of an experiment of the laboratory stays.
+    """The configuration with `init_from` as an absolute path; the id of an experiment of the laboratory is kept.
 
-    Once a run is under way (`recorded`) its parent may be gone.
+    Once a run is under way (`recorded`), its parent may have been deleted.
     """
     value = config.training.init_from
     if value is None or _is_run(runs_folder(home) / value):
@@ -70,7 +70,7 @@ def with_absolute_parent(
 
 
 def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> Parent | None:
-    """The parent of a run that begins, None if it has none. UserError if its weights cannot be this run's first."""
+    """The parent of a run that is starting, or None. UserError if its weights cannot be this run's first."""
     if config.training.init_from is None:
         return None
     path = _checkpoint(config.training.init_from, home)
@@ -90,12 +90,12 @@ def check_parent(config: ExperimentConfig, home: Path, dataset: MapDataset) -> P
 
 
 def parent_of(state: dict[str, Any]) -> Parent | None:
-    """As a checkpoint of the run itself tells it."""
+    """As recorded in a checkpoint of the run itself."""
     return None if state.get("init_from") is None else Parent(**state["init_from"])
 
 
 def take_weights(parent: Parent, config: ExperimentConfig, *networks: nn.Module) -> None:
-    """Copy the parent's averaged weights; the log tells if they learned something else than this run is to learn."""
+    """Copy the parent's averaged weights; logs a warning if they learned something else than this run is to learn."""
     path = Path(parent.path)
     state = load_checkpoint(path)
     for network in networks:
@@ -110,7 +110,7 @@ def take_weights(parent: Parent, config: ExperimentConfig, *networks: nn.Module)
 
 
 def _checkpoint(value: str, home: Path) -> Path:
-    run = runs_folder(home) / value  # of an absolute path, the path itself
+    run = runs_folder(home) / value  # for an absolute path, the path itself
     return run if run.is_file() else run / BEST
 
 

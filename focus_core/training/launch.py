@@ -1,7 +1,7 @@
-"""`focus train` on several devices: the command starts torchrun, which starts a rank for each, and ends as they end.
+"""`focus train` on several devices: the command starts torchrun, which starts one rank for each, and ends with them.
 
-torchrun knows two ends, good and bad. So each rank leaves its exit code and its sentence in a folder of ours, and what
-the user, a shell script or a supervisor sees is what a single process would have said.
+torchrun knows only success and failure. So each rank leaves its exit code and its message in a folder of ours, and
+the user, a shell script or a supervisor sees the same as from a single process.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ def is_rank() -> bool:
 
 
 def train_on(count: int, cores: int, words: Sequence[str], stop: StopSwitch) -> int:
-    """Run `focus train` with these words on `count` ranks; the exit code, or what the first rank raised."""
+    """Run `focus train` with these words on `count` ranks; the exit code, or the exception of the first rank."""
     with tempfile.TemporaryDirectory(prefix="focus-ranks-") as folder:
         ends = Path(folder)
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
         command += ["-m", "focus_core.training.launch", folder, *words]
         threads = str(max(1, int(os.environ.get("OMP_NUM_THREADS", cores)) // count))
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        # A session of its own: Ctrl-C is for us, who tell the first rank, which tells the others.
+        # A session of its own: Ctrl-C is for us; we signal the first rank, which informs the others.
         with subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_us()) as torchrun:
             _await(torchrun, ends, stop)
         return _exit_code(torchrun.returncode, ends, stop)
 
 
 def _end_with_us() -> Callable[[], None] | None:
-    """What torchrun does before it begins. The library is loaded here: little may be done between fork and exec."""
+    """Run by torchrun before it begins. The library is loaded here: little may be done between fork and exec."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)
@@ -56,7 +56,7 @@ def _end_with_us() -> Callable[[], None] | None:
 
 
 def _await(torchrun: subprocess.Popen[bytes], ends: Path, stop: StopSwitch) -> None:
-    """Until it has ended. A wish to stop goes to the first rank; to torchrun, while there is none: it kills in 30 s."""
+    """Wait for its end. A stop request goes to the first rank, or to torchrun while there is none: it kills in 30 s."""
     asked = False
     while torchrun.poll() is None:
         if stop.on and not asked:
@@ -75,12 +75,12 @@ def _exit_code(code: int, ends: Path, stop: StopSwitch) -> int:
             raise kind(sentences[0])
     if code == EXIT_DONE:
         return EXIT_DONE
-    stop.check()  # before any rank could listen
+    stop.check()  # before any rank could receive it
     return EXIT_FAULT
 
 
 def main(ends: Path, words: Sequence[str]) -> int:
-    """A rank's own life, under torchrun: train, and leave behind how it ended."""
+    """A rank's process, under torchrun: train, and record how it ended."""
     from focus_core.cli import run_command
 
     number = os.environ["RANK"]
@@ -93,7 +93,7 @@ def main(ends: Path, words: Sequence[str]) -> int:
     except StopRequested as request:
         _leave(ends, number, EXIT_STOPPED, str(request))
     except (RuntimeError, OSError):
-        # The first rank has ended in order, and took away what this one waited for.
+        # The first rank has ended in order, and removed what this one waited for.
         if number != "0" and _appears(ends / "0.json"):
             return EXIT_DONE
         traceback.print_exc()

@@ -13,7 +13,7 @@ from focus_core.config.training import SchedulerSection
 # (section, base rate, epochs since the warm-up, their share of the decay) → rate.
 Rate = Callable[[SchedulerSection, float, float, float], float]
 
-# torch's own defaults for ReduceLROnPlateau: progress smaller than this share is none, changes smaller than this none.
+# torch's own defaults for ReduceLROnPlateau: smaller relative progress, and smaller changes of the rate, do not count.
 _THRESHOLD, _SMALLEST_CHANGE = 1e-4, 1e-8
 
 
@@ -38,7 +38,7 @@ class LearningRate:
         return self._rate(self._section, self._base, epochs, min(1.0, epochs / self._decay_epochs))
 
     def epoch_done(self, epoch: int, val_loss: float) -> tuple[float, float] | None:
-        """Tell the validation loss of a completed epoch (from 1); the rates before and after, if it was reduced.
+        """Report the validation loss of a completed epoch (from 1); returns the rates before and after a reduction.
 
         The plateau counts as torch's ReduceLROnPlateau does, over the epochs that follow the warm-up.
         """

@@ -1,4 +1,4 @@
-"""The training itself: one function, to be read from top to bottom."""
+"""The training loop: one function, to be read from top to bottom."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train(
     Raises StopRequested, with the state saved, when the switch is turned on.
     """
     with PeakMemory(device) as memory:
-        # --- the method, the network and what moves its weights
+        # --- the method, the network and the optimiser
         training, grid = config.training, data.dataset.grid
         if state is None:
             known = measure(config, data.dataset, data.transform, data.split.train)
@@ -83,7 +83,7 @@ def train(
             take_weights(data.parent, config, engine.network, engine.average.network)
         resumed = state is not None
 
-        # --- say what begins
+        # --- report the start
         work, clock = work_of_a_map(config, grid, data.dataset.periodic), StepClock(device)
         peak = measured_peak(device, engine.runner.precision.number) * ranks.count
         journal.write(
@@ -137,7 +137,7 @@ def train(
             steps.saved_step = position.step
 
         def draw() -> None:
-            """By the first rank, for whom the others wait."""
+            """By the first rank; the others wait."""
             if not figures.is_due(position.epoch):
                 return
             if ranks.first and not drawn():
@@ -146,7 +146,7 @@ def train(
             ranks.check(stop)
 
         def drawn() -> bool:
-            """And told: a process can be killed between the two."""
+            """And recorded: a process can be killed between the two."""
             if not figures.are_there(run_folder, position.epoch, figures.names):
                 return False
             told = {event["name"] for event in find_events(journal.path, "figure", epoch=position.epoch)}
@@ -158,7 +158,7 @@ def train(
                 made = figures.make(
                     run_folder, engine.average.network, position.epoch, lambda done, total: stop.check()
                 )
-            except UserError as error:  # maps that have no spectrum, say: what is learned is worth more than a figure
+            except UserError as error:  # such as maps without a spectrum: training matters more than a figure
                 log.warning("the figures of epoch %d could not be drawn: %s", position.epoch, error)
                 return
             for figure in made:
@@ -175,7 +175,7 @@ def train(
             for words in filter(None, (figure.in_words for figure in made)):
                 log.info("%s", words)
 
-        # --- what an earlier start was killed before
+        # --- complete what an earlier start was killed before
         if state is not None and ranks.first:
             checkpoints.settle(state)
             curves.draw(position.history)
@@ -203,7 +203,7 @@ def train(
                 steps.flush()
                 trained_for, accounts = time.monotonic() - epoch_began, clock.epoch_done()
 
-                # --- how good it is now
+                # --- validate
                 val_loss = validation.loss(engine.average.network, device, lambda: ranks.check(stop), ranks)
                 if not math.isfinite(val_loss):
                     raise UserError(
@@ -232,7 +232,7 @@ def train(
                 }
                 position.history.append(entry)
 
-                # --- write it down: the journal first, for an epoch without a checkpoint is trained and told again,
+                # --- record it: the journal first, since an epoch without a checkpoint is trained and recorded again,
                 # --- but one with a checkpoint and without its line would be missing for ever
                 journal.write("epoch", **entry)
                 if reduced is not None:

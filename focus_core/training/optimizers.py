@@ -1,4 +1,4 @@
-"""The optimisers of a training run, without what torch wraps around them for its compiler."""
+"""The optimisers of a training run, without torch's wrappers for its compiler."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def make_optimizer(config: ExperimentConfig, network: nn.Module) -> torch.optim.
 
 
 def plain(kind: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
-    """The same optimiser, whose methods are called as they were written.
+    """The same optimiser, whose methods are called without wrappers.
 
-    torch wraps them for programs that are compiled with their optimiser, and the first call imports the compiler: a
-    second of every start. Here the network alone is ever compiled.
+    torch wraps them for programs that are compiled with their optimiser, and the first call imports the compiler, which
+    adds a second to every start. Here only the network is ever compiled.
     """
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}

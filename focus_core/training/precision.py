@@ -1,4 +1,4 @@
-"""In which numbers a step is computed. Weights, their average, the optimiser and the loss stay in 32 bits."""
+"""The precision of a step. Weights, their average, the optimiser and the loss stay in 32 bits."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from focus_core.training.device import one_thread
 
 Number = Literal["fp32", "bf16"]
 
-# Networks narrower than this hardly gain on a processor: it is not tried. One that is tried, and gains, is told so.
+# Networks narrower than this hardly gain on a processor: it is not tested. If it is tested and gains, the log says so.
 _WIDE, _GAIN = 64, 1.2
 _TRIALS = 7
 
 
 @dataclass(frozen=True)
 class Precision:
-    """`reason` is how it came to be chosen, for the log."""
+    """`reason` explains the choice, for the log."""
 
     number: Number
     reason: str
 
     def run(self, network: Callable[..., Tensor], x: Tensor, *arguments: Tensor | None) -> Tensor:
-        """The network's answer in 32 bits, however it was computed."""
+        """The network's output in 32 bits, however it was computed."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.number == "bf16"):
             answer = network(x, *arguments)
         return answer.float()
 
 
 def choose_precision(config: ExperimentConfig, device: torch.device, saved: dict[str, Any] | None = None) -> Precision:
-    """What `training.precision` asks for; `auto` is bf16 on a GPU that computes in it, else 32 bits.
+    """The choice of `training.precision`; `auto` is bf16 on a GPU that supports it, otherwise 32 bits.
 
-    `saved` is what an earlier start of this run chose: on the same kind of device the choice is never made again, so
-    that a resumed training computes as one that never stopped.
+    `saved` is the choice of an earlier start of this run: on the same kind of device the choice is kept, so
+    that a resumed run computes as one that never stopped.
     """
     asked = config.training.precision
     if asked == "bf16" and device.type == "mps":
@@ -54,12 +54,12 @@ def choose_precision(config: ExperimentConfig, device: torch.device, saved: dict
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Precision("bf16", "the GPU computes in it")
         return Precision("fp32", "the GPU has no bf16")
-    # One configuration gives the same training on every processor, at the memory that `focus describe` says.
+    # One configuration gives the same training run on every processor, with the memory estimated by `focus describe`.
     return Precision("fp32", _hint(config) if device.type == "cpu" else "the device has no bf16")
 
 
 def _hint(config: ExperimentConfig) -> str:
-    """Whether this processor would be faster in bf16, measured where that could be."""
+    """Whether this processor would be faster in bf16, measured if that is possible."""
     if not _processor_has_bf16():
         return "the processor has no bf16"
     if config.model.base_channels < _WIDE:
@@ -76,7 +76,7 @@ def _processor_has_bf16() -> bool:
 
 @functools.cache
 def gain_from_bf16() -> float:
-    """Time of a convolution in 32 bits over that in bf16, forth and back, on a processor; measured once a process."""
+    """Time of a convolution in 32 bits over that in bf16, both passes, on a processor; measured once per process."""
     with one_thread():
         times = [(_convolution_time("fp32"), _convolution_time("bf16")) for _ in range(_TRIALS)]
     in_32_bits, in_bf16 = (min(each) for each in zip(*times, strict=True))
@@ -84,7 +84,7 @@ def gain_from_bf16() -> float:
 
 
 def _convolution_time(number: Number) -> float:
-    """Seconds of this thread for one convolution of 128 channels at 32², forth and back."""
+    """Seconds of this thread for one convolution of 128 channels at 32², both passes."""
     # No random numbers: they would be drawn from the run's own generator.
     x = torch.linspace(-1.0, 1.0, 4 * 128 * 32 * 32).reshape(4, 128, 32, 32).requires_grad_()
     weight = torch.linspace(-1.0, 1.0, 128 * 128 * 9).reshape(128, 128, 3, 3).requires_grad_()

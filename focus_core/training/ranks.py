@@ -1,4 +1,4 @@
-"""Several processes, the ranks, that train one network: each computes its share of a batch, the gradients are added.
+"""Several processes, the ranks, train one network: each computes its share of a batch, and the gradients are summed.
 
 Every rank draws the order, the noise, the times and the dropped conditions of the whole batch from the same generators
 and takes its own rows, so the loss and its gradient are those of one process at the same batch, to rounding. Weights
@@ -23,28 +23,28 @@ from focus_core.errors import UserError
 from focus_core.training.device import choose_device
 from focus_core.training.stopping import StopSwitch
 
-# torchrun ends the others when a rank dies, so nobody waits in vain; but the first may fit a transform for an hour.
+# torchrun ends the others when a rank dies, so none waits in vain; but the first may fit a transform for an hour.
 _PATIENCE = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many this process is. One process alone is the first of one, and none of this costs it anything."""
+    """The rank of this process and their number. A single process is the first of one, at no extra cost."""
 
     number: int = 0
     count: int = 1
-    local: int = 0  # among those of this machine: the number of its GPU
+    local: int = 0  # on this machine: the number of its GPU
 
     @property
     def first(self) -> bool:
         return self.number == 0
 
     def device(self, device: torch.device) -> torch.device:
-        """This rank's own GPU, or the processor that all share."""
+        """This rank's own GPU, or the shared processor."""
         return torch.device(device.type, self.local) if self.count > 1 and device.type == "cuda" else device
 
     def own(self, n: int) -> slice:
-        """This rank's rows of a batch of n; none, perhaps, of a small last one."""
+        """This rank's rows of a batch of n; possibly none of a small last one."""
         return slice(n * self.number // self.count, n * (self.number + 1) // self.count)
 
     def add_up(self, loss: Tensor, parameters: Iterable[nn.Parameter]) -> Tensor:
@@ -61,7 +61,7 @@ class Ranks:
         return message[0]
 
     def add(self, number: float) -> float:
-        """The sum of a number of every rank."""
+        """The sum of a number over the ranks."""
         if self.count == 1:
             return number
         total = torch.tensor(number, dtype=torch.float64)
@@ -69,17 +69,17 @@ class Ranks:
         return float(total)
 
     def check(self, stop: StopSwitch) -> None:
-        """Raise StopRequested in every rank, at the same step, if somebody asked any of them."""
+        """Raise StopRequested in every rank, at the same step, if any of them was asked to stop."""
         if self.count > 1:
             asked = torch.tensor(float(stop.on))
             dist.all_reduce(asked, op=dist.ReduceOp.MAX)
             if float(asked) == 0:
-                return  # whoever was asked since the others were told is heard at the next step, by all
+                return  # a request that arrived since this exchange is handled at the next step, by all
             stop.turn_on("stopped with the other processes")
         stop.check()
 
     def tell(self, plan: Any) -> Any:
-        """What the first rank gives is what every rank gets."""
+        """Every rank gets the value of the first."""
         if self.count == 1:
             return plan
         box = [plan]
@@ -92,7 +92,7 @@ ALONE = Ranks()
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """This process among those that torchrun started with it, or alone."""
+    """This process with the others that torchrun started, or alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or "MASTER_ADDR" not in os.environ:
         yield ALONE
@@ -106,7 +106,7 @@ def joined() -> Iterator[Ranks]:
 
 @contextmanager
 def plan_told(ranks: Ranks) -> Iterator[Callable[[Any], None]]:
-    """Gives the first rank what it calls once to tell its plan; if it never comes to that, the others hear None."""
+    """Gives the first rank a function to send its plan once; if it never does, the others receive None."""
     told = []
 
     def tell(plan: Any) -> None:
@@ -120,7 +120,7 @@ def plan_told(ranks: Ranks) -> Iterator[Callable[[Any], None]]:
 
 
 def check_devices(wanted: int, device: torch.device) -> None:
-    """UserError when there are fewer devices of this kind than `training.devices` asks for."""
+    """UserError if there are fewer devices of this kind than `training.devices` requires."""
     there = devices_there(device)
     if wanted > 1 and device.index is not None:
         raise UserError(
@@ -147,5 +147,5 @@ def devices_there(device: torch.device) -> int:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

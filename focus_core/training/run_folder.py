@@ -1,4 +1,4 @@
-"""A run's folder: what lies where, who may write in it, and how an old run is put aside.
+"""A run's folder: its files, who may write in it, and how an old run is moved aside.
 
 config.yaml  run_model.sh  README.md                 written once, never again
 checkpoints/checkpoint_{best,last,previous,epoch_XXXX}.pt  training_history.png
@@ -71,7 +71,7 @@ Samples: `focus sample --run . --params "{example}" --n 16 --out samples.npz`.
 
 @contextmanager
 def locked(run_folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which names this process; UserError if another training holds it."""
+    """Hold the folder's lock, which names this process; UserError if another process is training there."""
     path = run_folder / LOCK
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +86,14 @@ def locked(run_folder: Path) -> Iterator[None]:
                 f"--exp-dir {run_folder}: a run (process {holder}) is writing there; stop it or choose another."
             )
         file.truncate(0)
-        # The lock holds without its holder's name, for which a full disk has no room.
+        # The lock holds even without its holder's name, for which a full disk has no room.
         with suppress(OSError):
             file.write(b"%d\n" % os.getpid())
         yield
 
 
 class _Quiet(logging.Handler):
-    """A full disk or a closed pipe must not bury the sentence that says so under logging's own tracebacks."""
+    """A full disk or a closed pipe must not bury its own error message under logging's tracebacks."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         if not isinstance(sys.exc_info()[1], OSError):
@@ -110,7 +110,7 @@ class _Console(_Quiet, logging.StreamHandler):
 
 @contextmanager
 def logging_to(run_folder: Path) -> Iterator[None]:
-    """Log lines go to logs/training.log and, errors aside, to standard output: the command line tells those itself."""
+    """Log lines go to logs/training.log and, errors aside, to standard output: the command line prints those itself."""
     handlers: list[logging.Handler] = [
         _LogFile(run_folder / LOG, encoding="utf-8"),
         _Console(sys.stdout),
@@ -131,7 +131,7 @@ def logging_to(run_folder: Path) -> Iterator[None]:
 
 
 def previous_config(run_folder: Path, found: FoundCheckpoint | None) -> ExperimentConfig | None:
-    """What an earlier start in this folder trained, even if it reached no checkpoint; split.json knows the split."""
+    """The configuration of an earlier start in this folder, even without a checkpoint; split.json has the split."""
     config = _recorded_config(run_folder, found)
     split = None if config is None else read_split(run_folder / SPLIT)
     if config is None or split is None:
@@ -152,7 +152,7 @@ def _recorded_config(run_folder: Path, found: FoundCheckpoint | None) -> Experim
 
 
 def recorded_space(run_folder: Path, found: FoundCheckpoint | None) -> str | None:
-    """The name of the parameter space that an earlier start in this folder trained in."""
+    """The name of the parameter space of an earlier start in this folder."""
     if found is not None:
         return str(found.state["parameter_space"]["name"])
     try:
@@ -163,9 +163,9 @@ def recorded_space(run_folder: Path, found: FoundCheckpoint | None) -> str | Non
 
 
 def move_aside(run_folder: Path) -> Path | None:
-    """Move what a run wrote to a dated neighbour, with the configuration it was trained with; None if nothing is there.
+    """Move what a run wrote to a dated neighbour, with the configuration of the run; None if there is nothing.
 
-    config.yaml, run_model.sh and README.md stay. A damaged run is put aside like any other, without its configuration.
+    config.yaml, run_model.sh and README.md stay. A damaged run is moved like any other, without its configuration.
     """
     run_folder = run_folder.resolve()  # "." has no neighbours
     try:
@@ -180,7 +180,7 @@ def move_aside(run_folder: Path) -> Path | None:
     for name in FRESH:
         path = run_folder / name
         if name == str(LOGS):
-            # The lock that this process holds lies here and stays.
+            # The lock that this process holds is here and stays.
             (target / name).mkdir()
             for entry in path.iterdir():
                 if entry.name != LOCK.name:
@@ -193,7 +193,7 @@ def move_aside(run_folder: Path) -> Path | None:
 
 
 def _new_neighbour(run_folder: Path) -> Path:
-    """A new folder beside it, named by the second, and counted where two are put aside within one."""
+    """A new folder beside it, named by the second, and numbered if two are made within one."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     for count in itertools.count(1):
         target = run_folder.with_name(f"{run_folder.name}-{stamp}{f'-{count}' if count > 1 else ''}")
@@ -204,7 +204,7 @@ def _new_neighbour(run_folder: Path) -> Path:
 
 
 def write_documents(run_folder: Path, config: ExperimentConfig, dataset: MapDataset) -> None:
-    """config.yaml, run_model.sh and README.md, each only where it is not there yet."""
+    """config.yaml, run_model.sh and README.md, each only if it does not exist yet."""
     _write_once(run_folder / CONFIG, to_yaml(config))
     if _write_once(run_folder / SCRIPT, _SCRIPT):
         (run_folder / SCRIPT).chmod(0o755)
@@ -241,7 +241,7 @@ def write_environment(
     device: torch.device,
     parent: dict[str, Any] | None = None,
 ) -> None:
-    """environment.json: what this start runs on, and exactly which configuration and data."""
+    """environment.json: the environment of this start, and its exact configuration and data."""
     versions = versions_of((FOCUS, "torch", "numpy", "scipy", "pydantic"))
     environment = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""What a training run knows of itself, and what of it a checkpoint keeps."""
+"""The state of a training run, and which part of it a checkpoint keeps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from focus_core.training.step_log import StepLog
 
 @dataclass(frozen=True)
 class RunData:
-    """What a run learns from: a dataset, its parts, the transform fitted on the training part; and its parent."""
+    """The data of a run: a dataset, its parts, the transform fitted on the training part; and its parent."""
 
     dataset: MapDataset
     split: Split
@@ -45,7 +45,7 @@ class Position:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Position:
-        """As a checkpoint's `state` has it."""
+        """From a checkpoint's `state`."""
         return cls(**{field.name: state[field.name] for field in dataclasses.fields(cls)})
 
 
@@ -99,7 +99,7 @@ def random_state(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def restore_random_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    """On another kind of device than before, its own generator starts from the seed again."""
+    """On a different kind of device than before, its own generator starts from the seed again."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,7 +1,7 @@
-"""When checkpoints are written, which stay, and what the journal tells of them.
+"""When checkpoints are written, which are kept, and what the journal records of them.
 
-Always there: the best, the last, and the last before it, to fall back on. `training.keep_every` keeps the one of every
-so many epochs too, and of those `training.keep_last` only the newest so many (0: all). What a run has kept stays when
+Always kept: the best, the last, and the previous last one as a fallback. `training.keep_every` also keeps one every
+so many epochs, and of those `training.keep_last` only the newest so many (0: all). Kept checkpoints stay when
 these settings change, until a newer one is kept.
 """
 
@@ -32,18 +32,18 @@ class CheckpointWriter:
 
     @property
     def is_due(self) -> bool:
-        """Whether so much was learned since the last one that a crash should not undo it."""
+        """Whether so much was learned since the last one that a crash must not lose it."""
         return time.monotonic() - self._saved_at > 60.0 * self._training.checkpoint_minutes
 
     def save(self, state: dict[str, Any], *, best: bool = False, epoch_done: bool = False) -> None:
-        """`state` is what `focus_core.training.checkpoint` describes."""
+        """`state` is described in `focus_core.training.checkpoint`."""
         keep = epoch_done and self._is_kept(state)
         self._tell(state, save_checkpoint(self._run_folder, state, best, keep))
         self._forget(state, keep)
         self._saved_at = time.monotonic()
 
     def settle(self, state: dict[str, Any]) -> None:
-        """Do what the writer of the last checkpoint did not come to if it was killed: the checkpoint's other names,
+        """Complete what the writer of the last checkpoint left undone if it was killed: the checkpoint's other names,
         the weights, and the lines of the journal. `state` is that checkpoint's."""
         epoch = state["history"][-1] if state["history"] else None
         if epoch is None or epoch["step"] != state["step"]:
@@ -72,13 +72,13 @@ class CheckpointWriter:
             )
 
     def _forget(self, state: dict[str, Any], keep: bool) -> None:
-        """The oldest of the kept epochs, where a new one was added."""
+        """Remove the oldest of the kept epochs when a new one was added."""
         if keep and self._training.keep_last:
             position = {"epoch": state["epoch"], "step": state["step"]}
             self._remove(kept_epochs(self._run_folder)[self._training.keep_last :], position)
 
     def _remove(self, roles: list[str], position: dict[str, int]) -> None:
-        """The journal first: the record must not offer what is gone."""
+        """The journal first: the record must not offer a deleted file."""
         for role in roles:
             path = path_of_role(role)
             self._journal.write("checkpoint_removed", **position, role=role, path=str(path))

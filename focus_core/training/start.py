@@ -1,4 +1,4 @@
-"""From a configuration and a folder to a training run: what is checked and written before it, and its end."""
+"""From a configuration and a folder to a training run: checks and files before it, and its end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ from focus_core.training.stopping import StopSwitch
 
 
 class _AnotherRun(UserError):
-    """The folder holds a run of another configuration: its journal is not the place for this one's failure."""
+    """The folder has a run of another configuration: its journal is not the place for this one's failure."""
 
 
 def run_training(
@@ -75,10 +75,10 @@ def run_training(
     attempt: int | None = None,
     config_folder: Path | None = None,
 ) -> None:
-    """Train a run, resume it, or say that it is finished. `home` is where named datasets lie.
+    """Train a run, resume it, or report that it is finished. `home` is the folder of named datasets.
 
     Relative paths of the configuration start at the current folder, or at `config_folder`, that of its file.
-    Raises UserError for whatever the user can fix and StopRequested when stopped; the journal says how it ended.
+    Raises UserError for anything the user can fix and StopRequested when stopped; the journal records how it ended.
     """
     folders = [Path.cwd(), *([] if config_folder is None else [config_folder])]
     with joined() as ranks:
@@ -118,7 +118,7 @@ def _lead(
 
 @contextmanager
 def _failure_told(config: ExperimentConfig, run_folder: Path, journal: Journal) -> Iterator[None]:
-    """However the block fails, before the first step or after it, the journal says why; the log tells a fault."""
+    """However the block fails, before the first step or after it, the journal records why; our errors go to the log."""
     try:
         yield
     except (StopRequested, _AnotherRun):
@@ -183,7 +183,7 @@ def _run(
 def _placed(
     config: ExperimentConfig, folders: Sequence[Path], home: Path, old: ExperimentConfig | None = None
 ) -> ExperimentConfig:
-    """With absolute paths of its data and of its parent; `old` knows those that are gone."""
+    """With absolute paths of its data and of its parent; `old` has those that no longer exist."""
     places = with_absolute_paths(config.data, home, folders, None if old is None else old.data)
     return with_absolute_parent(config.model_copy(update={"data": places}), home, folders, old)
 
@@ -191,7 +191,7 @@ def _placed(
 def _opened(
     config: ExperimentConfig, home: Path, ranks: Ranks, space: str | None = None
 ) -> tuple[torch.device, MapDataset]:
-    """The device and the data, which the network fits; `space` is that of the run which is resumed."""
+    """The device and the data, checked against the network; `space` is that of the resumed run."""
     device = ranks.device(choose_device(config.device))
     if ranks.count == 1:
         check_devices(config.training.devices, device)
@@ -201,7 +201,7 @@ def _opened(
 
 
 def _in_its_space(config: ExperimentConfig, space: str | None) -> DataSection:
-    """A run continues in the space that it began with, whatever its files would be read as today."""
+    """A run continues in the space in which it began, even if its files would be read differently today."""
     data = config.data
     if space not in SPACES or data.parameter_space is not None or data.maps_path is None:
         return data
@@ -209,7 +209,7 @@ def _in_its_space(config: ExperimentConfig, space: str | None) -> DataSection:
 
 
 def _check_start(config: ExperimentConfig, folders: Sequence[Path], run_folder: Path, home: Path, ranks: Ranks) -> None:
-    """UserError if this run could not begin: then the one that is there stays where it is."""
+    """UserError if this run could not start: then the existing one stays where it is."""
     config = _placed(config, folders, home)
     _, dataset = _opened(config, home, ranks)
     parent = check_parent(config, home, dataset)
@@ -220,11 +220,11 @@ def _check_start(config: ExperimentConfig, folders: Sequence[Path], run_folder: 
 
 
 def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> None:
-    """Another rank: it trains what the first one has prepared, and writes nothing."""
+    """Another rank: it trains with the first one's plan, and writes nothing."""
     log.addHandler(logging.NullHandler())
     log.propagate = False
     plan = ranks.tell(None)
-    if plan is None:  # the first one has told why
+    if plan is None:  # the first one has reported why
         return
     config = recorded_config(plan["config"])
     try:
@@ -243,7 +243,7 @@ def _assist(run_folder: Path, home: Path, stop: StopSwitch, ranks: Ranks) -> Non
 
 
 def _fall_back(run_folder: Path, found: FoundCheckpoint, journal: Journal) -> None:
-    """Go on from the last good checkpoint, and say so; what cannot be read is put aside."""
+    """Continue from the last good checkpoint, and log it; files that cannot be read are moved aside."""
     epoch, step = int(found.state["epoch"]), int(found.state["step"])
     for path, what in found.damaged:
         message = f"{path} {what}; the training continues from {found.path}, epoch {epoch}, step {step}"
@@ -261,7 +261,7 @@ def _prepare(
     state: dict[str, Any] | None,
     parent: Parent | None,
 ) -> RunData:
-    """Split, transform and truth: measured at the first start, read again at a resumption."""
+    """Split, transform and truth: measured at the first start, read again on resuming."""
     split = None if state is None else read_split(run_folder / SPLIT)
     if split is None:
         split = split_rows(dataset.simulation, config.data.train_split, config.data.split_seed)
@@ -302,7 +302,7 @@ def _in_rows(split: Split, dataset: MapDataset, run_folder: Path) -> Split:
 
 
 def _tell_rows(data: RunData) -> None:
-    """How rows of one θ were taken, and whether an earlier split parts them all the same."""
+    """How rows of one θ are treated, and whether an earlier split separates them nevertheless."""
     if words := rows_in_words(data.dataset):
         log.info("rows: %s", words)
     for remark in data.dataset.remarks:
@@ -330,7 +330,7 @@ def _check_same_run(config: ExperimentConfig, old: ExperimentConfig | None, run_
 
 
 def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
-    """The network must fit the data: parameters, channels and a side that it can take; θ must have a scale."""
+    """The network must fit the data: parameters, channels and the side of the maps; θ must suit its scaling."""
     build_shapes(config.model, dataset.periodic)
     if config.model.cond_dim != len(dataset.space):
         raise UserError(
@@ -344,7 +344,7 @@ def _check_fits(config: ExperimentConfig, dataset: MapDataset) -> None:
 
 
 def _all_columns(dataset: MapDataset) -> str:
-    """N-body tables have four columns more, which a person may want for the sake of an older run."""
+    """N-body tables have four more columns, which a user may need to match an older run."""
     if dataset.space != CAMELS_NBODY2:
         return ""
     only = "only Omega_m and sigma_8 have an effect in N-body maps"
@@ -352,7 +352,7 @@ def _all_columns(dataset: MapDataset) -> str:
 
 
 def _dated(config: ExperimentConfig, old: ExperimentConfig | None, run_folder: Path) -> ExperimentConfig:
-    """A new run is made today, whatever its recipe says; a file that is in the folder already has the last word."""
+    """A new run is dated today, whatever its recipe says; an existing config.yaml in the folder takes precedence."""
     if old is not None:
         section = config.experiment.model_copy(update={"created": old.experiment.created})
         return config.model_copy(update={"experiment": section})
@@ -371,7 +371,7 @@ def _warn(config: ExperimentConfig, run_folder: Path, dataset: MapDataset) -> No
 
 
 def _warn_of_other_config(config: ExperimentConfig, path: Path) -> None:
-    """The folder's own config.yaml is never rewritten, so it may tell another story than the run."""
+    """The folder's own config.yaml is never rewritten, so it may differ from the run."""
     try:
         told = with_split_seed_of_run(load_config(path), config.data.split_seed)
         differing = [key for key in differing_keys(told, config) if key not in RESUMABLE_CHANGES]
@@ -408,7 +408,7 @@ def _last_position(run_folder: Path) -> tuple[int, int]:
 
 
 def _as_user_error(error: Exception, config: ExperimentConfig, run_folder: Path) -> UserError | None:
-    """The sentence for a failure that the user can fix, or None."""
+    """The message for a failure that the user can fix, or None."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and error.errno in MENDABLE:

@@ -1,4 +1,4 @@
-"""What each step reports, written in batches: reading a loss from a GPU after every step would make it wait."""
+"""The reports of all steps, written in batches: reading a loss from a GPU after every step would make it wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS_BETWEEN_WRITES = 1.0
 class StepLog:
     """Keeps losses on their device until a second has passed, then writes them to the journal and sums them.
 
-    `loss_sum` and `loss_count` are those of the epoch under way, over maps.
+    `loss_sum` and `loss_count` are those of the current epoch, over maps.
     """
 
     def __init__(self, journal: Journal, steps_per_epoch: int, loss_sum: float = 0.0, loss_count: int = 0) -> None:
@@ -36,7 +36,7 @@ class StepLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits. UserError for a loss that is not finite: every later weight would be as useless."""
+        """Write pending values. UserError for a loss that is not finite: all later weights would be useless."""
         if not self._waiting:
             return
         rows = torch.stack(self._values).double().cpu().tolist()

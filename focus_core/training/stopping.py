@@ -1,4 +1,4 @@
-"""Being asked to stop: by a signal, or by the death of the process that started the training."""
+"""Stop requests: by a signal, or by the death of the process that started the training run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 class StopSwitch:
-    """Turned on by SIGTERM or SIGINT. The training looks at it between steps: nothing is cut in the middle."""
+    """Turned on by SIGTERM or SIGINT. Training checks it between steps, so that no step is interrupted."""
 
     def __init__(self) -> None:
         self._reason = ""
 
     def listen(self) -> None:
-        """Take over the two signals (in the main thread), and follow the parent if `FOCUS_PARENT_PID` names it."""
+        """Handle the two signals (in the main thread), and follow the parent if `FOCUS_PARENT_PID` names it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         parent = os.environ.get(PARENT, "")
@@ -35,7 +35,7 @@ class StopSwitch:
         return bool(self._reason)
 
     def check(self) -> None:
-        """Raise StopRequested if somebody asked."""
+        """Raise StopRequested if a stop was requested."""
         if self._reason:
             raise StopRequested(self._reason)
 
@@ -46,10 +46,10 @@ class StopSwitch:
         self.turn_on(f"stopped by {signal.Signals(number).name}")
 
     def _follow(self, parent: int) -> None:
-        """Stop when the parent dies. Linux signals it; elsewhere a thread looks every second."""
+        """Stop when the parent dies. Linux sends a signal; elsewhere a thread checks every second."""
         if sys.platform == "linux":
             ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            # It may have died before the call, and then nobody sends the signal.
+            # It may have died before the call, in which case no signal comes.
             if os.getppid() != parent:
                 self.turn_on("stopped, for the process that started it is gone")
         else:

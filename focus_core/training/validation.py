@@ -1,4 +1,4 @@
-"""A validation loss that follows the model and not the dice: the same noise and the same times after every epoch."""
+"""A validation loss that depends on the model and not on chance: the same noise and times after every epoch."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Validation:
         self._condition = scaled_conditions(dataset)
         self._seed, self._batch_size = seed, batch_size
         self._kept: dict[int, list[Tensor]] = {}
-        # The method's times evenly, ⌊(i + ½) T/n⌋ say; a seeded order gives each map one of them.
+        # The method's times, evenly spaced, such as ⌊(i + ½) T/n⌋; a seeded order assigns one to each map.
         even = method.even_times(len(self.indices))
         self.times = np.random.default_rng((seed, _TIMES)).permutation(even)
 

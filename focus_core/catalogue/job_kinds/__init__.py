@@ -1,1 +1,1 @@
-"""One module for each kind of job."""
+"""One module per kind of job."""

@@ -1,4 +1,4 @@
-"""The check of a dataset that is there: every pixel and label read, spectra measured, and its entry in the record."""
+"""The check of an existing dataset: every pixel and label read, spectra measured, and its entry in the record."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from focus_core.parameters import parameter_space
 from focus_core.suites import check_dataset_name
 
 _OPTIONS = ("path", "name", "params", "space", "box")
-# What files may leave open, which came later: an argument only where somebody said it.
+# Facts that files may leave open, added later: an argument is present only if it was given.
 _ANSWERS = ("depth", "stored_as", "independent")
 
 
 def _check(arguments: Arguments) -> dict[str, Any]:
     """`name` and `path`, and of a maps file `params` (its table), `space`, `box` and `depth` of a slab [Mpc/h].
 
-    `stored_as` and `independent` are what the command line of `focus data check` calls so.
+    `stored_as` and `independent` are the names that `focus data check` uses for them.
     """
     refuse_unknown(arguments, (*_OPTIONS, *_ANSWERS), "a check")
     plain = {key: arguments.get(key) for key in _OPTIONS}
@@ -47,7 +47,7 @@ DATASET_CHECK = JobKind(
     subject=DATASET,
     title=lambda arguments: f"Check {arguments['name']}",
     check=_check,
-    total=lambda arguments: 0,  # its first look at the files tells
+    total=lambda arguments: 0,  # known after its first look at the files
     command=_command,
     mistake="focus survey: ",
     words=JobWords(

@@ -1,4 +1,4 @@
-"""A run's maps judged by every statistic against held-out simulations, by `focus evaluate`."""
+"""Evaluation of a run's maps by every statistic against held-out simulations, by `focus evaluate`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from focus_core.errors import UserError
 from focus_core.run_files import BEST, CONFIG, EVALUATION_PAGE, EVALUATION_RESULT, SPLIT
 from focus_core.run_files import EVALUATION as FOLDER
 
-# At which θ at most, and whose.
+# Largest number of θ, and the part of the split.
 SIMULATIONS, SPLITS = 16, ("test", "validation", "train", "all")
 _LEAST = {"n": 1, "seed": 0, "steps": 1}
 
 
 def _check(arguments: Arguments) -> dict[str, Any]:
-    """`experiment`; `n` θ at most of the part `split`; `seed` of the maps; `sampler` and `steps`, or the run's own."""
+    """`experiment`; `n`, the most θ of the part `split`; `seed` of the maps; `sampler`, `steps`, or the run's own."""
     refuse_unknown(arguments, ("experiment", "n", "seed", "split", "sampler", "steps"), "an evaluation")
     if "experiment" not in arguments:
         raise UserError("experiment: is missing; give the id of the run whose maps are judged.")

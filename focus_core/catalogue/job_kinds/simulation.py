@@ -22,7 +22,7 @@ def _check(arguments: Arguments) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": check_dataset_name(str(arguments.get("name", "")))}
     for key, default in PLAIN_SUITE.items():
         plain[key] = _value(key, arguments.get(key, default), default)
-    if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator will say, hours later perhaps
+    if plain["grid"] % 2 or not 8 <= plain["grid"] <= 1024:  # as the simulator would refuse, perhaps hours later
         raise UserError(f"grid: is {plain['grid']}; it must be even, from 8 to 1024.")
     check_box(plain["box"], "box:")
     if plain["simulations"] * plain["realisations"] > LARGEST_SUITE:

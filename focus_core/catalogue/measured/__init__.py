@@ -1,1 +1,1 @@
-"""What is measured of maps, an entry a module; none of them imports torch."""
+"""What is measured of maps, one entry per module; none of them imports torch."""

@@ -1,4 +1,4 @@
-"""The one-point distribution: how much of a map has which density."""
+"""The one-point distribution: the fraction of pixels at each density."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from focus_core.catalogue.statistic_spec import Arrays, Axis, MapStatistic, Meas
 from focus_core.errors import UserError
 from focus_core.power_error import distinct_rows
 
-# Of log10 Σ/Σ̄; what lies beyond counts in the outermost bins, so that a distribution sums to one.
+# Of log10 Σ/Σ̄; values beyond count in the outermost bins, so that a distribution sums to one.
 _LOW, _HIGH, _BINS = -2.0, 2.5, 45
 _WIDTH = (_HIGH - _LOW) / _BINS
 

@@ -1,4 +1,4 @@
-"""The power spectrum P(k), on which a laboratory of emulators first looks."""
+"""The power spectrum P(k), the first statistic to check of an emulator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from focus_core.power_error import band_edges, power_error_of_arrays
 
 
 def _summary(arrays: Arrays) -> dict[str, Any]:
-    """The P(k) error, what it is of, and the ratio in each band; nothing of older arrays without modes or means."""
+    """The P(k) error, what it was measured on, the ratio in each band; empty for old arrays without modes or means."""
     # A spectrum has N/2 rings, and N and N + 1 pixels per side have the same bands.
     edges = band_edges(2 * len(arrays["k"]))
     found = power_error_of_arrays(arrays, edges)
