@@ -1,4 +1,4 @@
-"""What the record promises: states, transitions and the plain objects that pages and workers exchange with it.
+"""The contracts of the record: states, transitions and the plain objects that pages and workers exchange with it.
 
 The row is the truth; a message is a nudge. The interface writes only `desired_state`; workers write `status`; every
 transition is a compare-and-set that leaves an event. All times are UTC and aware. Nothing here knows SQL.
@@ -21,30 +21,30 @@ from focus_core.evaluated import Evaluated
 
 
 class Status(StrEnum):
-    """Where a run stands."""
+    """The status of a run."""
 
-    DRAFT = "draft"  # written down, never queued
+    DRAFT = "draft"  # created, never queued
     QUEUED = "queued"  # waits for a worker
-    STARTING = "starting"  # claimed; the trainer is coming up
+    STARTING = "starting"  # claimed; the trainer is starting
     RUNNING = "running"  # the trainer reports steps
     PAUSING = "pausing"  # asked to stop; the trainer is writing its checkpoint
     PAUSED = "paused"  # stopped by "Pause", resumable
-    STALLED = "stalled"  # its worker is alive, but no step came for a long time
+    STALLED = "stalled"  # its worker is alive, but there was no step for a long time
     SUCCEEDED = "succeeded"
     FAILED = "failed"  # ended by an error that a retry would repeat
     CANCELLED = "cancelled"  # stopped by "Stop", resumable from its last checkpoint
-    CRASHED = "crashed"  # its worker vanished: the lease ran out
+    CRASHED = "crashed"  # its worker vanished: the lease expired
 
 
 class DesiredState(StrEnum):
-    """What the person wants; the only field that pages write on an experiment that is under way."""
+    """The state that the user requests; the only field that pages write on an experiment that is under way."""
 
     RUN = "run"
     PAUSE = "pause"
     CANCEL = "cancel"
 
 
-# Every transition that the record accepts; a test walks them all. `draft → queued` is "Queue", the last four "Resume".
+# Every transition that the record accepts; a test covers them all. `draft → queued` is "Queue", the last four "Resume".
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.QUEUED}),
     Status.QUEUED: frozenset({Status.STARTING, Status.PAUSED, Status.CANCELLED}),
@@ -68,12 +68,12 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
 }
 
 ACTIVE = frozenset({Status.STARTING, Status.RUNNING, Status.PAUSING, Status.STALLED})
-UNDER_WAY = ACTIVE | {Status.QUEUED}  # may change without a person's doing
+UNDER_WAY = ACTIVE | {Status.QUEUED}  # may change without an action of the user
 RESUMABLE = frozenset({Status.PAUSED, Status.CANCELLED, Status.FAILED, Status.CRASHED})
 
 
 class JobStatus(StrEnum):
-    """Simulation jobs and sample requests share these."""
+    """Shared by jobs and sample requests."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -108,13 +108,13 @@ class ExperimentSummary:
     epoch: int  # completed epochs
     num_epochs: int
     step: int
-    steps_per_epoch: int | None  # known once the trainer has opened the data
+    steps_per_epoch: int | None  # known after the trainer has opened the data
     best_val_loss: float | None
     last_val_loss: float | None
     power_error: float | None  # mean |ratio − 1| of P(k) over the bands, latest figure
     images_per_second: float | None
     seconds_per_epoch: float | None
-    loss_sparkline: tuple[float, ...]  # at most 60 validation losses, evenly over the run
+    loss_sparkline: tuple[float, ...]  # at most 60 validation losses, evenly spaced over the run
     thumbnail: str | None  # artifact digest of the latest generated map
     message: str | None  # why it failed, crashed or waits
     created_at: datetime.datetime
@@ -122,14 +122,14 @@ class ExperimentSummary:
     ended_at: datetime.datetime | None
     seconds_trained: float
     attempts: int
-    power_uncertainty: float | None = None  # standard error of power_error over the simulations; None where not told
+    power_uncertainty: float | None = None  # standard error of power_error over the simulations; None if not recorded
     power_maps: int | None = None  # generated maps that power_error is of, and the distinct simulations beside them
     power_simulations: int | None = None
-    evaluation: Evaluated | None = None  # of the newest evaluation, of whichever checkpoint was evaluated
+    evaluation: Evaluated | None = None  # of the newest evaluation, for any checkpoint
 
     @property
     def progress(self) -> float:
-        """0 … 1, by steps, so that it moves within a long epoch; the one number behind bars, words and time left."""
+        """0 … 1, by steps, so that it moves within a long epoch; the single number behind bars, words and time left."""
         epochs = self.epoch / self.num_epochs if self.num_epochs else 0.0
         total = self.num_epochs * (self.steps_per_epoch or 0)
         return min(max(epochs, self.step / total if total else 0.0), 1.0)
@@ -171,9 +171,9 @@ class EpochMeasurement:
 class SampleMeasurement:
     """A statistic of a sample's maps.
 
-    `arrays` are `generated` (n, q), and the axis and weights under the names of the catalogue's entry. `truth` is what
-    the simulations say of it at the sample's θ: expected, error, scatter (q,), simulations, maps; or the reason why
-    they say nothing; None where nobody asked.
+    `arrays` are `generated` (n, q), and the axis and weights under the names of the catalogue's entry. `truth` is the
+    simulations' prediction at the sample's θ: expected, error, scatter (q,), simulations, maps; or the reason why
+    there is none; None if it was not requested.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -182,15 +182,15 @@ class SampleMeasurement:
 
 @dataclass(frozen=True)
 class EpochFigures:
-    """What one epoch drew. Tiles are artifact digests of WebP images; arrays are read with `Record.arrays`."""
+    """The figures of one epoch. Tiles are artifact digests of WebP images; arrays are read with `Record.arrays`."""
 
     epoch: int
     step: int
-    real_tiles: tuple[str, ...]  # 4: one a row
+    real_tiles: tuple[str, ...]  # 4: one per row
     generated_tiles: tuple[tuple[str, ...], ...]  # 4 × 3
-    ranges: tuple[tuple[float, float], ...]  # log10 Σ shown at the ends of each row's colour bar
+    ranges: tuple[tuple[float, float], ...]  # log10 Σ at the ends of each row's colour bar
     theta: tuple[tuple[float, ...], ...]  # 4 × d
-    samples_arrays: str | None  # artifact digest of the .npz behind the maps
+    samples_arrays: str | None  # artifact digest of the .npz of the maps
     unit: str | None
     measured: Mapping[str, EpochMeasurement]  # by the name of the catalogue's statistic
 
@@ -220,7 +220,7 @@ class ExperimentDetail:
     parent: str | None
     notes: str
     run_folder: str
-    parameter_space: Mapping[str, Any] | None  # ParameterSpace.to_dict(), known once the trainer has opened the data
+    parameter_space: Mapping[str, Any] | None  # ParameterSpace.to_dict(), known after the trainer has opened the data
     box_size: float | None  # Mpc/h
     grid: int | None
     unit: str | None
@@ -246,7 +246,7 @@ class Series:
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """A request for maps. Equal specs have equal answers, so a second request is answered from the record."""
+    """A request for maps. Equal specs have equal results, so a second request is answered from the record."""
 
     experiment: str
     theta: tuple[float, ...]
@@ -266,7 +266,7 @@ class SampleRow:
     status: JobStatus
     progress: float  # 0 … 1
     message: str | None
-    tiles: tuple[str, ...]  # artifact digests of WebP images, one a map
+    tiles: tuple[str, ...]  # artifact digests of WebP images, one per map
     value_range: tuple[float, float] | None  # log10 Σ at the ends of the colour bar
     result: str | None  # artifact digest of the .npz that `focus sample` would write
     seconds: float | None
@@ -304,13 +304,13 @@ class DatasetRow:
     unit: str | None
     parameter_space: Mapping[str, Any]
     provenance: Mapping[str, Any] | None = None
-    survey: Mapping[str, Any] | None = None  # what a worker measured; None before
+    survey: Mapping[str, Any] | None = None  # a worker's measurements; None before
     checked_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What stands on a form that is neither saved nor queued: `version` is the one that its page last saw or wrote."""
+    """Content of a form that is neither saved nor queued: `version` is the one that its page last saw or wrote."""
 
     token: str
     version: int
@@ -332,7 +332,7 @@ class EventRow:
 
 @dataclass(frozen=True)
 class Speed:
-    """Measured training speed, for the estimate of time before a launch."""
+    """Measured training speed, for estimating the time before a launch."""
 
     model_digest: str  # as focus_store.record.experiments.model_digest(config)
     grid: int | None
@@ -341,19 +341,19 @@ class Speed:
 
 
 class Life(StrEnum):
-    """What the age of a worker's last heartbeat says about it."""
+    """The state of a worker, judged by the age of its last heartbeat."""
 
-    LIVE = "live"  # its beat is fresh
-    SILENT = "silent"  # a beat is missing, but what it works on is still its own
-    LOST = "lost"  # silent for longer than a lease: what it had goes to another
+    LIVE = "live"  # its heartbeat is recent
+    SILENT = "silent"  # a heartbeat is missing, but it still holds its work
+    LOST = "lost"  # silent for longer than a lease: its work goes to another worker
 
 
-# A beat that is late by half a heartbeat is no news on a busy machine; a later one has been missed.
+# A heartbeat that is late by half its interval is normal on a busy machine; a later one has been missed.
 FRESH_HEARTBEATS = 1.5
 
 
 def life(heartbeat_age: float, heartbeat_seconds: float, lease_seconds: float) -> Life:
-    """The one judgement about a worker's life; its age is by the database's clock."""
+    """The only judgement of a worker's state; the age is measured with the database's clock."""
     if heartbeat_age >= lease_seconds:
         return Life.LOST
     return Life.LIVE if heartbeat_age < FRESH_HEARTBEATS * heartbeat_seconds else Life.SILENT
@@ -367,7 +367,7 @@ class WorkerRow:
     pid: int
     device: str
     heartbeat_age: float  # seconds
-    current: str | None  # public id of what it works on
+    current: str | None  # public id of its current work
     slot: str | None = None  # the GPU that it holds for training
     message: str | None = None  # what it waits for
     memory_used: int | None = None  # bytes, of the GPU or by the worker and its children
@@ -383,8 +383,8 @@ class LaboratoryState:
     running: int
     queued: int
     failed: int
-    workers: tuple[WorkerRow, ...]  # live or silent; those that are lost are none any more
-    heartbeat_age: float | None  # of the freshest worker, seconds
+    workers: tuple[WorkerRow, ...]  # live or silent; lost ones are not included
+    heartbeat_age: float | None  # of the worker heard from last, seconds
 
     @property
     def silent(self) -> tuple[WorkerRow, ...]:
@@ -393,7 +393,7 @@ class LaboratoryState:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's right to a row, until its lease runs out. The token changes with every claim."""
+    """A worker's right to a row, until its lease expires. The token changes with every claim."""
 
     kind: str  # "experiment" | "job" | "sample"
     id: str
@@ -408,4 +408,4 @@ class Wish(StrEnum):
     GO_ON = "go on"
     PAUSE = "pause"
     CANCEL = "cancel"
-    LOST = "lost"  # the lease is somebody else's: stop at once and write nothing
+    LOST = "lost"  # another worker has the lease: stop at once and write nothing

@@ -1,4 +1,4 @@
-"""Sending nudges to workers: a message carries an id and nothing else, and may be lost or doubled without harm.
+"""Sending nudges to workers: a message carries an id and nothing else, and may be lost or duplicated without harm.
 
 Tasks are named by text, so that pages can publish without importing a worker.
 """
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 
 def message_folder(settings: Settings) -> Path:
-    """Where consumers look for messages."""
+    """The folder in which consumers look for messages."""
     return settings.broker_folder / "messages"
 
 
 def transport_options(settings: Settings, outgoing: Path | None = None) -> dict[str, Any]:
-    """Options of the `filesystem://` transport, or what makes a Redis that vanished be noticed."""
+    """Options of the `filesystem://` transport, or those by which a vanished Redis is noticed."""
     if not settings.broker_url.startswith("filesystem://"):
         return {"socket_connect_timeout": 5.0, "socket_keepalive": True, "health_check_interval": 10}
     return {
@@ -41,7 +41,7 @@ def transport_options(settings: Settings, outgoing: Path | None = None) -> dict[
 
 
 def make_folders(settings: Settings, outgoing: Path | None = None) -> None:
-    """The folders of the `filesystem://` transport, which makes none itself."""
+    """The folders of the `filesystem://` transport, which creates none itself."""
     if settings.broker_url.startswith("filesystem://"):
         for folder in (message_folder(settings), settings.broker_folder / "control", outgoing):
             if folder is not None:
@@ -52,20 +52,20 @@ _ONE_TRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """How a broker that is away shows. Redis is imported late: the broker of most laboratories is a folder."""
+    """Exceptions of an unreachable broker. Redis is imported late: the broker of most laboratories is a folder."""
     from redis.exceptions import RedisError
 
     return (kombu.exceptions.KombuError, OSError, RedisError)
 
 
 class Publisher:
-    """Publishes one task an id. A broker that is away is no error: the reaper publishes waiting rows again."""
+    """Publishes one task per id. An unreachable broker is not an error: the reaper publishes waiting rows again."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def publish(self, lane: str, row_id: str) -> bool:
-        """Send the nudge; whether it was handed to the broker."""
+        """Send the nudge; returns whether the broker received it."""
         try:
             make_folders(self._settings, self._outbox)
             self._app.send_task(TASKS[lane], args=[row_id], queue=lane, ignore_result=True, retry=False)
@@ -76,7 +76,7 @@ class Publisher:
         return True
 
     def problem(self) -> str | None:
-        """Why the broker cannot be reached, or None. Waits five seconds for a server at most."""
+        """Why the broker cannot be reached, or None. Waits at most five seconds for a server."""
         if self._settings.broker_url.startswith(("filesystem://", "memory://")):
             return None
         try:
@@ -99,7 +99,7 @@ class Publisher:
     def _app(self) -> Celery:
         app = Celery("focus", broker=self._settings.broker_url, set_as_current=False)
         app.conf.update(
-            # A page that publishes must not wait for a broker that is away: the reaper will publish again.
+            # A page that publishes must not wait for an unreachable broker: the reaper will publish again.
             broker_transport_options={**transport_options(self._settings, self._outbox), **_ONE_TRY},
             task_serializer="json",
             accept_content=["json"],

@@ -1,4 +1,4 @@
-"""The recipes that a person starts from: tasks/<key>/config.yaml of this checkout, or of FOCUS_TASKS."""
+"""The recipes that a user starts from: tasks/<key>/config.yaml of this checkout, or of FOCUS_TASKS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TITLES: Mapping[str, str] = {
 @dataclass(frozen=True)
 class Recipe:
     key: str
-    name: str  # as buttons call it
+    name: str  # shown on buttons
     path: Path
     yaml: str
 
@@ -42,7 +42,7 @@ def recipes(environment: Mapping[str, str] | None = None) -> dict[str, Recipe]:
 
 
 def recipe(key: str, environment: Mapping[str, str] | None = None) -> Recipe:
-    """One recipe; UserError names those that there are."""
+    """One recipe; UserError lists those that exist."""
     known = recipes(environment)
     if key not in known:
         there = f"there are {', '.join(known)}" if known else "there is none; set FOCUS_TASKS to the tasks folder"

@@ -1,6 +1,6 @@
-"""Where the record lies and how patient its workers are: one validated object, read from the environment once.
+"""Where the record is and how patient its workers are: one validated object, read from the environment once.
 
-Every variable is optional. A value that makes no sense is refused at start, by name, not met later at epoch 40.
+Every variable is optional. An invalid value is refused at the start, by name, not discovered at epoch 40.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BROKERS = ("filesystem://", "redis://", "rediss://", "redis+socket://", "memory:
 
 @dataclass(frozen=True)
 class Settings:
-    """Frozen: every process of a laboratory must mean the same record. Seconds are plain floats."""
+    """Frozen: all processes of a laboratory must use the same record. Seconds are plain floats."""
 
     home: Path
     database_url: str
@@ -39,17 +39,17 @@ class Settings:
     gpu: str | None = None  # the GPU of a worker, as CUDA_VISIBLE_DEVICES names it
     heartbeat_file: Path | None = None  # touched with every heartbeat, for the health check of a container
     port: int = 8501
-    prefix: str = ""  # "/focus": the path below which a browser finds the pages, behind a proxy that gives them one
-    heartbeat_seconds: float = 10.0  # how often a worker shows that it lives
+    prefix: str = ""  # "/focus": the path below which a browser finds the pages, behind a proxy
+    heartbeat_seconds: float = 10.0  # how often a worker shows that it is alive
     lease_seconds: float = 45.0  # how long a claimed row is safe without a heartbeat
-    reap_seconds: float = 5.0  # how often expired leases and forgotten rows are looked for
+    reap_seconds: float = 5.0  # how often expired leases and forgotten rows are checked
     republish_seconds: float = 60.0  # a waiting row whose message is older than this is published again
-    stall_seconds: float = 900.0  # no step for this long, with a living worker, is "stalled"
+    stall_seconds: float = 900.0  # no step for this long, with a live worker, is "stalled"
     grace_seconds: float = 60.0  # from SIGTERM to SIGKILL: time to write a checkpoint
-    poll_seconds: float = 0.5  # how often a supervisor looks at its trainer, its journal and the wishes
-    max_retries: int = 3  # automatic restarts of a crashed run, before a person must look
-    train_threads: int = 0  # of the trainer; 0 chooses from the machine
-    train_niceness: int = 10  # so that a sample and the pages never wait for a training
+    poll_seconds: float = 0.5  # how often a supervisor checks its trainer, its journal and the requests
+    max_retries: int = 3  # automatic restarts of a crashed run, before the user must look
+    train_threads: int = 0  # of the trainer; 0 chooses by the machine
+    train_niceness: int = 10  # so that a sample and the pages never wait for a training run
     quick_simulations: int = PLAIN_SUITE["simulations"]  # of the suite that an empty laboratory simulates
     quick_grid: int = PLAIN_SUITE["grid"]  # cells per side of each of them, 1 Mpc/h each
 
@@ -79,7 +79,7 @@ class Settings:
         return self.runs / experiment_id
 
     def environment(self) -> dict[str, str]:
-        """The variables that make a child process read these very settings."""
+        """The variables that make a child process read exactly these settings."""
         plain = {name: str(getattr(self, field)) for name, field in _NUMBERS.items()}
         return plain | {
             "FOCUS_HOME": str(self.home),
@@ -93,7 +93,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read FOCUS_* variables; UserError names the variable and the value that cannot be."""
+        """Read FOCUS_* variables; UserError names the variable and the invalid value."""
         variables = os.environ if environment is None else environment
         given = variables.get("FOCUS_HOME", "").strip()
         home = Path(given).expanduser().resolve() if given else focus_home()
@@ -158,7 +158,7 @@ def _database_url(variables: Mapping[str, str], home: Path) -> str:
 
 
 def sqlite_url(file: Path) -> str:
-    """The address of a file whatever its path has in it: in an address `?`, `#` and `%` mean something else."""
+    """The address of a file for any path: in an address `?`, `#` and `%` mean something else."""
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
@@ -184,7 +184,7 @@ def _prefix(given: str) -> str:
 
 
 def _secret(variables: Mapping[str, str], name: str) -> str | None:
-    """A password from its file, without the line's end, so that it stands in no environment and no command line."""
+    """A password from its file, without the line's end, so that it is in no environment and no command line."""
     given = variables.get(name, "").strip()
     if not given:
         return None

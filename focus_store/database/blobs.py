@@ -17,6 +17,6 @@ def packed(arrays: Mapping[str, Any]) -> bytes:
 
 
 def unpacked(content: bytes) -> dict[str, NDArray[Any]]:
-    """ValueError where it is no .npz, or holds more than arrays of numbers and text."""
+    """ValueError if it is not an .npz, or contains anything but arrays of numbers and text."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -1,7 +1,7 @@
-"""Engines on SQLite and PostgreSQL, set up so that readers and writers never fail for each other's sake.
+"""Engines on SQLite and PostgreSQL, configured so that readers and writers never cause each other to fail.
 
-SQLite writers start with BEGIN IMMEDIATE: a deferred transaction that turns into a writer fails at once with
-"database is locked", however long the busy timeout is. Readers have an engine of their own, or they would queue
+SQLite writers start with BEGIN IMMEDIATE: a deferred transaction that becomes a writer fails at once with
+"database is locked", however long the busy timeout is. Readers have a separate engine, or they would queue
 behind the writers. This module imports nothing of FOCUS, because migrations use it.
 """
 
@@ -16,7 +16,7 @@ import psutil
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
-# Write-ahead logging needs shared memory, which these do not have between machines.
+# Write-ahead logging needs shared memory, which these do not provide between machines.
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs3", "nfs4", "cifs", "smbfs", "smb2", "smb3", "afs", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs"}
     | {"fuse.glusterfs", "fuse.ceph", "9p", "afpfs", "webdav", "orangefs", "panfs", "fuse.rclone"}
@@ -33,7 +33,7 @@ def network_file_system(path: Path) -> str | None:
     return nearest.fstype if nearest.fstype.lower() in NETWORK_FILE_SYSTEMS else None
 
 
-# A server that vanished without a word is given up within half a minute, not after the system's two hours.
+# A server that vanished silently is given up within half a minute, not after the system's two hours.
 _IMPATIENCE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
@@ -51,14 +51,14 @@ _PATIENCE, _BETWEEN_TRIES = 20.0, 0.02  # in seconds
 
 
 def _set_journal_mode(connection: sqlite3.Connection, journal: str) -> None:
-    """The change to another journal fails at once, whatever the busy timeout, while a new file is being written."""
+    """Changing the journal mode fails at once, whatever the busy timeout, while a new file is being written."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             connection.execute(f"PRAGMA journal_mode = {journal}")
             return
         except sqlite3.OperationalError as error:
-            # The low byte: the rest says of which kind "busy" is.
+            # The low byte: the rest specifies the kind of "busy".
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(_BETWEEN_TRIES)
@@ -67,8 +67,8 @@ def _set_journal_mode(connection: sqlite3.Connection, journal: str) -> None:
 def make_engine(database_url: str, *, writes: bool, migrates: bool = False) -> Engine:
     """An engine on SQLite or PostgreSQL; on SQLite its transactions begin as writers or as readers.
 
-    One that `migrates` leaves SQLite's foreign keys alone: a table is changed there by a copy that takes its place, and
-    with the old table all rows would go that refer to it. `check_references` is for the end.
+    One that `migrates` disables SQLite's foreign keys: there a table is changed by a copy that replaces it, and
+    dropping the old table would delete all rows that refer to it. `check_references` is called at the end.
     """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
@@ -97,7 +97,7 @@ def make_engine(database_url: str, *, writes: bool, migrates: bool = False) -> E
 
 
 def check_references(connection: Connection) -> None:
-    """After a migration: RuntimeError if a row refers to one that is not there. PostgreSQL never lets that happen."""
+    """After a migration: RuntimeError if a row refers to a missing one. PostgreSQL never lets that happen."""
     if connection.dialect.name == "sqlite":
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if broken:

@@ -1,6 +1,6 @@
-"""Sessions on the record: one engine that reads, one that writes, and the database's own clock.
+"""Sessions on the record: one engine for reading, one for writing, and the database's own clock.
 
-Leases are told by the database's clock, so that machines need not agree about the time.
+Leases use the database's clock, so that machines need not agree on the time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def new_id() -> str:
 
 
 class Database:
-    """The engines of one record, one that reads and one that writes. Nothing is opened before it is first used."""
+    """The engines of one record, one for reading and one for writing. Nothing is opened before first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -63,7 +63,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One consistent view of the record. UserError for what no database looks for, such as a NUL in an address."""
+        """One consistent view of the record. UserError for text that no database accepts, such as NUL in an address."""
         try:
             with Session(self._reader, expire_on_commit=False) as session:
                 yield session
@@ -79,7 +79,7 @@ class Database:
     def close(self, *, forked: bool = False) -> None:
         """Close every connection; the next use opens new ones.
 
-        Needed after a fork, and then with `forked`: the connections are the parent's, and are left alone.
+        Needed after a fork, then with `forked`: the connections are the parent's, and are left alone.
         """
         for name in ("_reader", "_writer"):
             engine = self.__dict__.pop(name, None)
@@ -88,7 +88,7 @@ class Database:
 
 
 class Gateway:
-    """A part of the record, by noun: it reads and writes through the database, and is given whatever else it needs."""
+    """A part of the record, named by a noun: it uses the database, and is given whatever else it needs."""
 
     def __init__(self, database: Database) -> None:
         self.settings = database.settings
@@ -96,7 +96,7 @@ class Gateway:
 
 
 def database_now(session: Session) -> datetime.datetime:
-    """UTC by the database's clock."""
+    """UTC, by the database's clock."""
     name = session.get_bind().dialect.name
     clock = "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if name == "sqlite" else "clock_timestamp()"
     column: ColumnElement[Any] = literal_column(clock, UtcDateTime())
@@ -106,9 +106,9 @@ def database_now(session: Session) -> datetime.datetime:
 
 
 def hold(session: Session, name: str) -> None:
-    """Until this transaction ends nobody else holds `name`: for rows that must be looked for before they are written.
+    """Until this transaction ends no other one holds `name`: for rows that must be looked up before they are written.
 
-    Of SQLite's writing transactions only one is open at any time.
+    On SQLite only one writing transaction is open at any time.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
@@ -145,7 +145,7 @@ def add_event(
 
 
 class RecordUnfit(UserError):
-    """The record holds other tables than this code knows; `command` fixes it."""
+    """The database has other tables than this code expects; `command` fixes it."""
 
     def __init__(self, message: str, command: str) -> None:
         super().__init__(f"{message}; run: {command}")
@@ -156,14 +156,14 @@ UPDATE_COMMAND = "git pull && make install"
 
 
 def check_revision(engine: Engine, settings: Settings) -> None:
-    """RecordUnfit unless the database holds exactly the tables that this code knows."""
+    """RecordUnfit unless the database has exactly the tables that this code expects."""
     found = revision_of(engine)
     if found != REVISION:
         raise unfit(settings.database_url, found)
 
 
 def revision_of(engine: Engine) -> str | None:
-    """The revision of the tables in the database, None where there are none. A missing file is not made."""
+    """The revision of the tables in the database, None if there are none. A missing file is not created."""
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
         return None
     with engine.connect() as connection:
@@ -174,7 +174,7 @@ def revision_of(engine: Engine) -> str | None:
 
 
 def unfit(database_url: str, found: str | None) -> RecordUnfit:
-    """What to do about a record of the revision `found`; revisions are numbers that grow."""
+    """What to do about a record of the revision `found`; revisions are increasing numbers."""
     where = make_url(database_url).render_as_string(hide_password=True)
     if found is not None and found > REVISION:
         made = f"{where}: the record is of revision {found}, which a newer version of FOCUS made"

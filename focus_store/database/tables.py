@@ -1,7 +1,7 @@
-"""The tables of the record. `migrations/` makes them; a test holds the two together.
+"""The tables of the record. `migrations/` creates them; a test checks that the two agree.
 
 Text is TEXT, times are UTC and aware, arrays are files or blobs and never rows of numbers. `metric_point` is as narrow
-as it can be (27 bytes a row on SQLite), and everything that a list shows stands beside it, so that lists never join it.
+as possible (27 bytes per row on SQLite), and everything that a list shows is beside it, so that lists never join it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-# 8 bytes everywhere; on SQLite only INTEGER can be a row's own number.
+# 8 bytes everywhere; on SQLite only INTEGER can be a rowid.
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -77,14 +77,14 @@ class Base(DeclarativeBase):
 class Leased:
     """Columns of rows that a worker can claim: experiments, jobs and sample requests.
 
-    `queued_at` orders the lane, `published_at` says when its message was last sent, and the lease says who works on
-    it, until when. All times come from the database's clock.
+    `queued_at` orders the lane, `published_at` is when its message was last sent, and the lease says which worker has
+    it, and until when. All times come from the database's clock.
     """
 
     status: Mapped[str]
     message: Mapped[str | None]
     priority: Mapped[int] = mapped_column(default=0)
-    retries: Mapped[int] = mapped_column(default=0)  # automatic restarts since a person last asked for it
+    retries: Mapped[int] = mapped_column(default=0)  # automatic restarts since the user's last request
     created_at: Mapped[datetime.datetime]
     queued_at: Mapped[datetime.datetime | None]
     published_at: Mapped[datetime.datetime | None]
@@ -97,7 +97,7 @@ class Leased:
 
 
 class Job(Leased, Base):
-    """Work besides training and sampling; `focus_core.catalogue.jobs` says which kinds there are."""
+    """Work besides training and sampling; its kinds are in `focus_core.catalogue.jobs`."""
 
     __tablename__ = "job"
     __table_args__ = (Index(None, "status", "queued_at"),)
@@ -112,7 +112,7 @@ class Job(Leased, Base):
 
 
 class Experiment(Leased, Base):
-    """What a person asked for, what they want now, and how far it has come."""
+    """The user's experiment, the state requested for it, and its progress."""
 
     __tablename__ = "experiment"
     __table_args__ = (
@@ -139,7 +139,7 @@ class Experiment(Leased, Base):
     attempts: Mapped[int] = mapped_column(default=0)
     progressed_at: Mapped[datetime.datetime | None]  # when the journal last grew
 
-    # What lists show, kept by the ingestion of the journal.
+    # Shown in lists, updated when the journal is ingested.
     epoch: Mapped[int] = mapped_column(default=0)
     num_epochs: Mapped[int]
     step: Mapped[int] = mapped_column(default=0)
@@ -151,7 +151,7 @@ class Experiment(Leased, Base):
     power_uncertainty: Mapped[float | None]
     power_maps: Mapped[int | None]
     power_simulations: Mapped[int | None]
-    evaluation: Mapped[dict[str, Any] | None]  # in short; the whole is an artifact
+    evaluation: Mapped[dict[str, Any] | None]  # a summary; the whole is an artifact
     images_per_second: Mapped[float | None]
     seconds_per_epoch: Mapped[float | None]
     seconds_trained: Mapped[float] = mapped_column(default=0.0)
@@ -159,7 +159,7 @@ class Experiment(Leased, Base):
     loss_sparkline: Mapped[list[Any]] = mapped_column(default=list)
     thumbnail: Mapped[str | None]
 
-    # What the trainer found when it opened the data.
+    # Recorded by the trainer when it opened the data.
     parameter_space: Mapped[dict[str, Any] | None]
     box_size: Mapped[float | None]
     grid: Mapped[int | None]
@@ -169,7 +169,7 @@ class Experiment(Leased, Base):
     truth_arrays: Mapped[str | None]
     log_tail: Mapped[str] = mapped_column(default="")
 
-    # How much of the journal is in the database.
+    # How much of the journal has been ingested.
     journal_offset: Mapped[int] = mapped_column(default=0)
     journal_line: Mapped[int] = mapped_column(default=0)
 
@@ -229,7 +229,7 @@ class MetricPoint(Base):
 
 
 class Checkpoint(Base):
-    """Every file that was written, also those that a later one of the same role has replaced."""
+    """Every file that was written, including those replaced by a later one of the same role."""
 
     __tablename__ = "checkpoint"
 
@@ -309,8 +309,8 @@ class Measurement(Base):
     """A statistic of the catalogue, of an epoch's maps or of a sample's; that of a dataset is in its survey's arrays.
 
     `content` is an .npz with the arrays under the names that the catalogue's entry gives its axes: `generated` (4, 3,
-    q) and `real` (4, q) of an epoch, `generated` (n, q) of a sample. `artifact` is the digest of the same file where it
-    is one of a run's. `summary` is what the statistic says of them in plain numbers.
+    q) and `real` (4, q) of an epoch, `generated` (n, q) of a sample. `artifact` is the digest of the same file if it
+    is one of a run's. `summary` is the statistic's summary in plain numbers.
     """
 
     __tablename__ = "measurement"
@@ -347,7 +347,7 @@ class Dataset(Base):
 
 
 class Worker(Base):
-    """One row a process that takes work; its heartbeat is a column, so that the table never grows with time."""
+    """One row per process that takes work; its heartbeat is a column, so that the table never grows with time."""
 
     __tablename__ = "worker"
 
@@ -357,7 +357,7 @@ class Worker(Base):
     pid: Mapped[int]
     device: Mapped[str]
     current: Mapped[str | None]
-    slot: Mapped[str | None]  # the GPU that it trains on; none on a processor, and none of a sampler
+    slot: Mapped[str | None]  # the GPU that it trains on; none on a processor, and none for a sampler
     message: Mapped[str | None]  # what it waits for
     memory_used: Mapped[int | None]  # bytes, of the GPU or by the worker and its children
     memory_total: Mapped[int | None]
@@ -380,7 +380,7 @@ class GpuSlot(Base):
 
 
 class UnfinishedForm(Base):
-    """What stands on a page *New* that was neither saved nor queued, under the token of its address. Old ones go."""
+    """Content of a page *New* that was neither saved nor queued, under the token of its address. Old ones go."""
 
     __tablename__ = "unfinished_form"
     __table_args__ = (Index(None, "changed_at"),)
@@ -393,7 +393,7 @@ class UnfinishedForm(Base):
 
 
 class Event(Base):
-    """What happened, append only. `subject` is the public id of an experiment, a job or a sample request."""
+    """Events, append-only. `subject` is the public id of an experiment, a job or a sample request."""
 
     __tablename__ = "event"
     __table_args__ = (Index(None, "subject", "id"),)

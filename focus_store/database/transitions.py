@@ -1,4 +1,4 @@
-"""Moving a row from one state to another: a compare-and-set that leaves an event, or nothing at all."""
+"""Moving a row from one state to another: a compare-and-set that leaves an event, or does nothing."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def move(
     message: str | None = None,
     **values: Any,
 ) -> str | None:
-    """Set `after` if the row is in one of `before` (and its lease is `token`'s); the state it was in, or None.
+    """Set `after` if the row is in one of `before` (and its lease is `token`'s); returns its previous state, or None.
 
-    A pair that the contract does not know raises ValueError: that is a mistake in our code, never in the data.
+    A transition missing from the contract raises ValueError: a mistake in our code, never in the data.
     """
     for start in before:
         if not allowed(start, after, table):
@@ -66,7 +66,7 @@ def move(
 
 
 def touch(session: Session, experiment_id: str, **values: Any) -> None:
-    """Change an experiment's columns and let live pages know. UserError when there is no such experiment."""
+    """Change an experiment's columns and notify live pages. UserError if there is no such experiment."""
     result = session.execute(
         update(Experiment).where(Experiment.id == experiment_id).values(change=Experiment.change + 1, **values),
         execution_options={"synchronize_session": False},
@@ -77,9 +77,9 @@ def touch(session: Session, experiment_id: str, **values: Any) -> None:
 
 
 class Conflict(UserError):
-    """Another value was written since this writer saw the one that it replaces; nothing was written over.
+    """Another value was written since this writer read the one to be replaced; nothing was overwritten.
 
-    For texts that people write: the page shows `mine` and `theirs`, and whoever looks at both chooses.
+    For texts that users write: the page shows `mine` and `theirs`, and the reader chooses.
     """
 
     def __init__(self, message: str, *, mine: Any, theirs: Any) -> None:
@@ -92,16 +92,16 @@ def unknown(kind: str, row_id: str) -> UserError:
     return UserError(f"{kind} {row_id}: is not in this record; {where} shows what is.")
 
 
-# Where the rows of a kind are listed.
+# The page that lists the rows of a kind.
 _WHERE = {"dataset": "the page Datasets", "job": "the page Workers", "sample request": "the page Sample"}
 
 
-# In the remark that a deletion leaves, between the name and the bytes that it freed.
+# Separates the name and the freed bytes in the remark of a deletion.
 DELETED = " was deleted;"
 
 
 def unknown_experiment(session: Session, experiment_id: str) -> UserError:
-    """Of one that was deleted, in another window perhaps, its name and when; else as `unknown`."""
+    """For a deleted one (perhaps in another window) its name and the time; otherwise as `unknown`."""
     remarks = select(Event).where(Event.subject == experiment_id, Event.message.contains(DELETED, autoescape=True))
     last = session.scalar(remarks.order_by(Event.id.desc()).limit(1))
     if last is None:

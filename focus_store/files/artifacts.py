@@ -1,4 +1,4 @@
-"""Files named by their content: home/artifacts/ab/abcdef….webp. Written once, never changed, shared by equal ones."""
+"""Files named by their content: home/artifacts/ab/abcdef….webp. Written once, never changed, shared if equal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ArtifactFolder:
     def put(self, content: bytes, suffix: str) -> StoredFile:
         """Store bytes under their sha256; equal content is stored once. Atomic: a reader never sees half a file.
 
-        StoreAway when the store cannot be reached; the same put is then to be tried again.
+        StoreAway if the store cannot be reached; the same put must then be repeated.
         """
         digest = hashlib.sha256(content).hexdigest()
         relative = f"{digest[:2]}/{digest}{suffix}"
@@ -56,7 +56,7 @@ class ArtifactFolder:
         return StoredFile(digest, suffix, len(content), relative)
 
     def find(self, digest: str) -> Path | None:
-        """The file of that digest, or None. Anything that is not a sha256 finds nothing: it comes from URLs."""
+        """The file of that digest, or None. Anything that is not a sha256 finds nothing, since it comes from URLs."""
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
             return None
         here = next(iter(sorted((self.root / digest[:2]).glob(f"{digest}.*"))), None)
@@ -74,7 +74,7 @@ class ArtifactFolder:
         return None
 
     def remove(self, path: str) -> None:
-        """Delete a file by its path relative to the root; one that has gone already is no error."""
+        """Delete a file by its path relative to the root; a missing one is not an error."""
         (self.root / path).unlink(missing_ok=True)
         if self.remote is not None:
             self.remote.remove(f"artifacts/{path}")

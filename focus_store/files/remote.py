@@ -1,4 +1,4 @@
-"""A folder elsewhere, by an fsspec address: a bucket of S3's kind, or a file system that several hosts share."""
+"""A folder elsewhere, by an fsspec address: an S3-compatible bucket, or a file system that several hosts share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import fsspec
 from focus_core.disk.atomic import neighbour, write_bytes
 from focus_core.errors import UserError
 
-# A store that is away is noticed within seconds; a checkpoint of gigabytes may take its time.
+# An unreachable store is noticed within seconds; a checkpoint of gigabytes may take longer.
 _S3_OPTIONS = {
     "use_listings_cache": False,
     "config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3}},
@@ -22,7 +22,7 @@ _S3_OPTIONS = {
 
 
 class StoreAway(UserError):
-    """The store cannot be reached, or refuses us. Whoever writes tries again; whoever reads says so."""
+    """The store cannot be reached, or denies access. Writers retry; readers report it."""
 
 
 class _MissingError(Exception):
@@ -50,7 +50,7 @@ class RemoteFolder:
                 self._replace_local(relative, content)
 
     def read(self, relative: str) -> bytes | None:
-        """The content, or None when there is no such file."""
+        """The content, or None if there is no such file."""
         with self._translated():
             try:
                 return bytes(self._files.cat_file(self._path(relative)))
@@ -58,14 +58,14 @@ class RemoteFolder:
                 return None
 
     def fetch(self, relative: str, target: Path) -> bool:
-        """Copy a file to `target`, atomically; False when there is none."""
+        """Copy a file to `target`, atomically; False if there is none."""
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with neighbour(target) as temporary, self._translated():
                 try:
                     self._files.get_file(self._path(relative), str(temporary))
                 except FileNotFoundError as error:
-                    raise _MissingError from error  # of the store; of this host it would be the store's fault
+                    raise _MissingError from error  # missing in the store; a file missing on this host is another error
         except _MissingError:
             return False
         return True
@@ -75,7 +75,7 @@ class RemoteFolder:
             return bool(self._files.exists(self._path(relative)))
 
     def names(self, relative: str) -> list[str]:
-        """Names of the files in a folder; empty when it is not there."""
+        """Names of the files in a folder; empty if it does not exist."""
         with self._translated():
             try:
                 return [str(path).rsplit("/", 1)[-1] for path in self._files.ls(self._path(relative), detail=False)]
@@ -83,7 +83,7 @@ class RemoteFolder:
                 return []
 
     def remove(self, relative: str) -> None:
-        """One that has gone already is no error."""
+        """A missing one is not an error."""
         with self._translated(), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(relative))
 
@@ -99,7 +99,7 @@ class RemoteFolder:
 
     @property
     def _local(self) -> Path | None:
-        """Where the address is a folder of a file system that this machine has mounted."""
+        """The path, if the address is a folder of a file system mounted on this machine."""
         return Path(self._opened[1]) if self.url.startswith(("file://", "local://")) else None
 
     def _path(self, relative: str) -> str:
@@ -120,7 +120,7 @@ class RemoteFolder:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """How a store that is away shows: s3fs turns most into OSError, botocore keeps its own for the rest."""
+    """Exceptions of an unreachable store: s3fs turns most into OSError, botocore keeps its own for the rest."""
     if find_spec("botocore") is None:
         return (OSError,)
     from botocore.exceptions import BotoCoreError, ClientError

@@ -1,4 +1,4 @@
-"""Copying what a training run wrote, and nothing else that lies in its folder."""
+"""Copying the files that a training run wrote, and nothing else in its folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from focus_core.run_files import exported_files
 
 
 def copy_run(folder: Path, target: Path, *, weights: bool = True) -> None:
-    """What FOCUS wrote, its lock and half-written files aside. Two names of one checkpoint stay one file."""
+    """Files written by FOCUS, except its lock and incomplete files. Two names of one checkpoint stay one file."""
     target.mkdir(parents=True)
     copied: dict[tuple[int, int], Path] = {}
 
@@ -22,13 +22,13 @@ def copy_run(folder: Path, target: Path, *, weights: bool = True) -> None:
             try:
                 destination.hardlink_to(twin)
                 continue
-            except OSError:  # a file system without second names
+            except OSError:  # a file system without hard links
                 pass
         shutil.copy2(source, destination)
 
 
 def remove(path: Path) -> None:
-    """A file, a link (never what it leads to) or a whole folder; nothing when it is not there."""
+    """A file, a link (never its target) or a whole folder; nothing if it does not exist."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.is_dir():
@@ -36,7 +36,7 @@ def remove(path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What the system said, also of the first of many files."""
+    """The system's message, for the first of several files too."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         return str(error.args[0][0][2])
     return getattr(error, "strerror", None) or str(error)

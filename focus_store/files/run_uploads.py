@@ -1,8 +1,8 @@
-"""Copies of run folders in the artifact store, so that another host can resume a run or draw from it.
+"""Copies of run folders in the artifact store, so that another host can resume a run or sample from it.
 
 A copy is a manifest, `runs/ID/manifest.json`, that names files by their content, and those files beside it. The
-manifest is written last, so that a copy is always whole: the one before until the next is there. (attempt, seq) of the
-journal's last line says which of two copies of a run is the newer.
+manifest is written last, so that a copy is always complete: the previous one until the next is there. (attempt, seq)
+of the journal's last line determines which of two copies of a run is newer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from focus_core.run_files import JOURNAL, is_copied
 from focus_store.files.remote import RemoteFolder
 
 MANIFEST = "manifest.json"
-FETCHED = 4  # runs of other hosts that a sampler keeps
-_GROWING = ".log", ".jsonl"  # read at once, for they change while they are read
+FETCHED = 4  # number of runs of other hosts that a sampler keeps
+_GROWING = ".log", ".jsonl"  # read in one go, since they change while they are read
 JournalEnd = tuple[int, int]
 NOWHERE: JournalEnd = (0, -1)
 
@@ -39,7 +39,7 @@ class Manifest:
 
 
 class RunCopies:
-    """One a process: it remembers what it has uploaded."""
+    """One per process: it remembers what it has uploaded."""
 
     def __init__(self, remote: RemoteFolder) -> None:
         self._remote = remote
@@ -58,9 +58,9 @@ class RunCopies:
         return found is not None and journal_position(folder) < found.position
 
     def upload(self, experiment_id: str, folder: Path) -> bool:
-        """Copy what has changed. False when the store's copy is newer: another host continues with the run.
+        """Copy what has changed. False if the store's copy is newer: another host continues the run.
 
-        Checkpoints go before the journal: one may hold steps that no checkpoint has, as after a crash, but never the
+        Checkpoints go before the journal: it may contain steps that no checkpoint has, as after a crash, but never the
         other way round.
         """
         there = self.manifest(experiment_id)
@@ -79,7 +79,7 @@ class RunCopies:
                 if files[name] not in has:
                     self._remote.put_bytes(content, f"runs/{experiment_id}/{files[name]}")
             else:
-                with contextlib.suppress(FileNotFoundError):  # replaced between the look and the link: the next time
+                with contextlib.suppress(FileNotFoundError):  # replaced between the check and the link: next time
                     files[name] = self._upload_file(experiment_id, path, has)
         position = last_position(journal)
         if there is not None and there.position > position:
@@ -90,7 +90,7 @@ class RunCopies:
         return True
 
     def fetch(self, experiment_id: str, folder: Path, only: Collection[str] | None = None) -> None:
-        """Make `folder` the store's copy, the journal last; or take `only` these files. UserError if there is none."""
+        """Make `folder` the store's copy, the journal last; or fetch `only` these files. UserError if there is none."""
         found = self.manifest(experiment_id)
         if found is None:
             raise UserError(
@@ -111,7 +111,7 @@ class RunCopies:
             self._remote.remove(f"runs/{experiment_id}/{name}")
 
     def _upload_file(self, experiment_id: str, path: Path, has: set[str]) -> str:
-        """Of a second name of the file: a checkpoint that is replaced meanwhile stays whole under it."""
+        """Uses a hard link of the file: a checkpoint that is replaced meanwhile stays complete under it."""
         with _second_name(path) as pinned:
             digest = self._digest(path, pinned)
             if digest not in has:
@@ -120,7 +120,7 @@ class RunCopies:
         return digest
 
     def _digest(self, path: Path, pinned: Path | None = None) -> str:
-        """sha256 of a file, read again only when it has changed; "" when it is not there."""
+        """sha256 of a file, read again only if it has changed; "" if it does not exist."""
         file = pinned or path
         if not file.exists():
             return ""
@@ -134,7 +134,7 @@ class RunCopies:
 
 
 def fetched_folder(home: Path, experiment_id: str) -> Path:
-    """Where a sampler keeps what it needs of a run of another host; the folders used last are kept."""
+    """Where a sampler keeps files of another host's run; the most recently used folders are kept."""
     root = home / "fetched"
     folder = root / experiment_id
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def journal_position(folder: Path) -> JournalEnd:
 
 
 def last_position(journal: bytes) -> JournalEnd:
-    """(attempt, seq) of the last whole line."""
+    """(attempt, seq) of the last complete line."""
     for line in reversed(journal.split(b"\n")[:-1]):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             event = json.loads(line)
@@ -163,7 +163,7 @@ def last_position(journal: bytes) -> JournalEnd:
 
 
 def _worth_keeping(folder: Path) -> Iterator[Path]:
-    """Every file of a run but temporary ones, the lock of its host and a checkpoint that was put aside as damaged."""
+    """Every file of a run except temporary ones, the lock of its host and a checkpoint moved aside as damaged."""
     for path in folder.rglob("*"):
         if path.is_file() and is_copied(path.relative_to(folder)):
             yield path
@@ -177,7 +177,7 @@ def _second_name(path: Path) -> Iterator[Path]:
             pinned.hardlink_to(path)
         except FileNotFoundError:
             raise
-        except OSError:  # a file system without second names
+        except OSError:  # a file system without hard links
             shutil.copyfile(path, pinned)
         yield pinned
     finally:

@@ -1,4 +1,4 @@
-"""One curve of a run out of the points of its attempts."""
+"""One curve of a run, combined from the points of its attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from focus_store.journal.growing import GrowingSeries, StepsAndValues, read_poin
 def curve(
     session: Session, experiment_id: str, key: str, split: str, growing: GrowingSeries | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """(steps, values, attempts) of one curve, as `Curves.series` describes it; from `growing` what it has."""
+    """(steps, values, attempts) of one curve, as `Curves.series` describes it; `growing` caches what was read."""
     query = select(Attempt.number, Attempt.resumed_step).where(Attempt.experiment == experiment_id)
     starts = {row.number: row.resumed_step for row in session.execute(query)}
     series = session.execute(
@@ -35,7 +35,7 @@ def curve(
 def owned(
     parts: dict[int, StepsAndValues], starts: dict[int, int | None]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """(steps, values, attempts) of one curve, without what later attempts took over."""
+    """(steps, values, attempts) of one curve, without the steps that later attempts own."""
     kept = []
     for attempt in sorted(parts):
         step, value = parts[attempt]
@@ -55,7 +55,7 @@ def downsample(step: NDArray[np.int64], value: NDArray[np.float64], max_points: 
     """Indices of at most `max_points` points that keep peaks, first and last."""
     if max_points < 3:
         return np.array([0, len(step) - 1][: max(max_points, 1)], dtype=np.int64)
-    # The algorithm compares values, which NaN defies; as zeros they are extremes of a loss, and are kept.
+    # The algorithm compares values, which fails for NaN; as zeros they are extremes of a loss, and are kept.
     finite = np.where(np.isfinite(value), value, 0.0)
     chosen = MinMaxLTTBDownsampler().downsample(step, finite, n_out=max_points)
     return np.unique(chosen.astype(np.int64))

@@ -1,4 +1,4 @@
-"""What an epoch drew, ready for the record: WebP tiles of its maps, the arrays behind them, its statistics."""
+"""An epoch's figures, prepared for the record: WebP tiles of its maps, their arrays, its statistics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_ALL_FIGURES = frozenset({"seq", "time", "attempt", "kind", "epoch", "step", 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A row for the table `figure`, or of a `statistic` for `measurement`, and what the list of experiments shows."""
+    """A row of the table `figure`, or for a `statistic` of `measurement`, and what the list of experiments shows."""
 
     statistic: MapStatistic | None
     values: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Drawing:
 
 
 def read_drawing(event: Mapping[str, Any], run_folder: Path, folder: ArtifactFolder) -> Drawing | None:
-    """Store the arrays and tiles behind a `figure` event; None, with a line in the log, when they cannot be read."""
+    """Store the arrays and tiles of a `figure` event; None, with a line in the log, if they cannot be read."""
     statistic = MAP_STATISTICS.get(event["name"])
     if not event.get("arrays") or (statistic is None and event["name"] != SAMPLES):
         return None
@@ -48,14 +48,14 @@ def read_drawing(event: Mapping[str, Any], run_folder: Path, folder: ArtifactFol
             return _samples(event, arrays, stored, folder)
         return _measurement(statistic, event, arrays, stored, content)
     except StoreAway:
-        raise  # nothing is wrong with the drawing: the journal is read again from here when the store is back
+        raise  # the figure is intact: the journal is read again from here when the store is back
     except (OSError, ValueError, KeyError, UserError) as error:
         log.warning("%s cannot be shown (%s: %s)", path, type(error).__name__, error)
         return None
 
 
 def store_tiles(maps: NDArray[Any], shown: tuple[float, float], folder: ArtifactFolder) -> list[StoredFile]:
-    """One WebP a map of (n, N, N), all on one scale of log10 Σ."""
+    """One WebP per map of (n, N, N), all on one scale of log10 Σ."""
     return [folder.put(render_tile(map_, *shown), ".webp") for map_ in maps]
 
 
@@ -96,7 +96,7 @@ def _measurement(
     stored: StoredFile,
     content: bytes,
 ) -> Drawing:
-    # What a journal does not tell yet, because an older version wrote it, is computed.
+    # Values missing from a journal of an older version are computed.
     summary = statistic.summary(arrays) | {name: value for name, value in event.items() if name not in _OF_ALL_FIGURES}
     values = {
         "statistic": statistic.name,

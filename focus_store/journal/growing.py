@@ -1,7 +1,7 @@
-"""Series that only grow, kept in memory, so that a live page reads the new points alone.
+"""Series that only grow, kept in memory, so that a live page reads only the new points.
 
-A series is one attempt's own and its steps only rise, so what was read once stays true. Reading 10⁵ points from SQLite
-takes about 0.1 s; reading the ten that came since takes none of it.
+A series belongs to one attempt and its steps only increase, so what was read once stays valid. Reading 10⁵ points
+from SQLite takes about 0.1 s; reading the ten new ones takes almost none.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sqlalchemy.orm import Session
 
 from focus_store.database.tables import MetricPoint
 
-# How `metric_point.kind` tells values that are not numbers.
+# How `metric_point.kind` marks values that are not numbers.
 NOT_NUMBERS = {1: np.nan, 2: np.inf, 3: -np.inf}
-MOST_POINTS = 4_000_000  # 64 MB; the series that was read longest ago is forgotten first
+MOST_POINTS = 4_000_000  # 64 MB; the least recently read series is dropped first
 StepsAndValues = tuple[NDArray[np.int64], NDArray[np.float64]]
-Owner = tuple[str, int, str, str]  # experiment, attempt, key, split: ids of series may be used again, these are not
+Owner = tuple[str, int, str, str]  # experiment, attempt, key, split: ids of series may be reused, these are not
 
 
 class GrowingSeries:
-    """Safe to share between threads. Arrays that it gives away are never written to."""
+    """Safe to share between threads. Arrays that it returns are never written to."""
 
     def __init__(self, most_points: int = MOST_POINTS) -> None:
         self._most = most_points
@@ -49,7 +49,7 @@ class GrowingSeries:
 
 
 def read_points(session: Session, series_id: int, *, after: int | None = None) -> StepsAndValues:
-    """(steps, values) of a series, those after a step alone if one is given; NaN and infinities as such."""
+    """(steps, values) of a series, optionally only after a step; NaN and infinities as such."""
     columns = MetricPoint
     query = select(columns.step, columns.value, columns.kind).where(columns.series_id == series_id)
     if after is not None:

@@ -1,6 +1,6 @@
 """From the journal to the database: in batches, each with the journal's position in the same transaction.
 
-The journal on disk is the durable record and the database its index. Every insert ignores or replaces what is there,
+The journal on disk is the durable record and the database its index. Every insert ignores or replaces existing rows,
 so that replaying a journal, whole or in part, changes nothing.
 """
 
@@ -68,30 +68,30 @@ log = logging.getLogger(__name__)
 
 
 class Journal(Gateway):
-    """Journals of run folders, taken into the record."""
+    """Ingests the journals of run folders into the record."""
 
     def __init__(self, database: Database, artifacts: ArtifactFolder) -> None:
         super().__init__(database)
         self._artifacts = artifacts
 
     def ingest(self, experiment_id: str, run_folder: Path) -> int:
-        """Take in everything the journal has gained; how many events that were.
+        """Ingest everything new in the journal; returns the number of events.
 
-        UserError for a journal that is broken elsewhere than in its last line.
+        UserError if the journal is damaged anywhere except in its last line.
         """
         return self._ingest(experiment_id, run_folder)
 
     def ingest_at_rest(self, experiment_id: str, run_folder: Path) -> int:
-        """The same for a run that nobody works on; stops when a worker takes it, who then reads the journal."""
+        """The same for a run without a worker; stops when a worker claims it, which then reads the journal itself."""
         return self._ingest(experiment_id, run_folder, Experiment.lease_token.is_(None))
 
     def unread_at_rest(self, host: str, within: datetime.timedelta | None = None) -> dict[str, int]:
-        """Runs that nobody works on whose journal here is longer than what was read: its bytes, by id.
+        """Runs without a worker whose journal on this host is longer than the part that was read: its bytes, by id.
 
-        `within`: only those whose last attempt ended so long ago at most.
+        `within`: only those whose last attempt ended at most that long ago.
 
         A trainer whose supervisor was killed writes until it has saved its checkpoint; if no other attempt follows,
-        nobody has read its last lines. Where every host keeps its own folders, only those of `host` count.
+        its last lines have not been read. If every host keeps its own folders, only those of `host` count.
         """
         query = select(Experiment.id, Experiment.journal_offset).where(
             Experiment.lease_token.is_(None), Experiment.status.in_(_AT_REST)
@@ -121,7 +121,7 @@ class Journal(Gateway):
         events, end = [event for event, _ in batch], batch[-1][1]
         drawings = [drawing for event in events if (drawing := self._draw(event, run_folder)) is not None]
         with self.writing() as session:
-            # Another process may have read the same lines; whoever moves the position owns them.
+            # Another process may have read the same lines; the one that advances the position owns them.
             moved = session.execute(
                 update(Experiment)
                 .where(
@@ -139,12 +139,12 @@ class Journal(Gateway):
             assert isinstance(moved, CursorResult)
             if moved.rowcount == 1:
                 self._write(session, experiment_id, events, drawings)
-            elif conditions:  # a worker has taken the run, and reads its journal
+            elif conditions:  # a worker has claimed the run, and reads its journal
                 return 0
         return len(events)
 
     def _position(self, experiment_id: str, run_folder: Path) -> JournalPosition:
-        """Where reading continues; the beginning when the journal is shorter than what was read: it was replaced."""
+        """Where reading continues; the beginning if the journal is shorter than what was read: it was replaced."""
         with self.reading() as session:
             offset, line = session.execute(
                 select(Experiment.journal_offset, Experiment.journal_line).where(Experiment.id == experiment_id)
@@ -154,7 +154,7 @@ class Journal(Gateway):
         return JournalPosition(offset, line) if offset <= size else JournalPosition()
 
     def read_again(self, experiment_id: str) -> None:
-        """The journal was replaced by the copy of another host: read it from its beginning, which changes nothing."""
+        """The journal was replaced by another host's copy: read it from its beginning, which changes nothing."""
         with self.writing() as session:
             session.execute(
                 update(Experiment).where(Experiment.id == experiment_id).values(journal_offset=0, journal_line=0)
@@ -191,7 +191,7 @@ class Journal(Gateway):
             move(session, Experiment, experiment_id, waiting, Status.RUNNING, "journal")
 
     def _read_texts(self, experiment_id: str, run_folder: Path) -> None:
-        """The end of the log, the environment and the truth behind the figures, when they have changed."""
+        """The end of the log, the environment and the truth of the figures, if they have changed."""
         changes: dict[str, Any] = {
             "log_tail": _tail(run_folder / LOG),
             "environment": _json(run_folder / ENVIRONMENT),
@@ -211,7 +211,7 @@ class Journal(Gateway):
                 )
 
     def _store_file(self, path: Path, kind: str) -> StoredFile | None:
-        """Content-addressed copy of a file that is written once; remembered by its time, so as not to read it again."""
+        """Content-addressed copy of a file that is written once; its time is remembered to avoid reading it again."""
         if not path.exists():
             return None
         seen: dict[tuple[Path, int], StoredFile] = self.__dict__.setdefault(f"_{kind}_files", {})
@@ -222,7 +222,7 @@ class Journal(Gateway):
 
 
 def data_facts(environment: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the trainer found when it opened the data, as its environment.json tells."""
+    """What the trainer recorded in its environment.json when it opened the data."""
     dataset = (environment or {}).get("dataset") or {}
     return {name: dataset[name] for name in ("parameter_space", "box_size", "grid", "unit") if name in dataset}
 
@@ -241,7 +241,7 @@ def note_artifact(session: Session, file: StoredFile, kind: str) -> None:
 
 
 def _stored_offset(session: Session, experiment_id: str, start: JournalPosition) -> int:
-    """The offset that must still be there: what was read, or whatever a replaced journal left behind."""
+    """The offset that must still be stored: the one that was read, or one left by a replaced journal."""
     if start.offset > 0:
         return start.offset
     return session.scalars(select(Experiment.journal_offset).where(Experiment.id == experiment_id)).one()
@@ -250,7 +250,7 @@ def _stored_offset(session: Session, experiment_id: str, start: JournalPosition)
 def _bytes(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # never begun, deleted, or on another host
+    except OSError:  # never started, deleted, or on another host
         return 0
 
 
@@ -276,7 +276,7 @@ def _time(event: Event) -> datetime.datetime:
 
 
 def _start_attempt(session: Session, experiment_id: str, event: Event) -> None:
-    """A run made elsewhere has no attempt rows yet: the journal makes them."""
+    """A run made elsewhere has no attempt rows yet: they are created from the journal."""
     session.execute(
         insert_ignoring(session, Attempt).values(
             experiment=experiment_id,
@@ -304,7 +304,7 @@ def _insert_checkpoint(session: Session, experiment_id: str, event: Event) -> No
 
 
 def _tell_once(session: Session, experiment_id: str, event: Event) -> None:
-    """What happened to a checkpoint stands among the experiment's events; a journal that is read again adds nothing."""
+    """Record what happened to a checkpoint among the experiment's events; reading a journal again adds nothing."""
     message = f"attempt {event['attempt']}: {event['message']}"
     told = select(EventRow.id).where(EventRow.subject == experiment_id, EventRow.message == message).limit(1)
     if session.scalar(told) is None:
@@ -322,7 +322,7 @@ def _insert_drawing(session: Session, experiment_id: str, drawing: Drawing) -> N
 
 
 def _summarise(session: Session, experiment_id: str, events: Sequence[Event], drawings: list[Drawing]) -> None:
-    """What lists show, from the newest of these events."""
+    """Values for lists, from the newest of these events."""
     values: dict[str, Any] = {}
     for event in events:
         for column, field in _SUMMARY_FIELDS.get(event["kind"], {}).items():
@@ -343,7 +343,7 @@ def _summarise(session: Session, experiment_id: str, events: Sequence[Event], dr
 
 
 def _highest_peak(session: Session, experiment_id: str, events: Sequence[Event]) -> int:
-    """Over all attempts: a resumed one may need less, and what an earlier one needed is still what the run took."""
+    """Over all attempts: a resumed one may need less, but the run needed the largest."""
     known = session.scalar(select(Experiment.peak_memory_bytes).where(Experiment.id == experiment_id))
     return max([known or 0, *(event.get("peak_memory_bytes") or 0 for event in events if event["kind"] == "epoch")])
 
@@ -364,7 +364,7 @@ _SUMMARY_FIELDS: Mapping[str, Mapping[str, str]] = {
 
 
 def _thin(values: list[float], count: int) -> list[float]:
-    """At most `count` of the values, evenly, first and last among them."""
+    """At most `count` of the values, evenly spaced, including first and last."""
     if len(values) <= count:
         return values
     return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
@@ -376,7 +376,7 @@ def _tail(path: Path) -> str:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - LOG_TAIL_BYTES))
-        # PostgreSQL's text holds no NUL, which a disk that failed may have left in a log.
+        # PostgreSQL's text cannot contain NUL, which a failing disk may have left in a log.
         text = file.read().decode("utf-8", errors="replace").replace("\0", "\ufffd")
     return text if size <= LOG_TAIL_BYTES else text.partition("\n")[2]
 

@@ -1,4 +1,4 @@
-"""Every point of an experiment, in one order, and a digest that two records share when they hold the same ones."""
+"""Every point of an experiment, in one order, and a digest that is equal for two records with the same points."""
 
 from __future__ import annotations
 

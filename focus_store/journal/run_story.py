@@ -1,9 +1,9 @@
-"""What a run's folder tells about the run: its configuration, its attempts, how it ended, and what is missing.
+"""What a run's folder reveals about the run: its configuration, its attempts, how it ended, and what is missing.
 
-A journal that is broken elsewhere than in its last line is refused, not repaired: FOCUS itself only ever leaves a torn
-*last* line, so a torn one in the middle means that a copy, a disk or an editor damaged the file, and nobody here can
-know what else is gone. Points would be missing from the record without a word, and the trainer could not resume the
-run either, for it reads the same lines.
+A journal that is damaged anywhere except in its last line is refused, not repaired: FOCUS itself only ever leaves an
+incomplete *last* line, so one in the middle means that a copy, a disk or an editor damaged the file, and it is unknown
+what else is missing. Points would be missing from the record without notice, and the trainer could not resume the
+run either, since it reads the same lines.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from focus_core.progress import read_events
 from focus_core.run_files import CONFIG, ENVIRONMENT, JOURNAL, LAST, LOCK, SPLIT
 from focus_store.contracts import Status
 
-SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, before its training run counts as ended
+SILENCE = datetime.timedelta(minutes=5)  # of a journal on another machine, after which its training run counts as ended
 _STATUS = {"finished": Status.SUCCEEDED, "stopped": Status.PAUSED, "failed": Status.FAILED}
 _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "run_started": ("epoch", "step"),
@@ -61,7 +61,7 @@ class RunStory:
     folder: Path
     config: ExperimentConfig
     environment: Mapping[str, Any]
-    first_line: bytes  # of the journal: its time to the microsecond makes it the run's own
+    first_line: bytes  # of the journal: its time to the microsecond makes it unique to the run
     attempts: tuple[ToldAttempt, ...]
     status: Status
     message: str | None
@@ -73,7 +73,7 @@ class RunStory:
 
 
 def read_story(folder: Path) -> RunStory:
-    """UserError when the folder is not that of a run, or its journal is damaged."""
+    """UserError if the folder is not that of a run, or its journal is damaged."""
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder; give the one that focus train --exp-dir wrote.")
     path = folder / JOURNAL
@@ -99,14 +99,14 @@ def first_line(journal: Path) -> bytes:
 
 
 def fingerprint(line: bytes) -> str:
-    """Eight characters that a run keeps wherever its folder goes: of the sha256 of its journal's first line."""
+    """Eight characters that a run keeps wherever its folder is moved: from the sha256 of its journal's first line."""
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"  # as focus_store.database.session makes public ids
     number = int.from_bytes(hashlib.sha256(line).digest()[:5])
     return "".join(alphabet[(number >> shift) & 31] for shift in range(0, 40, 5))
 
 
 def check_ended(story: RunStory) -> None:
-    """UserError when a training may still write there: its lock is held, or its journal has just grown elsewhere."""
+    """UserError if a trainer may still write there: its lock is held, or its journal has just grown elsewhere."""
     lock = story.folder / LOCK
     if lock.exists():
         with lock.open("rb") as file:
@@ -115,7 +115,7 @@ def check_ended(story: RunStory) -> None:
                 raise UserError(
                     f"{story.folder}: a training run (process {holder}) is writing there; import it when it has ended."
                 )
-    # A lock is not seen from another machine.
+    # A lock is not visible from another machine.
     here = story.environment.get("host") == socket.gethostname()
     silent = datetime.datetime.now(datetime.UTC) - story.ended_at
     if story.status is Status.CRASHED and not here and silent < SILENCE:
@@ -131,7 +131,7 @@ class _Journal:
     events: list[Mapping[str, Any]] = field(default_factory=list)  # those of steps aside: there may be millions
     attempts: dict[int, ToldAttempt] = field(default_factory=dict)
     last_words: str | None = None
-    gap: tuple[int, int] | None = None  # the first pair of neighbours whose numbers are not
+    gap: tuple[int, int] | None = None  # the first pair of neighbours whose numbers are not consecutive
     seq: int = -1
 
     def add(self, event: Mapping[str, Any]) -> None:
@@ -192,7 +192,7 @@ def _environment(path: Path) -> Mapping[str, Any]:
 
 
 def _config(folder: Path, environment: Mapping[str, Any]) -> tuple[ExperimentConfig, list[str]]:
-    """What was trained, which environment.json knows best: config.yaml is never rewritten, so it may be older."""
+    """The configuration that was trained, if possible from environment.json: config.yaml is never rewritten."""
     path, warnings = folder / CONFIG, []
     if "config" not in environment:
         if not path.exists():
@@ -211,7 +211,7 @@ def _config(folder: Path, environment: Mapping[str, Any]) -> tuple[ExperimentCon
 
 
 def _split_seed(folder: Path, config: ExperimentConfig) -> int:
-    """As the run's split.json tells; before there were split seeds, training.seed chose the split."""
+    """From the run's split.json; before split seeds existed, training.seed determined the split."""
     try:
         return int(json.loads((folder / SPLIT).read_text(encoding="utf-8"))["seed"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -231,7 +231,7 @@ def _damages(path: Path, journal: _Journal) -> list[str]:
 
 
 def _missing_files(folder: Path, events: list[Mapping[str, Any]], status: Status) -> list[str]:
-    """What the journal tells of and the folder lacks."""
+    """Files that the journal names and the folder lacks."""
     warnings = []
     arrays = [event["arrays"] for event in events if event["kind"] == "figure" and event.get("arrays")]
     lost = [name for name in arrays if not (folder / name).is_file()]

@@ -1,4 +1,4 @@
-"""A record is kept as it was before its tables are changed, and put back if that fails."""
+"""A record is backed up before its tables are changed, and restored if that fails."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Migrated:
 
 
 def migrate_safely(database_url: str, folder: Path, migrate: Migrate) -> Migrated:
-    """Bring a record to today's revision; what it held stands in a file of `folder` before anything is changed.
+    """Bring a record to today's revision; its content is saved in a file of `folder` before anything is changed.
 
-    A migration is one transaction, which a database takes back when it fails. One that failed to stay within it is
-    put back from the file, whose path the exception tells.
+    A migration is one transaction, which a database rolls back if it fails. If one did not stay within it, the record
+    is restored from the file, whose path is in the exception.
     """
     engine = make_engine(database_url, writes=False)
     try:
@@ -55,7 +55,7 @@ def migrate_safely(database_url: str, folder: Path, migrate: Migrate) -> Migrate
 
 
 def _back_up(database_url: str, revision: str, folder: Path, migrate: Migrate) -> Path:
-    """The record as a SQLite file of the same revision, whichever database holds it."""
+    """The record as an SQLite file of the same revision, from either database."""
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.datetime.now(datetime.UTC)
     path = folder / f"record-{revision}-{moment:%Y%m%dT%H%M%S%f}.db"
@@ -71,7 +71,7 @@ def _back_up(database_url: str, revision: str, folder: Path, migrate: Migrate) -
 
 @contextmanager
 def _telling_why(folder: Path) -> Iterator[None]:
-    """A server that is away is not the folder's fault, and is waited for elsewhere."""
+    """An unreachable server is not an error of the folder, and is waited for elsewhere."""
     try:
         yield
     except (OSError, sqlite3.Error, DBAPIError) as error:
@@ -89,19 +89,19 @@ def _restore(engine: Engine, backup: Path, revision: str, error: BaseException) 
         _copy_file(backup, Path(engine.url.database or ""))
         error.add_note(f"The record was put back from {backup}.")
     else:
-        # Which tables are left is not known, and a server's database may hold more than a record.
+        # The remaining tables are unknown, and a server's database may contain more than a record.
         address = engine.url.render_as_string(hide_password=True)
         error.add_note(f"{address} is not as it was; the record of revision {revision} is {backup}.")
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    """SQLite's own copy: with what stands in the write-ahead log, and all of it or nothing."""
+    """SQLite's own copy: includes the write-ahead log, and is complete or fails."""
     with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(target)) as writer:
         reader.backup(writer)
 
 
 def _shape(engine: Engine) -> tuple[object, ...]:
-    """Revision, tables and columns: equal before and after a change that was taken back."""
+    """Revision, tables and columns: equal before and after a change that was rolled back."""
     revision, tables = revision_of(engine), inspect(engine)
     columns = {name: sorted(column["name"] for column in tables.get_columns(name)) for name in tables.get_table_names()}
     return revision, sorted(columns.items())

@@ -27,14 +27,14 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Copied:
     rows: Mapping[str, int]  # by table
-    digest: str  # of every row, whatever their order
+    digest: str  # of every row, independent of their order
 
 
 def copy_record(settings: Settings, target_url: str, migrate: Callable[[str], object]) -> Copied:
-    """Copy the record of `settings` to `target_url`; `migrate` makes the tables of a database that has none.
+    """Copy the record of `settings` to `target_url`; `migrate` creates the tables of a database that has none.
 
-    UserError when the target holds rows or another revision, or a laboratory still writes to the source. Either every
-    row arrives, or none.
+    UserError if the target has rows or another revision, or a laboratory still writes to the source. Either every
+    row is copied, or none.
     """
     target_settings = _target(settings, target_url)
     _check_idle(settings)
@@ -81,7 +81,7 @@ def _check_idle(settings: Settings) -> None:
 
 
 def copy_as_it_is(database_url: str, target_url: str) -> Copied:
-    """Every row of a record of whatever revision into one of the same revision that has no rows yet."""
+    """Every row of a record of any revision into one of the same revision that has no rows yet."""
     source, target = make_engine(database_url, writes=False), make_engine(target_url, writes=True)
     try:
         return _copy(source, target, target_url, _tables_of(source))
@@ -91,7 +91,7 @@ def copy_as_it_is(database_url: str, target_url: str) -> Copied:
 
 
 def _tables_of(engine: Engine) -> list[Table]:
-    """The tables as they are; of columns that there still are, the types are those that the code uses."""
+    """The existing tables; columns that still exist have the types that the code uses."""
     found = MetaData()
     found.reflect(engine)
     known = Base.metadata.tables
@@ -103,7 +103,7 @@ def _tables_of(engine: Engine) -> list[Table]:
 
 
 def _copy(source: Engine, target: Engine, target_url: str, tables: Sequence[Table]) -> Copied:
-    """`tables` name those first that others refer to."""
+    """`tables` are ordered so that referenced ones come first."""
     with source.connect() as reader, target.begin() as writer:
         if reader.dialect.name == "postgresql":
             reader.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -144,7 +144,7 @@ def _rows(connection: Connection, table: Table) -> Iterator[list[Row]]:
 
 
 def _clean(value: Any) -> Any:
-    """PostgreSQL's text holds no NUL; a log that SQLite keeps may."""
+    """PostgreSQL's text cannot contain NUL; a log stored in SQLite may."""
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
@@ -161,7 +161,7 @@ def _fingerprint(batches: Iterator[list[Row]], use: Callable[[list[Row]], None] 
 
 
 def _correct_sequence(writer: Connection, table: Table) -> None:
-    """PostgreSQL counts on from where its own sequence stands, which knows nothing of rows that came with numbers."""
+    """PostgreSQL continues from its own sequence, which ignores rows inserted with explicit numbers."""
     column = table.autoincrement_column
     if column is None or writer.dialect.name != "postgresql":
         return

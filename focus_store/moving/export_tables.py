@@ -11,13 +11,13 @@ from typing import Any
 from focus_core.errors import UserError
 
 TableColumn = tuple[str, type]
-# (path without suffix, columns, rows) → how many rows there were
+# (path without suffix, columns, rows) → number of rows
 Writer = Callable[[Path, tuple[TableColumn, ...], Iterable[tuple[Any, ...]]], int]
 _ROWS_AT_A_TIME = 100_000
 
 
 def write_csv(path: Path, columns: tuple[TableColumn, ...], rows: Iterable[tuple[Any, ...]]) -> int:
-    """Floats to their last bit; nothing between the commas where there is no value."""
+    """Floats to their last bit; nothing between the commas for a missing value."""
     count = 0
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -31,7 +31,7 @@ def write_csv(path: Path, columns: tuple[TableColumn, ...], rows: Iterable[tuple
 
 
 def write_parquet(path: Path, columns: tuple[TableColumn, ...], rows: Iterable[tuple[Any, ...]]) -> int:
-    import pyarrow as pa  # it takes a second to import, and the other format does without
+    import pyarrow as pa  # it takes a second to import, and the other format does not need it
     import pyarrow.parquet as pq
 
     types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
@@ -51,7 +51,7 @@ WRITERS: Mapping[str, Writer] = {"csv": write_csv, "parquet": write_parquet}
 
 
 def writer(name: str) -> Writer:
-    """UserError for Parquet without pyarrow, which Streamlit brings and a bare worker may lack."""
+    """UserError for Parquet without pyarrow, which is installed with Streamlit but perhaps not with a bare worker."""
     if name == "parquet":
         try:
             import pyarrow  # noqa: F401

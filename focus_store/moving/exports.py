@@ -1,6 +1,6 @@
-"""An experiment as files that other programs read: every point and curve, and what an import needs to bring it back.
+"""An experiment as files for other programs: every point and curve, and everything that an import needs.
 
-    <id>/experiment.json              what the record knows, the digest of the points included
+        <id>/experiment.json              the record's data, including the digest of the points
     <id>/points.csv                   attempt, key, split, step, value, kind, time
     <id>/spectra.csv                  epoch or sample, map, k, P(k), number of modes
     <id>/pdf.csv, …                   the same of every other statistic that was measured
@@ -59,7 +59,7 @@ class Exported:
 
 
 def export_run(record: Record, experiment_id: str, out: Path, write: Writer, *, checkpoints: bool = False) -> Exported:
-    """Write `out/<id>`, wholly or not at all; UserError when it is there already or cannot be written."""
+    """Write `out/<id>`, completely or not at all; UserError if it exists already or cannot be written."""
     target, temporary = out / experiment_id, out / f".{experiment_id}.export"
     if target.exists():
         raise UserError(f"--out {out}: has {experiment_id} already; choose another folder, or delete that one.")
@@ -82,7 +82,7 @@ def _write(record: Record, experiment_id: str, folder: Path, write: Writer, chec
         row = session.get(Experiment, experiment_id)
         if row is None:
             raise unknown_experiment(session, experiment_id)
-        # The journal is copied before the points are read: it then never tells of more than is told here.
+        # The journal is copied before the points are read, so that it never contains more than the exported points.
         if (run_folder / JOURNAL).exists():
             copy_run(run_folder, folder / "run", weights=checkpoints)
         else:
@@ -101,7 +101,7 @@ def _write(record: Record, experiment_id: str, folder: Path, write: Writer, chec
 
 
 def _times(journal: Path) -> Times:
-    """When each point was written, as the journal tells; the record itself keeps no times of points."""
+    """When each point was written, from the journal; the record itself keeps no times of points."""
     return {
         (int(event["attempt"]), *name, int(event["step"])): str(event["time"])
         for event, _ in read_events(journal)
@@ -116,7 +116,7 @@ def _point_rows(found: Iterable[Point], times: Times) -> Iterator[tuple[Any, ...
 
 
 def _measured(session: Session, experiment_id: str) -> list[MapStatistic]:
-    """The first has its table even where it was never measured."""
+    """The first has its table even if it was never measured."""
     query = select(Measurement.statistic).where(Measurement.experiment == experiment_id).distinct()
     names = {MAP_STATISTICS.first.name, *session.scalars(query)}
     return [statistic for statistic in MAP_STATISTICS.values() if statistic.name in names]
@@ -129,7 +129,7 @@ def curve_columns(statistic: MapStatistic) -> tuple[TableColumn, ...]:
 
 
 def _rows(session: Session, experiment_id: str, statistic: MapStatistic) -> Iterator[tuple[Any, ...]]:
-    """One line an entry of the axis: `source` is "real" (one map a row) or "generated"."""
+    """One line per entry of the axis: `source` is "real" (one map per row) or "generated"."""
     query = select(Measurement).where(Measurement.experiment == experiment_id, Measurement.statistic == statistic.name)
     for found in session.scalars(query.order_by(Measurement.epoch, Measurement.sample)):
         arrays = unpacked(found.content)
@@ -147,7 +147,7 @@ def _rows(session: Session, experiment_id: str, statistic: MapStatistic) -> Iter
 
 
 def _units(statistic: MapStatistic, arrays: Mapping[str, NDArray[Any]]) -> tuple[str, str]:
-    """Of the axis, and of the values."""
+    """Units of the axis, and of the values."""
     box = float(arrays["box_size"]) if "box_size" in arrays else math.nan
     unit = str(arrays["unit"]) if "unit" in arrays else statistic.value.unit
     return statistic.axis_unit(None if math.isnan(box) else box), unit
@@ -159,7 +159,7 @@ def _indices(shape: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
 
 
 def _manifest(record: Record, session: Session, row: Experiment) -> dict[str, Any]:
-    """Everything but points and spectra that the record knows of an experiment."""
+    """Everything but points and spectra in the record of an experiment."""
     detail = record.experiments.get(row.id)
     plain = dataclasses.asdict(detail.summary) | {
         name: getattr(detail, name)

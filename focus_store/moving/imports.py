@@ -1,7 +1,7 @@
-"""Bringing a run that was trained elsewhere into the record: its folder first, then its row, then its journal.
+"""Importing a run that was trained elsewhere into the record: its folder first, then its row, then its journal.
 
-Every step can be repeated, so that an import which was interrupted is finished by the next one, and a second import of
-the same folder changes nothing. A run is known by the first line of its journal.
+Every step can be repeated, so that an interrupted import is completed by the next one, and a second import of
+the same folder changes nothing. A run is identified by the first line of its journal.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Imported:
 
 
 def import_run(record: Record, folder: Path, *, link: bool = False, ended: bool = False) -> Imported:
-    """Take in a run's folder, or an exported one. `link` leaves it where it is; `ended` says that nobody writes there.
+    """Import a run's folder, or an exported one. `link` leaves it in place; `ended` means that no process writes there.
 
-    UserError when the folder is not a run's, is damaged, is being written, or has parted from what the record holds.
+    UserError if the folder is not a run's, is damaged, is being written, or has diverged from the record.
     """
     for target in (record.settings.runs, record.artifacts.root):
         check_folder(target, "FOCUS_HOME", "make it writable first")
@@ -90,7 +90,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
 
 
 def _find(record: Record, story: RunStory) -> str | None:
-    """The experiment with the very same journal, if the record has it."""
+    """The experiment with exactly the same journal, if the record has it."""
     query = select(Experiment.id).where(Experiment.config_digest == story.config.digest())
     with record.database.reading() as session:
         candidates = [fingerprint(story.first_line), *session.scalars(query)]
@@ -103,7 +103,7 @@ def _find(record: Record, story: RunStory) -> str | None:
 
 
 def _new_id(record: Record, story: RunStory, manifest: Mapping[str, Any]) -> str:
-    """Its folder's name if it lies among this record's runs, the id it was exported with, or one of its own."""
+    """Its folder's name if it is among this record's runs, the id it was exported with, or one of its own."""
     inside = story.folder.parent == record.settings.runs.resolve()
     wanted = [story.folder.name] if inside else [str(manifest.get("id", "")), fingerprint(story.first_line)]
     with record.database.reading() as session:
@@ -117,7 +117,7 @@ def _new_id(record: Record, story: RunStory, manifest: Mapping[str, Any]) -> str
 
 
 def _place(record: Record, experiment_id: str, story: RunStory, link: bool) -> None:
-    """The folder among this record's runs: copied whole before it gets its name, or linked."""
+    """The folder among this record's runs: copied completely before it gets its name, or linked."""
     target = record.settings.run_folder(experiment_id)
     if target.resolve() == story.folder:
         return
@@ -129,7 +129,7 @@ def _place(record: Record, experiment_id: str, story: RunStory, link: bool) -> N
             temporary.symlink_to(story.folder, target_is_directory=True)
         else:
             copy_run(story.folder, temporary)
-        remove(target)  # of an import that was interrupted: no experiment has this id
+        remove(target)  # of an interrupted import: no experiment has this id
         temporary.rename(target)
     except (OSError, shutil.Error) as error:
         raise UserError(
@@ -140,7 +140,7 @@ def _place(record: Record, experiment_id: str, story: RunStory, link: bool) -> N
 
 
 def _add_row(record: Record, experiment_id: str, story: RunStory, manifest: Mapping[str, Any]) -> None:
-    """`queued_at` stays empty: what was never queued here is never started by itself."""
+    """`queued_at` stays empty: a run that was never queued here is never started automatically."""
     config = story.config
     with record.database.writing() as session:
         session.add(
@@ -162,7 +162,7 @@ def _add_row(record: Record, experiment_id: str, story: RunStory, manifest: Mapp
 
 
 def _catch_up(record: Record, experiment_id: str, story: RunStory, ended: bool) -> Change:
-    """Compare the two journals; what the folder has gained elsewhere comes over the older copy."""
+    """Compare the two journals; what the folder has gained elsewhere replaces the older copy."""
     target = record.settings.run_folder(experiment_id)
     if target.resolve() == story.folder:
         with record.database.reading() as session:
@@ -195,7 +195,7 @@ def _catch_up(record: Record, experiment_id: str, story: RunStory, ended: bool) 
 
 
 def _place_over(target: Path, story: RunStory) -> None:
-    """The newer copy takes the older one's place; the journal keeps its beginning, so what was read stays read."""
+    """The newer copy replaces the older one; the journal keeps its beginning, so what was read stays read."""
     temporary, old = target.with_name(f".{target.name}.import"), target.with_name(f".{target.name}.old")
     try:
         remove(temporary)
@@ -223,12 +223,12 @@ def _unfinished(record: Record, experiment_id: str) -> bool:
 
 
 def _whole_lines(journal: Path) -> int:
-    """Bytes up to the end of the last whole line."""
+    """Bytes up to the end of the last complete line."""
     return journal.read_bytes().rfind(b"\n") + 1
 
 
 def _finish(record: Record, experiment_id: str, story: RunStory) -> None:
-    """Ends of the attempts, the times of the run, and its state, as the journal tells them."""
+    """Ends of the attempts, the times of the run, and its state, from the journal."""
     last = story.attempts[-1]
     with record.database.writing() as session:
         for told in story.attempts:
@@ -248,7 +248,7 @@ def _finish(record: Record, experiment_id: str, story: RunStory) -> None:
 
 
 def _reach(session: Session, experiment_id: str, story: RunStory) -> None:
-    """Walk the contract's transitions to where the run stands now, in this one transaction."""
+    """Apply the contract's transitions up to the run's present state, in this one transaction."""
     status = session.scalars(select(Experiment.status).where(Experiment.id == experiment_id)).one()
     if status == story.status:
         return
@@ -277,7 +277,7 @@ def _imported(
 
 
 def _other_data(session: Session, story: RunStory) -> list[str]:
-    """A dataset of the same name with other content: the run can be looked at, but not resumed."""
+    """A dataset of the same name with other content: the run can be viewed, but not resumed."""
     told = (story.environment.get("dataset") or {}).get("digest")
     here = session.get(Dataset, dataset_name(story.config))
     if here is None or told in (None, here.digest):

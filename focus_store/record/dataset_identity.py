@@ -1,4 +1,4 @@
-"""One dataset has one name: whether a path or a content is known already, under which name, and what of it is gone."""
+"""One dataset has one name: whether a path or a content is already known, under which name, and what is missing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from focus_core.errors import UserError
 from focus_store.database.tables import Dataset
 
-MAPS = "maps.npy"  # of a dataset folder, as focus_core.data.folder calls it, which the record does not import
+MAPS = "maps.npy"  # of a dataset folder, as named in focus_core.data.folder, which the record does not import
 
 
 class KnownDataset(UserError):
-    """What was to be added is in the record already, as `name`."""
+    """The dataset to be added is already in the record, as `name`."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ def same_place(one: str | Path, other: str | Path) -> bool:
 
 
 def refuse_known_path(session: Session, name: str, path: str, params: str | None) -> None:
-    """KnownDataset when `path` is that of a dataset with another name; other parameters make other data of its maps."""
+    """KnownDataset if `path` is that of a dataset with another name; other parameters make its maps different data."""
     for row in session.scalars(select(Dataset).where(Dataset.name != name)):
         files = (row.survey or {}).get("files", {})
         if params is not None and not any(same_place(params, file) for file in files):
@@ -47,7 +47,7 @@ def places(row: Dataset) -> set[str]:
 
 
 def same_content(row: Dataset, digest: str, survey: Mapping[str, Any]) -> bool:
-    """By the sha256 of both files where both were read whole, else by the digest that names the dataset."""
+    """By the sha256 of both files if both were read completely, otherwise by the digest that identifies the dataset."""
     mine, other = _hashes(survey), _hashes(row.survey or {})
     if mine and other:
         return mine == other and _description(row.survey or {}) == _description(survey)
@@ -55,7 +55,7 @@ def same_content(row: Dataset, digest: str, survey: Mapping[str, Any]) -> bool:
 
 
 def is_there(row: Dataset) -> bool:
-    """Whether its maps can still be read where the record says that they are."""
+    """Whether its maps can still be read at the recorded place."""
     files = [file for file in (row.survey or {}).get("files", {}) if file.endswith(".npy")]
     return Path(row.path).exists() and all(Path(file).exists() for file in files)
 
@@ -63,7 +63,7 @@ def is_there(row: Dataset) -> bool:
 def name_of_content(session: Session, name: str, digest: str, survey: Mapping[str, Any]) -> str:
     """The name under which a content is entered: `name`, or that of the same content whose files have moved.
 
-    KnownDataset where the same content lies elsewhere too.
+    KnownDataset if the same content exists elsewhere too.
     """
     for row in session.scalars(select(Dataset).where(Dataset.name != name)):
         if same_content(row, digest, survey):
@@ -78,7 +78,7 @@ def name_of_content(session: Session, name: str, digest: str, survey: Mapping[st
 
 
 def refuse_other_content(row: Dataset, path: str, digest: str, survey: Mapping[str, Any]) -> None:
-    """A dataset that is checked again where it lies may have changed; other files under its name are another one."""
+    """A dataset that is checked again in place may have changed; other files under its name are a different dataset."""
     files = {path, *survey.get("files", {})}
     here = any(same_place(one, place) for one in files for place in places(row))
     if not here and not same_content(row, digest, survey):
@@ -89,12 +89,12 @@ def refuse_other_content(row: Dataset, path: str, digest: str, survey: Mapping[s
 
 
 def is_only_links(folder: Path) -> bool:
-    """A link to a dataset, or a folder of the laboratory whose maps are one: the files are their owner's."""
+    """A link to a dataset, or a folder of the laboratory whose maps are a link: the files belong to their owner."""
     return folder.is_symlink() or (folder / MAPS).is_symlink()
 
 
 def remove_links(folder: Path) -> None:
-    """Nothing where the maps themselves lie there."""
+    """Does nothing if the maps themselves are there."""
     if folder.is_symlink():
         folder.unlink()
     elif is_only_links(folder):

@@ -1,4 +1,4 @@
-"""Datasets of the record: asking for one to be added, what its survey found, and who uses it."""
+"""Datasets of the record: requests to add one, the results of its survey, and the runs that use it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class DatasetUse:
 
 
 class Datasets(Gateway):
-    """Datasets that were checked, each under one name for ever."""
+    """Datasets that were checked, each under one permanent name."""
 
     def __init__(self, database: Database, requests: Jobs, disk: Disk) -> None:
         super().__init__(database)
@@ -74,10 +74,10 @@ class Datasets(Gateway):
         stored_as: str | None = None,
         independent: bool | None = None,
     ) -> str:
-        """Ask a worker to check the dataset at `path`, measure it and enter it as `name`; the job's id.
+        """Request a check of the dataset at `path`, its measurement and its entry as `name`; returns the job's id.
 
-        `box` and `depth` of a slab are in Mpc/h; what is None the files say themselves. A check of the same name that
-        waits or runs answers this request too. UserError for a name that cannot be, or that
+        `box` and `depth` of a slab are in Mpc/h; None leaves a fact to the files. A check of the same name that
+        is queued or running answers this request too. UserError for an invalid name or one that
         another dataset has; KnownDataset for a path that is in the record under another name.
         """
         arguments = {"name": name, "path": path, "params": params, "space": space, "box": box}
@@ -95,10 +95,10 @@ class Datasets(Gateway):
     def register_survey(
         self, columns: Mapping[str, Any], survey: Mapping[str, Any], files: Sequence[tuple[StoredFile, str]]
     ) -> None:
-        """Add or replace a dataset with what its survey found; `files` are the artifacts that `survey` names.
+        """Add or replace a dataset with the results of its survey; `files` are the artifacts that `survey` names.
 
-        KnownDataset for a content that the record has under another name (`name_for` tells that before), and UserError
-        for other content under the name of files that are gone.
+        KnownDataset for a content that the record has under another name (`name_for` finds it earlier), and UserError
+        for other content under the name of missing files.
         """
         name, digest = str(columns["name"]), str(columns["digest"])
         with self.writing() as session:
@@ -126,7 +126,7 @@ class Datasets(Gateway):
             return name_of_content(session, str(columns["name"]), str(columns["digest"]), survey)
 
     def jobs(self, kinds: Sequence[str] | None = None) -> list[JobRow]:
-        """Of each dataset name the newest job that makes or checks it, newest first; or of these kinds alone."""
+        """For each dataset name the newest job that makes or checks it, newest first; or of these kinds alone."""
         about = [name for name, kind in job_kinds().items() if kind.subject == DATASET]
         query = select(Job).where(Job.kind.in_(about if kinds is None else kinds))
         query = query.order_by(Job.created_at.desc(), Job.id)
@@ -163,13 +163,13 @@ class Datasets(Gateway):
         return [dataset_row(row) for row in rows]
 
     def register(self, dataset: Mapping[str, Any]) -> None:
-        """Add or replace a dataset; keys are the columns of the table, `created_at` aside."""
+        """Add or replace a dataset; keys are the columns of the table, except `created_at`."""
         with self.writing() as session:
             values = dict(dataset) | {"created_at": database_now(session)}
             session.execute(insert_replacing(session, Dataset, ["name"], values))
 
     def refuse_in_use(self, dataset: DatasetRow) -> None:
-        """UserError with the names of what waits or runs on it."""
+        """UserError with the names of what is queued or running on it."""
         users = [f"{use.name} ({use.id})" for use in self.uses(dataset) if use.status in UNDER_WAY]
         with self.reading() as session:
             for job in session.scalars(select(Job).where(Job.status.in_(JOB_UNDER_WAY))):
@@ -182,7 +182,7 @@ class Datasets(Gateway):
             )
 
     def remove(self, name: str) -> None:
-        """Its row, its pictures and its link in the laboratory's folder go; files that lie anywhere stay."""
+        """Delete its row, its pictures and its link in the laboratory's folder; files elsewhere are kept."""
         self._disk.sweep_trash()
         note = self._disk.trash / f"{name}-{uuid.uuid4().hex[:8]}.json"
         self.refuse_in_use(self.get(name))
@@ -200,14 +200,14 @@ class Datasets(Gateway):
         self._disk.empty(note, plain)
 
     def removed(self) -> set[str]:
-        """Names that somebody took out of the record: a folder of the laboratory's does not come back by itself."""
+        """Names removed from the record: folders of the laboratory are then not registered again by themselves."""
         with self.reading() as session:
             taken = set(session.scalars(select(Event.subject).where(Event.kind == REMOVED)))
             return taken - set(session.scalars(select(Dataset.name)))
 
 
 def admit_check(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
-    """A check of the same name answers the request; a name or a path that is taken is refused."""
+    """A check of the same name answers the request; a name or path that is taken is refused."""
     name, path, params = str(arguments["name"]), str(arguments["path"]), arguments["params"]
     hold(session, DATASETS)
     _check_free(session, settings, name, path)
@@ -222,7 +222,7 @@ def admit_check(session: Session, settings: Settings, kind: JobKind, arguments: 
 
 
 def _check_free(session: Session, settings: Settings, name: str, path: str) -> None:
-    """A name means one dataset for ever: experiments refer to it. One that has moved is known by its content."""
+    """A name always means one dataset: experiments refer to it. One that has moved is recognised by its content."""
     known = session.get(Dataset, name)
     if known is not None and not is_there(known) and Path(path).expanduser().exists():
         return
@@ -234,7 +234,7 @@ def _check_free(session: Session, settings: Settings, name: str, path: str) -> N
 
 
 def used_digest(environment: Mapping[str, Any] | None) -> str | None:
-    """The digest of the data that a run's trainer opened, as its environment.json tells."""
+    """The digest of the data that a run's trainer opened, from its environment.json."""
     found = ((environment or {}).get("dataset") or {}).get("digest")
     return None if found is None else str(found)
 
@@ -247,7 +247,7 @@ def _names(data: Mapping[str, Any], dataset: DatasetRow, files: set[str]) -> boo
 
 
 def _take_out(session: Session, row: Dataset) -> list[Artifact]:
-    """Delete the row; the artifacts that nothing refers to any more."""
+    """Delete the row; returns the artifacts that are no longer referenced."""
     mine = set(survey_digests(row.survey))
     session.delete(row)
     session.flush()

@@ -1,8 +1,8 @@
-"""What experiments take on the disk, and their deletion.
+"""Disk use of experiments, and their deletion.
 
-Deleting is three steps: what will go is noted in a file under home/trash, the rows go in one transaction, then the
-files go. Whoever is killed in between leaves at most files that nothing names; the note says which, and the next sweep
-takes them. A row never names a file that was deleted.
+Deletion has three steps: the plan is noted in a file under home/trash, the rows are deleted in one transaction, then
+the files. A process killed in between leaves at most unreferenced files; the note lists them, and the next sweep
+deletes them. A row never names a file that was deleted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from focus_store.record.notes import PERSON
 
 log = logging.getLogger(__name__)
 
-# What begins with another's weights has not read them yet.
+# Runs that start from another's weights and have not read them yet.
 _NOT_YET_READ = (Status.QUEUED, Status.STARTING)
 
 
@@ -46,7 +46,7 @@ class DiskUse:
     id: str
     name: str
     status: Status
-    parts: Mapping[Part, int]  # every one of them
+    parts: Mapping[Part, int]  # all parts
 
     @property
     def total(self) -> int:
@@ -55,7 +55,7 @@ class DiskUse:
 
 @dataclass(frozen=True)
 class Freed:
-    """What deleting experiments gives back: their run folders, and artifacts that nobody else refers to."""
+    """Space freed by deleting experiments: their run folders, and artifacts that nothing else refers to."""
 
     run_folder: int
     artifacts: int
@@ -68,7 +68,7 @@ class Freed:
 
 
 class Disk(Gateway):
-    """Bytes on this machine, and what deleting gives back."""
+    """Bytes on this machine, and what a deletion frees."""
 
     def __init__(self, database: Database, artifacts: ArtifactFolder, run_copies: RunCopies | None) -> None:
         super().__init__(database)
@@ -83,14 +83,14 @@ class Disk(Gateway):
         return sorted(uses, key=lambda use: (-use.total, use.id))
 
     def shared(self) -> dict[str, int]:
-        """Bytes beside the run folders: `datasets` that lie here and what was measured of any, and `artifacts`."""
+        """Bytes besides the run folders: `datasets` that are here and measurements of any, and `artifacts`."""
         with self.reading() as session:
             artifacts = session.scalar(select(func.coalesce(func.sum(Artifact.bytes), 0)))
         datasets = folder_bytes(self.settings.datasets) + folder_bytes(measured_folder(self.settings.home))
         return {"datasets": datasets, "artifacts": int(artifacts or 0)}
 
     def would_free(self, *experiment_ids: str) -> Freed:
-        """What deleting all of these would give back now; what only they share goes with the last of them."""
+        """What deleting all of these would free now; artifacts shared only among them are freed with the last."""
         with self.reading() as session:
             for experiment_id in experiment_ids:
                 if session.get(Experiment, experiment_id) is None:
@@ -109,7 +109,7 @@ class Disk(Gateway):
             _refuse_busy(session, row)
 
     def delete(self, experiment_id: str) -> Freed:
-        """Delete rows, run folder and artifacts that nobody else refers to. UserError while it runs or waits."""
+        """Delete rows, run folder and artifacts that nothing else refers to. UserError while it runs or is queued."""
         self.sweep_trash()
         freed = self.would_free(experiment_id)
         note = self.trash / f"{experiment_id}-{uuid.uuid4().hex[:8]}.json"
@@ -128,7 +128,7 @@ class Disk(Gateway):
         return freed
 
     def sweep_trash(self) -> None:
-        """Finish deletions that were interrupted: delete what their notes name, unless the rows are still there."""
+        """Finish interrupted deletions: delete what their notes list, unless the rows still exist."""
         for note in sorted(self.trash.glob("*.json")):
             try:
                 plain = json.loads(note.read_text(encoding="utf-8"))
@@ -143,8 +143,8 @@ class Disk(Gateway):
     def empty(self, note: Path, plain: Mapping[str, Any]) -> None:
         """Delete the files of one note. Its rows are checked again: the transaction may not have been committed."""
         aside = note.with_suffix(".run")
-        with self.writing() as session:  # on SQLite nobody can refer to an artifact anew while we hold the lock
-            experiment = plain.get("experiment")  # None of a dataset, whose files stay
+        with self.writing() as session:  # on SQLite no new reference to an artifact can be made while we hold the lock
+            experiment = plain.get("experiment")  # None for a dataset, whose files stay
             if experiment is None or session.get(Experiment, experiment) is None:
                 if experiment is not None:
                     self._put_aside(experiment, aside)
@@ -158,7 +158,7 @@ class Disk(Gateway):
     def _put_aside(self, experiment_id: str, aside: Path) -> None:
         folder = self.settings.run_folder(experiment_id)
         if folder.is_symlink():
-            folder.unlink()  # a run that was imported where it lies: its own folder is its owner's
+            folder.unlink()  # a run that was imported in place: its own folder belongs to its owner
         elif folder.exists():
             folder.replace(aside)
         if self._run_copies is not None:
@@ -166,7 +166,7 @@ class Disk(Gateway):
 
 
 def folder_bytes(folder: Path) -> int:
-    """Of every file in it; a folder that is only linked to gives nothing back."""
+    """Bytes of every file in it; a folder that is only linked frees nothing."""
     return 0 if folder.is_symlink() else sum(size for _, size in _files(folder))
 
 
@@ -178,7 +178,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
             try:
                 yield str(path.relative_to(folder)), path.lstat().st_size
             except FileNotFoundError:
-                continue  # a trainer replaced it meanwhile
+                continue  # replaced by a trainer meanwhile
 
 
 def write_note(path: Path, text: str) -> None:
@@ -201,7 +201,7 @@ def _refuse_busy(session: Session, row: Experiment) -> None:
 
 
 def _use_of(session: Session, row: Experiment) -> str | None:
-    """What reads the experiment's files now or will soon, and what to do about it; None when nothing does."""
+    """What reads the experiment's files now or soon, and what to do about it; None if nothing does."""
     samples = select(SampleRequest).where(
         SampleRequest.experiment == row.id, SampleRequest.status.in_(JOB_UNDER_WAY)
     )  # fmt: skip
@@ -221,7 +221,7 @@ def _use_of(session: Session, row: Experiment) -> str | None:
 
 
 def _delete_rows(session: Session, row: Experiment, artifacts: list[str]) -> None:
-    """The experiment with all that hangs on it, unless somebody claimed it meanwhile; children forget their parent."""
+    """The experiment with everything that belongs to it, unless it was claimed meanwhile; children lose the link."""
     session.execute(update(Experiment).where(Experiment.parent == row.id).values(parent=None))
     gone = session.execute(
         delete(Experiment).where(
@@ -247,7 +247,7 @@ def _only_of(session: Session, *experiment_ids: str) -> list[Artifact]:
 
 
 def unreferred(session: Session, digests: set[str], beside: Collection[str] = ()) -> list[Artifact]:
-    """Those artifacts of `digests` that no row refers to, the experiments `beside` left out."""
+    """Those artifacts of `digests` that no row refers to, ignoring the experiments `beside`."""
     if not digests:
         return []
     left = digests.difference(_digests(session, beside, mine=False))

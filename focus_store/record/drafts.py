@@ -1,4 +1,4 @@
-"""Drafts: experiments that are written down and may still be changed, until they are queued."""
+"""Drafts: experiments that are recorded and can still be changed, until they are queued."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from focus_store.record.nudges import Queue
 
 
 class Drafts(Gateway):
-    """Experiments that were written down and never queued."""
+    """Experiments that were created and never queued."""
 
     def __init__(self, database: Database, queue: Queue) -> None:
         super().__init__(database)
@@ -39,8 +39,8 @@ class Drafts(Gateway):
     ) -> None:
         """Give a draft another configuration and tags, and queue it if asked to.
 
-        `before` is the configuration that its reader began from: Conflict where the record has another one by now, or
-        where the experiment is no draft any more. Nothing is then changed. Tags are merged, as in `set_tags`.
+        `before` is the configuration that the reader started from: Conflict if the record has another one by now, or
+        if the experiment is no longer a draft. Nothing is changed then. Tags are merged, as in `set_tags`.
         """
         with self.writing() as session:
             row = session.get(Experiment, experiment_id, with_for_update=True)
@@ -79,7 +79,7 @@ def _check_unchanged(row: Experiment, config: ExperimentConfig, before: Mapping[
 
 
 def _write(session: Session, row: Experiment, config: ExperimentConfig, tags: list[str], after_job: str | None) -> None:
-    """The row is locked since it was compared, so nobody else's change is written over."""
+    """The row has been locked since the comparison, so no other change is overwritten."""
     values = config_columns(config) | {"tags": tags, "after_job": after_job}
     session.execute(
         update(Experiment).where(Experiment.id == row.id).values(change=Experiment.change + 1, **values),

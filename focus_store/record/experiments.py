@@ -1,4 +1,4 @@
-"""Reading experiments: lists from summaries alone, one experiment with everything about it."""
+"""Reading experiments: lists from summaries alone, one experiment with all its details."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def model_digest(config: ExperimentConfig | ModelSection) -> str:
 
 
 def dataset_name(config: ExperimentConfig) -> str:
-    """What lists call the data of a configuration: the dataset's name, or the file or folder of the maps."""
+    """How lists name the data of a configuration: the dataset's name, or the file or folder of the maps."""
     data = config.data
     source = data.dataset or data.maps_path or data.data_dir or ""
     return Path(source).stem if "/" in source else source
 
 
 class Experiments(Gateway):
-    """Experiments: what people asked for, what they want now, and how far each has come."""
+    """Experiments: their configuration, their requested state, and their progress."""
 
     def __init__(self, database: Database, queue: Queue) -> None:
         super().__init__(database)
@@ -74,7 +74,7 @@ class Experiments(Gateway):
         limit: int = 500,
         offset: int = 0,
     ) -> list[ExperimentSummary]:
-        """Newest first; archived ones are left out, or alone. `text` is looked for in name, id, recipe and notes."""
+        """Newest first; archived ones are left out, or alone. `text` is searched in name, id, recipe and notes."""
         put_away = Experiment.archived_at.is_not(None) if archived else Experiment.archived_at.is_(None)
         query = select(*_SUMMARY).where(put_away)
         if status is not None:
@@ -91,13 +91,13 @@ class Experiments(Gateway):
             return [summary(row) for row in session.execute(query)]
 
     def identical(self, config_digest: str) -> list[ExperimentSummary]:
-        """Experiments that learn the very same thing, newest first."""
+        """Experiments with an identical configuration, newest first."""
         query = select(Experiment).where(Experiment.config_digest == config_digest, Experiment.archived_at.is_(None))
         with self.reading() as session:
             return [summary(row) for row in session.scalars(query.order_by(Experiment.created_at.desc()))]
 
     def get(self, experiment_id: str) -> ExperimentDetail:
-        """Everything about one experiment but its curves and figures. UserError when it is unknown."""
+        """Everything about one experiment but its curves and figures. UserError if it is unknown."""
         with self.reading() as session:
             row = session.get(Experiment, experiment_id)
             if row is None:
@@ -131,13 +131,13 @@ class Experiments(Gateway):
             return [(epoch, step) for epoch, step in session.execute(query.order_by(Checkpoint.step))]
 
     def events(self, experiment_id: str, limit: int = 100) -> list[EventRow]:
-        """What happened to an experiment, a job or a sample request, newest first."""
+        """The events of an experiment, a job or a sample request, newest first."""
         query = select(Event).where(Event.subject == experiment_id).order_by(Event.id.desc()).limit(limit)
         with self.reading() as session:
             return [EventRow(e.time, e.kind, e.before, e.after, e.message, e.who) for e in session.scalars(query)]
 
     def change_token(self, experiment_id: str) -> int:
-        """Grows whenever anything about the experiment changed; one primary-key look-up."""
+        """Increases whenever anything about the experiment changes; one primary-key look-up."""
         with self.reading() as session:
             change = session.scalar(select(Experiment.change).where(Experiment.id == experiment_id))
             if change is None:
@@ -145,7 +145,7 @@ class Experiments(Gateway):
         return change
 
     def record_token(self) -> tuple[int, int, str]:
-        """Differs from an earlier one whenever any experiment was added, changed or archived; for the list's poll."""
+        """Changes whenever any experiment is added, changed or archived; for the list's poll."""
         query = select(func.count(Experiment.id), func.coalesce(func.sum(Experiment.change), 0))
         with self.reading() as session:
             count, changes = session.execute(query).one()
@@ -180,9 +180,9 @@ class Experiments(Gateway):
         draft: bool = False,
         after_job: str | None = None,
     ) -> str:
-        """Write an experiment down and, unless it is a draft, queue it. Returns its public id.
+        """Record an experiment and, unless it is a draft, queue it. Returns its public id.
 
-        With `after_job` it waits until that job has succeeded, or its dataset has come into the record otherwise.
+        With `after_job` it waits until that job has succeeded, or its dataset has been added in another way.
         """
         with self.writing() as session:
             experiment_id, now = free_id(session, Experiment), database_now(session)
@@ -220,7 +220,7 @@ class Experiments(Gateway):
         return to_yaml(recorded_config(plain, f"experiment {experiment_id}"))
 
     def request(self, experiment_id: str, wish: DesiredState) -> None:
-        """Pause or stop: at once where nobody works on it, otherwise by a wish that its worker sees within seconds."""
+        """Pause or stop: at once if it has no worker, otherwise by a request that its worker sees within seconds."""
         if wish is DesiredState.RUN:
             self.resume(experiment_id)
             return
@@ -240,12 +240,12 @@ class Experiments(Gateway):
                 raise UserError(f"experiment {experiment_id}: is {row.status}, so there is nothing to {wish}.")
 
     def resume(self, experiment_id: str) -> None:
-        """Queue an experiment that rests (a draft for the first time, a finished one to be checked or extended)."""
+        """Queue an inactive experiment (a draft for the first time, a finished one to be checked or extended)."""
         resting = [Status.DRAFT, Status.SUCCEEDED, *sorted(RESUMABLE)]
         with self.writing() as session:
             row = experiment_row(session, experiment_id)
             if row.status in UNDER_WAY:
-                # A pause that is under way ends as usual, and its worker hands the row straight back to the queue.
+                # A pause in progress ends as usual, and its worker returns the row directly to the queue.
                 touch(session, experiment_id, desired_state=DesiredState.RUN)
                 return
             now = database_now(session)
@@ -256,9 +256,9 @@ class Experiments(Gateway):
         self._queue.publish(TRAIN, experiment_id)
 
     def archive(self, experiment_id: str) -> None:
-        """Take it out of every list; nothing is deleted. Refused while it runs."""
+        """Remove it from every list; nothing is deleted. Refused while it runs."""
         with self.writing() as session:
-            row = session.get(Experiment, experiment_id, with_for_update=True)  # nobody claims it meanwhile
+            row = session.get(Experiment, experiment_id, with_for_update=True)  # no worker claims it meanwhile
             if row is None:
                 raise unknown_experiment(session, experiment_id)
             if row.status in UNDER_WAY:
@@ -266,12 +266,12 @@ class Experiments(Gateway):
             touch(session, experiment_id, archived_at=database_now(session))
 
     def restore(self, experiment_id: str) -> None:
-        """Put an archived experiment back into the lists."""
+        """Return an archived experiment to the lists."""
         with self.writing() as session:
             touch(session, experiment_id, archived_at=None)
 
 
-# Columns that a summary shows as they stand.
+# Columns that a summary shows unchanged.
 _COPIED = (
     *("id", "name", "recipe", "dataset", "parameters", "epoch", "num_epochs", "step", "attempts", "message"),
     *("best_val_loss", "last_val_loss", "power_error", "images_per_second", "seconds_per_epoch", "thumbnail"),
@@ -280,7 +280,7 @@ _COPIED = (
 )
 
 
-# A list reads these columns alone: configuration, log and environment of 1,000 experiments are megabytes of JSON.
+# A list reads only these columns: configuration, log and environment of 1,000 experiments are megabytes of JSON.
 _SUMMARY = tuple(
     getattr(Experiment, name) for name in (*_COPIED, "status", "desired_state", "tags", "loss_sparkline", "evaluation")
 )
@@ -307,7 +307,7 @@ def _attempts(session: Session, experiment_id: str) -> tuple[AttemptRow, ...]:
 
 
 def _checkpoints(session: Session, experiment_id: str) -> tuple[CheckpointRow, ...]:
-    """The files that are there now: the latest of each role, "best" first."""
+    """The files that exist now: the latest of each role, "best" first."""
     rows = session.scalars(
         select(Checkpoint)
         .where(Checkpoint.experiment == experiment_id)
@@ -321,7 +321,7 @@ def _checkpoints(session: Session, experiment_id: str) -> tuple[CheckpointRow, .
 
 
 def config_columns(config: ExperimentConfig) -> dict[str, Any]:
-    """The columns of an experiment that follow from its configuration."""
+    """The columns of an experiment that are derived from its configuration."""
     return {
         "name": config.experiment.name,
         "config": config.to_dict(),

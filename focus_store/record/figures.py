@@ -1,4 +1,4 @@
-"""What each epoch drew: maps, and what was measured of them."""
+"""The figures of each epoch: maps, and the statistics measured on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Figures(Gateway):
             return sorted(samples | {epoch for epoch in measured if epoch is not None})
 
     def at(self, experiment_id: str, epoch: int) -> EpochFigures:
-        """Tiles and arrays of one epoch. UserError when nothing was drawn there."""
+        """Tiles and arrays of one epoch. UserError if nothing was drawn there."""
         with self.reading() as session:
             figure = session.get(Figure, (experiment_id, epoch))
             columns = (Measurement.statistic, Measurement.step, Measurement.artifact, Measurement.summary)

@@ -1,4 +1,4 @@
-"""What was found out about a run by jobs of its own: asking a worker for one, and what the newest found."""
+"""Results of jobs about a run: requesting such a job, and its newest result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from focus_store.settings import Settings
 
 
 class RunFindings(Gateway):
-    """The kind of a job is that of its event too, whose `after` is the artifact's digest, and of its artifact."""
+    """The kind of a job is also that of its event, whose `after` is the artifact's digest, and of its artifact."""
 
     def __init__(self, database: Database, jobs: Jobs, artifacts: ArtifactFolder) -> None:
         super().__init__(database)
@@ -32,18 +32,18 @@ class RunFindings(Gateway):
         self._artifacts = artifacts
 
     def request(self, kind: str, experiment_id: str, **arguments: Any) -> str:
-        """Ask a worker to find it out; the job's id.
+        """Request such a job; returns its id.
 
-        One that waits or runs answers this request too; one that was stopped continues. UserError without a checkpoint.
+        A queued or running one answers this request too; a stopped one continues. UserError without a checkpoint.
         """
         return self._jobs.request(kind, {"experiment": experiment_id, **arguments})
 
     def job(self, kind: str, experiment_id: str) -> JobRow | None:
-        """The newest."""
+        """The newest job of the kind."""
         return self._jobs.newest(kind, experiment_id)
 
     def note(self, kind: str, experiment_id: str, files: Mapping[str, StoredFile], who: str) -> None:
-        """`files` by name, the result and what lies beside it; they take the place of older ones on the page."""
+        """`files` by name, the result and the files beside it; they replace older ones on the page."""
         finds = job_kind(kind).finds
         assert finds is not None
         listed = self._listed(kind, finds, files)
@@ -77,7 +77,7 @@ class RunFindings(Gateway):
 
 
 def finding_digests(session: Session, of: ColumnElement[bool]) -> Iterator[str]:
-    """Digests of all artifacts that were ever found of the runs that fit."""
+    """Digests of all such artifacts of the matching runs."""
     kinds = [event for name in finding_kinds() for event in _events(name)]
     yield from filter(None, session.scalars(select(Event.after).where(Event.kind.in_(kinds), of)))
 
@@ -97,7 +97,7 @@ def _digest(session: Session, event: str, experiment_id: str) -> str | None:
 
 
 def admit_finding(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
-    """One of the kind under way answers every request for its run. UserError for a run that could not be drawn from."""
+    """A job of the kind under way answers every request for its run. UserError for a run that cannot be sampled."""
     experiment_id = str(arguments["experiment"])
     experiment = session.get(Experiment, experiment_id)
     if experiment is None:

@@ -1,7 +1,7 @@
-"""What stands on forms that were neither saved nor queued, so that a reload, another tab or a restarted page show it.
+"""Contents of forms that were neither saved nor queued, so that a reload, another tab or a restarted page shows them.
 
-A form is known by the token in its page's address. Two pages on one token never overwrite one another: the one that has
-not seen the other's last write continues under a token of its own.
+A form is identified by the token in its page's address. Two pages on one token never overwrite one another: the one
+that has not seen the other's last write continues under a token of its own.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ KEPT_FOR = datetime.timedelta(days=30)
 
 
 class Forms(Gateway):
-    """What stands on forms, by the token of a page."""
+    """Contents of forms, by the token of a page."""
 
     def get(self, token: str) -> Unfinished | None:
-        """None where nothing is kept under this token, or no longer."""
+        """None if nothing is kept under this token, or no longer."""
         with self.reading() as session:
             row = session.get(UnfinishedForm, token)
             return Unfinished(row.token, row.version, row.content) if row is not None else None
 
     def keep(self, content: Mapping[str, Any], writer: str, known: Unfinished | None) -> Unfinished:
-        """Write down what stands on the form that the page `writer` last saw as `known`.
+        """Store the content of the form that the page `writer` last saw as `known`.
 
-        Where another page has written meanwhile, or what was known is gone, this goes under a new token. Whoever looks
-        at the token of the result sees which.
+        If another page has written meanwhile, or `known` no longer exists, it is stored under a new token. The
+        token of the result shows which.
         """
         with self.writing() as session:
             now = database_now(session)
@@ -59,7 +59,7 @@ def _rewritten(
 ) -> int | None:
     """The row's new version, if it was as `known` or this page's own; None otherwise.
 
-    Its own, because a script that is stopped may have written without hearing of it.
+    Its own, because a script that was stopped may have written without receiving the result.
     """
     form = UnfinishedForm
     row = session.scalar(

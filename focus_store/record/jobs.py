@@ -1,6 +1,6 @@
-"""Jobs of every kind: asking for one, stopping it, letting it continue. The row first, its message afterwards.
+"""Jobs of every kind: requesting, stopping and resuming one. The row first, its message afterwards.
 
-What a kind is, `focus_core.catalogue.jobs` says; here is what is true of all of them.
+Kinds are defined in `focus_core.catalogue.jobs`; this module has what all of them share.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from focus_store.settings import Settings
 
 @dataclass(frozen=True)
 class Admitted:
-    """What a request becomes: the arguments of a new job, or the job that answers it already."""
+    """The result of a request: the arguments of a new job, or the existing job that answers it."""
 
     arguments: Mapping[str, Any]
     answered_by: str | None = None
 
 
 class Jobs(Gateway):
-    """Work besides training and sampling; what a kind of it is, the catalogue says."""
+    """Work besides training and sampling; its kinds are defined in the catalogue."""
 
     def __init__(self, database: Database, queue: Queue) -> None:
         super().__init__(database)
         self._queue = queue
 
     def request(self, kind_name: str, arguments: Mapping[str, Any]) -> str:
-        """Ask a worker for a job; its id, or that of one under way that answers the request too.
+        """Request a job; returns its id, or that of one under way that answers the request too.
 
-        UserError names the argument that cannot be.
+        UserError names the invalid argument.
         """
         kind = job_kind(kind_name)
         plain = kind.check(arguments)
@@ -58,7 +58,7 @@ class Jobs(Gateway):
         return job_id
 
     def cancel(self, job_id: str) -> None:
-        """Stop a job: at once when it waits, within seconds when it runs. What it has made so far stays."""
+        """Stop a job: at once if it is queued, within seconds if it is running. Its partial result is kept."""
         with self.writing() as session:
             now = database_now(session)
             if not move(session, Job, job_id, [JobStatus.QUEUED], JobStatus.CANCELLED, PERSON, ended_at=now):
@@ -114,16 +114,16 @@ class Jobs(Gateway):
             )
 
     def request_simulation(self, arguments: Mapping[str, Any]) -> str:
-        """Ask for a suite: `name`, and what `focus simulate` takes (simulations, grid, box, seed, realisations, space).
+        """Request a suite: `name`, and what `focus simulate` takes (simulations, grid, box, seed, realisations, space).
 
-        UserError names the argument that cannot be. A suite that is under way answers an equal request too, and keeps
+        UserError names the invalid argument. A suite under way answers an equal request too, and keeps
         its name from another one: two simulations would write into one folder.
         """
         return self.request(SIMULATION.name, arguments)
 
 
 def admit(session: Session, settings: Settings, kind: JobKind, arguments: Mapping[str, Any]) -> Admitted:
-    """One job of a kind about one thing at a time: an equal request is answered by it, another one is refused."""
+    """One job of a kind about one subject at a time: it answers an equal request, and a different one is refused."""
     subject = arguments[kind.subject]
     job = under_way(session, kind, subject)
     if job is None or job.arguments == arguments:
@@ -135,7 +135,7 @@ def admit(session: Session, settings: Settings, kind: JobKind, arguments: Mappin
 
 
 def under_way(session: Session, kind: JobKind, subject: str) -> Job | None:
-    """The job of a kind about `subject` that waits or runs."""
+    """The queued or running job of a kind about `subject`."""
     query = select(Job).where(Job.kind == kind.name, Job.status.in_(JOB_UNDER_WAY)).order_by(Job.created_at)
     return next((job for job in session.scalars(query) if job.arguments.get(kind.subject) == subject), None)
 

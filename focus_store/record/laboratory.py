@@ -1,4 +1,4 @@
-"""The laboratory as a whole: what runs, waits and failed, and whether anything was ever asked of it."""
+"""The laboratory as a whole: what is running, queued and failed, and whether it has ever been used."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ class Laboratory(Gateway):
         )
 
     def is_empty(self) -> bool:
-        """Whether nothing was ever asked of this record: no experiment, no dataset, no job."""
+        """Whether this record was never used: no experiment, no dataset, no job."""
         with self.reading() as session:
             return not any(session.scalar(select(func.count()).select_from(t)) for t in (Experiment, Dataset, Job))

@@ -1,4 +1,4 @@
-"""What waits, where and why: the two lanes, every worker that was heard of lately, and what failed."""
+"""Queued work, where it is and why: the two lanes, the workers heard from recently, and failures."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class LaneEntry:
-    """Something that runs in a lane (position 0) or waits in it (from 1), and why it waits."""
+    """An item that runs in a lane (position 0) or is queued in it (from 1), and why it waits."""
 
     id: str
     kind: str  # "experiment" | "job" | "sample"
     title: str
     status: str
     position: int
-    seconds: float | None  # since it began to run, or since it was queued
+    seconds: float | None  # since it started, or since it was queued
     reason: str = ""
     owner: str | None = None
-    experiment: str | None = None  # whose page shows it
+    experiment: str | None = None  # the one whose page shows it
     job_kind: str | None = None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The last sentence of something that failed."""
+    """The last message of something that failed."""
 
     id: str
     kind: str
@@ -67,14 +67,14 @@ class _Waiting:
 
 
 class Lanes(Gateway):
-    """What runs and waits in each lane, and why; what failed."""
+    """What is running and queued in each lane, and why; what failed."""
 
     def __init__(self, database: Database, workers: Workers) -> None:
         super().__init__(database)
         self._workers = workers
 
     def entries(self, lane: str) -> list[LaneEntry]:
-        """What runs, then what waits in the order in which it will be taken, each with its reason."""
+        """What is running, then what is queued, in the order of execution, each with its reason."""
         workers = [w for w in self._workers.every() if w.lane == lane and w.life is not Life.LOST]
         with self.reading() as session:
             now = database_now(session)
@@ -92,7 +92,7 @@ class Lanes(Gateway):
             return None if reason is None or job is None else HeldBack(reason, job.id, JobStatus(job.status))
 
     def failures(self, days: float = 30.0) -> list[Failure]:
-        """Every failure and crash, also of what was resumed since, newest first; archived experiments are left out."""
+        """Every failure and crash, including those resumed since, newest first; archived experiments are left out."""
         with self.reading() as session:
             since = database_now(session) - datetime.timedelta(days=days)
             found = _failures_that_happened(session, since)
@@ -154,7 +154,7 @@ def _with_reasons(
 
 
 def _held_back(session: Session, run: Experiment) -> str | None:
-    """What an experiment waits for, in words; None when nothing holds it back, as claims see it too."""
+    """What an experiment waits for, in words; None if nothing holds it back, by the same rule as for claims."""
     job = session.get(Job, run.after_job) if run.after_job else None
     if job is None or job.status == JobStatus.SUCCEEDED:
         return None
@@ -199,7 +199,7 @@ def _name(session: Session, experiment_id: str) -> str:
 
 
 def _failures_that_happened(session: Session, since: datetime.datetime) -> list[Failure]:
-    """From the events, which stay when a run continues; of what was deleted nothing is told."""
+    """From the events, which remain when a run continues; deleted items are left out."""
     query = select(Event).where(
         Event.kind == "status", Event.after.in_([Status.FAILED, Status.CRASHED]), Event.time >= since
     )
@@ -212,7 +212,7 @@ def _failures_that_happened(session: Session, since: datetime.datetime) -> list[
 
 
 def _subject(session: Session, subject: str) -> Failure | None:
-    """Whatever has this public id, as a failure that says nothing yet; None when it is gone or archived."""
+    """The item with this public id, as a failure without a message yet; None if it is deleted or archived."""
     if (run := session.get(Experiment, subject)) is not None:
         return None if run.archived_at is not None else _failed_run(run)
     if (job := session.get(Job, subject)) is not None:

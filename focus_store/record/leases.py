@@ -1,7 +1,7 @@
-"""Who works on what: claims, heartbeats, endings, and what becomes of the work of a worker that vanished.
+"""Assignment of work: claims, heartbeats, endings, and what happens to the work of a worker that vanished.
 
-A claim is one conditional UPDATE that takes a lease. Losers do nothing. All of this may be called by any number of
-processes at once.
+A claim is one conditional UPDATE that takes a lease. Losers do nothing. Any number of processes may call all of this
+at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Leases(Gateway):
     """Claims of rows by workers, each under a lease that a heartbeat renews."""
 
     def claim(self, lane: str, owner: str) -> Claim | None:
-        """Take the first due row of a lane: highest priority, then longest wait. None when nothing is due."""
+        """Take the first due row of a lane: highest priority, then longest wait. None if nothing is due."""
         tables: list[LeasedRow] = [SampleRequest, Job] if lane == SAMPLE else [Experiment, Job]
         while True:
             with self.writing() as session:
@@ -44,10 +44,10 @@ class Leases(Gateway):
                 for row_id, _, _, table in due:
                     if (claim := self._take(session, table, row_id, owner)) is not None:
                         return claim
-            # PostgreSQL lets somebody else take a row between our look and our UPDATE; another one may still wait.
+            # PostgreSQL lets another worker take a row between our SELECT and our UPDATE; another one may still wait.
 
     def claim_row(self, kind: str, row_id: str, owner: str) -> Claim | None:
-        """Take this very row if it waits; of many that try at once, one wins."""
+        """Take exactly this row if it is queued; of many simultaneous attempts, one succeeds."""
         with self.writing() as session:
             return self._take(session, TABLES[kind], row_id, owner)
 
@@ -75,7 +75,7 @@ class Leases(Gateway):
         return Claim(KINDS[table], row_id, token, owner, attempt)
 
     def renew(self, claim: Claim) -> Wish:
-        """Show that the worker lives, and learn what the person wants."""
+        """Show that the worker is alive, and return the user's request."""
         table = TABLES[claim.kind]
         with self.writing() as session:
             now = database_now(session)
@@ -90,7 +90,7 @@ class Leases(Gateway):
             return _wish(session, table, claim.id)
 
     def wish(self, claim: Claim) -> Wish:
-        """What the person wants, read without renewing anything: cheap enough for every look."""
+        """The user's request, read without renewing anything: cheap enough for every poll."""
         table = TABLES[claim.kind]
         with self.reading() as session:
             if session.scalar(select(table.lease_token).where(table.id == claim.id)) != claim.token:
@@ -98,7 +98,7 @@ class Leases(Gateway):
             return _wish(session, table, claim.id)
 
     def move(self, claim: Claim, after: str, message: str | None = None) -> bool:
-        """Change the state of a claimed row and keep the lease; False when the lease is lost or the state unfit."""
+        """Change the state of a claimed row and keep the lease; False if the lease is lost or the state unsuitable."""
         table = TABLES[claim.kind]
         with self.writing() as session:
             row = find(session, table, claim.id)
@@ -110,7 +110,7 @@ class Leases(Gateway):
             )
 
     def note_trainer(self, claim: Claim, pid: int, device: str | None) -> None:
-        """Remember the process behind an attempt."""
+        """Record the process of an attempt."""
         with self.writing() as session:
             session.execute(
                 update(Attempt)
@@ -119,9 +119,9 @@ class Leases(Gateway):
             )
 
     def release(self, claim: Claim, after: str, reason: str, message: str | None = None) -> bool:
-        """End the work on a claimed row; False when the lease was lost, and then nothing is written.
+        """End the work on a claimed row; False if the lease was lost, and then nothing is written.
 
-        `after` "queued" hands the row back: it keeps its place in the lane, and is published again.
+        `after` "queued" returns the row: it keeps its place in the lane, and is published again.
         """
         table = TABLES[claim.kind]
         requeue = after == Status.QUEUED
@@ -142,10 +142,10 @@ class Leases(Gateway):
                 _end_attempt(session, claim.id, claim.attempt, now, reason)
         return done is not None
 
-    # ---- what the reaper does, every few seconds, in every worker and in the launcher ------------------------------
+    # ---- called by the reaper every few seconds, in every worker and in the launcher -------------------------------
 
     def expire(self) -> list[str]:
-        """Rows whose lease ran out: experiments become crashed, jobs and samples wait again or fail. Their ids."""
+        """Rows whose lease expired: experiments become crashed, jobs and samples are queued again or fail. The ids."""
         with self.writing() as session:
             now = database_now(session)
             return [
@@ -174,9 +174,9 @@ class Leases(Gateway):
         )
 
     def requeue_crashed(self) -> list[str]:
-        """Crashed experiments, a tick after they were seen to crash: wait again, or rest as their person wished.
+        """Crashed experiments, a tick after the crash was detected: queued again, or stopped as their user requested.
 
-        After `max_retries` restarts without a person they stay crashed, and say so.
+        After `max_retries` restarts without the user they stay crashed, with a message.
         """
         pause = datetime.timedelta(seconds=self.settings.reap_seconds)
         with self.writing() as session:
@@ -184,7 +184,7 @@ class Leases(Gateway):
             rows = session.scalars(
                 select(Experiment)
                 .where(Experiment.status == Status.CRASHED, Experiment.ended_at < now - pause)
-                .where(Experiment.queued_at.is_not(None))  # a run that was imported waits for a person
+                .where(Experiment.queued_at.is_not(None))  # an imported run waits for the user
             ).all()
             return [row.id for row in rows if self._after_crash(session, row, now)]
 
@@ -207,7 +207,7 @@ class Leases(Gateway):
         )  # fmt: skip
 
     def mark_stalled(self) -> list[str]:
-        """Running experiments whose worker lives but whose journal has not grown for `stall_seconds`."""
+        """Running experiments whose worker is alive but whose journal has not grown for `stall_seconds`."""
         with self.writing() as session:
             old = database_now(session) - datetime.timedelta(seconds=self.settings.stall_seconds)
             ids = session.scalars(
@@ -246,8 +246,8 @@ def _first_due(session: Session, table: LeasedRow, lane: str) -> tuple[str, int,
 def _held_back() -> Select[str]:
     """The job that an experiment waits for: one under way, or one that ended without the dataset it was to make.
 
-    After a cancelled or failed simulation the experiment would start only to fail; it waits until that simulation, or
-    whatever else brings a dataset of that name into the record, has succeeded.
+    After a cancelled or failed simulation the experiment would start only to fail; it waits until that simulation has
+    succeeded, or a dataset of that name was added in another way.
     """
     missing = ~select(Dataset.name).where(Dataset.name == Experiment.dataset).exists()
     return select(Job.id).where(

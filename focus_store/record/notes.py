@@ -1,8 +1,8 @@
-"""What people write beside an experiment: its notes and its tags. Two who write at the same time lose nothing.
+"""A user's notes and tags of an experiment. Two users who write at the same time lose nothing.
 
 A note is written by comparison with the text that its writer saw. A text that is refused, because another was written
-meanwhile, stays in the record beside the one that is there until somebody settles the two. Tags are sets: what each
-writer added and took away is done to what is there.
+meanwhile, is kept in the record beside the present one until a user settles the two. Tags are sets: each
+writer's additions and removals are applied to the present ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REFUSED, SETTLED = (
 
 @dataclass(frozen=True)
 class RefusedNotes:
-    """Texts that were written beside the note since its writers last agreed; `last` is the event of the newest."""
+    """Texts written beside the note since its writers last agreed; `last` is the event of the newest."""
 
     texts: tuple[str, ...]
     last: int
@@ -36,14 +36,14 @@ class Notes(Gateway):
     """Notes and tags of experiments, set by comparison with what their writer saw."""
 
     def set(self, experiment_id: str, text: str, *, expected: str = "") -> None:
-        """Put `text` in the place of `expected`, which the writer saw there.
+        """Replace `expected`, which the writer saw there, by `text`.
 
-        Conflict when another text was written meanwhile; this one is then kept among `refused_notes`.
+        Conflict if another text was written meanwhile; this one is then kept among `refused_notes`.
         """
         self._write_note(experiment_id, text, expected, None)
 
     def settle(self, experiment_id: str, text: str, *, expected: str, last: int) -> None:
-        """Write the text that those who wrote at the same time agree on; `last` says which refused ones they saw."""
+        """Write the text on which simultaneous writers agree; `last` says which refused ones they saw."""
         self._write_note(experiment_id, text, expected, last)
 
     def refused(self, experiment_id: str) -> RefusedNotes:
@@ -51,7 +51,7 @@ class Notes(Gateway):
             return _refused(session, experiment_id)
 
     def set_tags(self, experiment_id: str, tags: Collection[str], *, expected: Collection[str] = ()) -> None:
-        """Add and take away what makes `tags` of `expected`, which the writer saw; tags of others meanwhile stay."""
+        """Apply the difference between `tags` and `expected`, which the writer saw; other users' tags are kept."""
         with self.writing() as session:
             there = select(Experiment.tags).where(Experiment.id == experiment_id).with_for_update()
             stored = session.scalar(there)
@@ -77,7 +77,7 @@ class Notes(Gateway):
 
 
 def merged_tags(stored: Collection[str], seen: Collection[str], wanted: Collection[str]) -> list[str]:
-    """The tags that are there, with what somebody who saw `seen` has added to them and taken away."""
+    """The present tags, with the additions and removals of a user who saw `seen`."""
     before, after = set(clean_tags(seen)), set(clean_tags(wanted))
     return sorted((set(stored) - (before - after)) | (after - before))
 
@@ -87,7 +87,7 @@ def clean_tags(tags: Collection[str]) -> list[str]:
 
 
 def _compare_and_set(session: Session, experiment_id: str, text: str, expected: str) -> str | None:
-    """None when the note is `text` now; else the note that is there instead of `expected`."""
+    """None if the note is now `text`; otherwise the note that is there instead of `expected`."""
     result = session.execute(
         update(Experiment)
         .where(Experiment.id == experiment_id, Experiment.notes == expected)

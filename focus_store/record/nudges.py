@@ -1,4 +1,4 @@
-"""The queue of rows that wait: a row's message is sent after it was committed, and again when it may be lost."""
+"""The queue of waiting rows: a row's message is sent after its commit, and again if it may be lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from focus_store.record.leases import TABLES
 
 
 class Queue(Gateway):
-    """Nudges for workers. The row is the truth: a message that is lost or doubled does no harm."""
+    """Nudges for workers. The row is the truth: a lost or duplicated message does no harm."""
 
     def __init__(self, database: Database, publisher: Publisher) -> None:
         super().__init__(database)

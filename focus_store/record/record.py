@@ -1,7 +1,7 @@
 """The record: what happened in a laboratory, by nouns.
 
-Each part is a gateway that was given what it needs and knows nothing of the others; `open_record` is the only place
-that knows all of them. A function asks for the gateway that it uses, or for the record where it uses several.
+Each part is a gateway that is given what it needs and knows nothing of the others; `open_record` is the only place
+that knows all of them. A function takes the gateway that it uses, or the record if it uses several.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Record:
     settings: Settings
     database: Database
     artifacts: ArtifactFolder
-    run_copies: RunCopies | None  # in the artifact store, where there is one
+    run_copies: RunCopies | None  # in the artifact store, if there is one
     experiments: Experiments
     drafts: Drafts
     notes: Notes

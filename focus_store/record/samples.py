@@ -1,4 +1,4 @@
-"""What people ask for: experiments, stops and resumes, samples, simulations. The row first, its message afterwards."""
+"""Users' requests for maps, and their results. The row first, its message afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from focus_store.record.rows import _sample_row, specification
 
 
 class Samples(Gateway):
-    """Requests for maps of a model, and their answers."""
+    """Requests for maps of a model, and their results."""
 
     def __init__(self, database: Database, queue: Queue, leases: Leases) -> None:
         super().__init__(database)
@@ -38,7 +38,7 @@ class Samples(Gateway):
         self._leases = leases
 
     def request(self, spec: SampleSpec) -> str:
-        """Ask for maps. An equal request of the same checkpoint that is done or under way answers this one too."""
+        """Request maps. An equal request for the same checkpoint that is done or under way answers this one too."""
         with self.writing() as session:
             experiment = experiment_row(session, spec.experiment)
             _check_sample(spec, experiment)
@@ -86,7 +86,7 @@ class Samples(Gateway):
             return _sample_row(session, row)
 
     def cancel(self, sample_id: str) -> None:
-        """Take a request for maps out of the lane; one that is being drawn is done within seconds and stays."""
+        """Remove a request for maps from the lane; one being drawn is done within seconds and stays."""
         with self.writing() as session:
             if session.get(SampleRequest, sample_id) is None:
                 raise unknown("sample request", sample_id)
@@ -122,9 +122,9 @@ class Samples(Gateway):
         measured: Mapping[str, SampleMeasurement],
         seconds: float,
     ) -> bool:
-        """Write the answer to a request and end it; False when the lease was lost.
+        """Write the result of a request and end it; False if the lease was lost.
 
-        `measured` is what was measured of the maps, by the name of the catalogue's statistic.
+        `measured` are the measurements of the maps, by the name of the catalogue's statistic.
         """
         with self.writing() as session:
             for file, kind in [(result, "sample"), *((tile, "tile") for tile in tiles)]:
@@ -132,7 +132,7 @@ class Samples(Gateway):
             row = session.get(SampleRequest, claim.id)
             if row is None or row.lease_token != claim.token:
                 return False
-            # The checkpoint may have been written anew since it was asked for: the answer says which one it is of.
+            # The checkpoint may have been rewritten since the request: the result records which one was used.
             row.checkpoint_sha256 = checkpoint_sha256
             row.request_digest = request_digest(specification(row), checkpoint_sha256)
             row.tiles, row.result, row.seconds = [tile.digest for tile in tiles], result.digest, seconds

@@ -1,6 +1,6 @@
-"""GPU slots: one training at a time on a GPU. A training worker holds its GPU's slot under a lease, as a run is held.
+"""GPU slots: one training run at a time per GPU. A training worker holds its GPU's slot under a lease, like a run.
 
-Samplers hold none, so that drawing maps never waits for a training of hours.
+Samplers hold none, so that drawing maps never waits for hours of training.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Slots(Gateway):
     """GPUs, each held by one training worker at a time."""
 
     def take(self, slot: str, host: str, device: str, owner: str) -> str | None:
-        """The token of a slot that was free, or whose holder has not been heard of for a lease; else None.
+        """The token of a free slot, or of one whose holder has been silent for a lease; otherwise None.
 
-        Of any number of workers that ask at once, one gets it: a single conditional UPDATE decides.
+        Of any number of simultaneous requests, one succeeds: a single conditional UPDATE decides.
         """
         token = secrets.token_hex(8)
         with self.writing() as session:
@@ -35,7 +35,7 @@ class Slots(Gateway):
             return token if taken.rowcount == 1 else None
 
     def keep(self, slot: str, token: str) -> bool:
-        """Renew the lease; False when another worker has the slot now."""
+        """Renew the lease; False if another worker now has the slot."""
         with self.writing() as session:
             kept = session.execute(
                 update(GpuSlot)

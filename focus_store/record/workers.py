@@ -1,4 +1,4 @@
-"""What workers write beside their leases: heartbeats, progress, datasets, results of samples."""
+"""What workers write besides their leases: heartbeats, progress, datasets, results of samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from focus_store.database.session import Gateway, database_now
 from focus_store.database.tables import Worker
 from focus_store.record.rows import worker_row
 
-# What a worker says anew with every heartbeat.
+# What a worker reports anew with every heartbeat.
 BEATEN = ("slot", "message", "memory_used", "memory_total", "utilisation")
 
 
@@ -19,7 +19,7 @@ class Workers(Gateway):
     """Workers by their heartbeats."""
 
     def beat(self, worker: WorkerRow) -> None:
-        """Show that a worker lives; its row appears with its first heartbeat."""
+        """Show that a worker is alive; its row appears with its first heartbeat."""
         with self.writing() as session:
             now = database_now(session)
             if (row := session.get(Worker, worker.id)) is not None:
@@ -35,7 +35,7 @@ class Workers(Gateway):
             session.execute(update(Worker).where(Worker.id == worker_id).values(current=current))
 
     def sign_off(self, worker_id: str) -> None:
-        """A worker that ends in order takes its row with it."""
+        """A worker that ends in order deletes its row."""
         with self.writing() as session:
             session.execute(delete(Worker).where(Worker.id == worker_id))
 
