@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class Storm:
-    """One stack under attack. `counts` is what happened; everything random comes from `chance`."""
+    """One stack under attack. `counts` records what happened; everything random comes from `chance`."""
 
     def __init__(self, ground: Ground, seed: int) -> None:
         self.ground, self.chance, self.counts = ground, random.Random(seed), Counter[str]()
@@ -93,7 +93,7 @@ class Storm:
 
     def _kill_something(self) -> None:
         kind = self.chance.choice(TARGETS)
-        if kind != "sampler" and self.chance.random() < 0.7:  # otherwise whatever it is doing, starting perhaps
+        if kind != "sampler" and self.chance.random() < 0.7:  # otherwise at any moment, perhaps during the start
             self._await(self._training, "a run that trains")
         target, moment = None, self.chance.uniform(0.0, 3.0)
         while target is None or not target.is_running():
@@ -156,7 +156,7 @@ class Storm:
         servers.start_server(name)
 
     def _ask_for_samples(self) -> None:
-        """Of every run that has a checkpoint; after some epoch there is one."""
+        """For every run with a checkpoint; after the first epoch there is one."""
         self._await(lambda: any(self._epochs()) or self._keep_busy(), "a run with a checkpoint")
         for run in self.expected:
             try:
@@ -187,7 +187,7 @@ class Storm:
         self._wish(self._paused, DesiredState.PAUSE)
 
     def _resume_paused(self) -> None:
-        """Wherever it is by now: paused, pausing or crashed on the way."""
+        """In any state: paused, pausing or crashed on the way."""
         if self._paused is not None:
             self._ask(lambda run=self._paused: self.ground.record.experiments.resume(run))
             self._paused = None
@@ -201,7 +201,7 @@ class Storm:
         self.counts[f"wishes: {wish}"] += 1
         try:
             self._ask(lambda: self.ground.record.experiments.request(run, wish))
-        except UserError as error:  # it has ended a moment ago
+        except UserError as error:  # it ended a moment ago
             print(f"  {error}", flush=True)
 
     def _epochs(self) -> list[int]:
@@ -215,7 +215,7 @@ class Storm:
     # ---- patience --------------------------------------------------------------------------------------------------
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """The record's answer, asked again while PostgreSQL is away."""
+        """The record's answer, requested again while PostgreSQL is away."""
         while True:
             try:
                 return question()
@@ -270,7 +270,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    logging.disable(logging.WARNING)  # that servers are away is what is wanted here
+    logging.disable(logging.WARNING)  # unreachable servers are intended here
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="focus-chaos-") as folder:
         print("training the reference that nobody disturbs", flush=True)

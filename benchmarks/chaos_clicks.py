@@ -81,7 +81,7 @@ def run_clicks(binary: str, seconds: float, acts: int, seed: int) -> tuple[Rando
 
 
 def _last_said(folder: Path) -> str:
-    """The end of the dashboard's log, where the traceback of a page that failed is."""
+    """The end of the dashboard's log, which has the traceback of a failed page."""
     return "\n".join((folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])
 
 
@@ -91,7 +91,7 @@ def _progress(walk: RandomWalk, seconds: float) -> str:
 
 
 def shortfalls(walk: RandomWalk, acts: int) -> list[str]:
-    """What a walk that found every page alive has left out."""
+    """What is missing from a walk that found every page working."""
     faults = [f"{page} was never looked at" for page in PAGES if page not in walk.visits]
     faults += [f"{name} was never pressed" for name in walk.missing()]
     return faults + ([f"{len(walk.acts)} acts, not {acts}"] if len(walk.acts) < acts else [])

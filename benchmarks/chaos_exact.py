@@ -57,9 +57,9 @@ def main() -> int:
 
 
 def run_exact(kills: int, seed: int, device: str, compiled: bool) -> tuple[Counter[str], list[str]]:
-    """Counts of what happened, over all methods, and what was not right.
+    """Counts of events, over all methods, and a list of failures.
 
-    On CUDA the runs are `deterministic`, and the methods are looked at side by side: most of their time is compiling.
+    On CUDA the runs are `deterministic`, and the methods run side by side: most of their time is compilation.
     """
     counts, faults = Counter[str](), list[str]()
     with tempfile.TemporaryDirectory(prefix="focus-chaos-") as name:
@@ -131,7 +131,7 @@ def _start(home: Path, file: Path, run: Path) -> subprocess.Popen[bytes]:
 
 
 def _await_step(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
-    """By the journal's size first: it is read only when it has grown."""
+    """By the journal's size first: it is read only if it has grown."""
     deadline, size, journal = time.monotonic() + _PATIENCE_SECONDS, -1, run / JOURNAL
     while process.poll() is None and time.monotonic() < deadline:
         if journal.exists() and (now := journal.stat().st_size) != size:
@@ -145,7 +145,7 @@ def _await_step(process: subprocess.Popen[bytes], run: Path, step: int) -> None:
 
 
 def _equal(a: Any, b: Any) -> tuple[int, int]:
-    """How many of the tensors and numbers of a are the same bits in b, and how many there are."""
+    """How many of the tensors and numbers of a have the same bits in b, and their total number."""
     if isinstance(a, torch.Tensor):
         same = a.shape == b.shape and a.dtype == b.dtype
         return int(same and a.contiguous().numpy().tobytes() == b.contiguous().numpy().tobytes()), 1

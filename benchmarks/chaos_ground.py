@@ -1,4 +1,4 @@
-"""Where `chaos.py` rages: a laboratory with impatient leases in a folder of its own."""
+"""The laboratory of `chaos.py`: short leases, in its own folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ IMPATIENT = {
 
 
 def make_reference(folder: Path) -> Path:
-    """The same training, alone: what the disturbed ones must have learnt."""
+    """The same training run, alone: what the disturbed ones must have learnt."""
     make_dataset(folder)
     run = folder / "reference"
     run.mkdir()
@@ -50,7 +50,7 @@ def make_reference(folder: Path) -> Path:
 
 
 class Ground:
-    """Workers as `focus-lab up` starts them, but started again at once: the launcher would take its time."""
+    """Workers as `focus-lab up` starts them, but restarted at once: the launcher would wait."""
 
     def __init__(self, home: Path, servers: PrivateServers | None) -> None:
         addresses = (servers.database_url(), servers.broker_url) if servers else ("", "")
@@ -86,7 +86,7 @@ class Ground:
                 )
 
     def look_around(self) -> None:
-        """Remember every process of the laboratory: who dies tells nobody of its children."""
+        """Remember every process of the laboratory: after a death its children cannot be found otherwise."""
         for process in self._workers.values():
             self._seen |= {member.pid: member for member in family(process.pid)}
 
@@ -102,7 +102,7 @@ class Ground:
         return self.record.experiments.get(run).summary
 
     def end(self) -> list[psutil.Process]:
-        """SIGTERM to the workers, as the launcher does; who is there afterwards."""
+        """SIGTERM to the workers, as the launcher does; returns the processes that remain."""
         self.look_around()
         for process in self._workers.values():
             process.terminate()

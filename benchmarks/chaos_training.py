@@ -1,4 +1,4 @@
-"""The small training that `chaos.py` and `chaos_exact.py` disturb."""
+"""The small training run that `chaos.py` and `chaos_exact.py` disturb."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def make_dataset(home: Path) -> None:
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
-    """By json alone: the judge must not read with the eyes of the accused."""
+    """With json alone: the check must not use the code that it checks."""
     return [json.loads(line) for line in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""What is right after a storm, and what is not."""
+"""What is correct after a storm, and what is not."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _check_record(verdict: Verdict, record: Record, run: str) -> None:
 
 
 def _check_events(verdict: Verdict, record: Record, run: str) -> None:
-    """Every transition begins where the one before ended."""
+    """Every transition begins where the previous one ended."""
     moves = [event for event in reversed(record.experiments.events(run, limit=10_000)) if event.kind == "status"]
     for earlier, later in itertools.pairwise(moves):
         verdict.check(earlier.after == later.before, f"run {run}: went from {earlier.after} to … {later.before}")
@@ -106,7 +106,7 @@ def _check_events(verdict: Verdict, record: Record, run: str) -> None:
 
 
 def _check_curve(verdict: Verdict, record: Record, run: str, undisturbed: Mapping[int, float], *, whole: bool) -> None:
-    """What a person sees has every step once, with the loss of a training run that nobody disturbed."""
+    """The curve that a user sees has every step once, with the loss of an undisturbed training run."""
     curve = record.curves.series(run, "loss", "train")
     last = len(undisturbed) if whole else len(curve.step)
     verdict.check(np.array_equal(curve.step, np.arange(1, last + 1)), f"run {run}: the curve misses or doubles steps")

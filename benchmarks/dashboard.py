@@ -219,7 +219,7 @@ def overlay(page: Page, address: str, server: psutil.Process, record: Record) ->
 
 
 def cached_sample(browser_page: Page, home: Path) -> None:
-    """Press the button for a request that the record has answered before."""
+    """Press the button for a request that the record has already answered."""
     record = open_record(Settings.from_environment({"FOCUS_HOME": str(home)}))
     done = next(row for row in record.samples.latest(limit=50) if row.result)
     times = []

@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def write(folder: Path, n_maps: int, grid: int) -> None:
-    """Lognormal maps: 64 of them, again and again in other positions, for it is their bytes that count."""
+    """Lognormal maps: 64 of them, repeated at other positions, since only their bytes count."""
     rng = np.random.default_rng(0)
     few = (1e11 * np.exp(rng.standard_normal((min(64, n_maps), grid, grid)))).astype(np.float32)
     file = np.lib.format.open_memmap(folder / MAPS, mode="w+", dtype=np.float32, shape=(n_maps, grid, grid))
@@ -96,7 +96,7 @@ def config_of(folder: Path, arguments: argparse.Namespace, workers: int, batch_s
 
 
 def opened(folder: Path) -> RunData:
-    """The transform is fitted on a part: how maps are scaled does not matter here, and every map is read otherwise."""
+    """The transform is fitted on a part: the scaling does not matter here, and fitting would read every map."""
     plain = recipe("02").to_dict()
     plain["data"] = {"maps_path": str(folder / MAPS), "params_path": str(folder / THETA), "train_split": 0.9}
     dataset = open_dataset(validate_config(plain).data, folder)
@@ -106,7 +106,7 @@ def opened(folder: Path) -> RunData:
 
 
 def delivery(data: RunData, folder: Path, arguments: argparse.Namespace) -> None:
-    """Maps per second of the loader alone, by the median batch, first from the disk and then from memory."""
+    """Maps per second of the loader alone, from the median batch, first from the disk and then from memory."""
     rows = []
     for workers in arguments.workers:
         config = config_of(folder, arguments, workers, 32)
@@ -121,7 +121,7 @@ def delivery(data: RunData, folder: Path, arguments: argparse.Namespace) -> None
 
 
 def waiting(data: RunData, folder: Path, arguments: argparse.Namespace) -> None:
-    """Every batch's wait is taken at the loader's door, a step's length between two looks at the stop switch."""
+    """The wait for each batch is measured at the loader, a step's length between two checks of the stop switch."""
     rows = []
     for workers in arguments.workers:
         config = config_of(folder, arguments, workers, arguments.batch_size)
@@ -135,7 +135,7 @@ def waiting(data: RunData, folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _timed_steps(config: ExperimentConfig, data: RunData, run: Path, n: int) -> tuple[list[float], list[float]]:
-    """Seconds of each step and of each wait in it, after one of each that is not counted."""
+    """Seconds of each step and of its data-loading wait, after one of each that is not counted."""
     waits: list[float] = []
     original = TrainingMaps.epoch
 
@@ -164,7 +164,7 @@ def _timed_steps(config: ExperimentConfig, data: RunData, run: Path, n: int) -> 
 
 
 def forget(dataset: MapDataset) -> None:
-    """Ask the system to drop the file from its cache; where it cannot, what follows is not cold."""
+    """Ask the system to drop the file from its cache; if it cannot, the following measurement is not cold."""
     if hasattr(os, "posix_fadvise"):
         with dataset.maps_file.open("rb") as file:
             os.fsync(file.fileno())

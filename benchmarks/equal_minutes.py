@@ -50,7 +50,7 @@ from focus_core.training.checkpoint import load_checkpoint
 from focus_core.training.start import run_training
 from focus_core.training.stopping import StopSwitch
 
-# As in --case of benchmarks/quickstart_study.py. What is not named is the quickstart's, the learning rate too.
+# As in --case of benchmarks/quickstart_study.py. Other settings are the quickstart's, including the learning rate.
 RECIPES = {
     "quickstart": "",
     "baseline": "method=diffusion,model.from=SimpleUNet,model.base_channels=16,model.channel_mults=1-2-2-4-4,"
@@ -62,11 +62,11 @@ RECIPE_SAMPLINGS = {
     "baseline": [("ddpm", 1000, "DDPM, 1000 steps"), ("ddim", 50, "DDIM, 50 steps")],
 }
 
-# Epochs trained to learn how long one takes: the last, for the first two import, allocate and choose.
+# Epochs trained to time one: the last is used, since the first two import, allocate and tune.
 _TRIAL_EPOCHS = 3
-# Maps a library draws at once: FOCUS's own number at 64².
+# Maps per batch when a library draws: FOCUS's own number at 64².
 _BATCH = 32
-# Of a checkpoint, what drawing maps does not need.
+# Parts of a checkpoint that are not needed for drawing maps.
 _NOT_KEPT = ("model", "optimizer", "scheduler", "rng")
 
 
@@ -102,14 +102,14 @@ class Trained:
 
 
 class Artist(Protocol):
-    """Draws from what a case has learned."""
+    """Draws maps with the trained weights of a case."""
 
     @property
     def samplings(self) -> Mapping[str, int]:
-        """Names of its ways to draw, and their network evaluations per map."""
+        """Names of its samplers, and their network evaluations per map."""
 
     def draw(self, sampling: str, theta: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
-        """A physical map (N, N) at every row of θ (n, d)."""
+        """A physical map (N, N) for every row of θ (n, d)."""
 
 
 def main() -> int:
@@ -169,14 +169,14 @@ def _train_recipe(study: Study, case: str, minutes: float, epochs: int | None) -
             loss=best["val_loss"],
             dataset_digest=study.dataset.digest,
             machine=machine(),
-            # Cloned, for they are mapped from a file that is removed now.
+            # Cloned, since they are mapped from a file that is removed now.
             state={name: _cloned(part) for name, part in best.items() if name not in _NOT_KEPT},
         )
 
 
 def _recipe(case: str) -> ExperimentConfig:
     plain = parse_case(f"{case}:{RECIPES[case]}")[1].to_dict()
-    return validate_config(plain | {"device": "cpu"})  # cores are compared, whatever else the machine has
+    return validate_config(plain | {"device": "cpu"})  # cores are compared, whatever other devices the machine has
 
 
 def _for_epochs(config: ExperimentConfig, epochs: int) -> ExperimentConfig:
@@ -186,7 +186,7 @@ def _for_epochs(config: ExperimentConfig, epochs: int) -> ExperimentConfig:
 
 
 def _epoch_seconds(study: Study, config: ExperimentConfig) -> float:
-    """Of an epoch in a training run: its steps, its validation and its checkpoint."""
+    """Duration of an epoch in a training run: its steps, its validation and its checkpoint."""
     with TemporaryDirectory() as folder:
         run_training(_for_epochs(config, _TRIAL_EPOCHS), Path(folder), study.home, StopSwitch())
         *_, before, last = load_checkpoint(Path(folder) / LAST)["history"]
@@ -194,7 +194,7 @@ def _epoch_seconds(study: Study, config: ExperimentConfig) -> float:
 
 
 def _cloned(part: Any) -> Any:
-    """A checkpoint's part with tensors of its own."""
+    """A checkpoint's part with its own copies of tensors."""
     if isinstance(part, torch.Tensor):
         return part.clone()
     return {name: _cloned(value) for name, value in part.items()} if isinstance(part, dict) else part
@@ -205,7 +205,7 @@ def _train_example(study: Study, case: str, minutes: float) -> Trained:
     maps = TrainingMaps(study.dataset, study.transform, study.split.train, config)
     torch.manual_seed(config.training.seed)
     example = EXAMPLES[case](len(study.dataset.space))
-    parameters = parameter_count(example.network)  # the trainable ones: none are when it has learned
+    parameters = parameter_count(example.network)  # the trainable ones: after training none are
     learned = learn_for(example, maps, config.training, 60.0 * minutes)
     return Trained(
         case=case,
@@ -228,7 +228,7 @@ class RecipeArtist:
         with TemporaryDirectory() as folder:
             path = Path(folder) / BEST
             path.parent.mkdir()
-            # A checkpoint has raw weights too; only the averaged ones were kept, and only they are drawn with.
+            # A checkpoint also has raw weights; only the averaged ones were kept, and only they are used for sampling.
             torch.save({"model": {}} | trained.state, path)
             self._run = load_run(folder, device="cpu")
         self._ways = {name: (sampler, steps) for sampler, steps, name in RECIPE_SAMPLINGS[trained.case]}
@@ -244,7 +244,7 @@ class RecipeArtist:
 
 
 class ExampleArtist:
-    """A library's network; the maps' first noise is that of FOCUS's maps."""
+    """A library's network; the initial noise of its maps is that of FOCUS's maps."""
 
     def __init__(self, trained: Trained, study: Study) -> None:
         self._study = study
@@ -287,7 +287,7 @@ def _scored(study: Study, files: list[Path], arguments: argparse.Namespace) -> s
 
 
 def score(study: Study, trained: Trained, most_evaluations: int | None = None) -> Iterator[Score]:
-    """A row for each of the case's samplers."""
+    """One row for each of the case's samplers."""
     artist: Artist = RecipeArtist(trained) if trained.case in RECIPES else ExampleArtist(trained, study)
     theta = np.repeat(study.theta, study.each, axis=0)
     for sampling, evaluations in artist.samplings.items():

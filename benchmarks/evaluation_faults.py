@@ -36,7 +36,7 @@ from focus_core.statistics.verdict import Verdict
 FloatArray = NDArray[np.float64]
 GRID, BOX = 32, 64.0
 FIELDS = ("gaussian", "lognormal", "particle-mesh")
-# Those that a perfect emulator can be scored by from maps alone, with neither a regressor nor a sampler of posteriors.
+# Those by which a perfect emulator can be scored from maps alone, without a regressor or a posterior sampler.
 NAMES = tuple(name for name in STATISTICS if name not in ("closure", "calibration"))
 _TWO = ParameterSpace(
     "two", (Parameter("Omega_m", "Ωm", "Ωm", "Omega", 0.1, 0.5), Parameter("sigma_8", "σ8", "σ8", "sigma", 0.6, 1.0))
@@ -45,7 +45,7 @@ _TWO = ParameterSpace(
 
 @dataclass
 class Pool:
-    """Maps (n_theta, n_phases, each, N, N) at θ (n_theta, d), and what was measured of them, by path."""
+    """Maps (n_theta, n_phases, each, N, N) at θ (n_theta, d), and their measurements, by path."""
 
     maps: FloatArray
     theta: FloatArray
@@ -53,7 +53,7 @@ class Pool:
     measured: dict[str, Parts] = field(default_factory=dict)
 
     def measure(self) -> None:
-        """Everything that statistics measure map by map, once for all sets."""
+        """All measurements of single maps, once for all sets."""
         flat = self.maps.reshape(-1, GRID, GRID)
         for path in (*{s.measure for s in STATISTICS.values()}, "focus_core.evaluation.measures:mean_of_field"):
             self.measured[path] = in_pieces(load(path), flat, BOX, lambda done: None)
@@ -128,7 +128,7 @@ def false_alarms(pool: Pool, sets: int, seed: int, names: Sequence[str] = NAMES)
 
 
 def caught(pool: Pool, fault: Fault, sets: int, seed: int) -> dict[str, int]:
-    """In how many of the sets each of the statistics that are meant for a fault fails it."""
+    """In how many of the sets each of the statistics intended for a fault fails it."""
     counts = dict.fromkeys(fault.seen_by, 0)
     for number in range(sets):
         rng = np.random.default_rng([seed, number])
@@ -156,7 +156,7 @@ def _brighter(generated: MapSet, reference: MapSet, rng: np.random.Generator) ->
 
 
 def _noisy(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> MapSet:
-    """Noise above k_Ny/2 alone, with half the power that is there."""
+    """Noise above k_Ny/2 alone, with half the power present there."""
     mean, delta = _contrast(generated.maps)
     high = np.hypot(np.fft.fftfreq(GRID)[:, None], np.fft.rfftfreq(GRID)[None]) > 0.25
     there = np.sqrt(np.mean(np.abs(np.fft.rfft2(delta)[:, high]) ** 2)) / GRID
@@ -165,7 +165,7 @@ def _noisy(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> Ma
 
 
 def _bright_tail(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> MapSet:
-    """The brightest pixel in 10⁴ of each θ."""
+    """The brightest pixel in 10⁴ at each θ."""
     maps = generated.maps.copy()
     for s in range(generated.n):
         own = np.flatnonzero(generated.simulation == s)
@@ -176,7 +176,7 @@ def _bright_tail(generated: MapSet, reference: MapSet, rng: np.random.Generator)
 
 
 def _copied(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> MapSet:
-    """One map of all, shifted and turned."""
+    """A single map for all, shifted and turned."""
     maps = generated.maps.copy()
     source = reference.maps[rng.integers(len(reference.maps))]
     maps[rng.integers(len(maps))] = np.roll(np.rot90(source.T, rng.integers(4)), rng.integers(GRID, size=2), (0, 1))
@@ -184,7 +184,7 @@ def _copied(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> M
 
 
 def _swapped(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> MapSet:
-    """Ωm and σ8 in each other's place, scaled to each other's range."""
+    """Ωm and σ8 exchanged, each scaled to the other's range."""
     space = _TWO if generated.theta.shape[1] == 2 else WCDM6
     unit = space.to_unit(generated.theta)
     a, b = space.index("Omega_m"), space.index("sigma_8")
@@ -193,7 +193,7 @@ def _swapped(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> 
 
 
 def _too_alike(generated: MapSet, reference: MapSet, rng: np.random.Generator) -> MapSet:
-    """The right mean P(k) of each θ, and half the deviation of each map's ring from it."""
+    """The correct mean P(k) at each θ, and half the deviation of each map's ring from it."""
     mean, delta = _contrast(generated.maps)
     modes = np.fft.rfft2(delta)
     n = np.hypot(np.fft.fftfreq(GRID, 1 / GRID)[:, None], np.fft.rfftfreq(GRID, 1 / GRID)[None])

@@ -25,9 +25,9 @@ from measuring import Times, alternate, machine, ratio_text, table
 from focus_core.costs.estimate import Estimate, estimate
 from focus_core.training.device import PeakMemory
 
-# Batches at which a step takes seconds on two cores.
+# Batches for which a step takes seconds on two cores.
 EQUAL = {64: 4, 256: 1}
-# Of the memory that is free, what a measurement may take.
+# Fraction of the free memory that a measurement may take.
 _SHARE = 0.6
 
 
@@ -67,7 +67,7 @@ HEAD = ["", "01, images/s", "02, images/s", "02 / 01, speed", "by processor time
 
 
 def compared(grid: int, batches: dict[str, int], timed: bool, arguments: argparse.Namespace) -> list[str]:
-    """One row: speed by turns, memory measured where both fit."""
+    """One row: speed measured in turn, memory measured if both fit."""
     label = f"{grid}², batch " + (
         str(batches["01"]) if len(set(batches.values())) == 1 else f"{batches['01']} and {batches['02']}"
     )
@@ -105,7 +105,7 @@ def images_a_second(grid: int, batches: dict[str, int], arguments: argparse.Name
 
 
 def peak_memory(name: str, grid: int, batch: int, channels: int | None) -> int:
-    """Bytes above what the process had before the training began."""
+    """Bytes above what the process used before training began."""
     with tempfile.TemporaryDirectory(prefix="focus-bench-") as home:
         maps, device = lesson(Path(home), grid, round(4 * batch / 0.9) + 8), torch.device("cpu")
         with PeakMemory(device) as memory:
@@ -118,7 +118,7 @@ def peak_memory(name: str, grid: int, batch: int, channels: int | None) -> int:
 
 
 def peak_in_a_process(name: str, grid: int, batch: int, channels: int | None) -> int:
-    """So that nothing of an earlier measurement is counted, or has made room for this one."""
+    """So that an earlier measurement neither counts nor has made room for this one."""
     command = [sys.executable, __file__, "--peak-of", name, "--grid", str(grid), "--batch-size", str(batch)]
     if channels:
         command += ["--channels", str(channels)]

@@ -39,7 +39,7 @@ from focus_core.config.experiment import ExperimentConfig
 from focus_core.costs.estimate import estimate
 from focus_core.networks.building import build_network
 
-# What each way of training asks of FOCUS's configuration; None is the plain loop. In the order of their worth.
+# The settings of FOCUS's configuration for each way of training; None is the plain loop. In order of importance.
 PLAIN, PLAIN_LOOP_ALONE = "plain loop", "plain loop, FOCUS's network"
 WAYS: dict[str, dict[str, Any] | None] = {
     "bf16, compiled": {"precision": "bf16", "compile": True},
@@ -50,19 +50,19 @@ WAYS: dict[str, dict[str, Any] | None] = {
     "32 bits": {"precision": "fp32", "compile": False},
     "32 bits, compiled": {"precision": "fp32", "compile": True},
 }
-# The equal batch at which the two experiments are compared beside the recipes' own.
+# The equal batch at which the two experiments are compared besides the recipes' own.
 EQUAL_BATCH = 32
-# Maps that are enough for one epoch of every measurement; what comes between epochs is no part of a step.
+# Enough maps for one epoch per measurement; work between epochs is not part of a step.
 MAPS = {64: 12_000, 256: 1_000}
 _BLOCKS, _BLOCK_SECONDS, _WARM_UP = 7, 0.4, 4
 _LONGEST_CASE = 150.0
-# Compiling, side by side, may take this share of all time.
+# Compilation, side by side, may take this share of the total time.
 _PREPARING = 0.4
 
 
 @dataclass(frozen=True)
 class Case:
-    """`batch_size` in the place of the recipe's."""
+    """`batch_size` replaces the recipe's."""
 
     experiment: str
     grid: int
@@ -76,7 +76,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`images` a second in each block of steps; `peak_bytes` of the device's memory, `estimated_bytes` before the run;
+    """`images` per second in each block of steps; `peak_bytes` of device memory, `estimated_bytes` before the run;
     `failure`: why there are none."""
 
     case: Case
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Every case in a process of its own, until the time is over."""
+    """Every case in a separate process, until the time is over."""
     ends = time.monotonic() + 60 * arguments.minutes
     device = torch.device(arguments.device)
     print(machine(device), flush=True)
@@ -166,8 +166,8 @@ def _command(case: Case, home: Path, arguments: argparse.Namespace, *more: str) 
 def compile_side_by_side(
     cases: Iterable[Case], homes: dict[int, Path], seconds: float, arguments: argparse.Namespace
 ) -> int:
-    """How many of the cases that are compiled now lie in the cache. Nothing is timed, so they may share the GPU; but
-    only so many at once as have four cores each, the worthiest first: all together, none may be done in time."""
+    """How many of the cases being compiled are now in the cache. Nothing is timed, so they may share the GPU; but
+    only so many at once as have four cores each, the most important first: all together, none may finish in time."""
     ends = time.monotonic() + seconds
 
     def is_compiled(case: Case) -> bool:
@@ -282,7 +282,7 @@ def _seconds_of(steps: Iterator[Any], n: int, finish: Any) -> float:
 
 
 def matrix_product_rate(device: torch.device, size: int) -> float:
-    """Operations a second of bf16 products of square matrices, the median of five rounds."""
+    """FLOP/s of bf16 products of square matrices, the median of five rounds."""
     a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
     rates = []
     for turn in range(6):
@@ -317,7 +317,7 @@ def _label(case: Case) -> str:
 
 
 def report(outcomes: list[Outcome], peak: float) -> str:
-    """All cases, those of one experiment and size together; then what half the width buys."""
+    """All cases, those of one experiment and size together; then the effect of half the width."""
     plain = {(o.case.experiment, o.case.grid): o for o in outcomes if o.case.way == PLAIN}
     order = sorted(outcomes, key=lambda o: (o.case.experiment, o.case.grid))
     every = table(HEAD, [_row(o, peak, plain.get((o.case.experiment, o.case.grid))) for o in order])
@@ -325,7 +325,7 @@ def report(outcomes: list[Outcome], peak: float) -> str:
 
 
 def _pairs(outcomes: list[Outcome]) -> list[list[str]]:
-    """Experiment 02 against 01, at the same size and in the same way, at the recipes' batches and at equal ones."""
+    """Experiment 02 against 01, at the same size and in the same way, with the recipes' batches and with equal ones."""
     done = [outcome for outcome in outcomes if not outcome.failure]
     rows = []
     for two in (outcome for outcome in done if outcome.case.experiment == "02"):

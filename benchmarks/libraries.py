@@ -1,9 +1,9 @@
-"""Two libraries' own examples of generative training, told θ, at the quickstart's size: for equal_minutes.py.
+"""Two libraries' own examples of generative training, conditioned on θ, at the quickstart's size: for equal_minutes.py.
 
 Both have the network of diffusers' training example for unconditional images, UNet2DModel with six levels of two layers
 and attention at the fifth, narrowed to 1.2 million parameters; flow_matching installs no network of its own. What is
 learned, how it is averaged and how maps are drawn is each library's. Rate, batches and augmentation are the
-quickstart's, for the examples' own rate of 1e-4 would have learned little in ten minutes, and they have fewer
+quickstart's, since the examples' own rate of 1e-4 would have learned little in ten minutes, and they have fewer
 symmetries than these maps.
 """
 
@@ -25,7 +25,7 @@ from focus_core.errors import UserError
 from focus_core.training.batches import Batch, TrainingMaps
 from focus_core.training.ema import MovingAverage
 
-# The example's ratios of 1:1:2:2:4:4, but 3 in the place of 4 for the size, and its four channels a group.
+# The example's ratios of 1:1:2:2:4:4, but 3 instead of 4 for the size, and its four channels per group.
 _WIDTHS, _GROUPS = (16, 16, 32, 32, 48, 48), 4
 # UNet2DModel embeds times of 0 to 1000; those of flow matching are 0 to 1.
 _TIMES = 1000.0
@@ -33,7 +33,7 @@ _TIMES = 1000.0
 
 @dataclass(frozen=True)
 class Learned:
-    """What a training run leaves: how long it was, and the mean loss of its last epoch."""
+    """The result of a training run: its length, and the mean loss of its last epoch."""
 
     seconds: float
     steps: int
@@ -41,9 +41,9 @@ class Learned:
 
 
 class Example(ABC):
-    """A network and what its library does with it. x are transformed maps (B, 1, N, N), θ is scaled to [−1, 1] (B, d).
+    """A network and its library's methods. x are transformed maps (B, 1, N, N), θ is scaled to [−1, 1] (B, d).
 
-    `samplings` are the ways to draw that its own example and documentation show, with their network evaluations.
+    `samplings` are the samplers in its own example and documentation, with their network evaluations.
     """
 
     samplings: ClassVar[Mapping[str, int]]
@@ -64,11 +64,11 @@ class Example(ABC):
 
     @abstractmethod
     def follow(self, step: int) -> None:
-        """Take step number `step` (from 1) into the averaged weights."""
+        """Include step number `step` (from 1) in the averaged weights."""
 
     @abstractmethod
     def take_average(self) -> None:
-        """Put the averaged weights into the network."""
+        """Copy the averaged weights into the network."""
 
     @abstractmethod
     def draw(self, sampling: str, noise: Tensor, theta: Tensor, reach: float, generator: torch.Generator) -> Tensor:
@@ -78,7 +78,7 @@ class Example(ABC):
 class DiffusersExample(Example):
     """examples/unconditional_image_generation of diffusers: DDPM's ε, AdamW and EMAModel with the script's defaults."""
 
-    # The defaults of DDPMPipeline, which the script draws with, and of DDIMPipeline.
+    # The defaults of DDPMPipeline, which the script uses for sampling, and of DDIMPipeline.
     samplings: ClassVar = {"DDPM, 1000 steps": 1000, "DDIM, 50 steps": 50}
     gradient_clip: ClassVar = 1.0
 
@@ -122,7 +122,7 @@ class DiffusersExample(Example):
 class FlowMatchingExample(Example):
     """examples/2d_flow_matching of flow_matching: the path of optimal transport, Adam, uniform times, midpoint rule.
 
-    Averaged weights are no part of that example; they are kept as the quickstart keeps its own, to spare this case the
+    Averaged weights are not part of that example; they are kept as in the quickstart, to spare this case the
     noise of the last steps.
     """
 
@@ -193,7 +193,7 @@ def learn_for(example: Example, maps: TrainingMaps, training: TrainingSection, s
 
 
 def _rate(training: TrainingSection, step: int, steps_per_epoch: int, share: float) -> float:
-    """The quickstart's rate: a warm-up by step, then a cosine that ends with the time of which `share` is gone."""
+    """The quickstart's rate: a warm-up by step, then a cosine that ends with the time, of which `share` has passed."""
     warm_up = training.scheduler.warmup_epochs * steps_per_epoch
     low = training.scheduler.eta_min
     rate = low + (training.lr - low) * (1.0 + math.cos(math.pi * share)) / 2.0

@@ -39,7 +39,7 @@ DIFFUSERS_WIDTHS = {"01": (160, 160, 288, 288, 576, 576), "02": (64, 64, 160, 16
 
 @dataclass(frozen=True)
 class Lesson:
-    """What every loop learns: a run's data for FOCUS, and its training maps as plain arrays for the others."""
+    """The data that every loop trains on: a run's data for FOCUS, its training maps as plain arrays for the others."""
 
     data: RunData
     maps: NDArray[np.float32]
@@ -49,8 +49,8 @@ class Lesson:
 def recipe(
     experiment: str, batch_size: int | None = None, training: Mapping[str, Any] | None = None, **model: Any
 ) -> ExperimentConfig:
-    """An experiment's own configuration, at another batch size. Maps are read by the loop itself, in its own time: a
-    process that reads ahead would work while another loop has its turn."""
+    """An experiment's own configuration, with another batch size. Maps are read by the loop itself, in its own time: a
+    process that reads ahead would work during another loop's turn."""
     plain = load_config(TASKS / EXPERIMENTS[experiment] / "config.yaml").to_dict()
     plain["data"] = {"dataset": "lesson", "train_split": 0.9, "num_workers": 0}
     plain["training"]["batch_size"] = batch_size or plain["training"]["batch_size"]
@@ -66,7 +66,7 @@ def lesson(home: Path, grid: int, n_maps: int) -> Lesson:
 
 
 def write_lesson(home: Path, grid: int, n_maps: int, seed: int = 0, name: str = "lesson") -> None:
-    """Lognormal maps of this many pixels per side, two a simulation, written as a dataset under `home`."""
+    """Lognormal maps of this many pixels per side, two per simulation, written as a dataset under `home`."""
     rng, simulations = np.random.default_rng(seed), -(-n_maps // 2)
     theta = WCDM6.from_unit(rng.uniform(-1, 1, (simulations, 6)))
     maps = (1e11 * np.exp(rng.standard_normal((2 * simulations, grid, grid), dtype=np.float32))).astype(np.float32)
@@ -85,9 +85,9 @@ def opened_lesson(home: Path) -> Lesson:
 
 
 class FocusLoop(Iterator[None]):
-    """`focus_core.training.loop.train` itself, held at every look at its stop switch until `next` lets it continue.
+    """`focus_core.training.loop.train` itself, held at every check of its stop switch until `next` lets it continue.
 
-    A step is what lies between two looks: the batch, the step, its line in the journal. Close it to end the training.
+    A step is the work between two checks: the batch, the step, its line in the journal. Close it to end training.
     """
 
     def __init__(self, config: ExperimentConfig, data: RunData, device: torch.device, folder: Path) -> None:
@@ -99,7 +99,7 @@ class FocusLoop(Iterator[None]):
     def __next__(self) -> None:
         if self._thread.ident is None:
             self._thread.start()
-            self._await()  # all that comes before the first step
+            self._await()  # everything before the first step
         self._gate.go.release()
         self._await()
 
@@ -135,7 +135,7 @@ class FocusLoop(Iterator[None]):
 
 
 class OwnThread(Iterator[Any]):
-    """The steps of a loop, each taken in a thread of its own, as FOCUS's are: memory costs more there than in the first
+    """The steps of a loop, each in a separate thread, as FOCUS's are: memory costs more there than in the first
     thread (5 % of a step of Experiment 01 at 64², for its page faults)."""
 
     def __init__(self, steps: Iterator[Any]) -> None:
@@ -146,11 +146,11 @@ class OwnThread(Iterator[Any]):
 
 
 class _Closed(BaseException):
-    """Ends a training run between two steps; nobody is to take it for a failure, or to save anything."""
+    """Ends a training run between two steps; it must not be handled as a failure, or cause anything to be saved."""
 
 
 class _Gate(StopSwitch):
-    """A stop switch that holds whoever looks at it until it is told to let go."""
+    """A stop switch that holds its caller until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class _Gate(StopSwitch):
 def diffusers_loop(
     experiment: str, lesson: Lesson, batch_size: int, device: torch.device
 ) -> tuple[nn.Module, Iterator[float]]:
-    """diffusers' UNet2DModel, told θ in the place of a class, and the steps of a loop like its training example's."""
+    """diffusers' UNet2DModel, conditioned on θ instead of a class, and the steps of its training example's loop."""
     from diffusers import DDPMScheduler, UNet2DModel
     from diffusers.optimization import get_cosine_schedule_with_warmup
 
@@ -195,7 +195,7 @@ def diffusers_loop(
 
 
 class UNetOfTheta(nn.Module):
-    """UNet2DModel whose time embedding is joined by a linear map of θ. `groups` are those of its normalisations."""
+    """UNet2DModel whose time embedding is added to a linear map of θ. `groups` are those of its normalisations."""
 
     def __init__(self, unet: Any, widths: tuple[int, ...], condition_size: int, groups: int = 32) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the speed scripts share: loops that take turns step by step, medians, and the line that names the machine."""
+"""Shared by the speed scripts: loops that take turns step by step, medians, and the line that describes the machine."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Times = dict[str, list[float]]
 
 
 def alternate(loops: Mapping[str, Iterator[Any]], steps: int, warm_up: int = 2) -> tuple[Times, Times]:
-    """Seconds of each of `steps` steps of every loop, one step of each in turn: of the clock, and of the processor.
+    """Seconds of each of `steps` steps of every loop, one step of each in turn: wall-clock and processor time.
 
-    Whatever else the machine does then meets all of them alike. Each round begins with another loop. Processor time,
-    of all threads, hardly knows of other work; with one thread it is what the clock would show on a quiet machine.
+    Other load on the machine then affects all of them alike. Each round begins with another loop. Processor time,
+    of all threads, hardly depends on other work; with one thread it is the wall-clock time of a quiet machine.
     """
     names = list(loops)
     times, work = ({name: list[float]() for name in names} for _ in range(2))
@@ -56,14 +56,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def machine(device: torch.device | None = None) -> str:
-    """Processor, threads, versions, commit and load: what stands above every table."""
+    """Processor, threads, versions, commit and load: the heading of every table."""
     kind = torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else processor_name()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}, commit {_commit()}{load}"
 
 
 def _commit() -> str:
-    """The checkout's commit, with a plus where the measured code has changed since; "unknown" outside a checkout."""
+    """The checkout's commit, with a plus if the measured code has changed since; "unknown" outside a checkout."""
 
     def git(*words: str) -> str:
         try:

@@ -122,7 +122,7 @@ class PlainUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = embedding
-        # The first place is the other network's sinusoidal embedding, which has no weights.
+        # The first entry is the other network's sinusoidal embedding, which has no weights.
         self.time = nn.Sequential(nn.Identity(), *_mlp(embedding, embedding))
         self.condition = nn.Sequential(*_mlp(condition_size, embedding))
         self.inward = _convolution(1, base_channels)

@@ -128,7 +128,7 @@ def _dots(done: int, total: int) -> None:
 
 
 def _floor(dataset: MapDataset, held_out: NDArray[np.int64], seed: int) -> FloatArray:
-    """Mean band powers of new simulations at the held-out θ, with initial phases that the suite has never seen."""
+    """Mean band powers of new simulations at the held-out θ, with initial phases that are not in the suite."""
     if "suite" not in dataset.provenance:
         raise UserError(f"{dataset.name}: was not made by FOCUS, so the floor cannot be simulated; add --no-floor.")
     powers = []

@@ -53,7 +53,7 @@ from focus_core.training.stopping import StopSwitch
 FloatArray = NDArray[np.float64]
 RECIPE = Path(__file__).parents[1] / "tasks" / "quickstart" / "config.yaml"
 
-# Steps that are timed before a case, after two that are not.
+# Steps timed before a case, after two that are not.
 _TIMED = 12
 # A peak is a pixel above its eight neighbours and above this many times the mean of its map.
 _PEAK = 4.0
@@ -178,7 +178,7 @@ class Study:
         )
 
     def rivals(self) -> list[Score]:
-        """What needs no training, and what a perfect emulator would score."""
+        """Maps that need no training, and the score of a perfect emulator."""
         theta = self.dataset.space.to_unit(np.repeat(self.theta, self.each, axis=0))
         prior = fit_spectrum(self.dataset, self.transform, self.split.train)
         field = prior.at(torch.from_numpy(theta).float())
@@ -210,8 +210,8 @@ class Study:
         return maps
 
     def _floor(self) -> NDArray[np.float32]:
-        """New simulations at the held-out θ with phases that the suite has never seen."""
-        # Only the floor simulates: a machine that trains alone can do without pyccl.
+        """New simulations at the held-out θ with phases that are not in the suite."""
+        # Only the floor simulates: a machine that only trains needs no pyccl.
         from focus_core.simulation.cosmology import Cosmology
         from focus_core.simulation.particle_mesh import density, evolve
         from focus_core.simulation.slabs import slab_maps
@@ -265,7 +265,7 @@ class Study:
 
 
 def peak_count(maps: NDArray[np.float32]) -> float:
-    """Peaks a map, on the periodic square."""
+    """Peaks per map, on the periodic square."""
     highest = ndimage.maximum_filter(maps, size=(1, 3, 3), mode="wrap")
     high = maps > _PEAK * maps.mean(axis=(1, 2), keepdims=True)
     return float(((maps == highest) & high).sum()) / len(maps)

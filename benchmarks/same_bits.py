@@ -25,7 +25,7 @@ SUITE = ("--simulations", "8", "--grid", "16", "--box", "16", "--seed", "5")
 THETA = "Omega_m=0.3,Omega_b=0.05,h=0.7,n_s=0.96,sigma_8=0.8,w0=-1"
 _TRAINING = {"num_epochs": 2, "batch_size": 4, "seed": 3, "use_augmentation": True}
 _SMALL = {"base_channels": 8, "channel_mults": [1, 2], "time_dim": 16}
-# Name of a run → what its configuration says, and the samplers to draw with: between them, every one of every method.
+# Name of a run → its configuration, and the samplers to draw with: together, every one of every method.
 RUNS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
     "epsilon": (
         {"diffusion": {"timesteps": 20}, "sampling": {"ddim_timesteps": 5, "eta": 0.5, "spacing": "quadratic"}},
@@ -62,7 +62,7 @@ RUNS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
 }
 
 
-# One process does everything: it is a clone's own sources that are imported.
+# One process does everything: it imports the sources of a particular clone.
 CHILD = """
 import json, sys
 import numpy as np
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _steps(ground: Path, name: str) -> list[list[str]]:
-    """Train one run, draw from it in every way, and measure what was drawn."""
+    """Train one run, draw from it with every sampler, and measure the maps."""
     sections, drawings = RUNS[name]
     config = {
         **sections,
@@ -126,7 +126,7 @@ def _folder(ground: Path, name: str) -> Path:
 
 
 def _files(ground: Path, name: str, drawing: tuple[str, ...]) -> tuple[Path, Path]:
-    """Maps and P(k) of one drawing."""
+    """The files with maps and P(k) of one sampler."""
     stem = ground / "_".join([_folder(ground, name).name, *drawing])
     return stem.with_suffix(".npy"), stem.with_suffix(".csv")
 

@@ -60,7 +60,7 @@ SCHEDULE = make_schedule(DiffusionSection())
 
 
 class Exact(nn.Module):
-    """What an infinite training on modes of these variances (B,) would give, for each method's own times."""
+    """The result of infinite training on modes of these variances (B,), for each method's own times."""
 
     def __init__(self, method: str, variance: float, known: float = 1.0) -> None:
         """`known`: the variance that the preconditioning of EDM expects, σ_data²."""
@@ -85,7 +85,7 @@ class Exact(nn.Module):
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds on the clock, and of all cores together, which other work on the machine hardly changes."""
+    """Wall-clock seconds, and those of all cores together, which other work on the machine hardly changes."""
 
     wall: list[float]
     processor: list[float]
@@ -228,7 +228,7 @@ def _spread(times: list[float]) -> str:
 
 @contextmanager
 def training(dataset: str) -> Iterator[None]:
-    """A training of the quickstart that has come to its steps, as a worker would have started it."""
+    """A training run of the quickstart that has reached its steps, started as by a worker."""
     recipe = Path(__file__).resolve().parents[1] / "tasks" / "quickstart" / "config.yaml"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = str(default_threads(cores, gpu=torch.cuda.is_available()))

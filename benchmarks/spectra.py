@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     maps = some_maps(arguments.maps, arguments.grid)
-    # Maps per round: about as long for each of the slow ones as for FOCUS.
+    # Maps per round: about the same time for each of the slow ones as for FOCUS.
     share = {FOCUS: len(maps), POWERBOX: max(1, len(maps) // 25), MASKS: max(1, len(maps) // 100)}
     difference = largest_difference(maps[: share[MASKS]])
     print(f"largest relative difference of any two spectra: {difference:.1e}")
@@ -71,7 +71,7 @@ def some_maps(n: int, grid: int) -> NDArray[np.float32]:
 
 
 def measure(maps: NDArray[np.float32], share: dict[str, int], rounds: int) -> tuple[Times, Times]:
-    """Seconds a map in each round, all in turn: of the clock, and of the processor."""
+    """Seconds per map in each round, all in turn: wall-clock and processor time."""
     ways: dict[str, Callable[[NDArray[np.float32]], object]] = {
         FOCUS: lambda some: power_spectrum(some, BOX),
         POWERBOX: lambda some: [with_powerbox(one) for one in some],
@@ -104,7 +104,7 @@ def with_powerbox(one: NDArray[np.float32]) -> FloatArray:
 
 
 def with_masks(one: NDArray[np.float32]) -> FloatArray:
-    """The same, as it is written by hand: the whole plane, and one mask a ring."""
+    """The same as written by hand: the whole plane, and one mask per ring."""
     delta = one.astype(np.float64)
     delta = delta / delta.mean() - 1.0
     grid = len(delta)

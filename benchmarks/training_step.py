@@ -33,7 +33,7 @@ from focus_core.costs.estimate import estimate
 from focus_core.networks.building import build_network, parameter_count
 
 FOCUS, PLAIN = "FOCUS", "plain loop"
-# What a user may ask for beside the default of a processor, which is 32 bits, not compiled.
+# Options besides a processor's default, which is 32 bits, not compiled.
 ALSO: dict[str, dict[str, Any]] = {
     "compiled": {"compile": True},
     "bf16": {"precision": "bf16"},
@@ -46,7 +46,7 @@ BATCHES = {("01", 64): 4, ("01", 256): 1, ("02", 64): 8, ("02", 256): 2}
 
 @dataclass(frozen=True)
 class Result:
-    """Of each loop: seconds and processor seconds of each step, parameters, operations for an image, forth and back."""
+    """For each loop: seconds and processor seconds of each step, parameters, FLOPs per image, forward and backward."""
 
     experiment: str
     grid: int
@@ -90,7 +90,7 @@ def measure(experiment: str, grid: int, batch_size: int, arguments: argparse.Nam
     config = recipe(experiment, batch_size, **wider)
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="focus-bench-")))
-        # Enough for one epoch: what FOCUS does between epochs is not part of a step.
+        # Enough for one epoch: FOCUS's work between epochs is not part of a step.
         maps = lesson(home, grid, round((arguments.steps + arguments.warm_up + 2) * batch_size / 0.9) + 8)
         loops: dict[str, Iterator[Any]] = {
             FOCUS: stack.enter_context(FocusLoop(config, maps.data, device, home / "run")),
@@ -128,7 +128,7 @@ def _counted(network: nn.Module, grid: int) -> int:
 
 
 def report(result: Result) -> str:
-    """One table a case, every loop a row."""
+    """One table per case, one row per loop."""
     rows = []
     for name, times in result.times.items():
         image = median(times) / result.batch_size
@@ -150,7 +150,7 @@ def report(result: Result) -> str:
 
 
 def summary(results: list[Result]) -> str:
-    """Ratios alone, every case a row: by the clock, and by processor time."""
+    """Ratios only, one row per case: by the clock, and by processor time."""
     names = [name for name in results[0].times if name != FOCUS]
     rows = []
     for result in results:

@@ -49,7 +49,7 @@ _TITLES = {"power_mean": "P(k)", "power_scatter": "σ_P", "pdf": ""}
 
 @dataclass(frozen=True)
 class Row:
-    """What one case scored: of each number its value, its error and its floor, by the title of its line."""
+    """The scores of one case: of each number its value, its error and its floor, by the title of its line."""
 
     name: str
     numbers: dict[str, tuple[float, float, float]]
@@ -109,7 +109,7 @@ def scored(run: Path, further: Path, simulations: int) -> Row:
 
 
 def judged(run: Path, further: Path, simulations: int) -> list[Result]:
-    """The maps are kept beside the run, so that a second call draws none."""
+    """The maps are kept with the run, so that a second call draws none."""
     folder = run / "further"
     folder.mkdir(exist_ok=True)
     request = RunRequest(run, dataset=str(further), split="all", most=simulations, device="cpu")
@@ -122,7 +122,7 @@ def judged(run: Path, further: Path, simulations: int) -> list[Result]:
 
 
 def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float, float]]:
-    """Of every entry that the table shows; of few simulations not every statistic can be measured."""
+    """For every entry in the table; with few simulations not every statistic can be measured."""
     found = {}
     for result in results:
         if result.outcome is None:
@@ -137,7 +137,7 @@ def numbers_of(results: Sequence[Result]) -> dict[str, tuple[float, float, float
 
 
 def table(rows: Sequence[Row]) -> str:
-    """A column for each case, and the floor, which is that of the simulations."""
+    """One column for each case, and the floor, which is that of the simulations."""
     lines = ["| | " + " | ".join([*(row.name for row in rows), "floor"]) + " |", "|---" * (len(rows) + 2) + "|"]
     for title in dict.fromkeys(title for row in rows for title in row.numbers):
         found = [row.numbers.get(title) for row in rows]
