@@ -1,4 +1,4 @@
-"""What a benchmark of samplers found, for pages that show it."""
+"""The result of a benchmark of samplers, for pages that show it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def found() -> dict[str, Any]:
-    """As `focus benchmark samplers` writes it: two bands, DDIM low at few evaluations and right at many."""
+    """As `focus benchmark samplers` writes it: two bands, DDIM too low at few evaluations and correct at many."""
 
     def case(sampler: str, name: str, evaluations: float, mean: list[float | None], good: bool) -> dict[str, Any]:
         scores = {"mean": mean, "mean_error": [0.04, 0.03], "scatter": [1.5, 0.8], "scatter_error": [0.1, 0.1]}

@@ -1,6 +1,6 @@
-"""Every button of the pages, read from their sources: a walk over them can then tell which it has not pressed.
+"""Every button of the pages, read from their sources, so that a walk over them can tell which it has not pressed.
 
-Whoever adds a button to a page thereby asks the walk to press it, or says in `LEFT_OUT` why it cannot.
+A new button on a page must either be pressed by the walk, or be listed in `LEFT_OUT` with the reason why it cannot.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-PAGES = ("experiments", "new", "compare", "sample", "datasets", "workers", "experiment")  # the last by links alone
-# By their place: a script in benchmarks/ has a module dashboard of its own beside it.
+PAGES = ("experiments", "new", "compare", "sample", "datasets", "workers", "experiment")  # the last one by links only
+# By their path: a script in benchmarks/ has its own module `dashboard`.
 SOURCES = Path(__file__).parents[2] / "dashboard"
 _WIDGETS = frozenset(("button", "download_button", "segmented_control", "toggle"))
-# What gives a widget its options, of its key: dashboard/parts/state.py.
+# Functions that give a widget its options, from its key: dashboard/parts/state.py.
 _OPTIONS_OF_A_KEY = frozenset(("among", "choice", "entry"))
-# Keys that stand elsewhere than in the call, by (module, expression), a page's module with its folder: what they are.
+# Keys that are not in the call itself, by (module, expression), a page's module with its folder: their values.
 NAMED_ELSEWHERE = {
     ("acts", "act.key"): (),  # where the acts are made
     ("compare/head", "f'csv-{what}'"): (
@@ -43,7 +43,7 @@ NAMED_ELSEWHERE = {
 }
 # Links of rows, by the key of the row.
 LINKS = ("workers/entry-…", "workers/disk-…")
-# What no walk over the small record can be asked to press, and why.
+# Buttons that no walk over the small record can press, and why.
 LEFT_OUT = {
     "confirm-delete-…": "would leave nothing to walk on",
     "datasets/confirm-remove-dataset": "would leave nothing to walk on",
@@ -74,7 +74,7 @@ LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Button:
-    """`page` is the first word of its address, empty where several have it; `…` in `key` is what it is about."""
+    """`page` is the first word of its address, empty if several have it; `…` in `key` stands for its subject."""
 
     page: str
     key: str
@@ -85,12 +85,12 @@ class Button:
         return f"{self.page}/{self.key}" if self.page else self.key
 
     def is_meant(self, page: str, key: str) -> bool:
-        """By a class of the page, in which Streamlit keeps of a key what a class may have."""
+        """By a class of the page, in which Streamlit keeps those characters of a key that a class may have."""
         return self.page in ("", page) and re.fullmatch(re.escape(self.key).replace("…", ".+"), key) is not None
 
 
 def buttons_of(folder: Path) -> tuple[list[Button], list[str]]:
-    """What the modules below this folder can show, and where a key could not be read."""
+    """The buttons of the modules below this folder, and the places where a key could not be read."""
     buttons, unread = [], []
     for file in sorted(folder.rglob("*.py")):
         for line, expression in _calls(ast.parse(file.read_text(encoding="utf-8"))):
@@ -105,7 +105,7 @@ def buttons_of(folder: Path) -> tuple[list[Button], list[str]]:
 
 @cache
 def known_buttons() -> tuple[Button, ...]:
-    """Of all pages, those that are left out among them; of several with one name, one."""
+    """Of all pages, including those left out; one of several with the same name."""
     buttons, _ = buttons_of(SOURCES)
     links = [Button(*link.split("/")) for link in LINKS]
     return tuple(dict.fromkeys([*buttons, *links]))
@@ -116,13 +116,13 @@ def to_be_pressed() -> frozenset[str]:
 
 
 def name_of(page: str, key: str) -> str:
-    """The button that has this key there, else the key itself: of several, the one that says most about it."""
+    """The button with this key on that page, otherwise the key itself: of several, the most specific one."""
     meant = [button for button in known_buttons() if button.is_meant(page, key)]
     return max(meant, key=lambda button: ("…" not in button.key, len(button.key))).name if meant else key
 
 
 def _calls(tree: ast.AST) -> Iterator[tuple[int, ast.expr]]:
-    """Line and key of each call that makes a button; what gives it all its options has the key first."""
+    """Line and key of each call that makes a button; a function that gives all its options has the key first."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="Act"), args=[key, *_]):
@@ -147,7 +147,7 @@ def _written(expression: ast.expr) -> tuple[str, ...] | None:
 
 
 def _page_of(file: Path) -> str:
-    """A page's modules lie in a folder of its name; others serve several."""
+    """A page's modules are in a folder of its name; other modules serve several."""
     page = file.parent.name
     return page if file.parents[1].name == "views" and page in PAGES else ""
 

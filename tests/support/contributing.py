@@ -17,7 +17,7 @@ _FENCE = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A new file, or, with the `name` of what a module assigns, an entry at the end of that."""
+    """A new file, or, with the `name` to which a module assigns a collection, an entry at the end of that."""
 
     path: str
     name: str | None
@@ -25,7 +25,7 @@ class Block:
 
 
 def blocks(section: str) -> list[Block]:
-    """Those of one section of third level, "A sampler" say."""
+    """Those of one third-level section, such as "A sampler"."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     _, found, rest = text.partition(f"\n### {section}\n")
     assert found, f"CONTRIBUTING.md has no section {section}"
@@ -33,7 +33,7 @@ def blocks(section: str) -> list[Block]:
 
 
 def copy_sources(folder: Path) -> Path:
-    """What runs, without tests; the folder, which goes first on PYTHONPATH."""
+    """The packages, without tests; returns the folder, which goes first on PYTHONPATH."""
     for name in SOURCES:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
@@ -51,7 +51,7 @@ def apply(block: Block, folder: Path) -> None:
 
 
 def _last_line(path: Path, name: str) -> int:
-    """The line with the closing bracket of what a module assigns to `name`, from 1."""
+    """The line with the closing bracket of a module's assignment to `name`, from 1."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):

@@ -1,6 +1,6 @@
-"""Pictures of one pixel, for tests that look at none: drawing takes longer than a small training or evaluation.
+"""Pictures of one pixel, for tests that look at none: drawing takes longer than a small training run or evaluation.
 
-In full they are drawn by what tests share (`finished_run`, an evaluation's `report`), by children, and by the tests of
+Full pictures are drawn by shared fixtures (`finished_run`, an evaluation's `report`), by children, and by the tests of
 `focus_core/figures`.
 """
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-# What draws a figure into a file, where its caller finds it. Its axes take as long to make as its pixels to write.
+# Functions that draw a figure into a file, where their caller finds them. Its axes take as long as writing its pixels.
 DRAWN_BY = (
     "focus_core.figures.epoch_curves.draw_curves",
     "focus_core.figures.history.draw_history",

@@ -1,4 +1,4 @@
-"""What an evaluation found, for pages that show it."""
+"""The result of an evaluation, for pages that show it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from focus_store.record.record import Record
 
-# Of eight simulations: how a number moves without each in turn.
+# For eight simulations: how a number changes without each in turn.
 LEFT_OUT = (0.004, -0.003, 0.001, -0.002, 0.0, 0.002, -0.001, -0.001)
 
 
@@ -56,7 +56,7 @@ def evaluation(mean: float = 1.012, **settings: Any) -> dict[str, Any]:
 
 
 def note_evaluation(record: Record, experiment: str, found: dict[str, Any] | None = None) -> dict[str, str]:
-    """Into the record, as a worker does; digests by the names of the files."""
+    """Store it in the record, as a worker does; returns digests by the names of the files."""
     put = record.artifacts.put
     files = {
         "evaluation.json": put(json.dumps(found or evaluation()).encode(), ".json"),

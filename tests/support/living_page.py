@@ -1,12 +1,12 @@
-"""What a page of the dashboard must be after whatever a reader did: there, whole, and without an error."""
+"""What must hold for a page of the dashboard after any action of a reader: present, complete, and without an error."""
 
 from __future__ import annotations
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page
 from waiting import await_condition
 
-# Whether all of a run's page is there: a control stands as a grey bar while the browser fetches the code that draws it,
-# and what the run has not come to yet is the page before.
+# Whether all of a run's page is present: a control is a grey bar while the browser fetches the code that draws it,
+# and parts that the run has not reached yet belong to the previous page.
 AT_REST = """() => {
   const app = document.querySelector('.stApp');
   return app?.dataset.testScriptState === 'notRunning' && !!document.querySelector('[data-testid=stMain]')
@@ -22,7 +22,7 @@ def is_at_rest(page: Page) -> bool:
 
 
 def await_rest(page: Page, after: str = "the last act") -> None:
-    """Before anything is read once: places, sizes, numbers of elements, what is not there."""
+    """Wait before anything is read only once: places, sizes, numbers of elements, absent elements."""
     await_condition(lambda: is_at_rest(page), f"{page.url} to be drawn after {after}")
 
 
@@ -57,7 +57,7 @@ _STATE = """() => {
 
 
 class Watch:
-    """Listens to a page; `assert_alive` may be asked after every act."""
+    """Listens to a page; `assert_alive` may be called after every act."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -66,18 +66,18 @@ class Watch:
         page.on("console", self._hear)
 
     def _hear(self, said: ConsoleMessage) -> None:
-        # What a reader's reload cuts off is told as a failed resource; it is no error of a page.
+        # A request cut off by a reload is reported as a failed resource; it is not an error of the page.
         if said.type == "error" and not said.text.startswith("Failed to load resource"):
             self.errors.append(f"console: {said.text}")
 
     def assert_alive(self, after: str = "the last act") -> None:
-        """A heading, content, our style, no sentence of a fault, nothing uncaught in the console."""
+        """A heading, content, our style, no message of an internal error, nothing uncaught in the console."""
         state = self.await_whole(after)
         assert state["bad"] == [], f"after {after}, {self.page.url} shows {state['bad']}"
         assert self.errors == [], f"after {after}, {self.page.url}: {self.errors}"
 
     def await_whole(self, after: str) -> dict[str, object]:
-        """A heading and content, whatever the console said on the way there."""
+        """A heading and content, whatever the console reported on the way."""
         what = f"a page with a heading and content after {after}: {self.page.url}"
         return dict(await_condition(self._whole, what, 60.0))
 

@@ -1,4 +1,4 @@
-"""A suite of lognormal maps whose mean and spectrum follow θ, in milliseconds: what evaluations are tested on."""
+"""A suite of lognormal maps whose mean and spectrum follow θ, made in milliseconds, for tests of evaluations."""
 
 from __future__ import annotations
 

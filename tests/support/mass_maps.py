@@ -1,4 +1,4 @@
-"""Maps that obey what is known of a field of mass: complete sets of slabs of small boxes, in a second."""
+"""Maps that obey the known laws of a field of mass: complete sets of slabs of small boxes, in a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORT_HEADER = "Om sigma8 SN1 AGN1 SN2 AGN2"
 
 
 def hypercube(n: int, space: ParameterSpace = CAMELS_LH6, seed: int = 0) -> np.ndarray:
-    """θ (n, d): every column evenly over its prior, in an order of its own, to five decimals as CAMELS prints it."""
+    """θ (n, d): every column evenly spread over its prior, in its own order, to five decimals as CAMELS prints it."""
     rng = np.random.default_rng(seed)
     cells = (np.arange(n) + 0.5) / n
     return np.round(space.from_unit(2 * np.stack([rng.permutation(cells) for _ in space.parameters], axis=1) - 1), 5)
@@ -29,7 +29,7 @@ def slabs(omega: float, rng: np.random.Generator, depth: float = DEPTH) -> np.nd
 
 
 def maps_of(theta: np.ndarray, seed: int = 1, baryons: float = 0.0) -> np.ndarray:
-    """(15 n, 20, 20), of the first column of θ less the baryons."""
+    """(15 n, 20, 20), from the first column of θ minus the baryons."""
     rng = np.random.default_rng(seed)
     return np.concatenate([slabs(row[0] - baryons, rng) for row in theta])
 
@@ -37,7 +37,7 @@ def maps_of(theta: np.ndarray, seed: int = 1, baryons: float = 0.0) -> np.ndarra
 def write_pair(
     folder: Path, maps: np.ndarray, theta: np.ndarray, *, field: str = "Mtot", suite: str = "SIMBA", kind: str = "LH"
 ) -> Path:
-    """A pair of CMD files; the path of the maps."""
+    """A pair of CMD files; returns the path of the maps."""
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / f"params_{kind}_{suite}.txt", theta, fmt="%.5f", header=SHORT_HEADER)
     path = folder / f"Maps_{field}_{suite}_{kind}_z=0.00.npy"

@@ -1,4 +1,4 @@
-"""What a browser's windows send or open: what goes anywhere but to the page's own server, and what is refused there."""
+"""What a browser's windows send or open: all that leaves for other servers than the page's, and refusals there."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
 
-# By what a door is heard. "policy" is the page's own event for what its policy stopped, "console" what the browser says
-# of it, which is all there is of a window that has no script of ours.
+# How each channel is observed. "policy" is the page's own event for what its policy blocked, "console" the browser's
+# message about it, which is all there is for a window without a script of ours.
 Ear = Literal[
     "request", "socket", "window", "worker", "shared worker", "service worker", "peer", "link", "policy", "console"
 ]
 EARS: tuple[Ear, ...] = get_args(Ear)
 
 _STAYS = ("data", "blob", "about")  # never leave the browser
-# Shared workers and connections between browsers are told by no event of Playwright's.
+# Playwright has no events for shared workers and connections between browsers.
 _REPORT = """
 addEventListener("securitypolicyviolation", (event) => window.reportDoor?.("policy",
   `${event.violatedDirective}: ${event.blockedURI} (${event.sourceFile})`), true);
@@ -34,7 +34,7 @@ _ADDRESSES_ON_THE_PAGE = """() => [
 
 
 class Outgoing:
-    """Listens to all windows of a context, beginning before its first; no page of ours opens another one."""
+    """Listens to all windows of a context, starting before its first; no page of ours opens another one."""
 
     def __init__(self, context: BrowserContext, own_address: str) -> None:
         self._own = urlsplit(own_address).netloc
@@ -51,7 +51,7 @@ class Outgoing:
         context.on("serviceworker", lambda worker: self.outside.append(("service worker", worker.url)))
 
     def look_at_links(self, page: Page) -> None:
-        """Where links and forms of the page would lead, whether or not somebody follows them."""
+        """Where links and forms of the page would lead, whether or not they are followed."""
         for url in page.evaluate(_ADDRESSES_ON_THE_PAGE):
             self._note("link", url)
 

@@ -8,8 +8,8 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from waiting import patience
 
-# AppTest looks through every installed package for components before a first run, two thirds of what opening a page
-# costs; none is installed while tests run.
+# AppTest searches every installed package for components before a first run, two thirds of the cost of opening a page;
+# none is installed while tests run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
@@ -29,7 +29,7 @@ load(next(page.view for page in PAGES if page.name == "{name}"))()
 
 
 def address(app: AppTest, name: str) -> str | None:
-    """What the address names under this name, if it names it."""
+    """The value in the address under this name, if there is one."""
     value = app.query_params.get(name)
     return value[-1] if isinstance(value, list) else value
 

@@ -1,4 +1,4 @@
-"""A small real record: one finished run from a made-up journal, a queued one, a failed one, a draft, one sample."""
+"""A small realistic record: one finished run from a made-up journal, a queued, a failed one, a draft, one sample."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def configuration(name: str, seed: int = 0, epochs: int = EPOCHS) -> ExperimentC
 
 
 def write_recipes(folder: Path) -> None:
-    """Two recipes as tasks/ has them, small."""
+    """Two small recipes in the form of tasks/."""
     for key, channels in (("quickstart", 8), ("experiment_02", 64)):
         (folder / key).mkdir(parents=True)
         text = f"# what the recipe is for\nexperiment:\n  name: {key}\n  created: 2025-11-02\n"
@@ -59,7 +59,7 @@ def write_recipes(folder: Path) -> None:
 
 
 def fill(record: Record) -> SmallLaboratory:
-    """Into an empty record."""
+    """Fill an empty record."""
     register_quick(record)
     finished = record.experiments.create(configuration("Finished one", seed=1), tags=["baseline"])
     write_run(record, finished)
@@ -73,13 +73,13 @@ def fill(record: Record) -> SmallLaboratory:
 
 
 def beat(record: Record) -> None:
-    """Its two workers are there."""
+    """Heartbeats of its two workers."""
     record.workers.beat(WorkerRow("train-1", "here", "train", 1, "cpu", 0.0, None))
     record.workers.beat(WorkerRow("sample-1", "here", "sample", 2, "cpu", 0.0, None))
 
 
 def copy_filled(filled: SmallLaboratory, record: Record) -> SmallLaboratory:
-    """`record` lies in a copy of the home of `filled`; its dataset lies there too, and its workers live now."""
+    """`record` is in a copy of the home of `filled`; its dataset is there too, and its workers are live."""
     with record.database.writing() as session:
         session.execute(update(Dataset).values(path=str(record.settings.datasets / "quick")))
     beat(record)
@@ -103,7 +103,7 @@ def register_quick(record: Record, name: str = "quick") -> None:
 
 
 def move(record: Record, experiment: str, status: Status, message: str | None = None) -> None:
-    """Put a run where a worker would have left it, without one."""
+    """Put a run into the state in which a worker would have left it, without one."""
     with record.database.writing() as session:
         values = {"status": status, "message": message, "change": Experiment.change + 1}
         session.execute(update(Experiment).where(Experiment.id == experiment).values(**values))
@@ -140,7 +140,7 @@ def write_run(
     dataset: str = "quick",
     validation: tuple[int, ...] = (9, 10, 11),
 ) -> None:
-    """A run folder as the trainer leaves it, journal and arrays, taken in by the record's own reader.
+    """A run folder as the trainer leaves it, journal and arrays, ingested by the record's own reader.
 
     P(k) of the simulations is `amplitude`/k², of the generated maps `excess` times that.
     """
@@ -211,7 +211,7 @@ def write_epoch(journal: Journal, folder: Path, epoch: int, excess: float = 1.1,
 
 
 def _write_pdf(folder: Path, epoch: int, maps: np.ndarray, shared: dict[str, np.ndarray]) -> None:
-    """One-point distributions of an epoch's maps, beside those of its true ones."""
+    """One-point distributions of an epoch's maps, with those of its true ones."""
     found = measure(maps.reshape(-1, GRID, GRID), BOX)
     generated = found.values.reshape(4, 3, -1)
     real = generated[:, 0]

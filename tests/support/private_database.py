@@ -1,4 +1,4 @@
-"""Databases and brokers on private servers: one pair of servers a session, one empty database a test."""
+"""Databases and brokers on private servers: one pair of servers per session, one empty database per test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ServerPool:
         return self._servers
 
     def new_database(self, *, migrated: bool = True) -> str:
-        """The address of a database of its own, with today's tables or with none."""
+        """The address of a new database, with today's tables or with none."""
         name = f"test{next(self._numbers)}"
         if migrated and _TEMPLATE not in self._databases:
             self._create(_TEMPLATE, "template1")
@@ -66,7 +66,7 @@ class ServerPool:
 
 
 def require_servers() -> None:
-    """Skip where the programs are not installed, with one line in the summary; with CI=true that is a failure."""
+    """Skip if the programs are not installed, with one line in the summary; with CI=true that is a failure."""
     missing = missing_programs()
     if missing and os.environ.get("CI") == "true":
         pytest.fail(f"CI=true, but {', '.join(missing)} cannot be found")

@@ -1,4 +1,4 @@
-"""Processes that ask the same record for something at the same moment."""
+"""Processes that send the same record a request at the same moment."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def _run(action: Callable[[Record, int], Any], settings: Settings, barrier: Any,
 
 
 def race(record: Record, action: Callable[[Record, int], Any]) -> list[Any]:
-    """The answers of processes that do `action(repository, number)` at the same moment."""
+    """The results of processes that call `action(repository, number)` at the same moment."""
     record.close()
     context = multiprocessing.get_context("fork")  # no connection is open, and no thread runs
     barrier, results = context.Barrier(RACERS), context.Queue()
-    patient = dataclasses.replace(record.settings, lease_seconds=600.0)  # nothing runs out during the race
+    patient = dataclasses.replace(record.settings, lease_seconds=600.0)  # nothing expires during the race
     processes = [context.Process(target=_run, args=(action, patient, barrier, results, i)) for i in range(RACERS)]
     for process in processes:
         process.start()

@@ -1,6 +1,6 @@
-"""A reader who clicks at random, quickly, on every page: whatever they do, the page that comes is alive.
+"""A reader who clicks at random, quickly, on every page: whatever they do, the resulting page works.
 
-The seed fixes what is drawn; what comes of it also depends on how fast the machine answers, which is the point.
+The seed determines the actions; their effects also depend on how fast the machine responds, which is the point.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from focus_store.record.record import Record
 
 # Those that lead to another page, on which the next click then falls.
 LEADING = frozenset(("new-experiment", "compare", "clone", "edit", "sample", "queue", "draft", "entry"))
-# What would leave nothing to walk on.
+# Buttons that would leave nothing to walk on.
 LEFT_ALONE = ("confirm-",)
-# Into a field: what a number can be and a name can be, what none can be, and nothing.
+# Input for a field: a valid number, a valid name, an invalid one, and nothing.
 WRITTEN = ("50", "w{}", "<b>", "")
 # A switch is pressed by its label, in which its help has a button of its own.
 _PRESSABLE = (
@@ -54,8 +54,8 @@ _PRESS_QUICKLY = """async ([pressed, chosen, pause]) => {
 
 
 def furnish(record: Record) -> None:
-    """Beside what a small record has: something for each button to be about."""
-    register_quick(record, "another")  # no experiment needs it, so that it may leave; the first of two
+    """Besides the contents of a small record: a subject for each button."""
+    register_quick(record, "another")  # no experiment needs it, so that it may be removed; the first of two
     drafts = [record.experiments.create(configuration(f"Draft {i}", seed=20 + i), draft=True) for i in range(10)]
     record.experiments.archive(drafts[0])
     for trained in record.experiments.find(status=Status.SUCCEEDED):
@@ -64,10 +64,10 @@ def furnish(record: Record) -> None:
 
 
 class RandomWalk:
-    """One reader in one window. `hits` counts what was pressed, `acts` names all that was done in its order.
+    """One reader in one window. `hits` counts pressed buttons, `acts` lists all actions in order.
 
-    The record says which experiments there are by now: the walk makes new ones. It goes rather where there are buttons
-    that it has not pressed (tests/support/steering.py).
+    The present experiments are read from the record, since the walk makes new ones. It prefers pages with buttons
+    that it has not pressed yet (tests/support/steering.py).
     """
 
     def __init__(self, page: Page, address: str, record: Record, seed: int) -> None:
@@ -107,7 +107,7 @@ class RandomWalk:
         return self.page.url.removeprefix(self.address).partition("?")[0].strip("/") or "experiments"
 
     def _rest(self) -> None:
-        """Until all is drawn that was asked for."""
+        """Wait until everything requested has been drawn."""
         await_rest(self.page, self._story())
 
     def _story(self) -> str:
@@ -128,7 +128,7 @@ class RandomWalk:
         (doing,) = self.random.choices([*kinds], [*kinds.values()])
         try:
             self.acts.append(doing())
-        except Error as error:  # what was chosen has gone meanwhile, as it may under a reader's pointer
+        except Error as error:  # the chosen element has disappeared meanwhile, as it may under a reader's pointer
             self.acts.append(f"missed ({str(error).splitlines()[0][:60]})")
 
     def _press(self) -> str:
@@ -139,7 +139,7 @@ class RandomWalk:
         return f"press {self._pressed(chosen)}"
 
     def _press_quickly(self) -> str:
-        """All before the first has been answered, which no driver's click is quick enough for."""
+        """All before the first has been answered; no driver's click is quick enough for that."""
         leading = LEADING if self.random.random() < 0.7 else frozenset()
         wanted = [self._choose(leading), self._choose(), self._choose(), self._choose()]
         chosen = [one for one in wanted if one is not None]
@@ -148,7 +148,7 @@ class RandomWalk:
         return f"press every {pause} ms " + ", ".join(map(self._pressed, chosen))
 
     def _choose(self, rather: frozenset[str] = frozenset()) -> dict[str, Any] | None:
-        """One of `rather` where it is there; else mostly what was pressed least, so that a walk comes to all."""
+        """One of `rather` if it is there; otherwise mostly the least pressed, so that a walk reaches all."""
         found = self.page.evaluate(_CANDIDATES, _PRESSED)
         found = [one for one in found if not one["key"].startswith(LEFT_ALONE)]
         found = [one for one in found if one["key"].partition("-")[0] in rather or one["key"] in rather] or found
@@ -169,7 +169,7 @@ class RandomWalk:
         return f"page {page}"
 
     def _opened(self) -> str:
-        """An address that someone else has sent: of what there was at first, which has most to see, or of anything."""
+        """An address sent by someone else: of the initial experiments, which have most to show, or of any."""
         one, other = (self.random.choice(self._some()) for _ in range(2))
         page = self._wanted({"experiment": 3.0, "experiments": 1.0, "compare": 1.0, "sample": 1.0, "new": 1.0})
         path = "?status=Archived" if page == "experiments" else PATHS[page].format(one=one, other=other)
@@ -183,7 +183,7 @@ class RandomWalk:
         return [row.id for row in self.record.experiments.find(status=status)]
 
     def _wanted(self, pages: dict[str, float]) -> str:
-        """One of these, the more likely the more of its buttons are yet to be pressed."""
+        """One of these, with a probability that grows with the number of its buttons not yet pressed."""
         weights = weighted(pages, self.missing())
         return self.random.choices([*weights], [*weights.values()])[0]
 
@@ -192,7 +192,7 @@ class RandomWalk:
         return self._press() if button is None else self.reach(button)
 
     def reach(self, button: str) -> str:
-        """One act: to the address where this button stands, all that it needs, and the press."""
+        """One act: go to the address with this button, prepare all that it needs, and press it."""
         self.tried[button] += 1
         way = way_to(button)
         there = self._experiments(way.status) or self.at_first
@@ -207,13 +207,13 @@ class RandomWalk:
         for name, text in way.writes.items():
             self._fill(self.page.get_by_label(name, exact=True), text)
         for name in (*way.presses, button):
-            # By its key: its place among all may be another one by the time of the click.
+            # By its key: its position may have changed by the time of the click.
             self._click(self.page.locator(f'[class~="st-key-{self._awaited(name)}"] {_PRESSABLE}').first)
             self.hits[name] += 1
         return f"reach {button} on /{path}"
 
     def _awaited(self, button: str) -> str:
-        """The key of this button, which comes with the answer to what was done before."""
+        """The key of this button, which comes with the response to the previous action."""
         end = time.monotonic() + patience(3.0)
         while time.monotonic() < end:
             for one in self.page.evaluate(_CANDIDATES, _PRESSED):
@@ -223,7 +223,7 @@ class RandomWalk:
         raise Error(f"no {button} here")
 
     def _mark_for_sure(self, wanted: int) -> None:
-        """A click that comes before the list listens is lost, so it is made again until the page tells of it."""
+        """A click that comes before the list listens is lost, so it is repeated until the page reports it."""
         end = time.monotonic() + patience(30.0)
         while time.monotonic() < end:
             self._mark_rows(wanted)
@@ -239,7 +239,7 @@ class RandomWalk:
         return self._mark_rows(self.random.choice((1, 2)))
 
     def _mark_rows(self, wanted: int) -> str:
-        """Rows of the list, which is a canvas; of those that are in the window, for no other can be pressed."""
+        """Rows of the list, which is a canvas; only of those in the window, since others cannot be pressed."""
         table = self.page.locator('[data-testid="stDataFrame"] canvas').first
         box = table.bounding_box(timeout=_quick_ms()) if table.count() else None
         window = self.page.viewport_size
@@ -253,7 +253,7 @@ class RandomWalk:
         return f"mark {len(marked)}"
 
     def _write(self) -> str:
-        """Into one field or some, as a reader fills in a form."""
+        """Into one or several fields, as a reader fills in a form."""
         written = []
         for _ in range(self.random.choice((1, 2, 3))):
             field = self._one_of(_FIELD)
@@ -299,5 +299,5 @@ class RandomWalk:
 
 
 def _quick_ms() -> float:
-    """For what is there already."""
+    """For elements that are already there."""
     return patience(1.5) * 1000

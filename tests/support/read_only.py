@@ -1,4 +1,4 @@
-"""A folder in which nobody can write, for tests that run as root, whom no permission stops."""
+"""A folder without write permission, for tests that run as root, whom no permission stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 def make_read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What asks whether it can be written there is told that it cannot, in it and below it."""
+    """Creating a temporary file in it or below it fails, as on a read-only file system."""
     real = tempfile.NamedTemporaryFile
 
     def refuse(*args: Any, **options: Any) -> Any:

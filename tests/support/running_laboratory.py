@@ -1,4 +1,4 @@
-"""`focus-lab up` as a newcomer starts it, in a folder and on a port of its own."""
+"""`focus-lab up` as a newcomer starts it, in its own folder and on its own port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from waiting import await_condition, patience
 
 @dataclass
 class Laboratory:
-    """A running `focus-lab up` and where it answers."""
+    """A running `focus-lab up` and its address."""
 
     home: Path
     port: int
@@ -51,9 +51,9 @@ def answers(url: str) -> bool:
 def start_laboratory(
     home: Path, *options: str, command: str = "up", variables: Mapping[str, str] | None = None
 ) -> Laboratory:
-    """`focus-lab up` (or `stack`) as make starts it, on a free port and a home of its own; once the page answers."""
+    """`focus-lab up` (or `stack`) as make starts it, on a free port and with its own home; once the page answers."""
     port = free_port()
-    # Beside busy programs a training run that gives way would hardly move.
+    # Beside busy programs a training run with lowered priority would hardly progress.
     ours = {"FOCUS_TRAIN_NICENESS": "0", **(variables or {})}
     environment = {**os.environ, **ours, "FOCUS_HOME": str(home), "FOCUS_PORT": str(port)}
     words = [sys.executable, "-m", "worker.laboratory.command", command, *options]
@@ -72,7 +72,7 @@ def start_laboratory(
 
 
 def stop_laboratory(laboratory: Laboratory) -> None:
-    """Ctrl-C, as a person would; whatever outlives it is a failure, and is ended by its id."""
+    """Ctrl-C, as a user would; anything that outlives it is a failure, and is ended by its id."""
     if laboratory.process.poll() is not None:
         return
     children = laboratory.descendants()

@@ -1,4 +1,4 @@
-"""A real server that speaks S3: moto's, as a process of its own on a loopback port, ended by its id."""
+"""A real S3-compatible server: moto's, as a separate process on a loopback port, ended by its id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a host needs to find it, as FOCUS and AWS's own programs read it."""
+        """The variables that a host needs to find it, for FOCUS and AWS's own programs."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": "focus",
@@ -37,12 +37,12 @@ class S3Server:
         }
 
     def start(self, *, make_bucket: bool = True) -> None:
-        """What an earlier start held is gone: moto keeps it in memory."""
+        """The content of an earlier start is lost: moto keeps it in memory."""
         command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(self.port)]
         with self._log.open("ab") as stream:
             self._process = mortal(command, stdout=stream, stderr=stream, start_new_session=True)
         await_condition(self._answers, "the S3 server to answer")
-        # fsspec keeps one client a process and address; one made for an earlier server would ask at its port.
+        # fsspec keeps one client per process and address; one made for an earlier server would use its port.
         s3fs.S3FileSystem.clear_instance_cache()
         if make_bucket:
             self.client().create_bucket(Bucket=BUCKET)

@@ -1,4 +1,4 @@
-"""The dashboard alone, a process of its own on a prepared record: for what is the browser's and needs no training."""
+"""The dashboard alone, a separate process on a prepared record: for tests of the browser that need no training run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from focus_store.record.record import open_record
 from focus_store.settings import Settings
 from migrations.upgrade import migrate
 
-LOG = "dashboard.txt"  # what the process says, in the folder that it was given
+LOG = "dashboard.txt"  # the process's output, in the given folder
 
 
 @dataclass(frozen=True)
 class ServedDashboard:
-    """Where it answers, and the record behind it, which a test may change as a worker would."""
+    """Its address, and its record, which a test may change as a worker would."""
 
     address: str
     laboratory: SmallLaboratory
@@ -33,7 +33,7 @@ class ServedDashboard:
 
 @contextmanager
 def served_dashboard(folder: Path, prefix: str = "") -> Iterator[ServedDashboard]:
-    """No worker is there: what is queued stays so, and the record's two workers beat once, at the start.
+    """There is no worker: queued work stays queued, and the record's two workers send one heartbeat, at the start.
 
     `prefix` begins with a slash: the path below which a browser finds the pages.
     """

@@ -1,7 +1,7 @@
 """Every text that a page sends to the browser, with the language in which it is read there.
 
 Streamlit's messages are walked field by field, so that no kind of element is forgotten: a text in a field that is not
-named here is an error of the reader, and asks for its language.
+named here is an error of the reader, which then needs its language.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Text:
     """`place` is "Message.field"."""
 
     place: str
-    language: Language | None  # None where it is not said below
+    language: Language | None  # None if it is not listed below
     written: str
 
 
-# By field, whatever the element: what Streamlit's components read as Markdown.
+# By field, for any element: what Streamlit's components read as Markdown.
 _MARKDOWN = frozenset(("label", "help"))
 # By element and field.
 _LANGUAGES = {
@@ -59,9 +59,9 @@ _LANGUAGES = {
     "Selectbox.placeholder": Language.PLAIN,
     "MultiSelect.placeholder": Language.PLAIN,
 }
-# What is sent back or names an element, and is not shown.
+# Values that are sent back or name an element, and are not shown.
 _UNSEEN = re.compile(r"\.(?:id|raw_value|raw_values|query_param_key|default_tab_label|deferred_file_id|url|columns)$")
-_NAMES = frozenset(("uirevision", "legendgroup"))  # of a figure: say when a zoom is kept, and which lines go together
+_NAMES = frozenset(("uirevision", "legendgroup"))  # of a figure: when a zoom is kept, and which lines go together
 _SOURCES = ("BidiComponent.js_content", "BidiComponent.css_content", "BidiComponent.html_content")
 
 
@@ -125,12 +125,12 @@ def _strings(plain: Any) -> Iterator[str]:
 def _cells(column: Any) -> Iterator[str]:
     for cell in column:
         for text in cell if isinstance(cell, (list, tuple)) or hasattr(cell, "tolist") else [cell]:
-            if isinstance(text, str):  # a link shows what stands behind its #
+            if isinstance(text, str):  # a link shows the part after its #
                 yield unquote(text.partition("#")[2]) if text.startswith("/") and "#" in text else text
 
 
 def shown(text: Text) -> list[str]:
-    """What a reader sees, or hears, of a text: several where tags part it. What is obeyed is not in it."""
+    """The text that a reader sees or hears: several if tags divide it. Markup that takes effect is not included."""
     match text.language:
         case Language.PLAIN:
             return [text.written]
@@ -142,7 +142,7 @@ def shown(text: Text) -> list[str]:
 
 
 class _Reader(HTMLParser):
-    """Text between tags, and what attributes say."""
+    """Text between tags, and values of attributes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,9 +162,9 @@ class _Reader(HTMLParser):
         self.seen.append(data)
 
 
-JOINER = "\u2060"  # has no width: keeps apart what Streamlit would replace in the finished text
+JOINER = "\u2060"  # has no width: separates what Streamlit would replace in the final text
 _BREAKS, _TEXTS = ("softbreak", "hardbreak"), ("text", "text_special", "code_inline")
-_ESCAPED = "\x00"  # stands for a character that was escaped, so that nothing of Streamlit's own is made of it
+_ESCAPED = "\x00"  # represents an escaped character, so that Streamlit does not interpret it
 _DIRECTIVE = re.compile(r":[a-z-]+\[")
 _FORMULA = re.compile(r"\$[^$]+\$")
 _SYMBOL = re.compile(r":[\w+\-/]+:|<-|->|<=|>=|~=|https?://|www\.|\w@\w+\.")
@@ -172,7 +172,7 @@ _OURS = re.compile(r"^\$[^$]+\$ &nbsp;:gray\[:small\[(.*)\]\]$")  # the label of
 
 
 def _of_markdown(written: str) -> list[str]:
-    """Parsed as CommonMark, then asked for what Streamlit adds to it; what is still found is put in ⟨⟩."""
+    """Parsed as CommonMark, then searched for Streamlit's additions; any that remain are put in ⟨⟩."""
     ours = _OURS.match(written)
     parser = MarkdownIt("commonmark").enable("strikethrough").disable("text_join")
     blocks: list[str] = []
@@ -201,7 +201,7 @@ def _inline(tokens: list[Any]) -> Iterator[str]:
 
 
 def _finished(token: Any) -> str:
-    """The finished text, in which Streamlit replaces; code is left out, with its length kept."""
+    """The final text, in which Streamlit replaces; code is left out, with its length kept."""
     if token.type in _BREAKS:
         return "\n"
     if token.type == "code_inline":

@@ -1,8 +1,8 @@
-"""On what a test of a real laboratory runs, where it does not run on both.
+"""The stack that a test of a real laboratory runs on, if it does not run on both.
 
-What depends on the database or the broker is shown on both: the whole way of a run and of a sample, and kills in the
-middle of a transaction or a message. What worker, trainer and simulator do is shown on one of them, once; the record's
-own promises (claims, leases, wishes) are tested on both databases in tests/focus_store.
+What depends on the database or the broker is tested on both: the complete life of a run and of a sample, and kills in
+the middle of a transaction or a message. Worker, trainer and simulator are tested on one of them, once; the record's
+own contracts (claims, leases, wishes) are tested on both databases in tests/focus_store.
 """
 
 from __future__ import annotations

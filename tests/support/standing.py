@@ -1,4 +1,4 @@
-"""Widgets of the page *New*, whose keys carry an edition: the widget that stands in a place now."""
+"""Widgets of the page *New*, whose keys carry an edition: the present widget of a place."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def standing(widgets: Iterable[Any], place: str) -> Any:
-    """The one widget among `widgets` whose key is `place`, in whatever edition."""
+    """The only widget among `widgets` whose key is `place`, in any edition."""
     (found,) = [w for w in widgets if str(w.key).startswith(f"{place}~")]
     return found
 
 
 def standing_on(page: Page, place: str) -> Locator:
-    """The same in a browser, which shows the edition gone by beside the new one until the script has run to its end."""
+    """The same in a browser, which shows the previous edition beside the new one until the script has finished."""
     return page.locator(f"[class*='st-key-{place}-'][data-stale='false']").locator("input, textarea")

@@ -1,4 +1,4 @@
-"""Where a walk of clicks goes: rather to what it has not pressed yet, and in one act to what needs a preparation."""
+"""Steering a walk of clicks: towards buttons not yet pressed, and in one act to those that need a preparation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from focus_store.contracts import Status
 
 DONE, DRAFT, FAILED, QUEUED = Status.SUCCEEDED, Status.DRAFT, Status.FAILED, Status.QUEUED
-# What a page is opened with: `one` and `other` are experiments, `sample` are maps of `one`.
+# Experiments and maps with which a page is opened: `one` and `other` are experiments, `sample` are maps of `one`.
 PATHS = {
     "experiments": "",
     "new": "new?parent={one}",
@@ -24,7 +24,7 @@ PATHS = {
 
 @dataclass(frozen=True)
 class Way:
-    """How a reader comes to a button: to an address, and what they do there before it can be pressed."""
+    """How a reader reaches a button: an address, and the actions there before it can be pressed."""
 
     path: str
     status: Status = DONE  # of the experiments in the address
@@ -76,23 +76,23 @@ WAYS = {
 
 
 def way_to(button: str) -> Way:
-    """Most buttons stand on their page as it is opened."""
+    """Most buttons are on their page as it is opened."""
     return WAYS.get(button) or Way(PATHS[button.partition("/")[0]])
 
 
 def rarest(buttons: Sequence[str], hits: Mapping[str, int]) -> list[int]:
-    """Which of these were pressed least."""
+    """The least pressed of these."""
     least = min(hits.get(button, 0) for button in buttons)
     return [i for i, button in enumerate(buttons) if hits.get(button, 0) == least]
 
 
 def weighted(pages: Mapping[str, float], missing: Collection[str]) -> dict[str, float]:
-    """A page is the more likely the more of its buttons are yet to be pressed."""
+    """A page has a probability that grows with the number of its buttons not yet pressed."""
     there = Counter(button.partition("/")[0] for button in missing)
     return {page: weight * (1 + there[page]) for page, weight in pages.items()}
 
 
 def next_to_reach(missing: Collection[str], tried: Mapping[str, int], draw: random.Random) -> str | None:
-    """One that is yet to be pressed. All have their turn, so that one which cannot be reached now holds up none."""
+    """One that is yet to be pressed. All have their turn, so that one that cannot be reached now blocks none."""
     buttons = sorted(missing)
     return buttons[draw.choice(rarest(buttons, tried))] if buttons else None

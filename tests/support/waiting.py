@@ -1,4 +1,4 @@
-"""Waiting for a condition, for tests of real processes, as long as the machine's load makes it necessary."""
+"""Waiting for a condition, for tests of real processes, as long as the machine's load makes necessary."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Shared machines stall for tens of seconds at times; conditions are awaited, never slept for.
+# Shared machines stall for tens of seconds at times; tests wait for conditions, they never sleep for a fixed time.
 PATIENCE_SECONDS = 300.0
-# However busy the machine is, what has not come by then does not come, and whoever waits for the tests hears of it.
+# On however busy a machine, a condition not met by then will not be met, and the test must fail.
 LONGEST_SECONDS = 600.0
 
 
 def slowness() -> float:
-    """How many programs want each core, 1 or more: all that is timed takes so many times as long as it would alone."""
+    """How many programs compete for each core, 1 or more: timed work takes so many times as long as it would alone."""
     wanting = max(os.getloadavg()[0], _running())  # the average of a minute, and what began just now
     return max(1.0, wanting / (os.cpu_count() or 1))
 
@@ -28,12 +28,12 @@ def _running() -> int:
 
 
 def patience(seconds: float = PATIENCE_SECONDS) -> float:
-    """Seconds worth waiting here and now for what a quiet machine does in less than so many, ten minutes at most."""
+    """Seconds worth waiting now for what a quiet machine does in less than `seconds`, ten minutes at most."""
     return min(seconds * slowness(), LONGEST_SECONDS)
 
 
 def await_condition(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """The first true answer; the sentence of a failure says what was waited for, longer than a quiet machine takes."""
+    """The first true answer; a failure names the condition, which took longer than on a quiet machine."""
     began = time.monotonic()
     while not (answer := condition()):
         waited = time.monotonic() - began
