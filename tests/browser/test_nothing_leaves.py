@@ -157,5 +157,6 @@ def _heard(page: Page, outgoing: Outgoing, ear: Ear) -> bool:
 
 
 def _after_asking_for_nothing(page: Page, prepared: ServedDashboard, outgoing: Outgoing) -> list[str]:
-    page.goto(f"{prepared.address}/artifacts/nothing.webp")
+    """In a window of its own: the one that was left may still be on its way to the page of an error."""
+    page.context.new_page().goto(f"{prepared.address}/artifacts/nothing.webp")
     return outgoing.refused
