@@ -181,12 +181,6 @@ def epoch_to_show(slider: str, of: str, newest: int) -> int:
     return newest if stood == seen[1] else stood
 
 
-def once(key: str, make: Callable[[], object]) -> None:
-    """Give a widget its first value; afterwards the reader controls it."""
-    if key not in st.session_state:
-        st.session_state[key] = make()
-
-
 def came_by_history() -> bool:
     """Whether the browser's Back or Forward led here: then the address determines the content, not the widgets."""
     run = get_script_run_ctx()
